@@ -1,0 +1,48 @@
+//! The Jupyter kernel of tchalk: [Evcxr](https://docs.rs/evcxr) with a classroom layer.
+//!
+//! One program in three roles. Jupyter starts it with `--connection-file FILE`, and it serves one
+//! notebook; Evcxr, inside it, starts it again as the process in which the cells run; and set-up
+//! calls it with `--warm` to prepare the session template that every later start is cloned from.
+
+mod cell_process;
+mod compile_error;
+mod engine;
+mod marker;
+mod message;
+mod publish;
+mod server;
+mod session;
+mod wire;
+
+use anyhow::{Context, Result, bail};
+use std::path::PathBuf;
+
+const USAGE: &str = "\
+tchalk-kernel: the Jupyter kernel of tchalk (started by Jupyter, not by hand)
+
+  --connection-file FILE   serve one notebook over the sockets that FILE names
+  --warm                   prepare the session template (what `cargo xtask setup` does)
+  --version                print the version
+
+Both need TCHALK_STATE (the folder of the checkout's sessions) and TCHALK_LIBRARY (the tchalk crate).";
+
+fn main() -> Result<()> {
+    cell_process::enter_if_asked();
+    let mut arguments = std::env::args().skip(1);
+    match arguments.next().as_deref() {
+        Some("--connection-file") => {
+            let file = arguments.next().context("--connection-file needs a file name")?;
+            server::serve(&PathBuf::from(file))
+        }
+        Some("--warm") => session::warm(),
+        Some("--version") => {
+            println!("tchalk-kernel {}", env!("CARGO_PKG_VERSION"));
+            Ok(())
+        }
+        Some("--help") | None => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        Some(other) => bail!("unknown option {other}\n\n{USAGE}"),
+    }
+}

@@ -1,0 +1,209 @@
+//! A folder of its own for each kernel, cloned from a template in which everything is built.
+//!
+//! Evcxr names its outputs the same in every session, so two kernels must not share a folder. The
+//! template holds the library and all it depends on, built once by `--warm`; a clone of it starts in
+//! seconds. A lock file beside each folder says that its kernel is alive: the system gives the lock
+//! back however the kernel ended, and the next start removes what the dead have left.
+
+use crate::engine::Engine;
+use crate::publish::Publisher;
+use anyhow::{Context, Result, bail};
+use std::ffi::OsStr;
+use std::fs::{self, File, FileTimes};
+use std::path::{Path, PathBuf};
+
+/// The two folders that set-up names in the kernel's environment.
+#[derive(Debug, Clone)]
+pub struct Home {
+    /// Holds `template/` and `sessions/`; one for each checkout.
+    pub state: PathBuf,
+    /// The `tchalk` crate that cells use.
+    pub library: PathBuf,
+}
+
+impl Home {
+    pub fn from_env() -> Result<Home> {
+        let folder = |name: &str| {
+            std::env::var_os(name).map(PathBuf::from).with_context(|| {
+                format!("{name} is not set: start the kernel from Jupyter after `cargo xtask setup`")
+            })
+        };
+        Ok(Home { state: folder("TCHALK_STATE")?, library: folder("TCHALK_LIBRARY")? })
+    }
+
+    fn template(&self) -> PathBuf {
+        self.state.join("template")
+    }
+
+    /// The lock file of the workspace: sessions use the very versions the library was tested with.
+    pub fn lock_file(&self) -> PathBuf {
+        self.library.join("../../Cargo.lock")
+    }
+}
+
+/// The folder of one running kernel; removed when this is dropped.
+pub struct Session {
+    pub folder: PathBuf,
+    lock: PathBuf,
+    _held: File,
+}
+
+impl Session {
+    /// Clones the template into a new folder, after removing what dead kernels left behind.
+    pub fn open(home: &Home) -> Result<Session> {
+        if !home.template().is_dir() {
+            bail!("{} is missing: run `cargo xtask setup` once", home.template().display());
+        }
+        let session = Session::empty(home)?;
+        clone_tree(&home.template(), &session.folder)
+            .with_context(|| format!("cannot clone the template into {}", session.folder.display()))?;
+        Ok(session)
+    }
+
+    /// A new folder with nothing in it.
+    fn empty(home: &Home) -> Result<Session> {
+        let sessions = home.state.join("sessions");
+        fs::create_dir_all(&sessions)
+            .with_context(|| format!("cannot write to {}", home.state.display()))?;
+        remove_dead(&sessions);
+        let name = uuid::Uuid::new_v4().simple().to_string();
+        let (folder, lock) = (sessions.join(&name), sessions.join(format!("{name}.lock")));
+        let held = File::create(&lock).with_context(|| format!("cannot create {}", lock.display()))?;
+        held.lock().with_context(|| format!("cannot lock {}", lock.display()))?;
+        fs::create_dir(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        Ok(Session { folder, lock, _held: held })
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+        let _ = fs::remove_file(&self.lock);
+    }
+}
+
+/// Removes the folders whose kernel no longer holds its lock.
+fn remove_dead(sessions: &Path) {
+    let Ok(entries) = fs::read_dir(sessions) else { return };
+    for lock in entries.flatten().map(|entry| entry.path()) {
+        if lock.extension() != Some(OsStr::new("lock")) {
+            continue;
+        }
+        if File::open(&lock).is_ok_and(|file| file.try_lock().is_ok()) {
+            let _ = fs::remove_dir_all(lock.with_extension(""));
+            let _ = fs::remove_file(&lock);
+        }
+    }
+}
+
+/// Copies a folder. Built third-party files are linked, since nothing ever changes them; all else is
+/// copied with its times, by which cargo knows what is fresh.
+fn clone_tree(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type()?.is_dir() {
+            clone_tree(&source, &target)?;
+        } else if !(is_third_party(&source) && fs::hard_link(&source, &target).is_ok()) {
+            fs::copy(&source, &target)?;
+            let times = FileTimes::new().set_modified(entry.metadata()?.modified()?);
+            File::options().write(true).open(&target)?.set_times(times)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether this is a built dependency other than the library itself and the cells.
+fn is_third_party(path: &Path) -> bool {
+    let built = matches!(path.extension().and_then(OsStr::to_str), Some("rlib" | "rmeta"));
+    let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    built && !["libtchalk", "libctx", "libcode_"].iter().any(|ours| name.starts_with(ours))
+}
+
+/// Builds the template: a session in which the library is compiled and a first cell has run.
+pub fn warm() -> Result<()> {
+    let home = Home::from_env()?;
+    let session = Session::empty(&home)?;
+    use_folder(&session.folder);
+    let (sender, _receiver) = tokio::sync::mpsc::unbounded_channel();
+    let mut engine = Engine::start(&home, Publisher::new(sender))?;
+    engine.first_cell()?;
+    drop(engine);
+    let template = home.template();
+    if template.exists() {
+        fs::remove_dir_all(&template)
+            .with_context(|| format!("cannot replace {}", template.display()))?;
+    }
+    fs::rename(&session.folder, &template)
+        .with_context(|| format!("cannot create {}", template.display()))?;
+    Ok(())
+}
+
+/// Tells Evcxr to work in `folder`. To be called before any thread is started.
+pub fn use_folder(folder: &Path) {
+    // SAFETY: no other thread exists yet that could read the environment.
+    unsafe { std::env::set_var("EVCXR_TMPDIR", folder) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn home() -> (tempfile::TempDir, Home) {
+        let state = tempfile::tempdir().unwrap();
+        let home = Home { state: state.path().to_owned(), library: PathBuf::from("unused") };
+        (state, home)
+    }
+
+    #[test]
+    fn a_session_is_a_copy_that_goes_when_it_is_dropped() {
+        let (_guard, home) = home();
+        let deps = home.template().join("target/deps");
+        fs::create_dir_all(&deps).unwrap();
+        fs::write(home.template().join("Cargo.toml"), "template").unwrap();
+        fs::write(deps.join("libserde.rlib"), "built").unwrap();
+        let session = Session::open(&home).unwrap();
+        fs::write(session.folder.join("Cargo.toml"), "changed").unwrap();
+        assert_eq!(fs::read(home.template().join("Cargo.toml")).unwrap(), b"template");
+        assert_eq!(fs::read(session.folder.join("target/deps/libserde.rlib")).unwrap(), b"built");
+        let folder = session.folder.clone();
+        drop(session);
+        assert!(!folder.exists());
+        assert_eq!(fs::read_dir(home.state.join("sessions")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn times_are_kept() {
+        let (_guard, home) = home();
+        fs::create_dir_all(home.template()).unwrap();
+        let file = home.template().join("lib.rs");
+        let then = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000);
+        fs::write(&file, "x").unwrap();
+        let times = FileTimes::new().set_modified(then);
+        File::options().write(true).open(&file).unwrap().set_times(times).unwrap();
+        let session = Session::open(&home).unwrap();
+        let copy = fs::metadata(session.folder.join("lib.rs")).unwrap();
+        assert_eq!(copy.modified().unwrap(), then);
+    }
+
+    #[test]
+    fn the_dead_are_removed_and_the_living_left() {
+        let (_guard, home) = home();
+        fs::create_dir_all(home.template()).unwrap();
+        let living = Session::open(&home).unwrap();
+        let dead = home.state.join("sessions/dead");
+        fs::create_dir_all(&dead).unwrap();
+        fs::write(dead.with_extension("lock"), "").unwrap();
+        let newcomer = Session::open(&home).unwrap();
+        assert!(!dead.exists() && !dead.with_extension("lock").exists());
+        assert!(living.folder.exists() && newcomer.folder.exists());
+    }
+
+    #[test]
+    fn without_a_template_the_message_says_what_to_run() {
+        let (_guard, home) = home();
+        let message = Session::open(&home).err().unwrap().to_string();
+        assert!(message.contains("cargo xtask setup"), "{message}");
+    }
+}

@@ -1,0 +1,128 @@
+//! A classroom bundle: a folder of downloaded files, with the sums that vouch for them.
+
+use crate::error::{Error, Result};
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// The variable that names the folder.
+pub(crate) const VARIABLE: &str = "TCHALK_DATA_DIR";
+
+/// A folder of downloaded files.
+pub(crate) struct Bundle {
+    folder: PathBuf,
+    /// Path inside the folder, with forward slashes, to SHA-256.
+    sums: HashMap<String, String>,
+}
+
+/// A file of a bundle, read whole.
+pub(crate) struct Found {
+    pub(crate) path: PathBuf,
+    pub(crate) bytes: Vec<u8>,
+    /// Whether a sum vouched for it.
+    pub(crate) verified: bool,
+}
+
+impl Bundle {
+    /// The bundle that `TCHALK_DATA_DIR` names, if it is set.
+    pub(crate) fn from_env() -> Result<Option<Bundle>> {
+        match std::env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
+            Some(folder) => Bundle::open(Path::new(&folder)).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The bundle in `folder`.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such folder, or its `SHA256SUMS` cannot be read.
+    pub(crate) fn open(folder: &Path) -> Result<Bundle> {
+        if !folder.is_dir() {
+            return Err(Error::invalid(
+                VARIABLE,
+                "an existing folder of data sets",
+                format!("{}", folder.display()),
+                "Correct the path, or unset the variable to use the built-in samples.",
+            ));
+        }
+        let list = folder.join("SHA256SUMS");
+        let text = match std::fs::read_to_string(&list) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(Error::io(list, error, "")),
+        };
+        let sums = text.lines().filter_map(|line| {
+            let (sum, name) = line.split_once(char::is_whitespace)?;
+            Some((name.trim_start().trim_start_matches(['*', ' ']).to_owned(), sum.to_lowercase()))
+        });
+        Ok(Bundle { folder: folder.to_owned(), sums: sums.collect() })
+    }
+
+    /// The folder's own path.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The first of these files that is there, read and verified; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, or is not the file whose sum is listed.
+    pub(crate) fn read(&self, names: &[&str]) -> Result<Option<Found>> {
+        for name in names {
+            let path = self.folder.join(name);
+            if path.is_file() {
+                return self.read_one(name, path).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    fn read_one(&self, name: &str, path: PathBuf) -> Result<Found> {
+        let mut bytes = Vec::new();
+        File::open(&path)
+            .and_then(|mut file| file.read_to_end(&mut bytes))
+            .map_err(|error| Error::io(&path, error, "Check that you may read it."))?;
+        let Some(expected) = self.sums.get(name) else {
+            return Ok(Found { path, bytes, verified: false });
+        };
+        let sum = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        if sum != *expected {
+            return Err(Error::bad_file(
+                path,
+                format!("its SHA-256 is {sum}, but SHA256SUMS says {expected}"),
+                "The file was damaged or exchanged: copy it again from where the bundle came from.",
+            ));
+        }
+        Ok(Found { path, bytes, verified: true })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listed_file_is_verified_and_a_changed_one_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let bundle = |sums: &str| {
+            std::fs::write(folder.path().join("SHA256SUMS"), sums).unwrap();
+            Bundle::open(folder.path()).unwrap().read(&["none", "a.txt"])
+        };
+        std::fs::write(folder.path().join("a.txt"), "abc").unwrap();
+        let right = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad  a.txt\n";
+        assert!(bundle(right).unwrap().unwrap().verified);
+        assert!(!bundle("").unwrap().unwrap().verified);
+        let error = bundle(&right.replace("ba78", "ba79")).err().unwrap().to_string();
+        assert!(error.contains("SHA256SUMS says ba79") && error.contains("copy it again"), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_folder_is_told_and_never_replaced_by_the_sample() {
+        let error = Bundle::open(Path::new("/no/such/folder")).err().unwrap().to_string();
+        assert!(error.contains("TCHALK_DATA_DIR: expected an existing folder"), "{error}");
+    }
+}

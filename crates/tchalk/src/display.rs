@@ -1,0 +1,189 @@
+//! The one door to the page: how a value reaches the notebook.
+//!
+//! A value that implements [`Show`] becomes a picture or a table when it is the last expression of a
+//! cell, and `.show()` puts it on the page from the middle of one. In a terminal or a test the same
+//! call prints plain text. Nothing else in the library knows the kernel's output protocol.
+
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What a value looks like, once for each kind of page: MIME type and text, the plainest first.
+#[derive(Clone, PartialEq)]
+pub struct Content {
+    plain: String,
+    html: Option<String>,
+}
+
+impl Content {
+    /// Plain text alone.
+    pub fn text(plain: impl Into<String>) -> Content {
+        Content { plain: plain.into(), html: None }
+    }
+
+    /// HTML for the page, and the plain text that says the same where there is no page.
+    pub fn html(plain: impl Into<String>, html: impl Into<String>) -> Content {
+        Content { plain: plain.into(), html: Some(html.into()) }
+    }
+
+    /// The plain text.
+    pub fn plain(&self) -> String {
+        self.plain.clone()
+    }
+
+    /// The HTML, where there is any.
+    pub fn as_html(&self) -> Option<String> {
+        self.html.clone()
+    }
+}
+
+impl std::fmt::Debug for Content {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.plain)
+    }
+}
+
+/// Everything that can be put on the page.
+///
+/// ```
+/// use tchalk::display::{Content, Show};
+/// struct Greeting;
+/// impl Show for Greeting {
+///     fn content(&self) -> Content {
+///         Content::text("good morning, class")
+///     }
+/// }
+/// Greeting.show(); // prints: good morning, class
+/// ```
+pub trait Show {
+    /// The value as text and, where it has a better form, as HTML.
+    fn content(&self) -> Content;
+
+    /// Puts the value on the page now, from anywhere in a cell.
+    fn show(&self) {
+        if has_live_page() {
+            emit_marker(&self.content(), None, false);
+        } else {
+            emit(&self.content(), &mut io::stdout().lock(), in_notebook());
+        }
+    }
+
+    /// What the kernel calls for the last expression of a cell.
+    #[doc(hidden)]
+    fn evcxr_display(&self) {
+        emit(&self.content(), &mut io::stdout().lock(), true);
+    }
+}
+
+/// A place on the page whose content changes: progress, a curve that grows.
+///
+/// There is none in a terminal or under a kernel without live output, where what changes is better
+/// printed line by line.
+pub struct Live {
+    id: String,
+    shown: bool,
+}
+
+impl Live {
+    /// A new place below what the cell has shown so far, if the page can change.
+    pub fn new() -> Option<Live> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let id = format!("tchalk-{}-{count}", std::process::id());
+        has_live_page().then_some(Live { id, shown: false })
+    }
+
+    /// Puts `content` in place of what was there.
+    pub fn update(&mut self, content: &Content) {
+        emit_marker(content, Some(&self.id), self.shown);
+        self.shown = true;
+    }
+}
+
+/// The variable by which the tchalk kernel says that it understands live output.
+const LIVE_PAGE: &str = "TCHALK_KERNEL";
+
+/// Whether what was shown can be changed later.
+pub(crate) fn has_live_page() -> bool {
+    std::env::var_os(LIVE_PAGE).is_some()
+}
+
+/// Tells the tchalk kernel to show `content` now.
+fn emit_marker(content: &Content, id: Option<&str>, update: bool) {
+    let mut data = serde_json::Map::new();
+    data.insert("text/plain".into(), content.plain.as_str().into());
+    if let Some(html) = &content.html {
+        data.insert("text/html".into(), html.as_str().into());
+    }
+    let marker = serde_json::json!({"kind": "show", "data": data, "id": id, "update": update});
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "\u{1}tchalk {marker}").and_then(|()| out.flush());
+}
+
+/// The variable by which Evcxr marks the process that runs a notebook's cells.
+const CELL_PROCESS: &str = "EVCXR_IS_RUNTIME";
+
+/// Whether this process runs the cells of a notebook.
+pub fn in_notebook() -> bool {
+    std::env::var_os(CELL_PROCESS).is_some()
+}
+
+/// Writes `content` in the kernel's protocol, or as plain text for a terminal.
+///
+/// A page that cannot be written to (a closed pipe) is no reason to stop the reader's work.
+fn emit(content: &Content, out: &mut impl Write, notebook: bool) {
+    let _ = if notebook { emit_blocks(content, out) } else { writeln!(out, "{}", content.plain) };
+    let _ = out.flush();
+}
+
+fn emit_blocks(content: &Content, out: &mut impl Write) -> io::Result<()> {
+    let mut block = |mime: &str, text: &str| {
+        writeln!(out, "EVCXR_BEGIN_CONTENT {mime}\n{text}\nEVCXR_END_CONTENT")
+    };
+    block("text/plain", &content.plain)?;
+    if let Some(html) = &content.html {
+        block("text/html", html)?;
+    }
+    Ok(())
+}
+
+/// Replaces what HTML would read as markup.
+pub(crate) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            _ => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(content: &Content, notebook: bool) -> String {
+        let mut out = Vec::new();
+        emit(content, &mut out, notebook);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_notebook_gets_every_form_and_a_terminal_the_plain_one() {
+        let content = Content::html("two", "<b>2</b>");
+        assert_eq!(
+            written(&content, true),
+            "EVCXR_BEGIN_CONTENT text/plain\ntwo\nEVCXR_END_CONTENT\n\
+             EVCXR_BEGIN_CONTENT text/html\n<b>2</b>\nEVCXR_END_CONTENT\n"
+        );
+        assert_eq!(written(&content, false), "two\n");
+    }
+
+    #[test]
+    fn escaping_leaves_no_markup() {
+        assert_eq!(escape("a<b & \"c\""), "a&lt;b &amp; &quot;c&quot;");
+    }
+}

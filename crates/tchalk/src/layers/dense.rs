@@ -1,0 +1,70 @@
+//! The fully connected layer: every output looks at every input.
+
+use super::{Initializer, Layer, Mode, Shape, WeightSpec, shape_text};
+use crate::error::{Error, Result};
+use tch::Tensor;
+
+/// Every output is a weighted sum of all inputs, plus a bias.
+///
+/// # Shapes
+///
+/// Input `[features]`, output `[units]`; weights `[units, features]` and `[units]`.
+///
+/// ```
+/// use tchalk::prelude::*;
+/// let model = Sequential::new().input_shape([784]).add(Dense::new(10)).build(Device::Cpu)?;
+/// assert_eq!(model.parameter_count(), 7_850);
+/// # Ok::<(), tchalk::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dense {
+    units: usize,
+}
+
+impl Dense {
+    /// A layer with `units` outputs.
+    pub fn new(units: usize) -> Dense {
+        Dense { units }
+    }
+}
+
+impl Layer for Dense {
+    fn kind(&self) -> &'static str {
+        "dense"
+    }
+
+    fn call(&self) -> String {
+        format!("Dense::new({})", self.units)
+    }
+
+    fn output_shape(&self, input: &Shape, from: &str) -> Result<Shape> {
+        if self.units == 0 {
+            return Err(Error::invalid(self.call(), "at least 1 unit", "0", ""));
+        }
+        if input.len() != 1 {
+            return Err(Error::invalid(
+                self.call(),
+                "a flat input [features]",
+                format!("{} from {from:?}", shape_text(input)),
+                "Try adding Flatten before it.",
+            ));
+        }
+        Ok(vec![self.units])
+    }
+
+    fn weights(&self, input: &Shape) -> Vec<WeightSpec> {
+        let shape = vec![self.units, input[0]];
+        vec![
+            WeightSpec { name: "weight", shape, initializer: Initializer::GlorotUniform },
+            WeightSpec { name: "bias", shape: vec![self.units], initializer: Initializer::Zeros },
+        ]
+    }
+
+    fn forward(&self, x: &Tensor, weights: &[Tensor], _mode: Mode) -> Tensor {
+        x.linear(&weights[0], Some(&weights[1]))
+    }
+
+    fn boxed(&self) -> Box<dyn Layer> {
+        Box::new(self.clone())
+    }
+}

@@ -1,0 +1,35 @@
+//! A picture laid out as one long vector.
+
+use super::{Layer, Mode, Shape};
+use crate::error::Result;
+use tch::Tensor;
+
+/// Lays a picture out as one long vector, for the layers that look at everything at once.
+///
+/// # Shapes
+///
+/// Input of any shape, output `[features]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flatten;
+
+impl Layer for Flatten {
+    fn kind(&self) -> &'static str {
+        "flatten"
+    }
+
+    fn call(&self) -> String {
+        "Flatten".into()
+    }
+
+    fn output_shape(&self, input: &Shape, _from: &str) -> Result<Shape> {
+        Ok(vec![input.iter().product()])
+    }
+
+    fn forward(&self, x: &Tensor, _weights: &[Tensor], _mode: Mode) -> Tensor {
+        x.flatten(1, -1)
+    }
+
+    fn boxed(&self) -> Box<dyn Layer> {
+        Box::new(*self)
+    }
+}

@@ -1,0 +1,95 @@
+//! One step of a network: each layer in a file of its own.
+//!
+//! A layer is a plain value that says what it does to shapes and tensors; its weights live in the
+//! [`Model`](crate::model::Model) that it becomes part of. Shapes leave out the batch: a picture is
+//! `[channels, height, width]`, a vector `[features]`. Names and defaults are Keras's.
+
+mod conv2d;
+mod dense;
+mod dropout;
+mod flatten;
+mod initializer;
+mod max_pool2d;
+mod padding;
+mod relu;
+mod softmax;
+
+pub use conv2d::Conv2d;
+pub use dense::Dense;
+pub use dropout::Dropout;
+pub use flatten::Flatten;
+pub use initializer::Initializer;
+pub use max_pool2d::MaxPool2d;
+pub use padding::Padding;
+pub use relu::Relu;
+pub use softmax::Softmax;
+
+use crate::error::Result;
+use tch::Tensor;
+
+/// The shape of one example, without the batch: `[channels, height, width]` or `[features]`.
+pub type Shape = Vec<usize>;
+
+/// What a layer wants to learn: one entry of [`Layer::weights`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct WeightSpec {
+    /// The last part of the weight's name: `weight` or `bias`.
+    pub name: &'static str,
+    /// Its shape, in libtorch's order.
+    pub shape: Vec<usize>,
+    /// How it is filled before training.
+    pub initializer: Initializer,
+}
+
+/// How a forward pass is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Learning: dropout drops.
+    Training,
+    /// Using what was learned.
+    Inference,
+}
+
+/// One step of a network.
+pub trait Layer: std::fmt::Debug + Send {
+    /// The name that automatic names are made of: `conv2d` becomes `conv2d`, `conv2d_1`, …
+    fn kind(&self) -> &'static str;
+
+    /// The call that makes this layer, as messages and summaries show it: `Conv2d::new(32, 3)`.
+    fn call(&self) -> String;
+
+    /// The output's shape for an input of shape `input`, which comes from the layer named `from`.
+    ///
+    /// # Errors
+    ///
+    /// If this layer cannot take such an input; the message says what it could take.
+    fn output_shape(&self, input: &Shape, from: &str) -> Result<Shape>;
+
+    /// The weights this layer needs for inputs of shape `input`; none by default.
+    fn weights(&self, _input: &Shape) -> Vec<WeightSpec> {
+        Vec::new()
+    }
+
+    /// The output for a batch: `x` is `[batch, …input shape]`, the result `[batch, …output shape]`.
+    fn forward(&self, x: &Tensor, weights: &[Tensor], mode: Mode) -> Tensor;
+
+    /// A copy of the description; the weights are not in it.
+    fn boxed(&self) -> Box<dyn Layer>;
+}
+
+/// `[3, 32, 32]`, or `[channels, height, width]` for the named axes.
+pub(crate) fn shape_text(shape: &[usize]) -> String {
+    format!("{shape:?}")
+}
+
+/// The three axes of a picture, or the error that says who wanted one.
+pub(crate) fn picture_axes(layer: &dyn Layer, input: &Shape, from: &str) -> Result<[usize; 3]> {
+    <[usize; 3]>::try_from(input.as_slice()).map_err(|_| {
+        crate::error::Error::invalid(
+            layer.call(),
+            "pictures [channels, height, width]",
+            format!("{} from {from:?}", shape_text(input)),
+            "It has to come before Flatten.",
+        )
+    })
+}

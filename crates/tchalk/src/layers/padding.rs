@@ -1,0 +1,54 @@
+//! What happens at the edges of a picture.
+
+/// What happens at the edges when a window moves over a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Padding {
+    /// The window stays inside; the output is smaller. Keras's default.
+    #[default]
+    Valid,
+    /// Zeros around the picture make the output as large as the input (divided by the stride,
+    /// rounded up). An odd one out goes to the bottom and the right, as in Keras.
+    Same,
+}
+
+impl Padding {
+    /// The length of the output along one axis, if the window fits at all.
+    pub(crate) fn output_length(self, input: usize, window: usize, stride: usize) -> Option<usize> {
+        match self {
+            Padding::Valid if input < window => None,
+            Padding::Valid => Some((input - window) / stride + 1),
+            Padding::Same => Some(input.div_ceil(stride)),
+        }
+    }
+
+    /// How much to add before and after along one axis.
+    pub(crate) fn amounts(self, input: usize, window: usize, stride: usize) -> (usize, usize) {
+        match self {
+            Padding::Valid => (0, 0),
+            Padding::Same => {
+                let total = ((input.div_ceil(stride) - 1) * stride + window).saturating_sub(input);
+                (total / 2, total - total / 2)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_keras_s() {
+        assert_eq!(Padding::Valid.output_length(7, 3, 2), Some(3));
+        assert_eq!(Padding::Valid.output_length(2, 3, 1), None);
+        assert_eq!(Padding::Same.output_length(7, 3, 2), Some(4));
+    }
+
+    #[test]
+    fn an_odd_one_goes_to_the_end() {
+        assert_eq!(Padding::Same.amounts(7, 3, 1), (1, 1));
+        assert_eq!(Padding::Same.amounts(8, 3, 2), (0, 1));
+        assert_eq!(Padding::Same.amounts(7, 2, 1), (0, 1));
+        assert_eq!(Padding::Same.amounts(4, 1, 2), (0, 0), "a stride larger than the window");
+    }
+}

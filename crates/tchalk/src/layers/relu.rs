@@ -1,0 +1,36 @@
+//! The rectifier: negative values become zero.
+
+use super::{Layer, Mode, Shape};
+use crate::error::Result;
+use tch::Tensor;
+
+/// Makes negative values zero and leaves the others: the bend without which a stack of layers would be
+/// no more than one.
+///
+/// # Shapes
+///
+/// Output like the input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Relu;
+
+impl Layer for Relu {
+    fn kind(&self) -> &'static str {
+        "relu"
+    }
+
+    fn call(&self) -> String {
+        "Relu".into()
+    }
+
+    fn output_shape(&self, input: &Shape, _from: &str) -> Result<Shape> {
+        Ok(input.clone())
+    }
+
+    fn forward(&self, x: &Tensor, _weights: &[Tensor], _mode: Mode) -> Tensor {
+        x.relu()
+    }
+
+    fn boxed(&self) -> Box<dyn Layer> {
+        Box::new(*self)
+    }
+}

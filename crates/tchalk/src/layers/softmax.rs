@@ -1,0 +1,43 @@
+//! Scores become probabilities.
+
+use super::{Layer, Mode, Shape, shape_text};
+use crate::error::{Error, Result};
+use tch::Tensor;
+
+/// Turns the scores of the classes into probabilities: positive, and adding up to 1.
+///
+/// # Shapes
+///
+/// Input `[classes]`, output `[classes]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Softmax;
+
+impl Layer for Softmax {
+    fn kind(&self) -> &'static str {
+        "softmax"
+    }
+
+    fn call(&self) -> String {
+        "Softmax".into()
+    }
+
+    fn output_shape(&self, input: &Shape, from: &str) -> Result<Shape> {
+        if input.len() != 1 {
+            return Err(Error::invalid(
+                self.call(),
+                "class scores [classes]",
+                format!("{} from {from:?}", shape_text(input)),
+                "Try adding Flatten and Dense::new(number of classes) before it.",
+            ));
+        }
+        Ok(input.clone())
+    }
+
+    fn forward(&self, x: &Tensor, _weights: &[Tensor], _mode: Mode) -> Tensor {
+        x.softmax(-1, None)
+    }
+
+    fn boxed(&self) -> Box<dyn Layer> {
+        Box::new(*self)
+    }
+}

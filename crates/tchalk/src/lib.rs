@@ -1,0 +1,38 @@
+//! tchalk teaches deep-learning image classification in Rust notebooks, over libtorch.
+//!
+//! ```
+//! use tchalk::prelude::*;
+//!
+//! let shapes = datasets::shapes()?; // 5,000 + 1,000 pictures that the library draws itself
+//! let train = shapes.train.take(500).to_tensors(Device::Cpu);
+//! let model = Sequential::new()
+//!     .input_shape([3, 32, 32])
+//!     .add(Flatten)
+//!     .add(Dense::new(10))
+//!     .add(Softmax)
+//!     .build(Device::Cpu)?;
+//! model.compile(RmsProp::new(1e-3), Loss::CategoricalCrossEntropy)?;
+//! let history = model.fit(&train, Fit::new().epochs(3).batch_size(50))?;
+//! assert!(history.last().unwrap().loss < 2.4);
+//! # Ok::<(), tchalk::Error>(())
+//! ```
+//!
+//! The rooms, from the ground up: [`error`], [`display`], [`runtime`]; [`table`], [`plot`], [`data`]
+//! (reached through [`datasets`]); [`layers`]; [`model`]; [`train`]; and the [`prelude`], which is
+//! all that a notebook has to import.
+
+pub mod data;
+pub mod datasets;
+pub mod display;
+pub mod error;
+pub mod layers;
+pub mod model;
+pub mod plot;
+pub mod prelude;
+pub mod runtime;
+pub mod table;
+pub mod train;
+
+pub use error::{Error, Result};
+/// The binding to libtorch, so that the types a notebook infers can be named.
+pub use tch;

@@ -1,0 +1,16 @@
+//! Everything a notebook needs, in one `use`.
+//!
+//! ```
+//! use tchalk::prelude::*;
+//! ```
+
+pub use crate::data::{Dataset, Picture, Split, TensorSet};
+pub use crate::datasets;
+pub use crate::display::Show;
+pub use crate::layers::{Conv2d, Dense, Dropout, Flatten, MaxPool2d, Padding, Relu, Softmax};
+pub use crate::model::{Model, Sequential};
+pub use crate::plot::Figure;
+pub use crate::runtime::{self, Budget};
+pub use crate::table::Table;
+pub use crate::train::{Evaluation, Fit, History, Loss, Predictions, RmsProp, Sgd};
+pub use tch::{Device, Kind, Tensor};

@@ -1,0 +1,75 @@
+//! How long a class may wait.
+//!
+//! The notebooks are written once, at full size. `TCHALK_BUDGET` caps epochs and examples, here and
+//! nowhere else, and whatever is capped says so.
+
+use tch::Device;
+
+/// How much work a cell may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Budget {
+    /// Everything as written.
+    Full,
+    /// A training cell takes about two minutes on what the machine has.
+    Class,
+    /// Seconds: to see that everything runs.
+    Ci,
+}
+
+/// What a budget leaves of a training run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Allowance {
+    pub(crate) epochs: usize,
+    pub(crate) examples: usize,
+}
+
+impl Budget {
+    /// What `TCHALK_BUDGET` says: `full` (also when it is not set), `class` or `ci`.
+    ///
+    /// # Panics
+    ///
+    /// If it says anything else: a misspelt budget would be an hour of waiting.
+    pub fn current() -> Budget {
+        match std::env::var("TCHALK_BUDGET").unwrap_or_default().as_str() {
+            "" | "full" => Budget::Full,
+            "class" => Budget::Class,
+            "ci" => Budget::Ci,
+            other => panic!("TCHALK_BUDGET: expected full, class or ci, got {other:?}"),
+        }
+    }
+
+    /// What is left of `epochs` over `examples` on `device`.
+    pub(crate) fn training(self, epochs: usize, examples: usize, device: Device) -> Allowance {
+        let (most_epochs, most_examples) = match self {
+            Budget::Full => (usize::MAX, usize::MAX),
+            Budget::Class if device.is_cuda() => (usize::MAX, usize::MAX),
+            Budget::Class => (3, 10_000),
+            Budget::Ci => (2, 1_000),
+        };
+        Allowance { epochs: epochs.min(most_epochs), examples: examples.min(most_examples) }
+    }
+
+    /// How many of `examples` to evaluate on `device`.
+    pub(crate) fn evaluation(self, examples: usize, device: Device) -> usize {
+        self.training(1, examples, device).examples
+    }
+
+    /// The name, as `TCHALK_BUDGET` has it.
+    pub fn name(self) -> String {
+        format!("{self:?}").to_lowercase()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_caps_and_never_adds() {
+        let allowance = Budget::Class.training(25, 50_000, Device::Cpu);
+        assert_eq!(allowance, Allowance { epochs: 3, examples: 10_000 });
+        assert_eq!(Budget::Class.training(1, 500, Device::Cpu), Allowance { epochs: 1, examples: 500 });
+        assert_eq!(Budget::Full.training(25, 50_000, Device::Cpu).epochs, 25);
+        assert_eq!(Budget::Class.training(25, 50_000, Device::Cuda(0)).examples, 50_000);
+    }
+}

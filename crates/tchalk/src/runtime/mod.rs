@@ -1,0 +1,13 @@
+//! Where the library runs: device, seed, budget, interruption.
+//!
+//! The seed, the budget and the interrupt flag are all the state the library keeps besides what the
+//! reader holds in variables.
+
+pub mod budget;
+pub mod interrupt;
+mod report;
+pub mod seed;
+
+pub use budget::Budget;
+pub use report::report;
+pub use seed::seed;

@@ -1,0 +1,103 @@
+//! How a network learns: compile, fit, evaluate, predict.
+
+mod evaluation;
+mod fit;
+mod history;
+mod loss;
+mod optimizer;
+mod predictions;
+mod progress;
+mod rmsprop;
+mod sgd;
+
+pub use evaluation::Evaluation;
+pub use fit::Fit;
+pub use history::{Epoch, History};
+pub use loss::Loss;
+pub use optimizer::Optimizer;
+pub use predictions::Predictions;
+pub use rmsprop::RmsProp;
+pub use sgd::Sgd;
+
+use crate::data::TensorSet;
+use crate::error::{Error, Result};
+use crate::layers::{Mode, shape_text};
+use crate::model::{Inner, Model};
+use tch::{Kind, Tensor};
+
+/// What `compile` has chosen, and what the optimiser remembers from step to step.
+pub(crate) struct Compiled {
+    pub(crate) optimizer: Box<dyn Optimizer>,
+    pub(crate) loss: Loss,
+    /// Steps made since `compile`.
+    pub(crate) steps: u64,
+}
+
+impl Model {
+    /// Chooses how the network learns. Compiling again starts the optimiser anew; weights stay.
+    ///
+    /// # Errors
+    ///
+    /// If the optimiser's numbers make no sense, or the loss does not go with the last layer.
+    pub fn compile(&self, optimizer: impl Optimizer + 'static, loss: Loss) -> Result<()> {
+        optimizer.check()?;
+        let mut inner = self.lock();
+        if loss == Loss::CategoricalCrossEntropy && !inner.ends_in_softmax() {
+            let last = inner.nodes.last().map_or("nothing".into(), |node| node.layer.call());
+            return Err(Error::invalid(
+                "Model::compile with CategoricalCrossEntropy",
+                "a network that ends in Softmax",
+                last,
+                "Try adding Softmax as the last layer.",
+            ));
+        }
+        inner.compiled = Some(Compiled { optimizer: Box::new(optimizer), loss, steps: 0 });
+        Ok(())
+    }
+}
+
+/// What `fit` and `evaluate` cannot work with is said before anything runs.
+fn check(op: &str, inner: &Inner, set: &TensorSet) -> Result<()> {
+    if set.is_empty() {
+        return Err(Error::invalid(op, "at least one example", "an empty set", ""));
+    }
+    if set.example_shape() != inner.input_shape {
+        let hint = match (inner.input_shape.first(), set.example_shape().first()) {
+            (Some(1), Some(3)) | (Some(3), Some(1)) => {
+                "The first number is the channels: 1 for grey pictures, 3 for colour. Build the \
+                 network with the input_shape of these pictures."
+            }
+            _ => "Build the network with the input_shape of these pictures.",
+        };
+        let expected = format!("examples {}", shape_text(&inner.input_shape));
+        return Err(Error::invalid(op, expected, shape_text(&set.example_shape()), hint));
+    }
+    Ok(())
+}
+
+/// The labels of a set, checked against the network's outputs.
+fn labels(op: &str, inner: &Inner, set: &TensorSet) -> Result<Tensor> {
+    let labels = set.labels().ok_or_else(|| {
+        let hint = "predict() works without labels.";
+        Error::invalid(op, "a set with labels", "one without", hint)
+    })?;
+    let classes = *inner.output_shape().first().unwrap_or(&0);
+    let largest = labels.max().int64_value(&[]);
+    if largest >= classes as i64 || labels.min().int64_value(&[]) < 0 {
+        let hint = "The last Dense layer needs one unit for each class.";
+        let got = format!("label {largest}");
+        return Err(Error::invalid(op, format!("labels from 0 to {}", classes - 1), got, hint));
+    }
+    Ok(labels)
+}
+
+/// The outputs before a final softmax (or the outputs as they are, where there is none).
+fn scores(inner: &Inner, x: &Tensor, mode: Mode) -> Tensor {
+    let count = inner.nodes.len() - usize::from(inner.ends_in_softmax());
+    inner.forward_through(count, x, mode)
+}
+
+/// How many of these scores are largest at the right label.
+fn count_right(scores: &Tensor, labels: &Tensor) -> Tensor {
+    scores.argmax(1, false).eq_tensor(labels).sum(Kind::Int64)
+}

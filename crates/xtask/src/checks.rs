@@ -1,0 +1,177 @@
+//! `cargo xtask test`: all that has to hold before a change is good.
+
+use crate::command::run as run_command;
+use crate::lab;
+use crate::paths::Paths;
+use crate::setup::{self, Ready, Register};
+use crate::step::duration;
+use anyhow::{Result, bail};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+/// A check that was made: its name, its time, and whether it passed.
+struct Done {
+    name: String,
+    seconds: f64,
+    passed: bool,
+}
+
+#[derive(Default)]
+struct Checks {
+    done: Vec<Done>,
+    skipped: Vec<String>,
+}
+
+impl Checks {
+    /// Makes a check, and says whether it passed.
+    fn check(&mut self, name: &str, work: impl FnOnce() -> Result<()>) -> bool {
+        println!("\n── {name}");
+        let begun = Instant::now();
+        let result = work();
+        if let Err(error) = &result {
+            println!("{error:#}");
+        }
+        let seconds = begun.elapsed().as_secs_f64();
+        self.done.push(Done { name: name.into(), seconds, passed: result.is_ok() });
+        result.is_ok()
+    }
+
+    /// The closing table; an error if anything failed.
+    fn finish(self) -> Result<()> {
+        println!("\n── what was checked");
+        for done in &self.done {
+            let mark = if done.passed { "ok    " } else { "FAILED" };
+            println!("{mark}  {:<48} {}", done.name, duration(done.seconds));
+        }
+        for skipped in &self.skipped {
+            println!("skipped {skipped}");
+        }
+        let failed = self.done.iter().filter(|done| !done.passed).count();
+        let passed = self.done.len() - failed;
+        println!("\n{passed} passed, {failed} failed, {} skipped", self.skipped.len());
+        if failed > 0 {
+            bail!("{failed} of {} checks failed", self.done.len());
+        }
+        Ok(())
+    }
+}
+
+pub fn run(paths: &Paths) -> Result<()> {
+    let mut checks = Checks::default();
+    let mut ready = None;
+    let set_up = checks.check("set-up", || {
+        ready = Some(setup::run(paths, Register::CheckoutOnly)?);
+        Ok(())
+    });
+    if let (true, Some(ready)) = (set_up, &ready) {
+        let sound = check_code(paths, &mut checks);
+        if sound {
+            check_kernel(paths, ready, &mut checks);
+            check_notebooks(paths, ready, &mut checks)?;
+        }
+    }
+    checks.finish()
+}
+
+/// Formatting, lints, tests and documentation; stops at the first that fails, since the rest would
+/// only say it again.
+fn check_code(paths: &Paths, checks: &mut Checks) -> bool {
+    let cargo = |arguments: &[&str]| {
+        let mut cargo = Command::new("cargo");
+        cargo.args(arguments).current_dir(&paths.root);
+        // Lines of a tree of panics are for those who debug, not for a report.
+        cargo.env_remove("RUST_BACKTRACE");
+        cargo
+    };
+    let lint = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
+    checks.check("formatting", || run_command(&mut cargo(&["fmt", "--all", "--check"])))
+        && checks.check("lints", || run_command(&mut cargo(&lint)))
+        && checks.check("unit tests, integration tests, doctests", || {
+            run_command(&mut cargo(&["test", "--workspace", "--locked"]))
+        })
+        && checks.check("documentation", || {
+            let document = ["doc", "--no-deps", "--locked", "--package", "tchalk"];
+            run_command(cargo(&document).env("RUSTDOCFLAGS", "-D warnings"))
+        })
+}
+
+/// The kernel, as Jupyter sees it.
+fn check_kernel(paths: &Paths, ready: &Ready, checks: &mut Checks) {
+    let tests = paths.root.join("crates/tchalk-kernel/tests/protocol");
+    checks.check("the kernel's protocol", || {
+        run_command(
+            Command::new(ready.environment.python())
+                .args(["-m", "unittest", "discover", "-v", "-s"])
+                .arg(&tests)
+                .envs(lab::environment(paths, ready))
+                .current_dir(&paths.root),
+        )
+    });
+}
+
+/// Every notebook, in seconds: on the built-in samples, and on real data where it is at hand.
+fn check_notebooks(paths: &Paths, ready: &Ready, checks: &mut Checks) -> Result<()> {
+    let data = std::env::var("TCHALK_DATA_DIR").ok().filter(|data| !data.is_empty());
+    if data.is_none() {
+        checks.skipped.push("real data: TCHALK_DATA_DIR is not set".into());
+    }
+    for notebook in notebooks(&paths.root.join("notebooks"))? {
+        let name = notebook.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        for (what, folder, data) in [
+            ("built-in samples", "samples", None),
+            ("TCHALK_DATA_DIR", "data", data.as_deref()),
+        ] {
+            if folder == "data" && data.is_none() {
+                continue;
+            }
+            let variables = [("TCHALK_BUDGET", Some("ci")), ("TCHALK_DATA_DIR", data)];
+            checks.check(&format!("{name} on {what}"), || {
+                lab::execute(paths, ready, &notebook, &paths.pages().join(folder), &variables)
+                    .map(drop)
+            });
+        }
+    }
+    Ok(())
+}
+
+/// All notebooks below `folder`, in order of name.
+fn notebooks(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if path.is_dir() && !hidden {
+            found.extend(notebooks(&path)?);
+        } else if path.extension().is_some_and(|extension| extension == "ipynb") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_failure_fails_the_whole() {
+        let mut checks = Checks::default();
+        assert!(checks.check("good", || Ok(())));
+        assert!(!checks.check("bad", || bail!("broken")));
+        assert!(checks.finish().unwrap_err().to_string().contains("1 of 2"));
+    }
+
+    #[test]
+    fn notebooks_are_found_in_folders_but_not_in_hidden_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["b.ipynb", "solutions/a.ipynb", ".ipynb_checkpoints/b.ipynb", "notes.md"] {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        }
+        let found = notebooks(folder.path()).unwrap();
+        assert_eq!(found.len(), 2, "{found:?}");
+    }
+}

@@ -1,0 +1,94 @@
+//! Running other programs.
+
+use anyhow::{Context, Result, bail};
+use std::ffi::OsStr;
+use std::process::{Command, Stdio};
+
+/// The first line that a program prints on standard output, if it runs and succeeds.
+pub fn first_line(program: impl AsRef<OsStr>, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    (output.status.success()).then(|| text.lines().next().unwrap_or_default().trim().to_owned())
+}
+
+/// Runs a program whose output the user sees.
+pub fn run(command: &mut Command) -> Result<()> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let status = command.status().with_context(|| format!("cannot start {program}"))?;
+    if !status.success() {
+        bail!("{program} failed ({status})");
+    }
+    Ok(())
+}
+
+/// Runs a program silently; what it printed is told only if it fails, with a remedy if the cause is
+/// plain.
+pub fn run_quietly(command: &mut Command) -> Result<()> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("cannot start {program}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let tail: Vec<&str> = text.lines().rev().take(12).collect();
+    let tail: Vec<&str> = tail.into_iter().rev().collect();
+    let remedy = remedy(&text).map_or(String::new(), |remedy| format!("\n{remedy}"));
+    bail!("{program} failed ({}):\n{}{remedy}", output.status, tail.join("\n"));
+}
+
+/// What to do about a failure whose cause can be read off its output.
+pub fn remedy(output: &str) -> Option<&'static str> {
+    let says = |words: &[&str]| words.iter().any(|word| output.contains(word));
+    if says(&["No space left on device"]) {
+        Some("The disk is full: make room (about 6 GB are needed), or set TCHALK_HOME to a larger disk.")
+    } else if says(&[
+        "Failed to establish a new connection",
+        "Temporary failure in name resolution",
+        "Could not resolve host",
+        "ConnectTimeoutError",
+        "NameResolutionError",
+        "failed to download",
+        "No matching distribution found",
+        "Couldn't connect",
+        "Connection refused",
+    ]) {
+        Some(
+            "There is no way to the network: connect, or set the usual proxy variables \
+             (HTTPS_PROXY), and run the command again. What is already done is kept.",
+        )
+    } else if says(&["THESE PACKAGES DO NOT MATCH THE HASHES"]) {
+        Some("A download was damaged or tampered with. Run the command again; if it stays, report it.")
+    } else if says(&["No module named venv", "ensurepip is not available"]) {
+        Some("Python's venv module is missing: on Debian and Ubuntu, `sudo apt install python3-venv`.")
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_network_is_told_from_a_full_disk() {
+        let pip = "WARNING: Retrying after connection broken by 'NewConnectionError: Failed to \
+                   establish a new connection'";
+        assert!(remedy(pip).unwrap().contains("no way to the network"));
+        assert!(remedy("OSError: [Errno 28] No space left on device").unwrap().contains("full"));
+        assert_eq!(remedy("error[E0308]: mismatched types"), None);
+    }
+
+    #[test]
+    fn a_program_that_fails_tells_its_last_words() {
+        let error = run_quietly(Command::new("sh").args(["-c", "echo last words; exit 3"]));
+        assert!(error.unwrap_err().to_string().contains("last words"));
+        assert_eq!(first_line("surely-no-such-program", &[]), None);
+    }
+}

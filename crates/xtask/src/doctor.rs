@@ -1,0 +1,218 @@
+//! `cargo xtask doctor`: a line for everything that can be wrong, with what to do about it.
+
+use crate::command::first_line;
+use crate::paths::Paths;
+use crate::python::{self, Flavour};
+use crate::{glue, kernel, rust_src, step, template};
+use anyhow::{Result, bail};
+use std::path::{Path, PathBuf};
+
+/// What was found.
+enum Finding {
+    Good(String),
+    /// Works, but worth knowing.
+    Note(String),
+    /// What is wrong, and the remedy.
+    Bad(String, String),
+}
+use Finding::{Bad, Good, Note};
+
+/// Looks at everything and changes nothing.
+pub fn run(paths: &Paths) -> Result<()> {
+    let findings = [
+        ("Rust", rust()),
+        ("standard library sources", sources(paths)),
+        ("C++ compiler", compiler()),
+        ("Python", python()),
+        ("disk", disk(paths)),
+        ("libtorch", libtorch(paths)),
+        ("GPU", gpu(paths)),
+        ("glue", glue_found(paths)),
+        ("kernel", kernel_found(paths)),
+        ("template", template_found(paths)),
+        ("data", data()),
+    ];
+    let mut bad = 0;
+    for (name, finding) in findings {
+        match finding {
+            Good(what) => println!("ok  {name:<25} {what}"),
+            Note(what) => println!("--  {name:<25} {what}"),
+            Bad(what, remedy) => {
+                bad += 1;
+                println!("!!  {name:<25} {what}\n    {:<25} → {remedy}", "");
+            }
+        }
+    }
+    if bad > 0 {
+        bail!("{bad} of these have to be mended before notebooks can run");
+    }
+    println!("\nEverything is ready: cargo xtask lab");
+    Ok(())
+}
+
+const SETUP: &str = "cargo xtask setup";
+
+fn rust() -> Finding {
+    // The workspace's own words are the standard; this crate shares them.
+    let wanted = env!("CARGO_PKG_RUST_VERSION");
+    match rust_src::rustc_version() {
+        Ok(found) if is_older(&found, wanted) => Bad(
+            format!("rustc {found} is older than {wanted}"),
+            "rustup update stable".into(),
+        ),
+        Ok(found) => Good(format!("rustc {found}")),
+        Err(_) => Bad("there is no rustc".into(), "install Rust with rustup".into()),
+    }
+}
+
+/// Compares versions number by number; what is not a number ends them.
+fn is_older(found: &str, wanted: &str) -> bool {
+    let numbers = |text: &str| -> Vec<u32> {
+        text.split(['.', '-']).map_while(|part| part.parse().ok()).collect()
+    };
+    numbers(found) < numbers(wanted)
+}
+
+fn sources(paths: &Paths) -> Finding {
+    match rust_src::find(paths) {
+        Ok(Some(library)) => Good(library.display().to_string()),
+        _ => Bad("not found".into(), format!("{SETUP}, or `rustup component add rust-src`")),
+    }
+}
+
+fn compiler() -> Finding {
+    match glue::compiler() {
+        Ok(name) => Good(first_line(&name, &["--version"]).unwrap_or(name)),
+        Err(error) => Bad("none".into(), error.to_string()),
+    }
+}
+
+fn python() -> Finding {
+    match python::find() {
+        Ok((name, (major, minor))) => match first_line(&name, &["-c", "import venv, ensurepip"]) {
+            Some(_) => Good(format!("{name} {major}.{minor}, with venv")),
+            None => Bad(
+                format!("{name} {major}.{minor} without its venv module"),
+                "Debian, Ubuntu: sudo apt install python3-venv".into(),
+            ),
+        },
+        Err(error) => Bad("none that will do".into(), error.to_string()),
+    }
+}
+
+fn disk(paths: &Paths) -> Finding {
+    match step::free_gb(&paths.home) {
+        Some(free) if free < 1.0 => Bad(
+            format!("{free:.1} GB free at {}", paths.home.display()),
+            "make room, or set TCHALK_HOME to a larger disk".into(),
+        ),
+        Some(free) => Good(format!("{free:.0} GB free at {}", paths.home.display())),
+        None => Note("free space unknown".into()),
+    }
+}
+
+fn libtorch(paths: &Paths) -> Finding {
+    let missing = || Bad("not installed".into(), SETUP.into());
+    let Ok(environment) = python::environment(paths) else { return missing() };
+    if !python::is_ready(&environment) {
+        return missing();
+    }
+    let Ok(torch) = environment.torch() else { return missing() };
+    let version = std::fs::read_to_string(torch.join("version.py")).unwrap_or_default();
+    let version = version.lines().find_map(|line| line.strip_prefix("__version__ = "));
+    match version.map(|version| version.trim_matches('\'')) {
+        Some(version) if version.split('+').next() == Some("2.11.0") => {
+            Good(format!("{version} for {}, {}", environment.flavour.name(), torch.display()))
+        }
+        Some(version) => Bad(
+            format!("{version}, but tch 0.24 needs 2.11.0"),
+            format!("remove {} and run {SETUP}", environment.folder.display()),
+        ),
+        None => missing(),
+    }
+}
+
+fn gpu(paths: &Paths) -> Finding {
+    let name = first_line("nvidia-smi", &["--query-gpu=name,driver_version", "--format=csv,noheader"]);
+    let flavour = python::environment(paths).map(|environment| environment.flavour);
+    match (name.filter(|name| !name.is_empty()), flavour) {
+        (Some(name), Ok(Flavour::Cuda)) => Good(format!("{name} (name, driver)")),
+        (Some(name), _) => Note(format!(
+            "{name} is there, but TCHALK_LIBTORCH chose the libtorch without CUDA"
+        )),
+        (None, _) if python::has_nvidia_driver() => Bad(
+            "there is an NVIDIA driver, but nvidia-smi does not answer".into(),
+            "restart the machine after a driver update, or reinstall the driver".into(),
+        ),
+        (None, _) => Note("no NVIDIA GPU: everything runs on the processor".into()),
+    }
+}
+
+/// The glue that the checkout's cargo configuration names.
+fn configured_glue(paths: &Paths) -> Option<PathBuf> {
+    let text = std::fs::read_to_string(paths.root.join(".cargo/libtorch.toml")).ok()?;
+    let (_, rest) = text.split_once("native=")?;
+    Some(PathBuf::from(rest.split_once('"')?.0))
+}
+
+fn glue_found(paths: &Paths) -> Finding {
+    match configured_glue(paths) {
+        Some(folder) if folder.join(glue::library_name()).is_file() => {
+            Good(folder.display().to_string())
+        }
+        Some(folder) => Bad(format!("{} is gone", folder.display()), SETUP.into()),
+        None => Bad("not built for this checkout".into(), SETUP.into()),
+    }
+}
+
+fn kernel_found(paths: &Paths) -> Finding {
+    let file = paths.jupyter().join("kernels/tchalk/kernel.json");
+    let binary = std::fs::read_to_string(&file)
+        .ok()
+        .and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok())
+        .and_then(|json| json["argv"][0].as_str().map(PathBuf::from));
+    let Some(binary) = binary else { return Bad("not registered".into(), SETUP.into()) };
+    if !kernel::answers(&binary) {
+        return Bad(format!("{} does not start", binary.display()), SETUP.into());
+    }
+    if kernel::binary(paths).ok().as_deref() != Some(&binary) {
+        return Bad("built from other sources than these".into(), SETUP.into());
+    }
+    Good(format!("tchalk, for {}", paths.root.display()))
+}
+
+fn template_found(paths: &Paths) -> Finding {
+    let warm = configured_glue(paths).is_some_and(|glue| {
+        let kernel = kernel::binary(paths);
+        kernel.is_ok_and(|kernel| template::is_warm(paths, &kernel, &glue).unwrap_or(false))
+    });
+    match warm {
+        true => Good("warm".into()),
+        false => Bad("cold, or older than the library".into(), SETUP.into()),
+    }
+}
+
+fn data() -> Finding {
+    match std::env::var("TCHALK_DATA_DIR") {
+        Ok(folder) if Path::new(&folder).is_dir() => {
+            Good(format!("TCHALK_DATA_DIR = {folder}"))
+        }
+        Ok(folder) => Bad(
+            format!("TCHALK_DATA_DIR = {folder:?} is not a folder"),
+            "correct it, or unset it to use the built-in samples".into(),
+        ),
+        Err(_) => Note("TCHALK_DATA_DIR is not set: the built-in samples will be used".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_compare_as_numbers() {
+        assert!(is_older("1.9.0", "1.95"));
+        assert!(!is_older("1.95.0", "1.95"));
+        assert!(!is_older("1.96.0-nightly", "1.95"));
+    }
+}

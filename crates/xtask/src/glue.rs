@@ -1,0 +1,155 @@
+//! The C++ between tch and libtorch, compiled once into a shared library.
+//!
+//! `torch-sys` would compile it again in every target folder and profile, minutes each time. It says
+//! `links = "tch"`, so a cargo configuration can put a library in the place of its build script.
+//! The library's own name is its absolute path: whatever links to it finds it again, without any
+//! search path.
+
+use crate::command::{first_line, run_quietly};
+use crate::paths::{Paths, key};
+use crate::python::{Environment, Flavour};
+use crate::step::{step, whole_file, whole_folder};
+use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const SOURCES: [&str; 2] = ["torch_api", "torch_api_generated"];
+
+/// How the glue is called on this system.
+pub fn library_name() -> &'static str {
+    if cfg!(target_os = "macos") { "libtch.dylib" } else { "libtch.so" }
+}
+
+/// The C++ compiler: `CXX`, or the usual names.
+pub fn compiler() -> Result<String> {
+    let named = std::env::var("CXX").ok().filter(|name| !name.is_empty());
+    let candidates = named.into_iter().chain(["c++", "g++", "clang++"].map(String::from));
+    candidates.into_iter().find(|name| first_line(name, &["--version"]).is_some()).context(
+        "there is no C++ compiler: install one (Debian, Ubuntu: `sudo apt install g++`; macOS: \
+         `xcode-select --install`)",
+    )
+}
+
+/// The folder that holds the glue for this environment, ready or not.
+pub fn folder(paths: &Paths, environment: &Environment, source: &Path) -> Result<PathBuf> {
+    let torch = environment.torch()?;
+    let version = source.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+    let key = key(&[&version, &torch.to_string_lossy(), environment.flavour.name()]);
+    Ok(paths.home.join(format!("glue-{}-{}", environment.flavour.name(), &key[..8])))
+}
+
+/// Compiles the glue, if it is not there.
+pub fn ensure(paths: &Paths, environment: &Environment) -> Result<PathBuf> {
+    let source = source(paths)?;
+    let folder = folder(paths, environment, &source)?;
+    if !folder.join(library_name()).is_file() {
+        let compiler = compiler()?;
+        step("C++ glue between tch and libtorch (about 2 minutes)", || {
+            whole_folder(&folder, |part| {
+                let torch = environment.torch()?;
+                compile(&compiler, &source, &torch, part)?;
+                let name = folder.join(library_name());
+                link(&compiler, &torch, part, &name, environment.flavour)
+            })
+        })?;
+    }
+    Ok(folder)
+}
+
+/// The C++ sources in the `torch-sys` package, which cargo fetches if need be.
+fn source(paths: &Paths) -> Result<PathBuf> {
+    let output = Command::new("cargo")
+        .args(["metadata", "--format-version", "1", "--locked"])
+        .current_dir(&paths.root)
+        .output()
+        .context("cannot start cargo")?;
+    if !output.status.success() {
+        let text = String::from_utf8_lossy(&output.stderr);
+        let remedy = crate::command::remedy(&text).unwrap_or_default();
+        bail!("cargo metadata failed:\n{}\n{remedy}", text.trim());
+    }
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    let packages = metadata["packages"].as_array().context("cargo metadata has no packages")?;
+    let manifest = packages
+        .iter()
+        .find(|package| package["name"] == "torch-sys")
+        .and_then(|package| package["manifest_path"].as_str())
+        .context("torch-sys is not among the dependencies")?;
+    Ok(Path::new(manifest).with_file_name("libtch"))
+}
+
+fn compile(compiler: &str, source: &Path, torch: &Path, to: &Path) -> Result<()> {
+    std::thread::scope(|scope| {
+        let threads = SOURCES.map(|name| {
+            scope.spawn(move || {
+                let include = torch.join("include");
+                run_quietly(
+                    Command::new(compiler)
+                        .args(["-std=c++17", "-O1", "-fPIC", "-w", "-D_GLIBCXX_USE_CXX11_ABI=1"])
+                        .args(["-DGLOG_USE_GLOG_EXPORT", "-c"])
+                        .arg(source.join(name).with_extension("cpp"))
+                        .arg("-I")
+                        .arg(&include)
+                        .arg("-I")
+                        .arg(include.join("torch/csrc/api/include"))
+                        .arg("-o")
+                        .arg(to.join(name).with_extension("o")),
+                )
+            })
+        });
+        threads.into_iter().try_for_each(|thread| thread.join().expect("compiling does not panic"))
+    })
+}
+
+fn link(compiler: &str, torch: &Path, folder: &Path, name: &Path, flavour: Flavour) -> Result<()> {
+    let libraries = torch.join("lib");
+    let mut command = Command::new(compiler);
+    command.arg("-shared").arg("-o").arg(folder.join(library_name()));
+    command.args(SOURCES.map(|name| folder.join(name).with_extension("o")));
+    let flag = if cfg!(target_os = "macos") { "-install_name" } else { "-soname" };
+    command.arg(format!("-Wl,{flag},{}", name.display()));
+    command.arg(format!("-Wl,-rpath,{}", libraries.display())).arg("-L").arg(&libraries);
+    if flavour == Flavour::Cuda {
+        // Nothing in the glue names a CUDA symbol, and an unneeded library would be left out:
+        // CUDA would be silently absent.
+        command.args(["-Wl,--no-as-needed", "-ltorch_cuda", "-lc10_cuda"]);
+    }
+    run_quietly(command.args(["-ltorch_cpu", "-lc10"]))?;
+    for name in SOURCES {
+        std::fs::remove_file(folder.join(name).with_extension("o"))?;
+    }
+    Ok(())
+}
+
+/// The triple of this machine, as rustc has it.
+pub fn host() -> Result<String> {
+    let output = Command::new("rustc").arg("-vV").output().context("cannot start rustc")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let line = text.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(line.context("rustc -vV does not name its host")?.to_owned())
+}
+
+/// The cargo configuration that puts the glue in the place of torch-sys's build script.
+pub fn cargo_config(glue: &Path, host: &str) -> String {
+    let search = format!("native={}", glue.display());
+    format!("[target.{host}.tch]\nrustc-link-lib = [\"dylib=tch\"]\nrustc-link-search = [{search:?}]\n")
+}
+
+/// Lets cargo in the checkout use the glue.
+pub fn configure_checkout(paths: &Paths, glue: &Path) -> Result<()> {
+    let header = "# Written by `cargo xtask setup`: the prebuilt glue to libtorch.\n";
+    let text = format!("{header}{}", cargo_config(glue, &host()?));
+    whole_file(&paths.root.join(".cargo/libtorch.toml"), &text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_configuration_names_the_glue() {
+        let text = cargo_config(Path::new("/a b/glue"), "x86_64-unknown-linux-gnu");
+        assert!(text.starts_with("[target.x86_64-unknown-linux-gnu.tch]\n"), "{text}");
+        assert!(text.contains("[\"native=/a b/glue\"]"), "{text}");
+    }
+}

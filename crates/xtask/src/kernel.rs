@@ -1,0 +1,169 @@
+//! Building the kernel, and telling Jupyter where it is.
+
+use crate::command::{remedy, run_quietly};
+use crate::paths::{Paths, key, key_of_tree};
+use crate::rust_src::rustc_version;
+use crate::step::{create_folder, step, whole_file, whole_folder};
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+const BINARY: &str = "tchalk-kernel";
+
+/// The program of this checkout's kernel, built or not.
+pub fn binary(paths: &Paths) -> Result<PathBuf> {
+    let lock = std::fs::read_to_string(paths.root.join("Cargo.lock")).context("no Cargo.lock")?;
+    let manifest = std::fs::read_to_string(paths.root.join("crates/tchalk-kernel/Cargo.toml"))?;
+    let sources = key_of_tree(&paths.root.join("crates/tchalk-kernel/src"))?;
+    let key = key(&[&lock, &manifest, &sources, &rustc_version()?]);
+    Ok(paths.home.join(format!("kernel-{}", &key[..8])).join(BINARY))
+}
+
+/// The kernel's program, built if need be.
+pub fn ensure(paths: &Paths) -> Result<PathBuf> {
+    let binary = binary(paths)?;
+    let folder = binary.parent().context("the program is in a folder")?;
+    if !binary.is_file() {
+        step("the kernel (the first time about 10 minutes: rust-analyzer is in it)", || {
+            build(paths)?;
+            let built = target(paths).join("release").join(BINARY);
+            whole_folder(folder, |part| {
+                std::fs::copy(&built, part.join(BINARY))
+                    .with_context(|| format!("cannot copy {}", built.display()))?;
+                Ok(())
+            })
+        })?;
+    }
+    Ok(binary)
+}
+
+/// Kernels are built in one place for all checkouts: their dependencies are the same.
+fn target(paths: &Paths) -> PathBuf {
+    paths.home.join("target")
+}
+
+fn build(paths: &Paths) -> Result<()> {
+    let mut cargo = Command::new("cargo")
+        .args(["build", "--release", "--locked", "--package", "tchalk-kernel"])
+        .env("CARGO_TARGET_DIR", target(paths))
+        .current_dir(&paths.root)
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("cannot start cargo")?;
+    // cargo's lines are the sign of life; the last ones say why it failed.
+    let mut last = Vec::new();
+    if let Some(stderr) = cargo.stderr.take() {
+        use std::io::BufRead;
+        for line in std::io::BufReader::new(stderr).lines() {
+            let line = line?;
+            eprintln!("  {line}");
+            last.push(line);
+        }
+    }
+    if !cargo.wait()?.success() {
+        let output = last.join("\n");
+        bail!("the kernel could not be built\n{}", remedy(&output).unwrap_or_default());
+    }
+    Ok(())
+}
+
+/// What the kernel has to know, as environment variables.
+pub fn environment(paths: &Paths, rust_src: &Path) -> Vec<(&'static str, String)> {
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    vec![
+        ("TCHALK_STATE", text(&paths.state)),
+        ("TCHALK_LIBRARY", text(&paths.library())),
+        ("RUST_SRC_PATH", text(rust_src)),
+    ]
+}
+
+/// The folder of the `cargo` that is running this.
+pub fn cargo_folder() -> Option<PathBuf> {
+    // rustup's cargo lives beside rustc; what `cargo` on the PATH points to is the one to use.
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).find(|folder| folder.join("cargo").is_file())
+}
+
+/// What Jupyter reads: how to start the kernel, and with which environment.
+fn description(paths: &Paths, binary: &Path, rust_src: &Path) -> Value {
+    let mut environment: serde_json::Map<String, Value> = environment(paths, rust_src)
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.into()))
+        .collect();
+    if let Some(folder) = cargo_folder() {
+        environment.insert("PATH".into(), format!("{}:${{PATH}}", folder.display()).into());
+    }
+    for name in ["CARGO_HOME", "RUSTUP_HOME"] {
+        if let Ok(value) = std::env::var(name) {
+            environment.insert(name.into(), value.into());
+        }
+    }
+    json!({
+        "argv": [binary, "--connection-file", "{connection_file}"],
+        "display_name": "Rust (tchalk)",
+        "language": "rust",
+        "interrupt_mode": "message",
+        "env": environment,
+        "metadata": {"checkout": paths.root},
+    })
+}
+
+/// Describes the kernel to the Jupyter of this checkout, and to the user's own (VS Code's, say) if
+/// asked to.
+pub fn register(paths: &Paths, binary: &Path, rust_src: &Path, with_user: bool) -> Result<()> {
+    let text = serde_json::to_string_pretty(&description(paths, binary, rust_src))? + "\n";
+    let mut folders = vec![paths.jupyter()];
+    if with_user {
+        folders.extend(user_jupyter());
+    }
+    for folder in folders {
+        whole_file(&folder.join("kernels/tchalk/kernel.json"), &text)?;
+    }
+    Ok(())
+}
+
+/// The folder in which Jupyter looks for a user's own kernels.
+pub fn user_jupyter() -> Option<PathBuf> {
+    let from = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if let Some(folder) = from("JUPYTER_DATA_DIR") {
+        return Some(folder);
+    }
+    if cfg!(target_os = "macos") {
+        return Some(from("HOME")?.join("Library/Jupyter"));
+    }
+    let data = from("XDG_DATA_HOME").or_else(|| Some(from("HOME")?.join(".local/share")))?;
+    Some(data.join("jupyter"))
+}
+
+/// The kernel's sessions are built in folders below the state folder: this configuration reaches
+/// them all. The library is optimised although cells are not.
+pub fn configure_sessions(paths: &Paths, glue: &Path) -> Result<()> {
+    let profile = "[profile.dev.package.\"*\"]\nopt-level = 3\ndebug = false\n\
+                   debug-assertions = false\noverflow-checks = false\n";
+    let text = format!("{}\n{profile}", crate::glue::cargo_config(glue, &crate::glue::host()?));
+    create_folder(&paths.state)?;
+    whole_file(&paths.state.join(".cargo/config.toml"), &text)
+}
+
+/// Whether the kernel starts at all.
+pub fn answers(binary: &Path) -> bool {
+    run_quietly(Command::new(binary).arg("--version")).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_description_has_absolute_paths_and_the_way_to_stop() {
+        let paths = Paths { root: "/checkout".into(), home: "/home".into(), state: "/home/s".into() };
+        let json = description(&paths, Path::new("/home/kernel-1/tchalk-kernel"), Path::new("/src"));
+        assert_eq!(json["argv"][0], "/home/kernel-1/tchalk-kernel");
+        assert_eq!(json["argv"][2], "{connection_file}");
+        assert_eq!(json["interrupt_mode"], "message");
+        assert_eq!(json["env"]["TCHALK_LIBRARY"], "/checkout/crates/tchalk");
+        assert!(json["env"]["PATH"].as_str().unwrap().ends_with(":${PATH}"));
+    }
+}

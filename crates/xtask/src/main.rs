@@ -1,0 +1,126 @@
+//! `cargo xtask`: everything around tchalk, from an empty machine to a lesson.
+//!
+//! Each step of set-up is a module that knows whether its work is done. Heavy parts live in a cache
+//! outside the checkout (see [`paths`]), keyed by versions, so that a second checkout does not pay
+//! again. This crate stays small: it has to compile in seconds, before anything else is there.
+
+mod checks;
+mod command;
+mod doctor;
+mod glue;
+mod kernel;
+mod lab;
+mod paths;
+mod python;
+mod references;
+mod rust_src;
+mod setup;
+mod step;
+mod template;
+
+use anyhow::{Result, bail};
+use paths::Paths;
+
+const HELP: &str = "\
+cargo xtask: set up, run and test tchalk
+
+  tutorial          set up what is missing, run the tutorial from top to bottom, and say where
+                    the finished page is (first time 15 to 20 minutes, most of it compiling)
+  lab               set up what is missing, and open JupyterLab at the tutorial
+                      --no-browser   do not open a browser
+                      --port N       serve on this port
+  setup             set up: Python parts, libtorch, the kernel (a second time takes a second)
+  doctor            look for everything that can be wrong, and say what to do about it
+  run NOTEBOOK…     execute notebooks; writes the executed notebook and an HTML page under
+                    target/notebooks, and fails if a cell fails
+  test              formatting, lints, unit tests, doctests, kernel tests, all notebooks
+  env               print the environment as shell exports: eval \"$(cargo xtask env)\"
+  references        compute the tests' reference values anew (installs PyTorch and Keras)
+
+Environment:
+  TCHALK_DATA_DIR   a folder of downloaded data sets (mnist/, cifar10/, …)
+  TCHALK_BUDGET     full (default), class (each training about two minutes), ci (seconds)
+  TCHALK_HOME       where heavy parts are kept (default: tchalk in your cache folder)
+  TCHALK_LIBTORCH   cpu or cuda, instead of looking for an NVIDIA GPU
+";
+
+const COMMANDS: [&str; 8] =
+    ["tutorial", "lab", "setup", "doctor", "run", "test", "env", "references"];
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Err(error) = dispatch(&arguments) {
+        eprintln!("\nerror: {error:#}");
+        std::process::exit(1);
+    }
+}
+
+fn dispatch(arguments: &[String]) -> Result<()> {
+    let (command, rest) = match arguments.split_first() {
+        None => ("--help", &[][..]),
+        Some((command, rest)) => (command.as_str(), rest),
+    };
+    if ["--help", "-h", "help"].contains(&command) || rest.iter().any(|a| a == "--help") {
+        print!("{HELP}");
+        return Ok(());
+    }
+    let paths = Paths::find()?;
+    match command {
+        "lab" => lab::open(&paths, &lab::Options::parse(rest)?),
+        "run" if rest.is_empty() => bail!("cargo xtask run needs a notebook: notebooks/tutorial.ipynb"),
+        "run" => lab::run(&paths, rest),
+        _ if !COMMANDS.contains(&command) => {
+            bail!("there is no command {command:?}{}", did_you_mean(command))
+        }
+        _ if !rest.is_empty() => bail!("cargo xtask {command} takes no arguments, got {rest:?}"),
+        "tutorial" => lab::tutorial(&paths),
+        "setup" => setup::run(&paths, setup::Register::WithUser).map(drop),
+        "doctor" => doctor::run(&paths),
+        "test" => checks::run(&paths),
+        "env" => lab::print_env(&paths),
+        _ => references::run(&paths),
+    }
+}
+
+/// The nearest command, for a typing mistake.
+fn did_you_mean(word: &str) -> String {
+    let nearest = COMMANDS.iter().min_by_key(|command| distance(word, command));
+    match nearest {
+        Some(command) if distance(word, command) <= 2 => format!(": did you mean {command:?}?"),
+        _ => "; cargo xtask --help lists them".into(),
+    }
+}
+
+/// How many letters have to be changed, added or left out to get from one word to the other.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, &y) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typing_mistake_is_answered_with_the_nearest_command() {
+        assert_eq!(did_you_mean("tutoral"), ": did you mean \"tutorial\"?");
+        assert_eq!(did_you_mean("dcotor"), ": did you mean \"doctor\"?");
+        assert!(did_you_mean("frobnicate").contains("--help"));
+    }
+
+    #[test]
+    fn every_command_is_in_the_help() {
+        for command in COMMANDS {
+            assert!(HELP.contains(&format!("\n  {command} ")), "{command}");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Where everything lives.
+
+use anyhow::{Context, Result};
+use std::path::{Path, PathBuf};
+
+/// The folders of this checkout and of the cache.
+pub struct Paths {
+    /// The checkout.
+    pub root: PathBuf,
+    /// The cache for heavy parts, shared by all checkouts: `TCHALK_HOME`.
+    pub home: PathBuf,
+    /// What belongs to this checkout alone, in the cache: template, sessions, kernel description.
+    pub state: PathBuf,
+}
+
+impl Paths {
+    pub fn find() -> Result<Paths> {
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+        // A checkout that was moved is rebuilt by cargo, so this is where it is now.
+        let root = manifest.parent().and_then(Path::parent).context("the crate is in crates/xtask")?;
+        let root = root.to_owned();
+        let home = match std::env::var_os("TCHALK_HOME") {
+            Some(home) if !home.is_empty() => std::path::absolute(PathBuf::from(home))?,
+            _ => cache_folder().context("neither TCHALK_HOME nor HOME is set")?.join("tchalk"),
+        };
+        let name = root.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let slug = format!("{name}-{}", &key(&[root.to_string_lossy().as_ref()])[..8]);
+        let state = home.join("checkouts").join(slug);
+        Ok(Paths { root, home, state })
+    }
+
+    /// The crate that notebooks use.
+    pub fn library(&self) -> PathBuf {
+        self.root.join("crates/tchalk")
+    }
+
+    /// The folder on `JUPYTER_PATH` in which the kernel of this checkout is described.
+    pub fn jupyter(&self) -> PathBuf {
+        self.state.join("jupyter")
+    }
+
+    /// Where executed notebooks and pages go.
+    pub fn pages(&self) -> PathBuf {
+        let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+        self.root.join(target.unwrap_or_else(|| "target".into())).join("notebooks")
+    }
+}
+
+/// The user's folder for caches, as the system has it.
+fn cache_folder() -> Option<PathBuf> {
+    let from = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if cfg!(target_os = "macos") {
+        return Some(from("HOME")?.join("Library/Caches"));
+    }
+    from("XDG_CACHE_HOME").or_else(|| Some(from("HOME")?.join(".cache")))
+}
+
+/// A short key for what a part depends on: 16 hexadecimal digits (FNV-1a; it only has to tell
+/// versions apart).
+pub fn key(parts: &[&str]) -> String {
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    for part in parts {
+        for byte in part.bytes().chain([0]) {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+    format!("{hash:016x}")
+}
+
+/// The key of a folder's files: names and contents, in order of name.
+pub fn key_of_tree(folder: &Path) -> Result<String> {
+    let mut parts = Vec::new();
+    collect(folder, folder, &mut parts)?;
+    parts.sort();
+    Ok(key(&parts.iter().map(String::as_str).collect::<Vec<_>>()))
+}
+
+fn collect(base: &Path, folder: &Path, parts: &mut Vec<String>) -> Result<()> {
+    let entries =
+        std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    for entry in entries {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect(base, &path, parts)?;
+        } else {
+            let bytes = std::fs::read(&path)?;
+            let name = path.strip_prefix(base).unwrap_or(&path).to_string_lossy().into_owned();
+            parts.push(format!("{name}\0{}", String::from_utf8_lossy(&bytes)));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_tell_apart_and_stay() {
+        assert_eq!(key(&["a", "b"]), key(&["a", "b"]));
+        assert_ne!(key(&["a", "b"]), key(&["ab"]));
+        assert_eq!(key(&[]).len(), 16);
+    }
+
+    #[test]
+    fn a_tree_s_key_changes_with_names_and_contents() {
+        let folder = tempfile::tempdir().unwrap();
+        let of = || key_of_tree(folder.path()).unwrap();
+        std::fs::write(folder.path().join("a"), "1").unwrap();
+        let before = of();
+        std::fs::write(folder.path().join("a"), "2").unwrap();
+        let changed = of();
+        std::fs::rename(folder.path().join("a"), folder.path().join("b")).unwrap();
+        assert!(before != changed && changed != of() && before != of());
+    }
+}

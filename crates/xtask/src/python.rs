@@ -1,0 +1,183 @@
+//! The virtual environment that holds JupyterLab and libtorch.
+
+use crate::command::{first_line, run_quietly};
+use crate::paths::{Paths, key};
+use crate::step::{step, whole_file};
+use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The oldest Python whose packages the lock files resolve.
+pub const OLDEST: (u32, u32) = (3, 10);
+/// Written last: an environment without it was interrupted, and is made anew.
+const COMPLETE: &str = "tchalk-complete";
+
+/// Which libtorch goes into the environment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Flavour {
+    Cpu,
+    Cuda,
+}
+
+impl Flavour {
+    /// What this machine can use: `TCHALK_LIBTORCH`, or whether there is an NVIDIA driver.
+    pub fn of_machine() -> Result<Flavour> {
+        match std::env::var("TCHALK_LIBTORCH").unwrap_or_default().as_str() {
+            "cpu" => Ok(Flavour::Cpu),
+            "cuda" => Ok(Flavour::Cuda),
+            "" if cfg!(target_os = "linux") && has_nvidia_driver() => Ok(Flavour::Cuda),
+            "" => Ok(Flavour::Cpu),
+            other => bail!("TCHALK_LIBTORCH: expected cpu or cuda, got {other:?}"),
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Flavour::Cpu => "cpu",
+            Flavour::Cuda => "cuda",
+        }
+    }
+
+    fn lock_file(self) -> &'static str {
+        match self {
+            Flavour::Cpu => "libtorch-cpu.txt",
+            Flavour::Cuda => "libtorch-cuda.txt",
+        }
+    }
+
+    /// Room that set-up needs from nothing, in GB.
+    pub fn gigabytes(self) -> f64 {
+        match self {
+            Flavour::Cpu => 6.0,
+            Flavour::Cuda => 12.0,
+        }
+    }
+}
+
+pub fn has_nvidia_driver() -> bool {
+    Path::new("/proc/driver/nvidia/version").exists()
+        || first_line("nvidia-smi", &["--query-gpu=name", "--format=csv,noheader"])
+            .is_some_and(|name| !name.is_empty())
+}
+
+/// The machine's Python: how it is called, and its version.
+pub fn find() -> Result<(String, (u32, u32))> {
+    for name in ["python3", "python"] {
+        let Some(text) = first_line(name, &["--version"]) else { continue };
+        let Some(version) = version(&text) else { continue };
+        if version >= OLDEST {
+            return Ok((name.into(), version));
+        }
+        if name == "python" {
+            bail!("Python {}.{} is too old: install 3.10 or newer", version.0, version.1);
+        }
+    }
+    bail!("there is no Python: install Python 3.10 or newer (Debian, Ubuntu: `sudo apt install python3 python3-venv`)")
+}
+
+/// `(3, 11)` of `Python 3.11.7`.
+fn version(text: &str) -> Option<(u32, u32)> {
+    let mut numbers = text.strip_prefix("Python ")?.split('.');
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+/// An environment that is ready.
+pub struct Environment {
+    pub folder: PathBuf,
+    pub flavour: Flavour,
+}
+
+impl Environment {
+    pub fn python(&self) -> PathBuf {
+        self.folder.join("bin/python")
+    }
+
+    /// The folder that holds `libtorch_cpu.so`, with `include` beside it.
+    pub fn torch(&self) -> Result<PathBuf> {
+        let libraries = self.folder.join("lib");
+        let pythons = std::fs::read_dir(&libraries)
+            .with_context(|| format!("cannot read {}", libraries.display()))?;
+        let torch = pythons.flatten().map(|entry| entry.path().join("site-packages/torch"));
+        torch.into_iter().find(|torch| torch.join("lib").is_dir()).with_context(|| {
+            format!("{} holds no libtorch: remove it, and run cargo xtask setup", self.folder.display())
+        })
+    }
+}
+
+/// Where the environment for this checkout is, ready or not.
+pub fn environment(paths: &Paths) -> Result<Environment> {
+    let flavour = Flavour::of_machine()?;
+    let (_, (major, minor)) = find()?;
+    let lock = |name: &str| {
+        let file = paths.root.join("python").join(name);
+        std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))
+    };
+    let key = key(&[&lock("jupyter.txt")?, &lock(flavour.lock_file())?]);
+    let name = format!("python{major}.{minor}-{}-{}", flavour.name(), &key[..8]);
+    Ok(Environment { folder: paths.home.join(name), flavour })
+}
+
+/// Whether the environment was made to the end, and its Python still starts.
+pub fn is_ready(environment: &Environment) -> bool {
+    environment.folder.join(COMPLETE).is_file() && environment.python().exists()
+}
+
+/// Makes the environment, if it is not ready.
+pub fn ensure(paths: &Paths) -> Result<Environment> {
+    let environment = environment(paths)?;
+    if is_ready(&environment) {
+        return Ok(environment);
+    }
+    let Environment { folder, flavour } = &environment;
+    let lock_folder = paths.root.join("python");
+    step("Python environment with JupyterLab (about 110 packages)", || {
+        create(folder)?;
+        install(&environment.python(), &lock_folder.join("jupyter.txt"), &[])
+    })?;
+    let what = match flavour {
+        Flavour::Cpu => "libtorch 2.11.0 for the CPU (about 550 MB to download)",
+        Flavour::Cuda => "libtorch 2.11.0 with CUDA (about 3 GB to download)",
+    };
+    step(what, || {
+        // The lean one leaves out what only Python needs, so its dependencies are not followed.
+        let more: &[&str] = if *flavour == Flavour::Cpu { &["--no-deps"] } else { &[] };
+        install(&environment.python(), &lock_folder.join(flavour.lock_file()), more)?;
+        whole_file(&folder.join(COMPLETE), "")
+    })?;
+    Ok(environment)
+}
+
+/// A fresh virtual environment in `folder`, in place of whatever was there.
+pub fn create(folder: &Path) -> Result<()> {
+    let (python, _) = find()?;
+    if folder.exists() {
+        std::fs::remove_dir_all(folder)
+            .with_context(|| format!("cannot replace {}", folder.display()))?;
+    }
+    run_quietly(Command::new(python).args(["-m", "venv"]).arg(folder))
+}
+
+/// Installs what a lock file names, checking every hash.
+pub fn install(python: &Path, lock_file: &Path, more: &[&str]) -> Result<()> {
+    run_quietly(
+        Command::new(python)
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+            .args(["--no-input", "--require-hashes", "--no-compile"])
+            .args(more)
+            .arg("-r")
+            .arg(lock_file),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_compare_as_numbers() {
+        assert_eq!(version("Python 3.11.7"), Some((3, 11)));
+        assert!(version("Python 3.9.2").unwrap() < OLDEST);
+        assert!(version("Python 3.10.0rc1").unwrap() >= OLDEST);
+        assert_eq!(version("nonsense"), None);
+    }
+}

@@ -1,0 +1,66 @@
+//! Everything a notebook needs, in order; what is there already costs nothing.
+
+use crate::command::first_line;
+use crate::paths::Paths;
+use crate::python::{self, Environment};
+use crate::{glue, kernel, rust_src, step, template};
+use anyhow::{Result, bail};
+use std::path::PathBuf;
+
+/// Whether the user's own Jupyter is told of the kernel, too.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Register {
+    WithUser,
+    CheckoutOnly,
+}
+
+/// What set-up has made.
+pub struct Ready {
+    pub environment: Environment,
+    pub rust_src: PathBuf,
+}
+
+/// Makes whatever is missing.
+pub fn run(paths: &Paths, register: Register) -> Result<Ready> {
+    let _lock = step::lock(&paths.home)?;
+    check_tools()?;
+    check_space(paths)?;
+    let environment = python::ensure(paths)?;
+    let glue = glue::ensure(paths, &environment)?;
+    glue::configure_checkout(paths, &glue)?;
+    let rust_src = rust_src::ensure(paths)?;
+    let kernel = kernel::ensure(paths)?;
+    kernel::configure_sessions(paths, &glue)?;
+    template::ensure(paths, &kernel, &glue, &rust_src)?;
+    kernel::register(paths, &kernel, &rust_src, register == Register::WithUser)?;
+    eprintln!("tchalk is set up in {}", paths.home.display());
+    Ok(Ready { environment, rust_src })
+}
+
+/// What has to be there before anything is downloaded or built.
+fn check_tools() -> Result<()> {
+    let (python, _) = python::find()?;
+    if first_line(&python, &["-c", "import venv, ensurepip"]).is_none() {
+        bail!(
+            "Python's venv module is missing: on Debian and Ubuntu, `sudo apt install python3-venv`"
+        );
+    }
+    glue::compiler().map(drop)
+}
+
+/// Half-made parts on a full disk help nobody.
+fn check_space(paths: &Paths) -> Result<()> {
+    let environment = python::environment(paths)?;
+    if python::is_ready(&environment) {
+        return Ok(());
+    }
+    let (free, needed) = (step::free_gb(&paths.home), environment.flavour.gigabytes());
+    match free {
+        Some(free) if free < needed => bail!(
+            "{} has {free:.1} GB of free space, and set-up needs about {needed:.0} GB: make room, or \
+             set TCHALK_HOME to a folder on a larger disk",
+            paths.home.display()
+        ),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,131 @@
+//! One step of set-up: said when it begins, timed, and made whole or not at all.
+
+use anyhow::{Context, Result};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Does `work` and says how long it took.
+pub fn step<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let begun = Instant::now();
+    eprintln!("• {what} …");
+    let result = work().with_context(|| what.to_owned())?;
+    eprintln!("  done in {}", duration(begun.elapsed().as_secs_f64()));
+    Ok(result)
+}
+
+/// `0.4 s`, `12 s`, `3 min 20 s`.
+pub fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s < 10.0 => format!("{s:.1} s"),
+        s if s < 100.0 => format!("{s:.0} s"),
+        s => format!("{} min {:.0} s", (s / 60.0).floor(), s % 60.0),
+    }
+}
+
+/// Makes a folder by way of another name, so that it is there whole or not at all.
+pub fn whole_folder(folder: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let part = part_name(folder);
+    let _ = std::fs::remove_dir_all(&part);
+    create_folder(&part)?;
+    let filled = fill(&part).and_then(|()| {
+        std::fs::rename(&part, folder)
+            .with_context(|| format!("cannot create {}", folder.display()))
+    });
+    if filled.is_err() {
+        let _ = std::fs::remove_dir_all(&part);
+    }
+    filled
+}
+
+/// Writes a file by way of another name; does nothing if it already says so.
+pub fn whole_file(file: &Path, content: &str) -> Result<()> {
+    if std::fs::read_to_string(file).is_ok_and(|old| old == content) {
+        return Ok(());
+    }
+    if let Some(parent) = file.parent() {
+        create_folder(parent)?;
+    }
+    let part = part_name(file);
+    std::fs::write(&part, content)
+        .and_then(|()| std::fs::rename(&part, file))
+        .with_context(|| format!("cannot write {}", file.display()))
+}
+
+pub fn create_folder(folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| {
+        format!(
+            "cannot write to {}: set TCHALK_HOME to a folder you may write to",
+            folder.display()
+        )
+    })
+}
+
+fn part_name(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".part-{}", std::process::id()));
+    path.with_file_name(name)
+}
+
+/// Holds the cache for one set-up at a time; waits, and says so, while another is at work.
+pub fn lock(home: &Path) -> Result<std::fs::File> {
+    create_folder(home)?;
+    let path = home.join("setup.lock");
+    let file = std::fs::File::create(&path).with_context(|| {
+        format!(
+            "cannot write to {}: set TCHALK_HOME to a folder you may write to",
+            home.display()
+        )
+    })?;
+    if file.try_lock().is_err() {
+        eprintln!("another set-up is at work in {}; waiting for it …", home.display());
+        std::io::stderr().flush()?;
+        file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
+    }
+    Ok(file)
+}
+
+/// Free space at `path` in GB, where the system tells.
+#[cfg(unix)]
+pub fn free_gb(path: &Path) -> Option<f64> {
+    use std::os::unix::ffi::OsStrExt;
+    let existing = path.ancestors().find(|ancestor| ancestor.exists())?;
+    let name = std::ffi::CString::new(existing.as_os_str().as_bytes()).ok()?;
+    // SAFETY: statvfs is plain data, for which zero is a valid value; the system fills it.
+    let mut stats: libc::statvfs = unsafe { std::mem::zeroed() };
+    // SAFETY: a terminated path and a valid place for the answer.
+    let failed = unsafe { libc::statvfs(name.as_ptr(), &mut stats) } != 0;
+    (!failed).then(|| stats.f_bavail as f64 * stats.f_frsize as f64 / 1e9)
+}
+
+/// Free space is not asked for on this system.
+#[cfg(not(unix))]
+pub fn free_gb(_path: &Path) -> Option<f64> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_whose_filling_fails_is_not_there() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("part");
+        let failed = whole_folder(&folder, |part| {
+            std::fs::write(part.join("half"), "x")?;
+            anyhow::bail!("no network")
+        });
+        assert!(failed.is_err());
+        assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
+        whole_folder(&folder, |part| Ok(std::fs::write(part.join("all"), "x")?)).unwrap();
+        assert!(folder.join("all").is_file());
+    }
+
+    #[test]
+    fn durations_read_well() {
+        assert_eq!(duration(0.44), "0.4 s");
+        assert_eq!(duration(42.4), "42 s");
+        assert_eq!(duration(200.0), "3 min 20 s");
+    }
+}
