@@ -1,0 +1,160 @@
+//! The sheet that panels draw on: it writes SVG, and remembers where the text is.
+
+use super::text;
+use super::theme::{Ink, Paint};
+use crate::display::escape;
+use std::fmt::Write;
+
+/// A rectangle in pixels, from the upper left corner.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Area {
+    pub(super) x: f64,
+    pub(super) y: f64,
+    pub(super) width: f64,
+    pub(super) height: f64,
+}
+
+impl Area {
+    pub(super) fn right(self) -> f64 {
+        self.x + self.width
+    }
+
+    pub(super) fn bottom(self) -> f64 {
+        self.y + self.height
+    }
+}
+
+/// Which end of a text its place is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Anchor {
+    Start,
+    Middle,
+    End,
+}
+
+/// How a text is set.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Type {
+    pub(super) size: f64,
+    pub(super) bold: bool,
+    pub(super) ink: Ink,
+    pub(super) anchor: Anchor,
+}
+
+/// The title of a figure.
+pub(super) const TITLE: Type =
+    Type { size: 15.0, bold: true, ink: Ink::Text, anchor: Anchor::Start };
+/// The title of a panel.
+pub(super) const HEADING: Type =
+    Type { size: 12.5, bold: true, ink: Ink::Text, anchor: Anchor::Start };
+/// Captions, names, values.
+pub(super) const LABEL: Type = Type { size: 11.0, bold: false, ink: Ink::Text, anchor: Anchor::Start };
+/// Ticks and axis labels.
+pub(super) const TICK: Type = Type { size: 10.5, bold: false, ink: Ink::Quiet, anchor: Anchor::Start };
+
+impl Type {
+    pub(super) fn anchor(self, anchor: Anchor) -> Type {
+        Type { anchor, ..self }
+    }
+
+    pub(super) fn ink(self, ink: Ink) -> Type {
+        Type { ink, ..self }
+    }
+
+    pub(super) fn width(self, text: &str) -> f64 {
+        text::width(text, self.size, self.bold)
+    }
+}
+
+pub(super) struct Canvas {
+    svg: String,
+    paint: Paint,
+    texts: Vec<(String, Area)>,
+}
+
+impl Canvas {
+    pub(super) fn new(paint: Paint) -> Canvas {
+        Canvas { svg: String::new(), paint, texts: Vec::new() }
+    }
+
+    fn push(&mut self, element: std::fmt::Arguments<'_>) {
+        self.svg.write_fmt(element).expect("a string takes everything");
+    }
+
+    /// A text whose baseline is at `y`.
+    pub(super) fn text(&mut self, x: f64, y: f64, text: &str, set: Type) {
+        if text.is_empty() {
+            return;
+        }
+        let width = set.width(text);
+        let (anchor, left) = match set.anchor {
+            Anchor::Start => ("", x),
+            Anchor::Middle => (" text-anchor=\"middle\"", x - width / 2.0),
+            Anchor::End => (" text-anchor=\"end\"", x - width),
+        };
+        let area = Area { x: left, y: y - 0.76 * set.size, width, height: set.size };
+        self.texts.push((text.to_owned(), area));
+        let (weight, colour) =
+            (if set.bold { " font-weight=\"bold\"" } else { "" }, self.paint.colour(set.ink));
+        self.push(format_args!(
+            "<text x=\"{x:.1}\" y=\"{y:.1}\" font-size=\"{}\" fill=\"{colour}\"{weight}{anchor}>{}</text>",
+            set.size,
+            escape(text)
+        ));
+    }
+
+    pub(super) fn rect(&mut self, area: Area, ink: Ink) {
+        let Area { x, y, width, height } = area;
+        let colour = self.paint.colour(ink);
+        self.push(format_args!(
+            "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" fill=\"{colour}\"/>"
+        ));
+    }
+
+    pub(super) fn rule(&mut self, from: (f64, f64), to: (f64, f64)) {
+        self.line(&[from, to], Ink::Rule, 1.0, false);
+    }
+
+    pub(super) fn line(&mut self, points: &[(f64, f64)], ink: Ink, width: f64, dashed: bool) {
+        let places: Vec<String> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
+        let (dash, colour) =
+            (if dashed { " stroke-dasharray=\"6 4\"" } else { "" }, self.paint.colour(ink));
+        self.push(format_args!(
+            "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"{width}\" \
+             stroke-linejoin=\"round\"{dash}/>",
+            places.join(" ")
+        ));
+    }
+
+    /// A filled outline.
+    pub(super) fn fill(&mut self, points: &[(f64, f64)], ink: Ink) {
+        let places: Vec<String> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
+        let colour = self.paint.colour(ink);
+        self.push(format_args!("<polygon points=\"{}\" fill=\"{colour}\"/>", places.join(" ")));
+    }
+
+    pub(super) fn dot(&mut self, (x, y): (f64, f64), radius: f64, ink: Ink) {
+        let colour = self.paint.colour(ink);
+        self.push(format_args!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\" fill=\"{colour}\"/>"));
+    }
+
+    /// A picture whose pixels stay square when it is enlarged.
+    pub(super) fn image(&mut self, area: Area, data_url: &str) {
+        let Area { x, y, width, height } = area;
+        self.push(format_args!(
+            "<image x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" \
+             style=\"image-rendering:pixelated\" href=\"{data_url}\"/>"
+        ));
+    }
+
+    /// Where each text is.
+    #[cfg(test)]
+    pub(super) fn texts(&self) -> Vec<(String, Area)> {
+        self.texts.clone()
+    }
+
+    /// The elements drawn so far.
+    pub(super) fn into_svg(self) -> String {
+        self.svg
+    }
+}

@@ -1,0 +1,238 @@
+//! Pictures in a grid, each with a caption.
+
+use super::canvas::{Anchor, Area, Canvas, LABEL};
+use super::figure::{Draw, Figure, Panel};
+use super::text;
+use super::theme::Ink;
+use crate::error::{Error, Result};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use image::ExtendedColorType::{L8, Rgb8};
+use image::ImageEncoder;
+use image::codecs::png::PngEncoder;
+use ndarray::{ArcArray, Ix3};
+
+/// A single picture is not drawn wider than this.
+const WIDEST: f64 = 168.0;
+const GAP: f64 = 8.0;
+const LINE: f64 = 13.0;
+
+/// Whether an answer was right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// ✔
+    Right,
+    /// ✘
+    Wrong,
+}
+
+/// What is written under a picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caption {
+    text: String,
+    mark: Option<Mark>,
+}
+
+impl Caption {
+    /// A text; it may be empty.
+    pub fn new(text: impl Into<String>) -> Caption {
+        Caption { text: text.into(), mark: None }
+    }
+
+    /// With a ✔ or ✘ before it.
+    pub fn mark(mut self, mark: Mark) -> Caption {
+        self.mark = Some(mark);
+        self
+    }
+
+    pub(crate) fn is_right(&self) -> bool {
+        self.mark == Some(Mark::Right)
+    }
+
+    fn lines(&self, room: f64) -> Vec<String> {
+        let text = match self.mark {
+            Some(Mark::Right) => format!("✔ {}", self.text),
+            Some(Mark::Wrong) => format!("✘ {}", self.text),
+            None => self.text.clone(),
+        };
+        // The mark stays with its word.
+        let bound = text.replacen("✔ ", "✔\u{a0}", 1).replacen("✘ ", "✘\u{a0}", 1);
+        wrap_keeping_bound(&bound, room)
+    }
+
+    fn ink(&self) -> Ink {
+        match self.mark {
+            Some(Mark::Right) => Ink::Right,
+            Some(Mark::Wrong) => Ink::Wrong,
+            None => Ink::Text,
+        }
+    }
+}
+
+fn wrap_keeping_bound(text: &str, room: f64) -> Vec<String> {
+    // A no-break space counts as white space for `split_whitespace`, so it is hidden from it.
+    let hidden = text.replace('\u{a0}', "\u{2060}");
+    let lines = text::wrapped(&hidden, LABEL.size, room, 2);
+    lines.into_iter().map(|line| line.replace('\u{2060}', " ")).collect()
+}
+
+/// Pictures `u8 [height, width, 1 or 3]` with a caption each, `columns` to a row.
+///
+/// # Errors
+///
+/// If there are no pictures or no columns, the captions are not as many, or a picture is neither
+/// grey nor colour.
+pub fn image_grid(
+    pictures: &[ArcArray<u8, Ix3>],
+    captions: &[Caption],
+    columns: usize,
+) -> Result<Figure> {
+    const OP: &str = "image_grid";
+    if pictures.is_empty() || columns == 0 {
+        let got = format!("{} pictures in {columns} columns", pictures.len());
+        return Err(Error::invalid(OP, "at least one of each", got, ""));
+    }
+    if captions.len() != pictures.len() {
+        let got = format!("{} captions for {} pictures", captions.len(), pictures.len());
+        return Err(Error::invalid(OP, "a caption for each picture", got, ""));
+    }
+    let tiles = pictures.iter().zip(captions).map(|(picture, caption)| {
+        let (height, width, channels) = picture.dim();
+        if height == 0 || width == 0 || !matches!(channels, 1 | 3) {
+            let got = format!("[{height}, {width}, {channels}]");
+            return Err(Error::invalid(OP, "pictures [height, width, 1 or 3]", got, ""));
+        }
+        Ok(Tile { width, height, data_url: data_url(picture), caption: caption.clone() })
+    });
+    let tiles = tiles.collect::<Result<Vec<_>>>()?;
+    let columns = columns.min(tiles.len());
+    Figure::grid(vec![Panel::new(ImageGrid { tiles, columns })], 1)
+}
+
+/// The picture as a PNG inside a URL.
+fn data_url(picture: &ArcArray<u8, Ix3>) -> String {
+    let (height, width, channels) = picture.dim();
+    let bytes: Vec<u8> = picture.iter().copied().collect();
+    let mut png = Vec::new();
+    PngEncoder::new(&mut png)
+        .write_image(&bytes, width as u32, height as u32, if channels == 1 { L8 } else { Rgb8 })
+        .expect("the sizes match");
+    format!("data:image/png;base64,{}", STANDARD.encode(png))
+}
+
+#[derive(Debug)]
+struct Tile {
+    width: usize,
+    height: usize,
+    data_url: String,
+    caption: Caption,
+}
+
+#[derive(Debug)]
+struct ImageGrid {
+    tiles: Vec<Tile>,
+    columns: usize,
+}
+
+impl ImageGrid {
+    /// The width of one picture in a panel of this width.
+    fn tile_width(&self, width: f64) -> f64 {
+        ((width + GAP) / self.columns as f64 - GAP).min(WIDEST)
+    }
+
+    /// The height of the highest picture at this width.
+    fn tile_height(&self, tile_width: f64) -> f64 {
+        let steepest = |tile: &Tile| tile.height as f64 / tile.width as f64;
+        tile_width * self.tiles.iter().map(steepest).fold(0.0, f64::max).min(2.0)
+    }
+
+    /// How many lines the longest caption takes.
+    fn caption_lines(&self, tile_width: f64) -> usize {
+        self.tiles.iter().map(|tile| tile.caption.lines(tile_width).len()).max().unwrap_or(0)
+    }
+
+    fn row_height(&self, tile_width: f64) -> f64 {
+        self.tile_height(tile_width) + LINE * self.caption_lines(tile_width) as f64 + 6.0
+    }
+}
+
+impl Draw for ImageGrid {
+    fn width(&self, room: f64) -> f64 {
+        (self.tile_width(room) + GAP) * self.columns as f64 - GAP
+    }
+
+    fn height(&self, width: f64) -> f64 {
+        let rows = self.tiles.len().div_ceil(self.columns) as f64;
+        rows * (self.row_height(self.tile_width(width)) + GAP) - GAP
+    }
+
+    fn draw(&self, canvas: &mut Canvas, area: Area) {
+        let width = self.tile_width(area.width);
+        let (height, row) = (self.tile_height(width), self.row_height(width));
+        for (i, tile) in self.tiles.iter().enumerate() {
+            let x = area.x + (i % self.columns) as f64 * (width + GAP);
+            let y = area.y + (i / self.columns) as f64 * (row + GAP);
+            let scale = (width / tile.width as f64).min(height / tile.height as f64);
+            let (w, h) = (scale * tile.width as f64, scale * tile.height as f64);
+            let picture =
+                Area { x: x + (width - w) / 2.0, y: y + (height - h) / 2.0, width: w, height: h };
+            canvas.image(picture, &tile.data_url);
+            let set = LABEL.anchor(Anchor::Middle).ink(tile.caption.ink());
+            for (line, text) in tile.caption.lines(width).iter().enumerate() {
+                let baseline = y + height + 12.0 + LINE * line as f64;
+                canvas.text(x + width / 2.0, baseline, text, set);
+            }
+        }
+    }
+
+    fn description(&self) -> String {
+        let captions = self.tiles.iter().map(|tile| match tile.caption.mark {
+            Some(Mark::Right) => format!("{} (right)", tile.caption.text),
+            Some(Mark::Wrong) => format!("{} (wrong)", tile.caption.text),
+            None => tile.caption.text.clone(),
+        });
+        let captions: Vec<String> = captions.filter(|text| !text.is_empty()).collect();
+        let noun = if self.tiles.len() == 1 { "picture" } else { "pictures" };
+        match captions.is_empty() {
+            true => format!("{} {noun}", self.tiles.len()),
+            false => format!("{} {noun}: {}", self.tiles.len(), captions.join(", ")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plot::figure::assert_tidy;
+    use ndarray::Array3;
+
+    fn pictures(count: usize, shape: (usize, usize, usize)) -> Vec<ArcArray<u8, Ix3>> {
+        vec![Array3::from_elem(shape, 128u8).into_shared(); count]
+    }
+
+    #[test]
+    fn long_captions_wrap_and_stay_apart() {
+        let captions = vec![Caption::new("automobile (airplane)").mark(Mark::Wrong); 40];
+        let figure = image_grid(&pictures(40, (32, 32, 3)), &captions, 10).unwrap();
+        assert_tidy(&figure.title("test"));
+        let one = image_grid(&pictures(1, (28, 28, 1)), &[Caption::new("seven")], 10).unwrap();
+        assert_tidy(&one.title("a title that is wider than the picture by far"));
+    }
+
+    #[test]
+    fn a_mark_stays_with_its_word() {
+        let caption = Caption::new("airplane (ship)").mark(Mark::Right);
+        assert_eq!(caption.lines(80.0), ["✔ airplane", "(ship)"]);
+    }
+
+    #[test]
+    fn what_is_no_picture_is_refused() {
+        let refused = |pictures: Vec<_>, captions, columns| {
+            let captions = vec![Caption::new(""); captions];
+            image_grid(&pictures, &captions, columns).unwrap_err().to_string()
+        };
+        assert!(refused(pictures(2, (4, 4, 3)), 1, 2).contains("1 captions for 2 pictures"));
+        assert!(refused(pictures(1, (4, 4, 2)), 1, 2).contains("[4, 4, 2]"));
+        assert!(refused(pictures(0, (4, 4, 3)), 0, 2).contains("0 pictures"));
+    }
+}

@@ -1,0 +1,227 @@
+//! Lines over a common axis, and the frame that they share with other charts.
+
+use super::axis::Axis;
+use super::canvas::{Anchor, Area, Canvas, HEADING, LABEL, TICK};
+use super::figure::{Draw, Panel};
+use super::text;
+use super::theme::Ink;
+
+/// The height of the plotting area itself.
+const PLOT: f64 = 200.0;
+const HEADING_HEIGHT: f64 = 26.0;
+const TICKS_HEIGHT: f64 = 18.0;
+const X_LABEL_HEIGHT: f64 = 18.0;
+/// Lines of at most so many points show each of them.
+const FEW: usize = 40;
+
+/// A named line. A point whose `y` is not a number leaves a gap.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Line {
+    name: String,
+    points: Vec<(f64, f64)>,
+    dashed: bool,
+}
+
+impl Line {
+    /// A line through these `(x, y)`.
+    pub fn new(name: impl Into<String>, points: Vec<(f64, f64)>) -> Line {
+        Line { name: name.into(), points, dashed: false }
+    }
+
+    /// Drawn in dashes.
+    pub fn dashed(mut self) -> Line {
+        self.dashed = true;
+        self
+    }
+}
+
+/// Lines over a common axis, with a legend.
+#[derive(Debug, Clone)]
+pub struct LinePanel {
+    title: String,
+    x_label: String,
+    whole_x: bool,
+    lines: Vec<Line>,
+}
+
+impl LinePanel {
+    /// No lines yet.
+    pub fn new(title: impl Into<String>) -> LinePanel {
+        LinePanel { title: title.into(), x_label: String::new(), whole_x: false, lines: Vec::new() }
+    }
+
+    /// What the horizontal axis is, with its unit.
+    pub fn x_label(mut self, label: impl Into<String>) -> LinePanel {
+        self.x_label = label.into();
+        self
+    }
+
+    /// Ticks only at whole numbers: epochs, not time.
+    pub fn integer_x(mut self) -> LinePanel {
+        self.whole_x = true;
+        self
+    }
+
+    /// One more line.
+    pub fn line(mut self, line: Line) -> LinePanel {
+        self.lines.push(line);
+        self
+    }
+
+    fn range(&self, pick: impl Fn(&(f64, f64)) -> f64) -> (f64, f64) {
+        let values = self.lines.iter().flat_map(|line| line.points.iter().map(&pick));
+        values
+            .filter(|value| value.is_finite())
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)))
+    }
+}
+
+impl From<LinePanel> for Panel {
+    fn from(panel: LinePanel) -> Panel {
+        Panel::new(panel)
+    }
+}
+
+impl Draw for LinePanel {
+    fn height(&self, _width: f64) -> f64 {
+        frame_height(&self.x_label)
+    }
+
+    fn draw(&self, canvas: &mut Canvas, area: Area) {
+        let ((left, right), (low, high)) = (self.range(|p| p.0), self.range(|p| p.1));
+        let x = Axis::new(left, right, 8);
+        let legend: Vec<LegendEntry> = self
+            .lines
+            .iter()
+            .enumerate()
+            .map(|(i, line)| LegendEntry { name: &line.name, ink: Ink::Class(i), dashed: line.dashed })
+            .collect();
+        let frame = Frame {
+            title: &self.title,
+            x_label: &self.x_label,
+            x: if self.whole_x { x.whole() } else { x },
+            y: Axis::new(low, high, 4).rounded(),
+            legend: &legend,
+        };
+        let at = frame.draw(canvas, area);
+        for (i, line) in self.lines.iter().enumerate() {
+            for run in line.points.split(|(_, y)| !y.is_finite()) {
+                let places: Vec<(f64, f64)> = run.iter().map(|&(x, y)| at(x, y)).collect();
+                if places.len() > 1 {
+                    canvas.line(&places, Ink::Class(i), 2.0, line.dashed);
+                }
+                if places.len() == 1 || line.points.len() <= FEW {
+                    places.iter().for_each(|&place| canvas.dot(place, 3.0, Ink::Class(i)));
+                }
+            }
+        }
+    }
+
+    fn description(&self) -> String {
+        let ends = self.lines.iter().filter_map(|line| {
+            let finite = line.points.iter().filter(|(_, y)| y.is_finite());
+            let (first, last) = (finite.clone().next()?, finite.last()?);
+            Some(format!("{} from {:.3} to {:.3}", line.name, first.1, last.1))
+        });
+        format!("{}: {}", self.title, ends.collect::<Vec<_>>().join(", "))
+    }
+}
+
+pub(super) struct LegendEntry<'a> {
+    name: &'a str,
+    ink: Ink,
+    dashed: bool,
+}
+
+/// Title, legend, axes, grid lines: what charts with two axes have in common.
+pub(super) struct Frame<'a> {
+    pub(super) title: &'a str,
+    pub(super) x_label: &'a str,
+    pub(super) x: Axis,
+    pub(super) y: Axis,
+    pub(super) legend: &'a [LegendEntry<'a>],
+}
+
+/// How high a panel with a [`Frame`] is.
+pub(super) fn frame_height(x_label: &str) -> f64 {
+    HEADING_HEIGHT + PLOT + TICKS_HEIGHT + if x_label.is_empty() { 0.0 } else { X_LABEL_HEIGHT }
+}
+
+impl Frame<'_> {
+    /// Draws the frame; the result says where a value belongs.
+    pub(super) fn draw(&self, canvas: &mut Canvas, area: Area) -> impl Fn(f64, f64) -> (f64, f64) + use<> {
+        const SAMPLE: f64 = 24.0;
+        let mut right = area.right();
+        for entry in self.legend.iter().rev() {
+            let name = text::shortened(entry.name, LABEL.size, LABEL.bold, area.width / 4.0);
+            let x = right - LABEL.width(&name);
+            canvas.text(x, area.y + 12.0, &name, LABEL);
+            let y = area.y + 8.5;
+            canvas.line(&[(x - 6.0 - SAMPLE, y), (x - 6.0, y)], entry.ink, 2.0, entry.dashed);
+            right = x - 6.0 - SAMPLE - 14.0;
+        }
+        let title = text::shortened(self.title, HEADING.size, HEADING.bold, right - area.x);
+        canvas.text(area.x, area.y + 12.0, &title, HEADING);
+
+        let (x_ticks, y_ticks) = (self.x.ticks(), self.y.ticks());
+        let before = y_ticks.iter().map(|(_, text)| TICK.width(text)).fold(0.0, f64::max) + 8.0;
+        // The last tick label may reach over the end of its axis by half its width.
+        let behind = x_ticks.last().map_or(0.0, |(_, text)| TICK.width(text) / 2.0).max(4.0);
+        let plot = Area {
+            x: area.x + before,
+            y: area.y + HEADING_HEIGHT,
+            width: area.width - before - behind,
+            height: PLOT,
+        };
+        let (x, y) = (self.x.clone(), self.y.clone());
+        let at = move |a: f64, b: f64| {
+            (plot.x + x.fraction(a) * plot.width, plot.bottom() - y.fraction(b) * plot.height)
+        };
+        for (value, text) in &y_ticks {
+            let place = plot.bottom() - self.y.fraction(*value) * plot.height;
+            canvas.rule((plot.x, place), (plot.right(), place));
+            canvas.text(plot.x - 8.0, place + 3.8, text, TICK.anchor(Anchor::End));
+        }
+        for (value, text) in &x_ticks {
+            let place = plot.x + self.x.fraction(*value) * plot.width;
+            canvas.rule((place, plot.bottom()), (place, plot.bottom() + 4.0));
+            canvas.text(place, plot.bottom() + 15.0, text, TICK.anchor(Anchor::Middle));
+        }
+        let middle = plot.x + plot.width / 2.0;
+        let x_label = text::shortened(self.x_label, TICK.size, TICK.bold, plot.width);
+        let below = plot.bottom() + TICKS_HEIGHT + 13.0;
+        canvas.text(middle, below, &x_label, TICK.anchor(Anchor::Middle));
+        at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plot::Theme;
+    use crate::plot::figure::{Figure, assert_tidy};
+
+    fn figure(lines: Vec<Line>) -> Figure {
+        let panel = lines.into_iter().fold(LinePanel::new("loss").x_label("epoch"), LinePanel::line);
+        Figure::grid(vec![panel.clone().into(), panel.into()], 2).unwrap()
+    }
+
+    #[test]
+    fn nothing_touches_whatever_the_values() {
+        for scale in [1e-6, 1.0, 1e6] {
+            let line = |name: &str| Line::new(name, (0..30).map(|i| (i as f64, scale * i as f64)).collect());
+            assert_tidy(&figure(vec![line("train"), line("validation of something long")]));
+        }
+        assert_tidy(&figure(vec![Line::new("one point", vec![(1.0, 0.5)])]));
+        assert_tidy(&figure(vec![]));
+    }
+
+    #[test]
+    fn what_is_not_a_number_leaves_a_gap() {
+        let points = vec![(1.0, 1.0), (2.0, 2.0), (3.0, f64::NAN), (4.0, 1.0), (5.0, 3.0)];
+        let svg = figure(vec![Line::new("a", points)]).to_svg(&Theme::light());
+        assert!(!svg.contains("NaN"));
+        // Two runs in each of two panels, and a sample in each legend.
+        assert_eq!(svg.matches("stroke-width=\"2\"").count(), 6);
+    }
+}

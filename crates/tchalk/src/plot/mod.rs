@@ -1,0 +1,36 @@
+//! What it looks like: figures made of panels, in one visual language.
+//!
+//! A [`Figure`] is a title and a grid of panels at the width of a notebook. It is drawn as SVG by the
+//! library itself: text is measured with the font that comes with it, so that nothing collides or is
+//! clipped; on a page the colours follow the page's light or dark theme; [`Figure::save`] writes SVG
+//! or PNG. Every figure carries a description in words.
+//!
+//! ```
+//! use tchalk::plot::{Figure, Line, LinePanel};
+//! let panel = LinePanel::new("loss")
+//!     .x_label("epoch")
+//!     .line(Line::new("train", vec![(1.0, 2.3), (2.0, 1.7), (3.0, 1.5)]));
+//! let figure = Figure::grid(vec![panel.into()], 1)?.title("learning");
+//! figure.save(std::env::temp_dir().join("learning.png"))?;
+//! # Ok::<(), tchalk::Error>(())
+//! ```
+
+mod axis;
+mod bars;
+mod canvas;
+mod export;
+mod figure;
+mod histogram;
+mod images;
+mod lines;
+mod text;
+mod theme;
+
+pub use bars::BarPanel;
+pub use figure::{Figure, Panel};
+pub use histogram::HistogramPanel;
+pub use images::{Caption, Mark, image_grid};
+pub use lines::{Line, LinePanel};
+pub use theme::Theme;
+
+pub(crate) use text::thousands;

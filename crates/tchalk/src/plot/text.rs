@@ -1,0 +1,113 @@
+//! Text that is measured before it is set.
+
+use std::sync::LazyLock;
+use ttf_parser::Face;
+
+/// The font that comes with the library, then one of the same widths, then whatever there is.
+pub(super) const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
+
+static REGULAR: LazyLock<Face<'static>> = LazyLock::new(|| face(dejavu::sans::regular()));
+static BOLD: LazyLock<Face<'static>> = LazyLock::new(|| face(dejavu::sans::bold()));
+
+fn face(font: &'static [u8]) -> Face<'static> {
+    Face::parse(font, 0).expect("the font comes with the library")
+}
+
+/// How wide `text` is at this size, in pixels.
+pub(super) fn width(text: &str, size: f64, bold: bool) -> f64 {
+    let face = if bold { &*BOLD } else { &*REGULAR };
+    let units: f64 = text
+        .chars()
+        .map(|c| {
+            let glyph = face.glyph_index(c).unwrap_or_default();
+            f64::from(face.glyph_hor_advance(glyph).unwrap_or(face.units_per_em()))
+        })
+        .sum();
+    units / f64::from(face.units_per_em()) * size
+}
+
+/// `text`, or as much of its beginning as fits into `room`, with an ellipsis.
+pub(super) fn shortened(text: &str, size: f64, bold: bool, room: f64) -> String {
+    if width(text, size, bold) <= room {
+        return text.to_owned();
+    }
+    let mut kept: Vec<char> = text.chars().collect();
+    while kept.pop().is_some() {
+        let candidate = format!("{}…", kept.iter().collect::<String>().trim_end());
+        if width(&candidate, size, bold) <= room {
+            return candidate;
+        }
+    }
+    String::new()
+}
+
+/// `text` in at most `lines` lines, broken at spaces; what does not fit is cut off with an ellipsis.
+pub(super) fn wrapped(text: &str, size: f64, room: f64, lines: usize) -> Vec<String> {
+    let mut set: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match set.last_mut() {
+            Some(line) if width(&format!("{line} {word}"), size, false) <= room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => set.push(word.to_owned()),
+        }
+    }
+    if set.len() > lines {
+        let rest = set.split_off(lines - 1).join(" ");
+        set.push(rest);
+    }
+    set.iter().map(|line| shortened(line, size, false, room)).collect()
+}
+
+/// A number as people write it: `50,000`, `0.25`.
+pub(crate) fn thousands(value: f64) -> String {
+    let text = format!("{value}");
+    let (sign, digits) = text.strip_prefix('-').map_or(("", text.as_str()), |rest| ("-", rest));
+    let (whole, fraction) = digits.split_once('.').map_or((digits, None), |(w, f)| (w, Some(f)));
+    let mut grouped = String::new();
+    for (i, digit) in whole.chars().enumerate() {
+        if i > 0 && (whole.len() - i) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    match fraction {
+        Some(fraction) => format!("{sign}{grouped}.{fraction}"),
+        None => format!("{sign}{grouped}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        let cases = [(0.0, "0"), (999.0, "999"), (50_000.0, "50,000"), (-1234567.5, "-1,234,567.5")];
+        for (value, text) in cases {
+            assert_eq!(thousands(value), text);
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_is_cut_to_fit() {
+        let cut = shortened("automobile", 11.0, false, 50.0);
+        assert!(cut.ends_with('…') && width(&cut, 11.0, false) <= 50.0, "{cut}");
+        assert_eq!(shortened("cat", 11.0, false, 50.0), "cat");
+    }
+
+    #[test]
+    fn lines_break_at_spaces_and_no_word_is_lost_silently() {
+        assert_eq!(wrapped("automobile (airplane)", 11.0, 80.0, 2), ["automobile", "(airplane)"]);
+        let cut = wrapped("one two three four five six", 11.0, 40.0, 2);
+        assert!(cut.len() == 2 && cut[1].ends_with('…'), "{cut:?}");
+    }
+
+    #[test]
+    fn the_marks_are_in_the_font() {
+        for mark in ['✔', '✘', '×', '…', '±'] {
+            assert!(REGULAR.glyph_index(mark).is_some() && BOLD.glyph_index(mark).is_some(), "{mark}");
+        }
+    }
+}
