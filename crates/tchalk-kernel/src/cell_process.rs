@@ -27,7 +27,7 @@ const PARTIAL_AFTER_MS: i32 = 100;
 pub fn enter_if_asked() {
     if std::env::var_os(IS_CELL_PROCESS).is_some() {
         die_with_parent();
-        ignore_interrupts();
+        ignore_signals();
         if let Err(error) = relay_streams() {
             eprintln!("the kernel cannot follow the cell's output: {error}");
         }
@@ -56,12 +56,14 @@ fn die_with_parent() {
     });
 }
 
-/// The stop button sends SIGINT. Until the library has put its own handler in place there is nothing
-/// to interrupt gently, and the default would end the process and lose every variable.
-fn ignore_interrupts() {
-    // SAFETY: SIG_IGN is a valid disposition for SIGINT.
+/// The stop button sends SIGINT, and a new cell SIGUSR1. Until the library has put its own handlers in
+/// place there is nothing to interrupt gently, and the default would end the process and lose every
+/// variable.
+fn ignore_signals() {
+    // SAFETY: SIG_IGN is a valid disposition for both.
     unsafe {
         libc::signal(libc::SIGINT, libc::SIG_IGN);
+        libc::signal(libc::SIGUSR1, libc::SIG_IGN);
     }
 }
 

@@ -21,7 +21,8 @@ const USAGE: &str = "\
 tchalk-kernel: the Jupyter kernel of tchalk (started by Jupyter, not by hand)
 
   --connection-file FILE   serve one notebook over the sockets that FILE names
-  --warm                   prepare the session template (what `cargo xtask setup` does)
+  --warm [TEMPLATE]        prepare the session template (what `cargo xtask setup` does); what
+                           another TEMPLATE has built of the same dependencies is taken over
   --version                print the version
 
 Both need TCHALK_STATE (the folder of the checkout's sessions) and TCHALK_LIBRARY (the tchalk crate).";
@@ -34,7 +35,7 @@ fn main() -> Result<()> {
             let file = arguments.next().context("--connection-file needs a file name")?;
             server::serve(&PathBuf::from(file))
         }
-        Some("--warm") => session::warm(),
+        Some("--warm") => session::warm(arguments.next().map(PathBuf::from).as_deref()),
         Some("--version") => {
             println!("tchalk-kernel {}", env!("CARGO_PKG_VERSION"));
             Ok(())

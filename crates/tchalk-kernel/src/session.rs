@@ -55,7 +55,7 @@ impl Session {
             bail!("{} is missing: run `cargo xtask setup` once", home.template().display());
         }
         let session = Session::empty(home)?;
-        clone_tree(&home.template(), &session.folder)
+        clone_tree(&home.template(), &session.folder, &|_| true)
             .with_context(|| format!("cannot clone the template into {}", session.folder.display()))?;
         Ok(session)
     }
@@ -96,15 +96,17 @@ fn remove_dead(sessions: &Path) {
     }
 }
 
-/// Copies a folder. Built third-party files are linked, since nothing ever changes them; all else is
-/// copied with its times, by which cargo knows what is fresh.
-fn clone_tree(from: &Path, to: &Path) -> std::io::Result<()> {
+/// Copies the files of a folder that are `wanted`. Built third-party files are linked, since nothing
+/// ever changes them; all else is copied with its times, by which cargo knows what is fresh.
+fn clone_tree(from: &Path, to: &Path, wanted: &dyn Fn(&Path) -> bool) -> std::io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let (source, target) = (entry.path(), to.join(entry.file_name()));
         if entry.file_type()?.is_dir() {
-            clone_tree(&source, &target)?;
+            clone_tree(&source, &target, wanted)?;
+        } else if !wanted(&source) {
+            continue;
         } else if !(is_third_party(&source) && fs::hard_link(&source, &target).is_ok()) {
             fs::copy(&source, &target)?;
             let times = FileTimes::new().set_modified(entry.metadata()?.modified()?);
@@ -116,15 +118,25 @@ fn clone_tree(from: &Path, to: &Path) -> std::io::Result<()> {
 
 /// Whether this is a built dependency other than the library itself and the cells.
 fn is_third_party(path: &Path) -> bool {
-    let built = matches!(path.extension().and_then(OsStr::to_str), Some("rlib" | "rmeta"));
-    let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
-    built && !["libtchalk", "libctx", "libcode_"].iter().any(|ours| name.starts_with(ours))
+    let extension = path.extension().and_then(OsStr::to_str);
+    matches!(extension, Some("rlib" | "rmeta")) && !is_ours(path)
 }
 
-/// Builds the template: a session in which the library is compiled and a first cell has run.
-pub fn warm() -> Result<()> {
+/// Whether this was built from the library or from cells.
+fn is_ours(path: &Path) -> bool {
+    let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    ["libtchalk", "libctx", "libcode_"].iter().any(|ours| name.starts_with(ours))
+}
+
+/// Builds the template: a session in which the library is compiled and a first cell has run. The
+/// dependencies that another template has built are not built again.
+pub fn warm(other: Option<&Path>) -> Result<()> {
     let home = Home::from_env()?;
     let session = Session::empty(&home)?;
+    if let Some(other) = other {
+        clone_tree(&other.join("target"), &session.folder.join("target"), &|path| !is_ours(path))
+            .with_context(|| format!("cannot take over {}", other.display()))?;
+    }
     use_folder(&session.folder);
     let (sender, _receiver) = tokio::sync::mpsc::unbounded_channel();
     let mut engine = Engine::start(&home, Publisher::new(sender))?;

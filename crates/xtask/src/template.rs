@@ -5,24 +5,42 @@ use crate::paths::{Paths, key, key_of_tree};
 use crate::rust_src::rustc_version;
 use crate::step::{step, whole_file};
 use anyhow::{Context, Result, bail};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What the template depends on: the library, its dependencies, the kernel, the glue, the compiler.
-fn stamp(paths: &Paths, kernel: &Path, glue: &Path) -> Result<String> {
-    let library = paths.library();
+/// Says what the template beside it was built from.
+const STAMP: &str = "template.stamp";
+
+/// What the dependencies in the template were built from: their versions, the glue, the compiler.
+fn dependencies_stamp(paths: &Paths, glue: &Path) -> Result<String> {
     Ok(key(&[
         &std::fs::read_to_string(paths.root.join("Cargo.lock"))?,
-        &std::fs::read_to_string(library.join("Cargo.toml"))?,
-        &key_of_tree(&library.join("src"))?,
-        &kernel.to_string_lossy(),
+        &std::fs::read_to_string(paths.library().join("Cargo.toml"))?,
         &glue.to_string_lossy(),
         &rustc_version()?,
     ]))
 }
 
-fn stamp_file(paths: &Paths) -> std::path::PathBuf {
-    paths.state.join("template.stamp")
+/// What the whole template was built from: the dependencies, the library, the kernel.
+fn stamp(paths: &Paths, kernel: &Path, glue: &Path) -> Result<String> {
+    let library = key_of_tree(&paths.library().join("src"))?;
+    let dependencies = dependencies_stamp(paths, glue)?;
+    Ok(format!("{dependencies} {}", key(&[&library, &kernel.to_string_lossy()])))
+}
+
+/// A template, of this checkout or another, that was built with the same dependencies.
+fn relative(paths: &Paths, glue: &Path) -> Result<Option<PathBuf>> {
+    let dependencies = dependencies_stamp(paths, glue)?;
+    let Some(Ok(checkouts)) = paths.state.parent().map(std::fs::read_dir) else { return Ok(None) };
+    Ok(checkouts.flatten().map(|entry| entry.path()).find_map(|state| {
+        let stamp = std::fs::read_to_string(state.join(STAMP)).ok()?;
+        let template = state.join("template");
+        (stamp.split(' ').next()? == dependencies && template.is_dir()).then_some(template)
+    }))
+}
+
+fn stamp_file(paths: &Paths) -> PathBuf {
+    paths.state.join(STAMP)
 }
 
 /// Whether the template is what the checkout would give now.
@@ -36,10 +54,12 @@ pub fn ensure(paths: &Paths, kernel: &Path, glue: &Path, rust_src: &Path) -> Res
     if is_warm(paths, kernel, glue)? {
         return Ok(());
     }
-    step("the library for notebooks, built once in advance (about 2 minutes)", || {
+    let relative = relative(paths, glue)?;
+    let how_long = if relative.is_some() { "half a minute" } else { "about 4 minutes" };
+    step(&format!("the library for notebooks, built once in advance ({how_long})"), || {
         let stamp = stamp(paths, kernel, glue)?;
         let mut warm = Command::new(kernel);
-        warm.arg("--warm").envs(kernel::environment(paths, rust_src));
+        warm.arg("--warm").args(relative).envs(kernel::environment(paths, rust_src));
         // Backtraces are for those who build the kernel.
         let output = warm.env_remove("RUST_BACKTRACE").output().context("cannot start the kernel")?;
         if !output.status.success() {

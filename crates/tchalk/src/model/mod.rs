@@ -8,11 +8,13 @@ mod summary;
 
 pub use sequential::Sequential;
 
+use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::layers::{Layer, Mode, Shape, shape_text};
+use crate::plot::thousands;
 use crate::train::Compiled;
 use std::sync::{Arc, Mutex, MutexGuard};
-use tch::{Device, Tensor, no_grad};
+use tch::{Device, Kind, Tensor, no_grad};
 
 /// A network: its layers, its weights, and, once compiled, how it learns.
 #[derive(Clone)]
@@ -167,7 +169,24 @@ impl Model {
                 "unsqueeze(0) makes a batch of one from a single example.",
             ));
         }
-        Ok(no_grad(|| inner.forward(&x.to_device(inner.device), Mode::Inference)))
+        let x = x.to_device(inner.device).to_kind(Kind::Float);
+        Ok(no_grad(|| inner.forward(&x, Mode::Inference)))
+    }
+}
+
+/// The names of the layers and the shapes at both ends.
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (input, output) = (shape_text(&self.input_shape()), shape_text(&self.output_shape()));
+        let parameters = thousands(self.parameter_count() as f64);
+        write!(f, "a network from {input} to {output} with {parameters} parameters: ")?;
+        f.write_str(&self.layer_names().join(", "))
+    }
+}
+
+impl Show for Model {
+    fn content(&self) -> Content {
+        self.summary().content()
     }
 }
 
@@ -186,7 +205,6 @@ fn find<'a>(inner: &'a Inner, op: &str, name: &str) -> Result<&'a Weight> {
 #[cfg(test)]
 mod tests {
     use crate::prelude::*;
-    use tch::Kind;
 
     fn small() -> Model {
         let layers = Sequential::new().input_shape([1, 6, 6]).add(Conv2d::new(2, 3)).add(Relu);

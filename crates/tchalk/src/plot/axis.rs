@@ -28,20 +28,20 @@ impl Axis {
 
     /// The same axis, ending at ticks.
     pub(super) fn rounded(mut self) -> Axis {
-        self.low = (self.low / self.step - 1e-9).floor() * self.step;
-        self.high = (self.high / self.step + 1e-9).ceil() * self.step;
+        self.low = (self.low / self.step + 1e-9).floor() * self.step;
+        self.high = (self.high / self.step - 1e-9).ceil() * self.step;
         self
     }
 
     /// The same axis, with ticks at whole numbers only.
     pub(super) fn whole(mut self) -> Axis {
-        self.step = self.step.max(1.0).round();
+        self.step = round_step(self.step.max(1.0)).round();
         self
     }
 
     /// Where the ticks are, and what is written beside them.
     pub(super) fn ticks(&self) -> Vec<(f64, String)> {
-        let decimals = (-self.step.log10() + 1e-9).ceil().clamp(0.0, 12.0) as usize;
+        let decimals = (-self.step.log10() - 1e-9).ceil().clamp(0.0, 12.0) as usize;
         let first = (self.low / self.step - 1e-9).ceil() as i64;
         let last = (self.high / self.step + 1e-9).floor() as i64;
         (first..=last)

@@ -65,8 +65,8 @@ impl Theme {
             right: "#63c98a",
             wrong: "#ff8a7d",
             classes: [
-                "#58a3e8", "#ee5a3c", "#ffb52e", "#b57be0", "#a8b6b4", "#c08873", "#ff8530", "#c9bd85",
-                "#8b90a0", "#a4e4e7",
+                "#4a9be6", "#d9391b", "#ffb52e", "#9a48cc", "#9fb0ae", "#b87a66", "#f57718", "#c9bd85",
+                "#7c8191", "#a4e4e7",
             ],
         }
     }
@@ -192,7 +192,7 @@ mod tests {
                 for (i, a) in seen.iter().enumerate() {
                     for (j, b) in seen.iter().enumerate().skip(i + 1) {
                         let distance = (0..3).map(|k| (a[k] - b[k]).powi(2)).sum::<f64>().sqrt();
-                        assert!(distance > 6.0, "classes {i} and {j}: {distance:.1} in {eye:?}");
+                        assert!(distance > 12.0, "classes {i} and {j}: {distance:.1} in {eye:?}");
                     }
                 }
             }

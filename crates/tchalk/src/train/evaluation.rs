@@ -1,6 +1,6 @@
 //! How well a network does on a set.
 
-use super::{check, count_right, labels, scores};
+use super::{check, check_labels, count_right, scores};
 use crate::data::TensorSet;
 use crate::display::{Content, Show};
 use crate::error::Result;
@@ -63,7 +63,7 @@ impl Model {
     pub fn evaluate(&self, set: &TensorSet) -> Result<Evaluation> {
         let inner = self.lock();
         check("Model::evaluate", &inner, set)?;
-        labels("Model::evaluate", &inner, set)?;
+        check_labels("Model::evaluate", &inner, set)?;
         let kept = Budget::current().evaluation(set.len(), inner.device);
         let note = match kept < set.len() {
             true => format!(

@@ -2,7 +2,7 @@
 
 use super::evaluation::measure;
 use super::progress::Progress;
-use super::{Compiled, Epoch, History, check, count_right, labels, scores};
+use super::{Compiled, Epoch, History, check, check_labels, count_right, scores};
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::layers::Mode;
@@ -90,7 +90,7 @@ impl Model {
         let mut inner = self.lock();
         compiled(&inner, OP)?;
         check(OP, &inner, set)?;
-        labels(OP, &inner, set)?;
+        check_labels(OP, &inner, set)?;
         if how.batch_size == 0 {
             return Err(Error::invalid("Fit::batch_size", "at least 1", "0", "128 is usual."));
         }
@@ -99,7 +99,7 @@ impl Model {
         let validation = match how.validation {
             Some(validation) => {
                 check("Fit::validation", &inner, &validation)?;
-                labels("Fit::validation", &inner, &validation)?;
+                check_labels("Fit::validation", &inner, &validation)?;
                 Some(validation.first(how.budget.evaluation(validation.len(), inner.device)))
             }
             None => None,

@@ -75,8 +75,8 @@ fn check(op: &str, inner: &Inner, set: &TensorSet) -> Result<()> {
     Ok(())
 }
 
-/// The labels of a set, checked against the network's outputs.
-fn labels(op: &str, inner: &Inner, set: &TensorSet) -> Result<Tensor> {
+/// Refuses a set without labels, or with labels that the network has no output for.
+fn check_labels(op: &str, inner: &Inner, set: &TensorSet) -> Result<()> {
     let labels = set.labels().ok_or_else(|| {
         let hint = "predict() works without labels.";
         Error::invalid(op, "a set with labels", "one without", hint)
@@ -88,7 +88,7 @@ fn labels(op: &str, inner: &Inner, set: &TensorSet) -> Result<Tensor> {
         let got = format!("label {largest}");
         return Err(Error::invalid(op, format!("labels from 0 to {}", classes - 1), got, hint));
     }
-    Ok(labels)
+    Ok(())
 }
 
 /// The outputs before a final softmax (or the outputs as they are, where there is none).
