@@ -75,7 +75,8 @@ mod tests {
     fn carets_stand_under_the_span_also_after_wide_letters() {
         let mut report = String::new();
         point_at(&mut report, "let é = 1;\nlet x = é + y;", (2, 13), (2, 14), "not found");
-        let plain = [BOLD, RED, BLUE, PLAIN].iter().fold(report, |text, code| text.replace(code, ""));
+        let plain =
+            [BOLD, RED, BLUE, PLAIN].iter().fold(report, |text, code| text.replace(code, ""));
         assert_eq!(plain, "\n2 | let x = é + y;\n  |             ^ not found");
     }
 }

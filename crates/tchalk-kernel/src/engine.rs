@@ -99,9 +99,8 @@ impl Engine {
 
     /// Runs one cell.
     pub fn run(&mut self, code: &str, ask: AskInput) -> Outcome {
-        let mut callbacks = EvalCallbacks {
-            input_reader: &|request| ask(request.prompt, request.is_password),
-        };
+        let mut callbacks =
+            EvalCallbacks { input_reader: &|request| ask(request.prompt, request.is_password) };
         let result = self.context.execute_with_callbacks(code, &mut callbacks);
         let (failure, lines) = self.publisher.finish();
         match (result, failure) {
@@ -132,7 +131,10 @@ impl Engine {
             }
             Error::TypeRedefinedVariablesLost(names) => Trouble::new(
                 "VariableLost",
-                &format!("{}: a type was defined anew, so variables of it are lost", names.join(", ")),
+                &format!(
+                    "{}: a type was defined anew, so variables of it are lost",
+                    names.join(", ")
+                ),
             ),
             Error::Message(message) => Trouble::new("Error", message.trim()),
         }

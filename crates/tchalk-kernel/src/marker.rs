@@ -59,7 +59,9 @@ mod tests {
 
     #[test]
     fn markers_survive_the_way_and_other_lines_are_none() {
-        for marker in [Marker::Error, Marker::Done { cell: 7 }, Marker::Partial { text: "50 %".into() }] {
+        for marker in
+            [Marker::Error, Marker::Done { cell: 7 }, Marker::Partial { text: "50 %".into() }]
+        {
             assert_eq!(Marker::parse(&marker.line()), Some(marker));
         }
         let shown = "\u{1}tchalk {\"kind\":\"show\",\"data\":{\"text/plain\":\"x\"}}";

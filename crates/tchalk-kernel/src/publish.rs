@@ -108,13 +108,16 @@ impl Publisher {
     fn line(&self, state: &mut State, stream: Stream, line: &str) {
         match (Marker::parse(line), stream) {
             (Some(Marker::Done { cell }), _) => {
-                *(if stream == Stream::Out { &mut state.done_out } else { &mut state.done_err }) = cell;
+                *(if stream == Stream::Out { &mut state.done_out } else { &mut state.done_err }) =
+                    cell;
                 self.state.1.notify_all();
             }
             (Some(Marker::Partial { text }), _) => self.text(state, stream, &text),
             (Some(Marker::Error), _) => state.failure = Some(Failure::Error),
             (Some(Marker::Panic), _) => state.failure = Some(Failure::Panic),
-            (Some(Marker::Show { data, id, update }), _) => self.display(state, data.into(), id, update),
+            (Some(Marker::Show { data, id, update }), _) => {
+                self.display(state, data.into(), id, update)
+            }
             (None, Stream::Out) => self.text(state, stream, &format!("{line}\n")),
             (None, Stream::Err) => {
                 state.panicking |= line.starts_with("thread '") && line.contains("panicked at");

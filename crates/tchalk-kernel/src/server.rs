@@ -265,7 +265,8 @@ fn run_requests(
     queue: &mpsc::Receiver<Message>,
     inputs: &mpsc::Receiver<Message>,
 ) -> Result<()> {
-    let mut engine = Engine::start(home, shared.publisher.clone()).context("Evcxr did not start")?;
+    let mut engine =
+        Engine::start(home, shared.publisher.clone()).context("Evcxr did not start")?;
     engine.first_cell()?;
     *shared.process.lock().expect("no thread panics while it holds this") = Some(engine.process());
     shared.publisher.publish(&Message::unprompted(), "status", json!({"execution_state": "idle"}));
@@ -456,7 +457,8 @@ fn rust_version() -> &'static str {
     static VERSION: std::sync::OnceLock<String> = std::sync::OnceLock::new();
     VERSION.get_or_init(|| {
         let output = std::process::Command::new("rustc").arg("--version").output();
-        let text = output.map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).unwrap_or_default();
+        let text =
+            output.map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).unwrap_or_default();
         text.split_whitespace().nth(1).unwrap_or_default().to_owned()
     })
 }

@@ -25,7 +25,9 @@ impl Home {
     pub fn from_env() -> Result<Home> {
         let folder = |name: &str| {
             std::env::var_os(name).map(PathBuf::from).with_context(|| {
-                format!("{name} is not set: start the kernel from Jupyter after `cargo xtask setup`")
+                format!(
+                    "{name} is not set: start the kernel from Jupyter after `cargo xtask setup`"
+                )
             })
         };
         Ok(Home { state: folder("TCHALK_STATE")?, library: folder("TCHALK_LIBRARY")? })
@@ -55,8 +57,9 @@ impl Session {
             bail!("{} is missing: run `cargo xtask setup` once", home.template().display());
         }
         let session = Session::empty(home)?;
-        clone_tree(&home.template(), &session.folder, &|_| true)
-            .with_context(|| format!("cannot clone the template into {}", session.folder.display()))?;
+        clone_tree(&home.template(), &session.folder, &|_| true).with_context(|| {
+            format!("cannot clone the template into {}", session.folder.display())
+        })?;
         Ok(session)
     }
 
@@ -68,7 +71,8 @@ impl Session {
         remove_dead(&sessions);
         let name = uuid::Uuid::new_v4().simple().to_string();
         let (folder, lock) = (sessions.join(&name), sessions.join(format!("{name}.lock")));
-        let held = File::create(&lock).with_context(|| format!("cannot create {}", lock.display()))?;
+        let held =
+            File::create(&lock).with_context(|| format!("cannot create {}", lock.display()))?;
         held.lock().with_context(|| format!("cannot lock {}", lock.display()))?;
         fs::create_dir(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
         Ok(Session { folder, lock, _held: held })

@@ -39,7 +39,10 @@ impl Connection {
         let connection: Connection = serde_json::from_str(&text)
             .with_context(|| format!("{} is not a connection file", path.display()))?;
         if connection.signature_scheme != sha256() {
-            bail!("signature scheme {:?} is not known, only hmac-sha256", connection.signature_scheme);
+            bail!(
+                "signature scheme {:?} is not known, only hmac-sha256",
+                connection.signature_scheme
+            );
         }
         Ok(connection)
     }
@@ -92,7 +95,8 @@ impl Signer {
 
     /// The message in `frames`, if its signature is right.
     pub fn decode(&self, frames: ZmqMessage) -> Result<Message> {
-        let frames: Vec<Vec<u8>> = frames.into_vec().into_iter().map(|frame| frame.to_vec()).collect();
+        let frames: Vec<Vec<u8>> =
+            frames.into_vec().into_iter().map(|frame| frame.to_vec()).collect();
         let delimiter =
             frames.iter().position(|frame| frame == DELIMITER).context("no delimiter frame")?;
         let [signature, header, parent_header, metadata, content, ..] = &frames[delimiter + 1..]

@@ -66,7 +66,12 @@ fn mnist_from(bundle: Option<&Bundle>) -> Result<Dataset> {
     let bundle = bundle.ok_or_else(|| {
         let hint = "Set it to a folder that holds mnist/train-images-idx3-ubyte.gz, \
                     mnist/train-labels-idx1-ubyte.gz, and the two files that begin with t10k.";
-        Error::invalid("datasets::mnist", format!("{} to be set", bundle::VARIABLE), "it is not", hint)
+        Error::invalid(
+            "datasets::mnist",
+            format!("{} to be set", bundle::VARIABLE),
+            "it is not",
+            hint,
+        )
     })?;
     let file = |name: &str| -> Result<Found> {
         let names = [format!("mnist/{name}"), format!("mnist/{name}.gz")];
@@ -110,7 +115,8 @@ pub fn shapes() -> Result<Dataset> {
     let train = Split::new("shapes train", images, labels, classes())?;
     let (images, labels) = drawn::draw(1_000, 1);
     let test = Split::new("shapes test", images, labels, classes())?;
-    let source = "These are the built-in shapes, drawn by the library: not photos, and not CIFAR-10.";
+    let source =
+        "These are the built-in shapes, drawn by the library: not photos, and not CIFAR-10.";
     Ok(Dataset::new("shapes", source, train, test))
 }
 

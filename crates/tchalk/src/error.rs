@@ -84,7 +84,12 @@ impl Error {
         got: impl Into<String>,
         hint: impl Into<String>,
     ) -> Error {
-        Error::Invalid { op: op.into(), expected: expected.into(), got: got.into(), hint: hint.into() }
+        Error::Invalid {
+            op: op.into(),
+            expected: expected.into(),
+            got: got.into(),
+            hint: hint.into(),
+        }
     }
 
     /// A file whose content is not what it should be.
@@ -93,7 +98,11 @@ impl Error {
         problem: impl Into<String>,
         hint: impl Into<String>,
     ) -> Error {
-        Error::BadFile { path: path.as_ref().to_owned(), problem: problem.into(), hint: hint.into() }
+        Error::BadFile {
+            path: path.as_ref().to_owned(),
+            problem: problem.into(),
+            hint: hint.into(),
+        }
     }
 
     /// An operating-system error at `path`.

@@ -71,7 +71,10 @@ impl Table {
         };
         let body: String = self.rows.iter().map(|texts| row("td", texts)).collect();
         let notes = self.footers.iter().map(|note| {
-            format!("<div style=\"opacity:0.8;max-width:60em;padding:0.15em 0.3em\">{}</div>", escape(note))
+            format!(
+                "<div style=\"opacity:0.8;max-width:60em;padding:0.15em 0.3em\">{}</div>",
+                escape(note)
+            )
         });
         format!(
             "<table style=\"margin:0.3em 0\"><thead>{}</thead><tbody>{body}</tbody></table>{}",
@@ -87,13 +90,21 @@ impl std::fmt::Debug for Table {
         let widths: Vec<usize> = (0..self.headings.len())
             .map(|column| {
                 let texts = self.rows.iter().map(|row| &row[column]);
-                texts.chain([&self.headings[column]]).map(|text| text.chars().count()).max().unwrap_or(0)
+                texts
+                    .chain([&self.headings[column]])
+                    .map(|text| text.chars().count())
+                    .max()
+                    .unwrap_or(0)
             })
             .collect();
         let line = |texts: &[String]| {
             let cells = texts.iter().enumerate().map(|(column, text)| {
                 let width = widths[column];
-                if self.right[column] { format!("{text:>width$}") } else { format!("{text:<width$}") }
+                if self.right[column] {
+                    format!("{text:>width$}")
+                } else {
+                    format!("{text:<width$}")
+                }
             });
             cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
         };
@@ -117,7 +128,8 @@ mod tests {
     #[test]
     fn numbers_stand_under_one_another() {
         let rows = [["conv2d".to_owned(), "896".to_owned()], ["dense".into(), "1,180,160".into()]];
-        let table = Table::new(["layer", "parameters"]).rows(rows).align_right(1).footer("that is all");
+        let table =
+            Table::new(["layer", "parameters"]).rows(rows).align_right(1).footer("that is all");
         let lines: Vec<String> = format!("{table:?}").lines().map(str::to_owned).collect();
         assert_eq!(lines[2], "conv2d         896");
         assert_eq!(lines[3], "dense    1,180,160");

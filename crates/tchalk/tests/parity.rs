@@ -6,8 +6,14 @@ use std::collections::HashMap;
 use tchalk::prelude::*;
 use tchalk::train::Optimizer;
 
-const WEIGHTS: [&str; 6] =
-    ["conv2d.weight", "conv2d.bias", "conv2d_1.weight", "conv2d_1.bias", "dense.weight", "dense.bias"];
+const WEIGHTS: [&str; 6] = [
+    "conv2d.weight",
+    "conv2d.bias",
+    "conv2d_1.weight",
+    "conv2d_1.bias",
+    "dense.weight",
+    "dense.bias",
+];
 
 fn reference(name: &str) -> HashMap<String, Tensor> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference/");
@@ -43,7 +49,8 @@ fn network(values: &HashMap<String, Tensor>) -> Model {
 /// The network after some epochs of one batch each, and how they went.
 fn trained(optimizer: impl Optimizer + 'static, steps: usize) -> (Model, History) {
     let values = reference("cnn");
-    let set = TensorSet::new(&values["x"], &values["y"], &["a", "b", "c", "d", "e", "f", "g"]).unwrap();
+    let set =
+        TensorSet::new(&values["x"], &values["y"], &["a", "b", "c", "d", "e", "f", "g"]).unwrap();
     let model = network(&values);
     model.compile(optimizer, Loss::CategoricalCrossEntropy).unwrap();
     let history = model.fit(&set, Fit::new().epochs(steps).batch_size(6)).unwrap();
@@ -116,7 +123,10 @@ fn windows_treat_edges_as_keras_does() {
             model.set_weight("conv2d.bias", &values["bias"]).unwrap();
         }
         let output = model.call(&values[&format!("x {height} {width}")]).unwrap();
-        assert_eq!(output.size()[1..], model.output_shape().iter().map(|&n| n as i64).collect::<Vec<_>>());
+        assert_eq!(
+            output.size()[1..],
+            model.output_shape().iter().map(|&n| n as i64).collect::<Vec<_>>()
+        );
         let distance = distance(&output, &values[case]);
         assert!(distance < 1e-5, "{case}: {distance:e}");
         count += 1;

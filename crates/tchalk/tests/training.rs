@@ -17,7 +17,10 @@ fn alone() -> MutexGuard<'static, ()> {
 
 fn sets(train: usize, test: usize) -> (TensorSet, TensorSet) {
     let shapes = datasets::shapes().unwrap();
-    (shapes.train.take(train).to_tensors(Device::Cpu), shapes.test.take(test).to_tensors(Device::Cpu))
+    (
+        shapes.train.take(train).to_tensors(Device::Cpu),
+        shapes.test.take(test).to_tensors(Device::Cpu),
+    )
 }
 
 fn small_cnn() -> Model {
@@ -71,7 +74,8 @@ fn two_runs_from_one_seed_agree_bit_for_bit() {
         runtime::seed(7);
         let model = compiled(small_cnn(), RmsProp::new(1e-3));
         let history = model.fit(&train, Fit::new().epochs(2).validation(&test)).unwrap();
-        let losses: Vec<(f64, Option<f64>)> = history.epochs().iter().map(|e| (e.loss, e.val_loss)).collect();
+        let losses: Vec<(f64, Option<f64>)> =
+            history.epochs().iter().map(|e| (e.loss, e.val_loss)).collect();
         (losses, model.weight("dense.weight").unwrap())
     };
     let ((first, weight), (second, again)) = (run(), run());
@@ -117,7 +121,8 @@ fn a_loss_that_runs_away_is_told() {
 fn what_does_not_fit_is_told_before_anything_runs() {
     let _guard = alone();
     let (train, _) = sets(50, 10);
-    let grey = Sequential::new().input_shape([1, 32, 32]).add(Flatten).add(Dense::new(10)).add(Softmax);
+    let grey =
+        Sequential::new().input_shape([1, 32, 32]).add(Flatten).add(Dense::new(10)).add(Softmax);
     let grey = grey.build(Device::Cpu).unwrap();
     let error = |model: &Model| model.fit(&train, Fit::new()).unwrap_err().to_string();
     assert!(error(&grey).contains("model.compile("), "{}", error(&grey));
@@ -126,13 +131,15 @@ fn what_does_not_fit_is_told_before_anything_runs() {
     assert!(message.contains("expected examples [1, 32, 32], got [3, 32, 32]"), "{message}");
     assert!(message.contains("1 for grey pictures, 3 for colour"), "{message}");
 
-    let narrow = Sequential::new().input_shape([3, 32, 32]).add(Flatten).add(Dense::new(4)).add(Softmax);
+    let narrow =
+        Sequential::new().input_shape([3, 32, 32]).add(Flatten).add(Dense::new(4)).add(Softmax);
     let narrow = compiled(narrow.build(Device::Cpu).unwrap(), Sgd::new(0.1));
     assert!(error(&narrow).contains("one unit for each class"), "{}", error(&narrow));
 
     let open = Sequential::new().input_shape([3, 32, 32]).add(Flatten).add(Dense::new(10));
     let open = open.build(Device::Cpu).unwrap();
-    let refused = open.compile(Sgd::new(0.1), Loss::CategoricalCrossEntropy).unwrap_err().to_string();
+    let refused =
+        open.compile(Sgd::new(0.1), Loss::CategoricalCrossEntropy).unwrap_err().to_string();
     assert!(refused.contains("ends in Softmax, got Dense::new(10)"), "{refused}");
     let refused = linear().compile(Sgd::new(-1.0), Loss::CategoricalCrossEntropy).unwrap_err();
     assert!(refused.to_string().contains("a learning rate of 0 or more, got -1"));

@@ -118,10 +118,9 @@ fn check_notebooks(paths: &Paths, ready: &Ready, checks: &mut Checks) -> Result<
     }
     for notebook in notebooks(&paths.root.join("notebooks"))? {
         let name = notebook.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        for (what, folder, data) in [
-            ("built-in samples", "samples", None),
-            ("TCHALK_DATA_DIR", "data", data.as_deref()),
-        ] {
+        for (what, folder, data) in
+            [("built-in samples", "samples", None), ("TCHALK_DATA_DIR", "data", data.as_deref())]
+        {
             if folder == "data" && data.is_none() {
                 continue;
             }

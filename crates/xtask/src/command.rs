@@ -25,10 +25,8 @@ pub fn run(command: &mut Command) -> Result<()> {
 /// plain.
 pub fn run_quietly(command: &mut Command) -> Result<()> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("cannot start {program}"))?;
+    let output =
+        command.stdin(Stdio::null()).output().with_context(|| format!("cannot start {program}"))?;
     if output.status.success() {
         return Ok(());
     }
@@ -47,7 +45,9 @@ pub fn run_quietly(command: &mut Command) -> Result<()> {
 pub fn remedy(output: &str) -> Option<&'static str> {
     let says = |words: &[&str]| words.iter().any(|word| output.contains(word));
     if says(&["No space left on device"]) {
-        Some("The disk is full: make room (about 6 GB are needed), or set TCHALK_HOME to a larger disk.")
+        Some(
+            "The disk is full: make room (about 6 GB are needed), or set TCHALK_HOME to a larger disk.",
+        )
     } else if says(&[
         "Failed to establish a new connection",
         "Temporary failure in name resolution",
@@ -64,9 +64,13 @@ pub fn remedy(output: &str) -> Option<&'static str> {
              (HTTPS_PROXY), and run the command again. What is already done is kept.",
         )
     } else if says(&["THESE PACKAGES DO NOT MATCH THE HASHES"]) {
-        Some("A download was damaged or tampered with. Run the command again; if it stays, report it.")
+        Some(
+            "A download was damaged or tampered with. Run the command again; if it stays, report it.",
+        )
     } else if says(&["No module named venv", "ensurepip is not available"]) {
-        Some("Python's venv module is missing: on Debian and Ubuntu, `sudo apt install python3-venv`.")
+        Some(
+            "Python's venv module is missing: on Debian and Ubuntu, `sudo apt install python3-venv`.",
+        )
     } else {
         None
     }

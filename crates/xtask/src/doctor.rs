@@ -56,10 +56,9 @@ fn rust() -> Finding {
     // The workspace's own words are the standard; this crate shares them.
     let wanted = env!("CARGO_PKG_RUST_VERSION");
     match rust_src::rustc_version() {
-        Ok(found) if is_older(&found, wanted) => Bad(
-            format!("rustc {found} is older than {wanted}"),
-            "rustup update stable".into(),
-        ),
+        Ok(found) if is_older(&found, wanted) => {
+            Bad(format!("rustc {found} is older than {wanted}"), "rustup update stable".into())
+        }
         Ok(found) => Good(format!("rustc {found}")),
         Err(_) => Bad("there is no rustc".into(), "install Rust with rustup".into()),
     }
@@ -133,13 +132,14 @@ fn libtorch(paths: &Paths) -> Finding {
 }
 
 fn gpu(paths: &Paths) -> Finding {
-    let name = first_line("nvidia-smi", &["--query-gpu=name,driver_version", "--format=csv,noheader"]);
+    let name =
+        first_line("nvidia-smi", &["--query-gpu=name,driver_version", "--format=csv,noheader"]);
     let flavour = python::environment(paths).map(|environment| environment.flavour);
     match (name.filter(|name| !name.is_empty()), flavour) {
         (Some(name), Ok(Flavour::Cuda)) => Good(format!("{name} (name, driver)")),
-        (Some(name), _) => Note(format!(
-            "{name} is there, but TCHALK_LIBTORCH chose the libtorch without CUDA"
-        )),
+        (Some(name), _) => {
+            Note(format!("{name} is there, but TCHALK_LIBTORCH chose the libtorch without CUDA"))
+        }
         (None, _) if python::has_nvidia_driver() => Bad(
             "there is an NVIDIA driver, but nvidia-smi does not answer".into(),
             "restart the machine after a driver update, or reinstall the driver".into(),
@@ -194,9 +194,7 @@ fn template_found(paths: &Paths) -> Finding {
 
 fn data() -> Finding {
     match std::env::var("TCHALK_DATA_DIR") {
-        Ok(folder) if Path::new(&folder).is_dir() => {
-            Good(format!("TCHALK_DATA_DIR = {folder}"))
-        }
+        Ok(folder) if Path::new(&folder).is_dir() => Good(format!("TCHALK_DATA_DIR = {folder}")),
         Ok(folder) => Bad(
             format!("TCHALK_DATA_DIR = {folder:?} is not a folder"),
             "correct it, or unset it to use the built-in samples".into(),

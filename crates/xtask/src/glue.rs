@@ -132,7 +132,9 @@ pub fn host() -> Result<String> {
 /// The cargo configuration that puts the glue in the place of torch-sys's build script.
 pub fn cargo_config(glue: &Path, host: &str) -> String {
     let search = format!("native={}", glue.display());
-    format!("[target.{host}.tch]\nrustc-link-lib = [\"dylib=tch\"]\nrustc-link-search = [{search:?}]\n")
+    format!(
+        "[target.{host}.tch]\nrustc-link-lib = [\"dylib=tch\"]\nrustc-link-search = [{search:?}]\n"
+    )
 }
 
 /// Lets cargo in the checkout use the glue.

@@ -126,7 +126,8 @@ pub fn register(paths: &Paths, binary: &Path, rust_src: &Path, with_user: bool) 
 
 /// The folder in which Jupyter looks for a user's own kernels.
 pub fn user_jupyter() -> Option<PathBuf> {
-    let from = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let from =
+        |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     if let Some(folder) = from("JUPYTER_DATA_DIR") {
         return Some(folder);
     }
@@ -158,8 +159,10 @@ mod tests {
 
     #[test]
     fn the_description_has_absolute_paths_and_the_way_to_stop() {
-        let paths = Paths { root: "/checkout".into(), home: "/home".into(), state: "/home/s".into() };
-        let json = description(&paths, Path::new("/home/kernel-1/tchalk-kernel"), Path::new("/src"));
+        let paths =
+            Paths { root: "/checkout".into(), home: "/home".into(), state: "/home/s".into() };
+        let json =
+            description(&paths, Path::new("/home/kernel-1/tchalk-kernel"), Path::new("/src"));
         assert_eq!(json["argv"][0], "/home/kernel-1/tchalk-kernel");
         assert_eq!(json["argv"][2], "{connection_file}");
         assert_eq!(json["interrupt_mode"], "message");

@@ -24,7 +24,8 @@ impl Options {
                 "--no-browser" => options.no_browser = true,
                 "--port" => {
                     let number = rest.next().context("--port needs a number")?;
-                    let port = number.parse().ok().with_context(|| format!("no port: {number:?}"))?;
+                    let port =
+                        number.parse().ok().with_context(|| format!("no port: {number:?}"))?;
                     options.port = Some(port);
                 }
                 other => bail!("cargo xtask lab knows --no-browser and --port N, got {other:?}"),
@@ -109,8 +110,13 @@ pub fn execute(
             None => python.env_remove(name),
         };
     }
-    python.arg(paths.root.join("python/run_notebook.py")).arg(notebook).arg("--output-dir").arg(pages);
-    run_command(&mut python).with_context(|| format!("{} did not run through", notebook.display()))?;
+    python
+        .arg(paths.root.join("python/run_notebook.py"))
+        .arg(notebook)
+        .arg("--output-dir")
+        .arg(pages);
+    run_command(&mut python)
+        .with_context(|| format!("{} did not run through", notebook.display()))?;
     let name = notebook.file_name().context("a notebook has a name")?;
     Ok(pages.join(name).with_extension("html"))
 }
@@ -148,7 +154,8 @@ mod tests {
     #[test]
     fn a_shell_reads_back_what_was_quoted() {
         let value = "a b'c$d\"e";
-        let echo = Command::new("sh").args(["-c", &format!("printf %s {}", quoted(value))]).output();
+        let echo =
+            Command::new("sh").args(["-c", &format!("printf %s {}", quoted(value))]).output();
         assert_eq!(String::from_utf8_lossy(&echo.unwrap().stdout), value);
     }
 }

@@ -48,10 +48,30 @@ const COMMANDS: [&str; 8] =
     ["tutorial", "lab", "setup", "doctor", "run", "test", "env", "references"];
 
 fn main() {
+    forget_build_folders();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let Err(error) = dispatch(&arguments) {
         eprintln!("\nerror: {error:#}");
         std::process::exit(1);
+    }
+}
+
+/// `cargo run` puts its build folders on the search path of shared libraries. A notebook's cells
+/// would find this workspace's `libtchalk` there instead of their own.
+fn forget_build_folders() {
+    const VARIABLE: &str = "LD_LIBRARY_PATH";
+    let (Some(list), Ok(program)) = (std::env::var_os(VARIABLE), std::env::current_exe()) else {
+        return;
+    };
+    let target = program.parent().and_then(std::path::Path::parent).unwrap_or(&program);
+    let kept = std::env::split_paths(&list).filter(|folder| !folder.starts_with(target));
+    let kept = std::env::join_paths(kept).expect("each came from such a list");
+    // SAFETY: no other thread exists yet that could read the environment.
+    unsafe {
+        match kept.is_empty() {
+            true => std::env::remove_var(VARIABLE),
+            false => std::env::set_var(VARIABLE, kept),
+        }
     }
 }
 
@@ -67,7 +87,9 @@ fn dispatch(arguments: &[String]) -> Result<()> {
     let paths = Paths::find()?;
     match command {
         "lab" => lab::open(&paths, &lab::Options::parse(rest)?),
-        "run" if rest.is_empty() => bail!("cargo xtask run needs a notebook: notebooks/tutorial.ipynb"),
+        "run" if rest.is_empty() => {
+            bail!("cargo xtask run needs a notebook: notebooks/tutorial.ipynb")
+        }
         "run" => lab::run(&paths, rest),
         _ if !COMMANDS.contains(&command) => {
             bail!("there is no command {command:?}{}", did_you_mean(command))

@@ -17,7 +17,8 @@ impl Paths {
     pub fn find() -> Result<Paths> {
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
         // A checkout that was moved is rebuilt by cargo, so this is where it is now.
-        let root = manifest.parent().and_then(Path::parent).context("the crate is in crates/xtask")?;
+        let root =
+            manifest.parent().and_then(Path::parent).context("the crate is in crates/xtask")?;
         let root = root.to_owned();
         let home = match std::env::var_os("TCHALK_HOME") {
             Some(home) if !home.is_empty() => std::path::absolute(PathBuf::from(home))?,
@@ -48,7 +49,8 @@ impl Paths {
 
 /// The user's folder for caches, as the system has it.
 fn cache_folder() -> Option<PathBuf> {
-    let from = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let from =
+        |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     if cfg!(target_os = "macos") {
         return Some(from("HOME")?.join("Library/Caches"));
     }

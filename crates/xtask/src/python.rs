@@ -72,7 +72,9 @@ pub fn find() -> Result<(String, (u32, u32))> {
             bail!("Python {}.{} is too old: install 3.10 or newer", version.0, version.1);
         }
     }
-    bail!("there is no Python: install Python 3.10 or newer (Debian, Ubuntu: `sudo apt install python3 python3-venv`)")
+    bail!(
+        "there is no Python: install Python 3.10 or newer (Debian, Ubuntu: `sudo apt install python3 python3-venv`)"
+    )
 }
 
 /// `(3, 11)` of `Python 3.11.7`.
@@ -99,7 +101,10 @@ impl Environment {
             .with_context(|| format!("cannot read {}", libraries.display()))?;
         let torch = pythons.flatten().map(|entry| entry.path().join("site-packages/torch"));
         torch.into_iter().find(|torch| torch.join("lib").is_dir()).with_context(|| {
-            format!("{} holds no libtorch: remove it, and run cargo xtask setup", self.folder.display())
+            format!(
+                "{} holds no libtorch: remove it, and run cargo xtask setup",
+                self.folder.display()
+            )
         })
     }
 }

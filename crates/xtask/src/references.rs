@@ -30,7 +30,9 @@ pub fn run(paths: &Paths) -> Result<()> {
     scripts.sort();
     for script in scripts {
         let name = script.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        step(&name, || run_command(Command::new(&python).arg(&script).env("KERAS_BACKEND", "torch")))?;
+        step(&name, || {
+            run_command(Command::new(&python).arg(&script).env("KERAS_BACKEND", "torch"))
+        })?;
     }
     Ok(())
 }

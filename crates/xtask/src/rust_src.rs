@@ -100,14 +100,17 @@ fn rebuild(pages: &Path, library: &Path) -> Result<()> {
 
 fn rebuild_folder(from: &Path, to: &Path) -> Result<()> {
     std::fs::create_dir_all(to)?;
-    for entry in std::fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
+    for entry in
+        std::fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))?
+    {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if path.is_dir() {
             if !LEFT_OUT.contains(&name.as_str()) {
                 rebuild_folder(&path, &to.join(name))?;
             }
-        } else if let Some(source) = name.strip_suffix(".html").filter(|name| name.ends_with(".rs")) {
+        } else if let Some(source) = name.strip_suffix(".html").filter(|name| name.ends_with(".rs"))
+        {
             let page = std::fs::read_to_string(&path)?;
             let code = code_of(&page)
                 .with_context(|| format!("{} does not look as expected", path.display()))?;
@@ -128,7 +131,8 @@ fn code_of(page: &str) -> Option<String> {
         push_unescaped(&mut text, &rest[..at]);
         let end = at + rest[at..].find('>')? + 1;
         // The numbers of the lines are links that are not part of the code.
-        let is_number = rest[at..end].starts_with("<a ") && rest[at..end].contains("data-nosnippet");
+        let is_number =
+            rest[at..end].starts_with("<a ") && rest[at..end].contains("data-nosnippet");
         rest = if is_number { &rest[end + rest[end..].find("</a>")? + 4..] } else { &rest[end..] };
     }
     push_unescaped(&mut text, rest);
@@ -140,7 +144,8 @@ fn push_unescaped(to: &mut String, html: &str) {
     while let Some(at) = rest.find('&') {
         to.push_str(&rest[..at]);
         rest = &rest[at..];
-        let entities = [("&lt;", '<'), ("&gt;", '>'), ("&quot;", '"'), ("&#39;", '\''), ("&amp;", '&')];
+        let entities =
+            [("&lt;", '<'), ("&gt;", '>'), ("&quot;", '"'), ("&#39;", '\''), ("&amp;", '&')];
         match entities.iter().find(|(entity, _)| rest.starts_with(entity)) {
             Some((entity, c)) => {
                 to.push(*c);
@@ -173,14 +178,22 @@ mod tests {
     fn what_notebooks_never_need_is_left_out() {
         let pages = tempfile::tempdir().unwrap();
         let page = "<pre class=\"rust\"><code>mod x;</code></pre>";
-        for name in ["core/lib.rs.html", "core/stdarch/a.rs.html", "alloc/vec/mod.rs.html", "std/lib.rs.html"] {
+        for name in [
+            "core/lib.rs.html",
+            "core/stdarch/a.rs.html",
+            "alloc/vec/mod.rs.html",
+            "std/lib.rs.html",
+        ] {
             let path = pages.path().join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, page).unwrap();
         }
         let library = pages.path().join("library");
         rebuild(pages.path(), &library).unwrap();
-        assert_eq!(std::fs::read_to_string(library.join("alloc/src/vec/mod.rs")).unwrap(), "mod x;");
+        assert_eq!(
+            std::fs::read_to_string(library.join("alloc/src/vec/mod.rs")).unwrap(),
+            "mod x;"
+        );
         assert!(!library.join("core/src/stdarch").exists());
     }
 }

@@ -72,10 +72,7 @@ pub fn lock(home: &Path) -> Result<std::fs::File> {
     create_folder(home)?;
     let path = home.join("setup.lock");
     let file = std::fs::File::create(&path).with_context(|| {
-        format!(
-            "cannot write to {}: set TCHALK_HOME to a folder you may write to",
-            home.display()
-        )
+        format!("cannot write to {}: set TCHALK_HOME to a folder you may write to", home.display())
     })?;
     if file.try_lock().is_err() {
         eprintln!("another set-up is at work in {}; waiting for it …", home.display());

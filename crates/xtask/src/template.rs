@@ -61,7 +61,8 @@ pub fn ensure(paths: &Paths, kernel: &Path, glue: &Path, rust_src: &Path) -> Res
         let mut warm = Command::new(kernel);
         warm.arg("--warm").args(relative).envs(kernel::environment(paths, rust_src));
         // Backtraces are for those who build the kernel.
-        let output = warm.env_remove("RUST_BACKTRACE").output().context("cannot start the kernel")?;
+        let output =
+            warm.env_remove("RUST_BACKTRACE").output().context("cannot start the kernel")?;
         if !output.status.success() {
             bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
         }

@@ -89,7 +89,8 @@ impl Bundle {
         let Some(expected) = self.sums.get(name) else {
             return Ok(Found { path, bytes, verified: false });
         };
-        let sum = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let sum =
+            Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         if sum != *expected {
             return Err(Error::bad_file(
                 path,
@@ -117,7 +118,10 @@ mod tests {
         assert!(bundle(right).unwrap().unwrap().verified);
         assert!(!bundle("").unwrap().unwrap().verified);
         let error = bundle(&right.replace("ba78", "ba79")).err().unwrap().to_string();
-        assert!(error.contains("SHA256SUMS says ba79") && error.contains("copy it again"), "{error}");
+        assert!(
+            error.contains("SHA256SUMS says ba79") && error.contains("copy it again"),
+            "{error}"
+        );
     }
 
     #[test]

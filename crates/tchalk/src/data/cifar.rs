@@ -23,9 +23,8 @@ pub(crate) const BATCHES: [&str; 6] = [
 ];
 
 /// The classes, in the order of their labels.
-pub(crate) const CLASSES: [&str; 10] = [
-    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
-];
+pub(crate) const CLASSES: [&str; 10] =
+    ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
 /// Pictures `[n, 32, 32, 3]` and their labels.
 pub(crate) type Records = (Array4<u8>, Vec<usize>);
@@ -150,8 +149,12 @@ mod tests {
     #[test]
     fn an_archive_is_read_whatever_folder_its_members_claim() {
         let members: Vec<(&str, Vec<u8>)> = [
-            "a/data_batch_2.bin", "../../data_batch_1.bin", "/etc/data_batch_3.bin",
-            "data_batch_4.bin", "data_batch_5.bin", "b/c/test_batch.bin",
+            "a/data_batch_2.bin",
+            "../../data_batch_1.bin",
+            "/etc/data_batch_3.bin",
+            "data_batch_4.bin",
+            "data_batch_5.bin",
+            "b/c/test_batch.bin",
         ]
         .iter()
         .enumerate()

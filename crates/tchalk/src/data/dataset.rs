@@ -15,7 +15,12 @@ pub struct Dataset {
 
 impl Dataset {
     /// Two splits with the same classes, and a sentence on where they came from.
-    pub fn new(name: impl Into<String>, source: impl Into<String>, train: Split, test: Split) -> Dataset {
+    pub fn new(
+        name: impl Into<String>,
+        source: impl Into<String>,
+        train: Split,
+        test: Split,
+    ) -> Dataset {
         Dataset { train, test, name: name.into(), source: source.into() }
     }
 

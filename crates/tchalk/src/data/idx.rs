@@ -120,10 +120,15 @@ mod tests {
     fn what_is_wrong_is_named() {
         let path = Path::new("train-images");
         let swapped = refusal(images(&file(&[LABELS, 1], &[3]), path));
-        assert!(swapped.contains("got 2049") && swapped.contains("the file of labels"), "{swapped}");
+        assert!(
+            swapped.contains("got 2049") && swapped.contains("the file of labels"),
+            "{swapped}"
+        );
         assert!(refusal(images(b"<html>", path)).contains("web page"));
         assert!(refusal(labels(b"", path)).contains("an empty file"));
-        assert!(refusal(images(&file(&[IMAGES, 2, 1, 2], &[1, 2]), path)).contains("ends too early"));
+        assert!(
+            refusal(images(&file(&[IMAGES, 2, 1, 2], &[1, 2]), path)).contains("ends too early")
+        );
         assert!(refusal(labels(&file(&[LABELS, 1], &[1, 2]), path)).contains("got 2"));
         assert!(refusal(images(&[0x1f, 0x8b, 8, 0, 1], path)).contains("gzip data is broken"));
         let huge = refusal(images(&file(&[IMAGES, u32::MAX, u32::MAX, u32::MAX], &[]), path));

@@ -37,7 +37,13 @@ impl std::fmt::Debug for TensorSet {
             Some(y) => format!("y: i64 {:?}", y.size()),
             None => "no labels".into(),
         };
-        write!(f, "{}: x: f32 {:?} in [0, 1], {labels}, on {:?}", self.name, self.x.size(), self.x.device())
+        write!(
+            f,
+            "{}: x: f32 {:?} in [0, 1], {labels}, on {:?}",
+            self.name,
+            self.x.size(),
+            self.x.device()
+        )
     }
 }
 
@@ -198,7 +204,8 @@ mod tests {
     use super::*;
 
     fn set() -> TensorSet {
-        let x = Tensor::arange(2 * 3 * 4 * 5, (Kind::Float, Device::Cpu)).view([2, 3, 4, 5]) / 255.0;
+        let x =
+            Tensor::arange(2 * 3 * 4 * 5, (Kind::Float, Device::Cpu)).view([2, 3, 4, 5]) / 255.0;
         TensorSet::new(&x, &Tensor::from_slice(&[1i64, 0]), &["a", "b"]).unwrap()
     }
 
@@ -211,7 +218,8 @@ mod tests {
 
     #[test]
     fn batches_cover_everything_once() {
-        let sizes: Vec<i64> = set().first(2).batches(1, Device::Cpu).map(|(x, _)| x.size()[0]).collect();
+        let sizes: Vec<i64> =
+            set().first(2).batches(1, Device::Cpu).map(|(x, _)| x.size()[0]).collect();
         assert_eq!(sizes, [1, 1]);
         let (x, y) = set().batches(8, Device::Cpu).next().unwrap();
         assert_eq!((x.size()[0], y.unwrap().size()[0]), (2, 2));

@@ -62,7 +62,8 @@ impl Layer for Conv2d {
 
     fn output_shape(&self, input: &Shape, from: &str) -> Result<Shape> {
         if self.filters == 0 || self.kernel == 0 || self.stride == 0 {
-            let got = format!("{} filters, kernel {}, stride {}", self.filters, self.kernel, self.stride);
+            let got =
+                format!("{} filters, kernel {}, stride {}", self.filters, self.kernel, self.stride);
             return Err(Error::invalid(self.call(), "at least 1 of each", got, ""));
         }
         let [_, height, width] = picture_axes(self, input, from)?;

@@ -34,7 +34,12 @@ impl Layer for Dropout {
     fn output_shape(&self, input: &Shape, _from: &str) -> Result<Shape> {
         if !(0.0..1.0).contains(&self.rate) {
             let hint = "0.25 leaves out a quarter of the values.";
-            return Err(Error::invalid(self.call(), "a rate from 0 to below 1", self.rate.to_string(), hint));
+            return Err(Error::invalid(
+                self.call(),
+                "a rate from 0 to below 1",
+                self.rate.to_string(),
+                hint,
+            ));
         }
         Ok(input.clone())
     }

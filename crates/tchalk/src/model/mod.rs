@@ -145,7 +145,8 @@ impl Model {
         let inner = self.lock();
         let weight = find(&inner, "Model::set_weight", name)?;
         if weight.tensor.size() != value.size() {
-            let (expected, got) = (format!("{:?}", weight.tensor.size()), format!("{:?}", value.size()));
+            let (expected, got) =
+                (format!("{:?}", weight.tensor.size()), format!("{:?}", value.size()));
             return Err(Error::invalid(format!("Model::set_weight({name:?})"), expected, got, ""));
         }
         no_grad(|| weight.tensor.shallow_clone().copy_(value));
@@ -235,6 +236,9 @@ mod tests {
         let sums = y.sum_dim_intlist(1i64, false, Kind::Float);
         assert!(sums.allclose(&Tensor::ones([4], (Kind::Float, Device::Cpu)), 1e-6, 1e-6, false));
         let error = model.call(&Tensor::rand([1, 6, 6], (Kind::Float, Device::Cpu))).unwrap_err();
-        assert!(error.to_string().contains("expected a batch [n, 1, 6, 6], got [1, 6, 6]"), "{error}");
+        assert!(
+            error.to_string().contains("expected a batch [n, 1, 6, 6], got [1, 6, 6]"),
+            "{error}"
+        );
     }
 }

@@ -87,7 +87,11 @@ impl Sequential {
             let name = unique(layer.kind(), &mut used);
             let weights = layer.weights(shape).into_iter().map(|spec| Weight {
                 name: format!("{name}.{}", spec.name),
-                tensor: spec.initializer.fill(&spec.shape).to_device(device).set_requires_grad(true),
+                tensor: spec
+                    .initializer
+                    .fill(&spec.shape)
+                    .to_device(device)
+                    .set_requires_grad(true),
             });
             let weights = weights.collect();
             nodes.push(Node { name, layer, output_shape, weights });

@@ -67,7 +67,8 @@ fn round_step(least: f64) -> f64 {
     let power = 10f64.powf(least.log10().floor());
     let factor = least / power;
     // 2.5 only where it does not ask for one more decimal than the rest.
-    let steps: &[f64] = if power >= 10.0 { &[1.0, 2.0, 2.5, 5.0, 10.0] } else { &[1.0, 2.0, 5.0, 10.0] };
+    let steps: &[f64] =
+        if power >= 10.0 { &[1.0, 2.0, 2.5, 5.0, 10.0] } else { &[1.0, 2.0, 5.0, 10.0] };
     power * steps.iter().copied().find(|step| *step >= factor - 1e-9).unwrap_or(10.0)
 }
 

@@ -60,7 +60,8 @@ impl Draw for BarPanel {
             let y = area.y + HEADING_HEIGHT + ROW * i as f64;
             let baseline = y + ROW / 2.0 + 4.0;
             let length = (value * scale).max(0.0);
-            let bar = Area { x: area.x + before, y: y + (ROW - BAR) / 2.0, width: length, height: BAR };
+            let bar =
+                Area { x: area.x + before, y: y + (ROW - BAR) / 2.0, width: length, height: BAR };
             canvas.text(bar.x - 8.0, baseline, &names[i], LABEL.anchor(Anchor::End));
             canvas.rect(bar, Ink::Class(0));
             canvas.text(bar.right() + 6.0, baseline, &values[i], TICK);

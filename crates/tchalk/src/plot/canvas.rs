@@ -48,9 +48,11 @@ pub(super) const TITLE: Type =
 pub(super) const HEADING: Type =
     Type { size: 12.5, bold: true, ink: Ink::Text, anchor: Anchor::Start };
 /// Captions, names, values.
-pub(super) const LABEL: Type = Type { size: 11.0, bold: false, ink: Ink::Text, anchor: Anchor::Start };
+pub(super) const LABEL: Type =
+    Type { size: 11.0, bold: false, ink: Ink::Text, anchor: Anchor::Start };
 /// Ticks and axis labels.
-pub(super) const TICK: Type = Type { size: 10.5, bold: false, ink: Ink::Quiet, anchor: Anchor::Start };
+pub(super) const TICK: Type =
+    Type { size: 10.5, bold: false, ink: Ink::Quiet, anchor: Anchor::Start };
 
 impl Type {
     pub(super) fn anchor(self, anchor: Anchor) -> Type {
@@ -135,7 +137,9 @@ impl Canvas {
 
     pub(super) fn dot(&mut self, (x, y): (f64, f64), radius: f64, ink: Ink) {
         let colour = self.paint.colour(ink);
-        self.push(format_args!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\" fill=\"{colour}\"/>"));
+        self.push(format_args!(
+            "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\" fill=\"{colour}\"/>"
+        ));
     }
 
     /// A picture whose pixels stay square when it is enlarged.

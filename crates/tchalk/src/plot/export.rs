@@ -57,7 +57,12 @@ impl Figure {
             Some("png") => self.to_png(&Theme::light(), PNG_SCALE)?,
             _ => {
                 let got = format!("{:?}", path.display().to_string());
-                return Err(Error::invalid("Figure::save", "a name ending in .svg or .png", got, ""));
+                return Err(Error::invalid(
+                    "Figure::save",
+                    "a name ending in .svg or .png",
+                    got,
+                    "",
+                ));
             }
         };
         let mut unfinished = path.as_os_str().to_owned();
@@ -106,7 +111,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         figure().save(folder.path().join("a.svg")).unwrap();
         figure().save(folder.path().join("a.png")).unwrap();
-        assert!(figure().save(folder.path().join("a.jpg")).unwrap_err().to_string().contains(".png"));
+        assert!(
+            figure().save(folder.path().join("a.jpg")).unwrap_err().to_string().contains(".png")
+        );
         assert!(figure().save(folder.path().join("no/folder/a.png")).is_err());
         assert!(figure().to_png(&Theme::light(), 0.0).is_err());
         let names = std::fs::read_dir(folder.path()).unwrap().count();

@@ -90,7 +90,8 @@ impl Figure {
     fn to_html(&self) -> String {
         let (canvas, width, height) = self.draw(Paint::FollowsPage);
         let style = format!("<style>{}</style>", style_sheet());
-        let attributes = " class=\"tchalk-figure\" style=\"max-width:100%;height:auto\"";
+        let attributes =
+            " class=\"tchalk-figure\" style=\"display:block;max-width:100%;height:auto\"";
         format!("{style}{}", self.document(canvas, width, height, attributes))
     }
 
@@ -159,7 +160,8 @@ pub(super) fn assert_tidy(figure: &Figure) {
         let inside = a.x >= 0.0 && a.y >= 0.0 && a.right() <= width && a.bottom() <= height;
         assert!(inside, "{text:?} at {a:?} leaves the sheet of {width} by {height}");
         for (other, b) in &texts[i + 1..] {
-            let apart = a.right() <= b.x || b.right() <= a.x || a.bottom() <= b.y || b.bottom() <= a.y;
+            let apart =
+                a.right() <= b.x || b.right() <= a.x || a.bottom() <= b.y || b.bottom() <= a.y;
             assert!(apart, "{text:?} at {a:?} touches {other:?} at {b:?}");
         }
     }

@@ -94,7 +94,11 @@ impl Draw for LinePanel {
             .lines
             .iter()
             .enumerate()
-            .map(|(i, line)| LegendEntry { name: &line.name, ink: Ink::Class(i), dashed: line.dashed })
+            .map(|(i, line)| LegendEntry {
+                name: &line.name,
+                ink: Ink::Class(i),
+                dashed: line.dashed,
+            })
             .collect();
         let frame = Frame {
             title: &self.title,
@@ -149,7 +153,11 @@ pub(super) fn frame_height(x_label: &str) -> f64 {
 
 impl Frame<'_> {
     /// Draws the frame; the result says where a value belongs.
-    pub(super) fn draw(&self, canvas: &mut Canvas, area: Area) -> impl Fn(f64, f64) -> (f64, f64) + use<> {
+    pub(super) fn draw(
+        &self,
+        canvas: &mut Canvas,
+        area: Area,
+    ) -> impl Fn(f64, f64) -> (f64, f64) + use<> {
         const SAMPLE: f64 = 24.0;
         let mut right = area.right();
         for entry in self.legend.iter().rev() {
@@ -202,14 +210,17 @@ mod tests {
     use crate::plot::figure::{Figure, assert_tidy};
 
     fn figure(lines: Vec<Line>) -> Figure {
-        let panel = lines.into_iter().fold(LinePanel::new("loss").x_label("epoch"), LinePanel::line);
+        let panel =
+            lines.into_iter().fold(LinePanel::new("loss").x_label("epoch"), LinePanel::line);
         Figure::grid(vec![panel.clone().into(), panel.into()], 2).unwrap()
     }
 
     #[test]
     fn nothing_touches_whatever_the_values() {
         for scale in [1e-6, 1.0, 1e6] {
-            let line = |name: &str| Line::new(name, (0..30).map(|i| (i as f64, scale * i as f64)).collect());
+            let line = |name: &str| {
+                Line::new(name, (0..30).map(|i| (i as f64, scale * i as f64)).collect())
+            };
             assert_tidy(&figure(vec![line("train"), line("validation of something long")]));
         }
         assert_tidy(&figure(vec![Line::new("one point", vec![(1.0, 0.5)])]));

@@ -84,7 +84,8 @@ mod tests {
 
     #[test]
     fn numbers_are_grouped() {
-        let cases = [(0.0, "0"), (999.0, "999"), (50_000.0, "50,000"), (-1234567.5, "-1,234,567.5")];
+        let cases =
+            [(0.0, "0"), (999.0, "999"), (50_000.0, "50,000"), (-1234567.5, "-1,234,567.5")];
         for (value, text) in cases {
             assert_eq!(thousands(value), text);
         }
@@ -107,7 +108,10 @@ mod tests {
     #[test]
     fn the_marks_are_in_the_font() {
         for mark in ['✔', '✘', '×', '…', '±'] {
-            assert!(REGULAR.glyph_index(mark).is_some() && BOLD.glyph_index(mark).is_some(), "{mark}");
+            assert!(
+                REGULAR.glyph_index(mark).is_some() && BOLD.glyph_index(mark).is_some(),
+                "{mark}"
+            );
         }
     }
 }

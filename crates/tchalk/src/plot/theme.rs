@@ -49,8 +49,8 @@ impl Theme {
             right: "#1a6b3c",
             wrong: "#b42318",
             classes: [
-                "#3f90da", "#bd1f01", "#ffa90e", "#832db6", "#94a4a2", "#a96b59", "#e76300", "#b9ac70",
-                "#717581", "#92dadd",
+                "#3f90da", "#bd1f01", "#ffa90e", "#832db6", "#94a4a2", "#a96b59", "#e76300",
+                "#b9ac70", "#717581", "#92dadd",
             ],
         }
     }
@@ -65,8 +65,8 @@ impl Theme {
             right: "#63c98a",
             wrong: "#ff8a7d",
             classes: [
-                "#4a9be6", "#d9391b", "#ffb52e", "#9a48cc", "#9fb0ae", "#b87a66", "#f57718", "#c9bd85",
-                "#7c8191", "#a4e4e7",
+                "#4a9be6", "#d9391b", "#ffb52e", "#9a48cc", "#9fb0ae", "#b87a66", "#f57718",
+                "#c9bd85", "#7c8191", "#a4e4e7",
             ],
         }
     }
@@ -95,7 +95,9 @@ impl Paint {
     pub(super) fn colour(self, ink: Ink) -> String {
         match self {
             Paint::Fixed(theme) => theme.colour(ink).to_owned(),
-            Paint::FollowsPage => format!("var(--tk-{}, {})", name(ink), Theme::light().colour(ink)),
+            Paint::FollowsPage => {
+                format!("var(--tk-{}, {})", name(ink), Theme::light().colour(ink))
+            }
         }
     }
 }

@@ -68,7 +68,10 @@ mod tests {
     fn a_budget_caps_and_never_adds() {
         let allowance = Budget::Class.training(25, 50_000, Device::Cpu);
         assert_eq!(allowance, Allowance { epochs: 3, examples: 10_000 });
-        assert_eq!(Budget::Class.training(1, 500, Device::Cpu), Allowance { epochs: 1, examples: 500 });
+        assert_eq!(
+            Budget::Class.training(1, 500, Device::Cpu),
+            Allowance { epochs: 1, examples: 500 }
+        );
         assert_eq!(Budget::Full.training(25, 50_000, Device::Cpu).epochs, 25);
         assert_eq!(Budget::Class.training(25, 50_000, Device::Cuda(0)).examples, 50_000);
     }

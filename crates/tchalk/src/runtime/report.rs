@@ -40,11 +40,15 @@ fn device_text(device: Device) -> String {
 
 fn speed_text(device: Device) -> String {
     match device {
-        Device::Cuda(_) => "everything runs as written, each training cell in a minute or two".into(),
-        _ => "a laptop's: training the first network on all of CIFAR-10 takes one to two minutes an \
+        Device::Cuda(_) => {
+            "everything runs as written, each training cell in a minute or two".into()
+        }
+        _ => {
+            "a laptop's: training the first network on all of CIFAR-10 takes one to two minutes an \
               epoch. TCHALK_BUDGET=class keeps every training cell to about two minutes; a GPU is \
               ten and more times as fast"
-            .into(),
+                .into()
+        }
     }
 }
 

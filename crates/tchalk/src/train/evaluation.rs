@@ -66,11 +66,9 @@ impl Model {
         check_labels("Model::evaluate", &inner, set)?;
         let kept = Budget::current().evaluation(set.len(), inner.device);
         let note = match kept < set.len() {
-            true => format!(
-                "budget {}: {kept} of {} examples",
-                Budget::current().name(),
-                set.len()
-            ),
+            true => {
+                format!("budget {}: {kept} of {} examples", Budget::current().name(), set.len())
+            }
             false => String::new(),
         };
         let (loss, accuracy) = measure(&inner, &set.first(kept), "Model::evaluate")?;

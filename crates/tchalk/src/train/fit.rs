@@ -122,8 +122,14 @@ impl Model {
         for number in 1..=allowed.epochs {
             let begun = Instant::now();
             let order = epoch_order(order_seed, number, set.len());
-            let Some((loss, accuracy)) =
-                epoch(&mut inner, &set, &order, how.batch_size, (order_seed, number), &mut progress)?
+            let Some((loss, accuracy)) = epoch(
+                &mut inner,
+                &set,
+                &order,
+                how.batch_size,
+                (order_seed, number),
+                &mut progress,
+            )?
             else {
                 history.notes.push(format!("stopped in epoch {number}; the weights are kept"));
                 break;
@@ -199,9 +205,8 @@ fn epoch(
         no_grad(|| optimizer.update(*steps, &weights, &gradients));
         *steps += 1;
         let count = x.size()[0];
-        let (l, r) = no_grad(|| {
-            (batch_loss.detach() * count as f64, count_right(&scores.detach(), &y))
-        });
+        let (l, r) =
+            no_grad(|| (batch_loss.detach() * count as f64, count_right(&scores.detach(), &y)));
         loss_sum = Some(loss_sum.map_or(l.shallow_clone(), |sum| sum + &l));
         right = Some(right.map_or(r.shallow_clone(), |sum| sum + &r));
         seen += count;

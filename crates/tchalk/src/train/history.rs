@@ -64,7 +64,8 @@ impl History {
     /// If no epoch was finished.
     pub fn plot(&self) -> Result<Figure> {
         let line = |name: &str, value: &dyn Fn(&Epoch) -> Option<f64>| {
-            let points = self.epochs.iter().map(|e| (e.number as f64, value(e).unwrap_or(f64::NAN)));
+            let points =
+                self.epochs.iter().map(|e| (e.number as f64, value(e).unwrap_or(f64::NAN)));
             Line::new(name, points.collect::<Vec<_>>())
         };
         let validated = self.epochs.iter().any(|epoch| epoch.val_loss.is_some());
@@ -87,7 +88,8 @@ impl History {
 
     /// The epochs as a table.
     pub fn table(&self) -> Table {
-        let optional = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.4}"));
+        let optional =
+            |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.4}"));
         let rows = self.epochs.iter().map(|epoch| {
             [
                 epoch.number.to_string(),
@@ -98,8 +100,9 @@ impl History {
                 format!("{:.1} s", epoch.seconds),
             ]
         });
-        let mut table = Table::new(["epoch", "loss", "accuracy", "val. loss", "val. accuracy", "time"])
-            .rows(rows.collect::<Vec<_>>());
+        let mut table =
+            Table::new(["epoch", "loss", "accuracy", "val. loss", "val. accuracy", "time"])
+                .rows(rows.collect::<Vec<_>>());
         for column in 0..6 {
             table = table.align_right(column);
         }

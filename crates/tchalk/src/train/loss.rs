@@ -38,7 +38,8 @@ mod tests {
     fn guessing_among_ten_costs_the_logarithm_of_ten() {
         let scores = Tensor::zeros([3, 10], (tch::Kind::Float, tch::Device::Cpu));
         let labels = Tensor::from_slice(&[0i64, 4, 9]);
-        let loss = f64::try_from(Loss::CategoricalCrossEntropy.of_scores(&scores, &labels)).unwrap();
+        let loss =
+            f64::try_from(Loss::CategoricalCrossEntropy.of_scores(&scores, &labels)).unwrap();
         assert!((loss - 10f64.ln()).abs() < 1e-6);
     }
 }

@@ -79,7 +79,9 @@ impl Predictions {
             .map(|&i| {
                 let said = &names[self.classes[i]];
                 match &truth {
-                    Some(truth) if truth[i] == self.classes[i] => Caption::new(said).mark(Mark::Right),
+                    Some(truth) if truth[i] == self.classes[i] => {
+                        Caption::new(said).mark(Mark::Right)
+                    }
                     Some(truth) => {
                         Caption::new(format!("{said} ({})", names[truth[i]])).mark(Mark::Wrong)
                     }
@@ -142,5 +144,8 @@ fn flat(y: &Tensor) -> Tensor {
 
 /// The position of the largest value; the first, where several are equal.
 fn largest(values: impl Iterator<Item = f32>) -> usize {
-    values.enumerate().fold((0, f32::NEG_INFINITY), |best, (i, v)| if v > best.1 { (i, v) } else { best }).0
+    values
+        .enumerate()
+        .fold((0, f32::NEG_INFINITY), |best, (i, v)| if v > best.1 { (i, v) } else { best })
+        .0
 }
