@@ -1,6 +1,7 @@
 //! `cargo xtask test`: all that has to hold before a change is good.
 
 use crate::command::run as run_command;
+use crate::kernel;
 use crate::lab;
 use crate::paths::Paths;
 use crate::setup::{self, Ready, Register};
@@ -88,8 +89,11 @@ fn check_code(paths: &Paths, checks: &mut Checks) -> bool {
     checks.check("formatting", || run_command(&mut cargo(&["fmt", "--all", "--check"])))
         && checks.check("lints", || run_command(&mut cargo(&lint)))
         && checks.check("unit tests, integration tests, doctests", || {
-            run_command(&mut cargo(&["test", "--workspace", "--locked"]))
+            let all = ["test", "--workspace", "--exclude", kernel::PACKAGE, "--locked"];
+            run_command(&mut cargo(&all))
         })
+        && checks
+            .check("unit tests of the kernel", || run_command(&mut kernel::cargo(paths, "test")))
         && checks.check("documentation", || {
             let document = ["doc", "--no-deps", "--locked", "--package", "tchalk"];
             run_command(cargo(&document).env("RUSTDOCFLAGS", "-D warnings"))

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-const BINARY: &str = "tchalk-kernel";
+/// The crate, and the program it makes.
+pub const PACKAGE: &str = "tchalk-kernel";
 
 /// The program of this checkout's kernel, built or not.
 pub fn binary(paths: &Paths) -> Result<PathBuf> {
@@ -17,7 +18,7 @@ pub fn binary(paths: &Paths) -> Result<PathBuf> {
     let manifest = std::fs::read_to_string(paths.root.join("crates/tchalk-kernel/Cargo.toml"))?;
     let sources = key_of_tree(&paths.root.join("crates/tchalk-kernel/src"))?;
     let key = key(&[&lock, &manifest, &sources, &rustc_version()?]);
-    Ok(paths.home.join(format!("kernel-{}", &key[..8])).join(BINARY))
+    Ok(paths.home.join(format!("kernel-{}", &key[..8])).join(PACKAGE))
 }
 
 /// The kernel's program, built if need be.
@@ -27,9 +28,9 @@ pub fn ensure(paths: &Paths) -> Result<PathBuf> {
     if !binary.is_file() {
         step("the kernel (the first time about 10 minutes: rust-analyzer is in it)", || {
             build(paths)?;
-            let built = target(paths).join("release").join(BINARY);
+            let built = target(paths).join("release").join(PACKAGE);
             whole_folder(folder, |part| {
-                std::fs::copy(&built, part.join(BINARY))
+                std::fs::copy(&built, part.join(PACKAGE))
                     .with_context(|| format!("cannot copy {}", built.display()))?;
                 Ok(())
             })
@@ -43,11 +44,18 @@ fn target(paths: &Paths) -> PathBuf {
     paths.home.join("target")
 }
 
-fn build(paths: &Paths) -> Result<()> {
-    let mut cargo = Command::new("cargo")
-        .args(["build", "--release", "--locked", "--package", "tchalk-kernel"])
+/// A cargo command for the kernel, in the folder where its dependencies are built once.
+pub fn cargo(paths: &Paths, command: &str) -> Command {
+    let mut cargo = Command::new("cargo");
+    cargo
+        .args([command, "--release", "--locked", "--package", PACKAGE])
         .env("CARGO_TARGET_DIR", target(paths))
-        .current_dir(&paths.root)
+        .current_dir(&paths.root);
+    cargo
+}
+
+fn build(paths: &Paths) -> Result<()> {
+    let mut cargo = cargo(paths, "build")
         .stdin(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()

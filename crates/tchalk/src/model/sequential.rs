@@ -49,6 +49,7 @@ impl Sequential {
     }
 
     /// Puts `layer` behind the layers so far.
+    #[allow(clippy::should_implement_trait)] // Keras's name; nobody adds networks with `+`.
     pub fn add(mut self, layer: impl Layer + 'static) -> Sequential {
         self.layers.push(Box::new(layer));
         self

@@ -123,8 +123,8 @@ impl Draw for LinePanel {
 
     fn description(&self) -> String {
         let ends = self.lines.iter().filter_map(|line| {
-            let finite = line.points.iter().filter(|(_, y)| y.is_finite());
-            let (first, last) = (finite.clone().next()?, finite.last()?);
+            let mut finite = line.points.iter().filter(|(_, y)| y.is_finite());
+            let (first, last) = (finite.clone().next()?, finite.next_back()?);
             Some(format!("{} from {:.3} to {:.3}", line.name, first.1, last.1))
         });
         format!("{}: {}", self.title, ends.collect::<Vec<_>>().join(", "))

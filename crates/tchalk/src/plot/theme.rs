@@ -28,7 +28,10 @@ pub(super) enum Ink {
 /// Visualization*, 2021), chosen to stay apart under the usual kinds of colour blindness and in grey
 /// print; the darkest of them are lightened for dark pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Theme {
+pub struct Theme(&'static Colours);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Colours {
     paper: &'static str,
     text: &'static str,
     quiet: &'static str,
@@ -38,48 +41,52 @@ pub struct Theme {
     classes: [&'static str; CLASS_COLOURS],
 }
 
+const LIGHT: Colours = Colours {
+    paper: "#ffffff",
+    text: "#1f2328",
+    quiet: "#59636e",
+    rule: "#d8dde3",
+    right: "#1a6b3c",
+    wrong: "#b42318",
+    classes: [
+        "#3f90da", "#bd1f01", "#ffa90e", "#832db6", "#94a4a2", "#a96b59", "#e76300", "#b9ac70",
+        "#717581", "#92dadd",
+    ],
+};
+
+const DARK: Colours = Colours {
+    paper: "#16181c",
+    text: "#e6e9ed",
+    quiet: "#9da7b3",
+    rule: "#383e46",
+    right: "#63c98a",
+    wrong: "#ff8a7d",
+    classes: [
+        "#4a9be6", "#d9391b", "#ffb52e", "#9a48cc", "#9fb0ae", "#b87a66", "#f57718", "#c9bd85",
+        "#7c8191", "#a4e4e7",
+    ],
+};
+
 impl Theme {
     /// Dark on white, for paper and light pages.
     pub fn light() -> Theme {
-        Theme {
-            paper: "#ffffff",
-            text: "#1f2328",
-            quiet: "#59636e",
-            rule: "#d8dde3",
-            right: "#1a6b3c",
-            wrong: "#b42318",
-            classes: [
-                "#3f90da", "#bd1f01", "#ffa90e", "#832db6", "#94a4a2", "#a96b59", "#e76300",
-                "#b9ac70", "#717581", "#92dadd",
-            ],
-        }
+        Theme(&LIGHT)
     }
 
     /// Light on dark.
     pub fn dark() -> Theme {
-        Theme {
-            paper: "#16181c",
-            text: "#e6e9ed",
-            quiet: "#9da7b3",
-            rule: "#383e46",
-            right: "#63c98a",
-            wrong: "#ff8a7d",
-            classes: [
-                "#4a9be6", "#d9391b", "#ffb52e", "#9a48cc", "#9fb0ae", "#b87a66", "#f57718",
-                "#c9bd85", "#7c8191", "#a4e4e7",
-            ],
-        }
+        Theme(&DARK)
     }
 
     fn colour(&self, ink: Ink) -> &'static str {
         match ink {
-            Ink::Paper => self.paper,
-            Ink::Text => self.text,
-            Ink::Quiet => self.quiet,
-            Ink::Rule => self.rule,
-            Ink::Right => self.right,
-            Ink::Wrong => self.wrong,
-            Ink::Class(n) => self.classes[n % CLASS_COLOURS],
+            Ink::Paper => self.0.paper,
+            Ink::Text => self.0.text,
+            Ink::Quiet => self.0.quiet,
+            Ink::Rule => self.0.rule,
+            Ink::Right => self.0.right,
+            Ink::Wrong => self.0.wrong,
+            Ink::Class(n) => self.0.classes[n % CLASS_COLOURS],
         }
     }
 }
@@ -163,8 +170,8 @@ mod tests {
     fn text_can_be_read_on_both_papers() {
         for theme in [Theme::light(), Theme::dark()] {
             for ink in [Ink::Text, Ink::Quiet, Ink::Right, Ink::Wrong] {
-                let contrast = contrast(theme.colour(ink), theme.paper);
-                assert!(contrast >= 4.5, "{ink:?} on {}: {contrast:.1}", theme.paper);
+                let contrast = contrast(theme.colour(ink), theme.0.paper);
+                assert!(contrast >= 4.5, "{ink:?} on {}: {contrast:.1}", theme.0.paper);
             }
         }
     }
@@ -185,7 +192,7 @@ mod tests {
         ];
         for theme in [Theme::light(), Theme::dark()] {
             for eye in [normal, protanopia, deuteranopia] {
-                let seen = theme.classes.map(|colour| {
+                let seen = theme.0.classes.map(|colour| {
                     let rgb = linear(colour);
                     lab(eye.map(|row: [f64; 3]| {
                         (0..3).map(|i| row[i] * rgb[i]).sum::<f64>().clamp(0.0, 1.0)

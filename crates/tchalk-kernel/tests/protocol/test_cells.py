@@ -1,0 +1,190 @@
+"""One kernel, cell by cell: results, output, mistakes, the stop button."""
+
+import unittest
+
+from client import Notebook
+
+TRAINING = """
+let model = Sequential::new().input_shape([3, 32, 32])
+    .add(Flatten).add(Dense::new(10)).add(Softmax).build(Device::Cpu)?;
+model.compile(Sgd::new(0.001), Loss::CategoricalCrossEntropy)?;
+let train = datasets::shapes()?.train.take(500).to_tensors(Device::Cpu);
+"""
+
+
+def setUpModule():
+    global notebook
+    notebook = Notebook()
+    notebook.run("use tchalk::prelude::*;")
+
+
+def tearDownModule():
+    notebook.close()
+
+
+class Results(unittest.TestCase):
+    def test_variables_live_on(self):
+        self.assertEqual(notebook.run("let numbers = vec![1, 2, 3];").status, "ok")
+        self.assertEqual(notebook.run("numbers.iter().sum::<i32>()").result(), ["6"])
+
+    def test_a_value_has_its_richest_form(self):
+        reply = notebook.run("runtime::report()")
+        (data,) = [content["data"] for content in reply.of("execute_result")]
+        self.assertIn("<table", data["text/html"])
+        self.assertIn("libtorch", data["text/plain"])
+
+    def test_a_loop_has_no_value(self):
+        reply = notebook.run('for i in 0..2 { println!("{i}"); }')
+        self.assertEqual((reply.text(), reply.result()), ("0\n1\n", []))
+
+    def test_many_figures_and_text_come_in_order(self):
+        reply = notebook.run("""
+            let table = Table::new(["a"]);
+            println!("before");
+            table.show();
+            println!("between");
+            table.show();
+            println!("after");
+        """)
+        kinds = [kind for kind, _ in reply.messages if kind in ("stream", "display_data")]
+        self.assertEqual(kinds, ["stream", "display_data", "stream", "display_data", "stream"])
+
+    def test_text_without_a_newline_is_seen(self):
+        reply = notebook.run('print!("half a line")')
+        self.assertEqual(reply.text(), "half a line")
+
+    def test_standard_error_is_told_apart(self):
+        reply = notebook.run('eprintln!("careful")')
+        self.assertEqual((reply.text("stderr"), reply.text()), ("careful\n", ""))
+
+
+class Live(unittest.TestCase):
+    def test_progress_changes_in_place(self):
+        reply = notebook.run(TRAINING + "let history = model.fit(&train, Fit::new().epochs(3))?;")
+        self.assertEqual(reply.status, "ok", reply.content)
+        (shown,) = reply.of("display_data")
+        updates = reply.of("update_display_data")
+        self.assertGreaterEqual(len(updates), 1)
+        for update in updates:
+            self.assertEqual(update["transient"], shown["transient"])
+        self.assertIn("val. loss", updates[-1]["data"]["text/plain"])
+
+
+class Mistakes(unittest.TestCase):
+    def test_a_panic_is_an_error_and_loses_nothing(self):
+        notebook.run("let kept = 7;")
+        reply = notebook.run("assert_eq!(1 + 1, 3);")
+        self.assertEqual(reply.status, "error")
+        (error,) = reply.of("error")
+        self.assertEqual(error["ename"], "Panic")
+        self.assertIn("left: 2", error["evalue"])
+        self.assertEqual(notebook.run("kept").result(), ["7"])
+
+    def test_an_err_is_an_error_with_its_message(self):
+        reply = notebook.run("datasets::shapes()?.train.sample(9_999)?")
+        self.assertEqual(reply.status, "error")
+        self.assertIn("at most 5000 pictures of shapes train", reply.content["evalue"])
+
+    def test_what_does_not_compile_changes_nothing(self):
+        notebook.run("let text = String::from(\"abc\");")
+        reply = notebook.run("let number: i32 = text;")
+        self.assertEqual((reply.status, reply.content["ename"]), ("error", "CompileError"))
+        self.assertEqual(notebook.run("text").result(), ['"abc"'])
+
+    def test_a_wrong_layer_says_what_to_do(self):
+        reply = notebook.run(
+            "Sequential::new().input_shape([3, 32, 32]).add(Conv2d::new(8, 3))"
+            ".add(Dense::new(10)).build(Device::Cpu)?"
+        )
+        self.assertIn("Try adding Flatten before it.", reply.content["evalue"])
+
+    def test_cells_queued_behind_a_failure_are_not_run(self):
+        requests = [notebook.send('panic!("no")'), notebook.send('println!("never")')]
+        first, second = [notebook.collect(request) for request in requests]
+        self.assertEqual((first.status, second.status), ("error", "aborted"))
+        self.assertEqual(second.text(), "")
+
+    def test_a_dead_process_is_replaced(self):
+        notebook.run("let lost = 1;")
+        reply = notebook.run("std::process::abort();")
+        self.assertEqual(reply.content["ename"], "ProcessEnded")
+        self.assertIn("variables are lost", reply.content["evalue"])
+        self.assertEqual(notebook.run("lost").status, "error")
+        self.assertEqual(notebook.run("2 + 2").result(), ["4"])
+
+
+class Stop(unittest.TestCase):
+    def test_stop_ends_training_and_keeps_everything(self):
+        notebook.run(TRAINING)
+        pressed = []
+
+        def press(kind, _):
+            if kind == "update_display_data" and not pressed:
+                pressed.append(True)
+                notebook.interrupt()
+
+        reply = notebook.run(
+            "let history = model.fit(&train, Fit::new().epochs(1_000_000))?; history.is_empty()",
+            on_message=press,
+        )
+        self.assertEqual(reply.status, "ok", reply.content)
+        self.assertEqual(notebook.run("train.len()").result(), ["500"])
+        self.assertIn("stopped in epoch", notebook.run('println!("{history:?}")').text())
+        again = notebook.run("model.fit(&train, Fit::new().epochs(2))?.len()")
+        self.assertEqual(again.result(), ["2"], "the stop was for the cell before")
+
+    def test_a_second_stop_ends_the_process_and_says_so(self):
+        pressed = []
+
+        def press(kind, content):
+            if kind == "stream" and len(pressed) < 2:
+                pressed.append(content["text"])
+                notebook.interrupt()
+
+        reply = notebook.run('println!("begun"); loop {}', on_message=press, timeout=60)
+        self.assertEqual(reply.content["ename"], "ProcessEnded")
+        self.assertIn("Press stop again", pressed[1])
+        self.assertEqual(notebook.run("1 + 1").result(), ["2"])
+
+    def test_stop_between_cells_does_nothing(self):
+        notebook.run("let there = 1;")
+        notebook.interrupt()
+        self.assertEqual(notebook.run("there").result(), ["1"])
+
+
+class Help(unittest.TestCase):
+    def test_completion_knows_the_library(self):
+        code = "datasets::sha"
+        self.client = notebook.client
+        request = self.client.complete(code, len(code))
+        reply = self.wait(request)
+        self.assertIn("shapes", " ".join(reply["matches"]))
+        self.assertEqual(reply["cursor_end"], len(code))
+
+    def test_inspection_shows_the_documentation(self):
+        code = "datasets::shapes"
+        self.client = notebook.client
+        reply = self.wait(self.client.inspect(code, len(code)))
+        self.assertTrue(reply["found"])
+        self.assertIn("drawn by the library", reply["data"]["text/plain"])
+
+    def test_unfinished_cells_are_recognised(self):
+        self.client = notebook.client
+        for code, status in [("let a = 1;", "complete"), ("fn f() {", "incomplete")]:
+            self.assertEqual(self.wait(self.client.is_complete(code))["status"], status)
+
+    def test_the_kernel_names_itself(self):
+        self.client = notebook.client
+        info = self.wait(self.client.kernel_info())
+        self.assertEqual(info["language_info"]["name"], "rust")
+        self.assertIn("tchalk", info["implementation"] + info["banner"])
+
+    def wait(self, request):
+        while True:
+            reply = self.client.get_shell_msg(timeout=60)
+            if reply["parent_header"].get("msg_id") == request:
+                return reply["content"]
+
+
+if __name__ == "__main__":
+    unittest.main()
