@@ -287,18 +287,22 @@ fn run_requests(
             _ => execute(&mut engine, shared, &request, inputs, &mut executed),
         };
         let failed = content["status"] == "error" && request.kind() == "execute_request";
+        // What the reader had queued behind a failing cell counts on its success. It is looked up
+        // before the reply: what comes after that was sent knowing of the failure.
+        let queued: Vec<Message> = match failed && request.content["stop_on_error"] != json!(false)
+        {
+            true => queue.try_iter().collect(),
+            false => Vec::new(),
+        };
         let _ = shared.shell.send(request.reply(content));
         shared.idle(&request);
-        if failed && request.content["stop_on_error"] != json!(false) {
-            // What the reader had queued behind the failing cell counts on its success.
-            for queued in queue.try_iter() {
-                if queued.kind() == "execute_request" {
-                    shared.busy(&queued);
-                    let _ = shared.shell.send(queued.reply(json!({"status": "aborted"})));
-                    shared.idle(&queued);
-                } else {
-                    waiting.push_back(queued);
-                }
+        for queued in queued {
+            if queued.kind() == "execute_request" {
+                shared.busy(&queued);
+                let _ = shared.shell.send(queued.reply(json!({"status": "aborted"})));
+                shared.idle(&queued);
+            } else {
+                waiting.push_back(queued);
             }
         }
     }
