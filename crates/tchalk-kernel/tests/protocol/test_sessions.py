@@ -7,6 +7,7 @@ from client import Notebook, folders
 
 class Sessions(unittest.TestCase):
     def test_two_kernels_in_turns_do_not_disturb_each_other(self):
+        before = folders()
         first, second = Notebook(), Notebook()
         try:
             for notebook, value in [(first, 1), (second, 2)]:
@@ -15,11 +16,11 @@ class Sessions(unittest.TestCase):
                 for notebook, value in [(first, 1), (second, 2)]:
                     reply = notebook.run(f"let mine = mine + 10; (mine, std::mem::size_of::<Own>(), {round})")
                     self.assertEqual(reply.result(), [f"({value + 10 * (round + 1)}, {value}, {round})"])
-            self.assertEqual(len(folders()), 2)
+            self.assertEqual(len(folders() - before), 2)
         finally:
             first.close()
             second.close()
-        self.assertEqual(folders(), set())
+        self.assertLessEqual(folders(), before)
 
     def test_a_kernel_that_was_killed_leaves_nothing_that_stops_the_next(self):
         before = folders()
@@ -33,7 +34,7 @@ class Sessions(unittest.TestCase):
             self.assertNotIn(left, folders())
         finally:
             survivor.close()
-        self.assertEqual(folders(), before)
+        self.assertLessEqual(folders(), before, "only what was there before, if it still is")
 
 
 if __name__ == "__main__":

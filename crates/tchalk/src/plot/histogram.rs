@@ -79,16 +79,16 @@ impl Draw for HistogramPanel {
     }
 
     fn description(&self) -> String {
-        let total: f64 = self.counts.iter().sum();
         let step = (self.high - self.low) / self.counts.len().max(1) as f64;
-        let middle = |i: usize| self.low + (i as f64 + 0.5) * step;
-        let sum: f64 = self.counts.iter().enumerate().map(|(i, count)| middle(i) * count).sum();
+        let most =
+            |best: usize, i: usize| if self.counts[i] > self.counts[best] { i } else { best };
+        let peak = self.low + step * (0..self.counts.len()).fold(0, most) as f64;
         format!(
-            "{}: a histogram from {} to {} with mean {:.1}",
+            "{}: a histogram from {} to {}, highest at {}",
             self.title,
             thousands(self.low),
             thousands(self.high),
-            sum / total
+            thousands(peak)
         )
     }
 }
@@ -104,6 +104,6 @@ mod tests {
         let large = panel.clone().counts(0.0, 256.0, (0..256).map(|i| f64::from(i) * 1e6));
         let figure = Figure::grid(vec![large.into(), panel.into()], 2).unwrap();
         assert_tidy(&figure);
-        assert!(figure.description().contains("from 0 to 256 with mean 170"), "{figure:?}");
+        assert!(figure.description().contains("from 0 to 256, highest at 255"), "{figure:?}");
     }
 }
