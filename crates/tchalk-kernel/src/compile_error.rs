@@ -58,11 +58,11 @@ fn point_at(
     let margin = format!("{line} ");
     let _ = write!(
         report,
-        "\n{BLUE}{margin}|{PLAIN} {text}\n{BLUE}{:margin$}|{PLAIN} {:column$}{RED}{:^<carets$} {label}{PLAIN}",
+        "\n{BLUE}{margin}|{PLAIN} {text}\n{BLUE}{:indent$}|{PLAIN} {:column$}{RED}{:^<carets$} {label}{PLAIN}",
         "",
         "",
         "",
-        margin = margin.len(),
+        indent = margin.len(),
         column = column.saturating_sub(1),
     );
 }

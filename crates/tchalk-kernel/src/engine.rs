@@ -1,5 +1,6 @@
 //! Evcxr, prepared for a class: the library loaded, quick builds, one thread that runs the cells.
 
+use crate::advice;
 use crate::compile_error;
 use crate::publish::{Failure, Publisher, Stream, panic_message};
 use crate::session::Home;
@@ -30,8 +31,14 @@ pub struct Trouble {
 }
 
 impl Trouble {
-    fn new(name: &str, value: &str) -> Trouble {
-        let traceback = vec![format!("\u{1b}[31m\u{1b}[1m{name}\u{1b}[0m: {value}")];
+    pub fn new(name: &str, value: &str) -> Trouble {
+        Trouble::at(name, value, Vec::new())
+    }
+
+    /// With the reader's own lines below the message.
+    fn at(name: &str, value: &str, places: Vec<String>) -> Trouble {
+        let mut traceback = vec![format!("\u{1b}[31m\u{1b}[1m{name}\u{1b}[0m: {value}")];
+        traceback.extend(places);
         Trouble { name: name.into(), value: value.into(), traceback }
     }
 
@@ -43,10 +50,20 @@ impl Trouble {
 /// Asks the reader for a line: prompt and whether it is secret, to the answer.
 pub type AskInput<'a> = &'a dyn Fn(String, bool) -> String;
 
+/// What could stand between two byte offsets: names, and what kind of thing each is.
+pub struct Candidates {
+    pub start: usize,
+    pub end: usize,
+    pub names: Vec<(String, &'static str)>,
+}
+
 /// Evcxr with the library loaded.
 pub struct Engine {
     context: CommandContext,
     publisher: Publisher,
+    home: Home,
+    /// Code that every new cell process has to run first; empty if none.
+    preparation: String,
 }
 
 impl Engine {
@@ -57,12 +74,15 @@ impl Engine {
         let (context, outputs) = EvalContext::with_subprocess_command(command).map_err(told)?;
         publisher.follow(Stream::Out, outputs.stdout);
         publisher.follow(Stream::Err, outputs.stderr);
-        let mut engine = Engine { context: CommandContext::with_eval_context(context), publisher };
-        engine.load_library(home)?;
+        let context = CommandContext::with_eval_context(context);
+        let mut engine =
+            Engine { context, publisher, home: home.clone(), preparation: String::new() };
+        engine.load_library()?;
         Ok(engine)
     }
 
-    fn load_library(&mut self, home: &Home) -> Result<()> {
+    fn load_library(&mut self) -> Result<()> {
+        let home = &self.home;
         // Evcxr's first build knew no dependencies, and cargo has dropped all from the lock file.
         let folder = std::env::var_os("EVCXR_TMPDIR").context("EVCXR_TMPDIR is not set")?;
         let lock = home.lock_file();
@@ -92,6 +112,28 @@ impl Engine {
         Ok(())
     }
 
+    /// Runs code nobody sees in this cell process and in every later one.
+    pub fn prepare(&mut self, code: String) -> Result<()> {
+        self.preparation = code;
+        self.context.execute(&self.preparation).map(drop).map_err(told)
+    }
+
+    /// Forgets all variables, functions and imports, but not the library.
+    pub fn clear(&mut self) -> Result<()> {
+        self.context.execute(":clear").map_err(told)?;
+        self.publisher.process_restarted();
+        self.load_library()?;
+        self.prepare(self.preparation.clone())
+    }
+
+    /// The variables with their types, in order of name.
+    pub fn variables(&self) -> Vec<(String, String)> {
+        let own = |(name, kind): (&str, &str)| (name.to_owned(), short_type(kind));
+        let mut variables: Vec<_> = self.context.variables_and_types().map(own).collect();
+        variables.sort();
+        variables
+    }
+
     /// The process in which cells run, now and after a restart.
     pub fn process(&self) -> Arc<Mutex<Child>> {
         self.context.process_handle()
@@ -105,14 +147,32 @@ impl Engine {
         let (failure, lines) = self.publisher.finish();
         match (result, failure) {
             (Err(error), _) => Outcome::Failed(self.refused(error, code)),
-            (Ok(_), Some(Failure::Panic)) => {
-                Outcome::Failed(Trouble::new("Panic", &panic_message(&lines)))
-            }
+            (Ok(_), Some(Failure::Panic)) => Outcome::Failed(self.panicked(&lines, code)),
             (Ok(_), Some(Failure::Error)) => {
-                Outcome::Failed(Trouble::new("Error", lines.join("\n").trim()))
+                let message = lines.join("\n");
+                let message = advice::about_torch(&message).unwrap_or(message);
+                Outcome::Failed(Trouble::new("Error", message.trim()))
             }
             (Ok(outputs), None) => Outcome::Done(value_of(outputs.content_by_mime_type)),
         }
+    }
+
+    /// A panic, with the line of the cell that it came from.
+    fn panicked(&self, lines: &[String], code: &str) -> Trouble {
+        let message = panic_message(lines);
+        let message = advice::about_torch(&message).unwrap_or(message);
+        let Some((file, line)) = panic_place(lines) else { return Trouble::new("Panic", &message) };
+        let place = match file.as_str() {
+            // Evcxr compiles the cell into a file of its own, in which the reader's lines stand as
+            // they were written.
+            "src/lib.rs" => self.context.last_source().ok().and_then(|source| {
+                let text = source.lines().nth(line - 1)?.trim().to_owned();
+                let number = code.lines().position(|line| line.trim() == text)?;
+                Some(format!("  in line {} of this cell: {text}", number + 1))
+            }),
+            file => Some(format!("  in {file}, line {line}")),
+        };
+        Trouble::at("Panic", &message, place.into_iter().collect())
     }
 
     fn refused(&mut self, error: Error, code: &str) -> Trouble {
@@ -121,7 +181,8 @@ impl Engine {
             Error::SubprocessTerminated(how) => {
                 self.publisher.process_restarted();
                 // The new process is tried out now, not by the reader's next cell.
-                let _ = self.context.execute("use tchalk::prelude::*;");
+                let prepared = format!("use tchalk::prelude::*;\n{}", self.preparation);
+                let _ = self.context.execute(&prepared);
                 let how = how.lines().last().unwrap_or_default().to_owned();
                 let value = format!(
                     "the cell's process ended ({how}). A new one is ready; variables are lost, \
@@ -136,19 +197,21 @@ impl Engine {
                     names.join(", ")
                 ),
             ),
-            Error::Message(message) => Trouble::new("Error", message.trim()),
+            Error::Message(message) => match advice::about_refusal(&message) {
+                Some(advice) => {
+                    let headline = message.lines().next().unwrap_or_default();
+                    Trouble::new("CompileError", &format!("{headline}\n{advice}"))
+                }
+                None => Trouble::new("Error", message.trim()),
+            },
         }
     }
 
-    /// Candidates for the word before `position` (a byte offset): start, end, and text with kind.
-    pub fn completions(
-        &mut self,
-        code: &str,
-        position: usize,
-    ) -> Result<(usize, usize, Vec<(String, &'static str)>)> {
+    /// Candidates for the word before `position`, a byte offset.
+    pub fn completions(&mut self, code: &str, position: usize) -> Result<Candidates> {
         let found = self.context.completions(code, position)?;
-        let candidates = found.completions.into_iter().map(|c| (c.code, c.kind)).collect();
-        Ok((found.start_offset, found.end_offset, candidates))
+        let names = found.completions.into_iter().map(|c| (c.code, c.kind)).collect();
+        Ok(Candidates { start: found.start_offset, end: found.end_offset, names })
     }
 
     /// The documentation of the name at `position`: as plain text and as HTML.
@@ -171,13 +234,39 @@ fn compile_trouble(errors: &[CompilationError], code: &str) -> Trouble {
     let Some(first) = errors.first() else {
         return Trouble::new("CompileError", "the cell does not compile");
     };
-    let reports: Vec<String> =
-        errors.iter().map(|error| compile_error::report(error, code)).collect();
+    let headline = compile_error::headline(first);
+    let advice =
+        advice::about(first.code(), &first.message()).or_else(|| advice::about_refusal(&headline));
+    let reports = errors.iter().map(|error| compile_error::report(error, code));
+    let lines: Vec<String> = advice.map(str::to_owned).into_iter().chain(reports).collect();
     Trouble {
         name: "CompileError".into(),
-        value: compile_error::headline(first),
-        traceback: reports.iter().flat_map(|report| report.lines().map(str::to_owned)).collect(),
+        value: match advice {
+            Some(advice) => format!("{headline}\n{advice}"),
+            None => headline,
+        },
+        traceback: lines.iter().flat_map(|text| text.lines().map(str::to_owned)).collect(),
     }
+}
+
+/// A type without the paths before its names: `Vec<f32>` for `alloc::vec::Vec<f32>`.
+fn short_type(kind: &str) -> String {
+    let mut short = String::new();
+    for part in
+        kind.replace(' ', "").split_inclusive(|c: char| !(c.is_alphanumeric() || "_:".contains(c)))
+    {
+        short.push_str(part.rsplit("::").next().unwrap_or(part));
+    }
+    short.replace(',', ", ")
+}
+
+/// The file and line that a panic's report names.
+fn panic_place(lines: &[String]) -> Option<(String, usize)> {
+    let report = lines.iter().rev().find(|line| line.contains("panicked at "))?;
+    let (_, place) = report.split_once("panicked at ")?;
+    let mut parts = place.trim_end_matches(':').rsplitn(3, ':');
+    let (_column, line) = (parts.next()?, parts.next()?.parse().ok()?);
+    Some((parts.next()?.to_owned(), line))
 }
 
 /// The value a cell ended in, as Jupyter has it: MIME type to content. `()` is no value.
@@ -195,6 +284,20 @@ fn value_of(content: std::collections::HashMap<String, String>) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn types_are_told_without_their_paths() {
+        let long = "std::collections::HashMap<alloc::string::String,Vec<tchalk::model::Model>>";
+        assert_eq!(short_type(long), "HashMap<String, Vec<Model>>");
+        assert_eq!(short_type("[f64; 3]"), "[f64;3]");
+    }
+
+    #[test]
+    fn the_place_of_a_panic_is_read_from_its_report() {
+        let lines = ["thread 'main' (12) panicked at src/lib.rs:7:9:".to_owned(), "boom".into()];
+        assert_eq!(panic_place(&lines), Some(("src/lib.rs".into(), 7)));
+        assert_eq!(panic_place(&["boom".to_owned()]), None);
+    }
 
     #[test]
     fn a_unit_is_no_value_and_json_is_structured() {

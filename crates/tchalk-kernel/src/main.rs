@@ -4,12 +4,17 @@
 //! notebook; Evcxr, inside it, starts it again as the process in which the cells run; and set-up
 //! calls it with `--warm` to prepare the session template that every later start is cloned from.
 
+mod advice;
 mod cell_process;
 mod compile_error;
+mod completeness;
 mod engine;
+mod history;
+mod magic;
 mod marker;
 mod message;
 mod publish;
+mod reserve;
 mod server;
 mod session;
 mod wire;
@@ -23,6 +28,7 @@ tchalk-kernel: the Jupyter kernel of tchalk (started by Jupyter, not by hand)
   --connection-file FILE   serve one notebook over the sockets that FILE names
   --warm [TEMPLATE]        prepare the session template (what `cargo xtask setup` does); what
                            another TEMPLATE has built of the same dependencies is taken over
+  --reserve                warm up, and wait for a notebook to serve
   --version                print the version
 
 Both need TCHALK_STATE (the folder of the checkout's sessions) and TCHALK_LIBRARY (the tchalk crate).";
@@ -36,6 +42,7 @@ fn main() -> Result<()> {
             server::serve(&PathBuf::from(file))
         }
         Some("--warm") => session::warm(arguments.next().map(PathBuf::from).as_deref()),
+        Some("--reserve") => reserve::wait_in_reserve(),
         Some("--version") => {
             println!("tchalk-kernel {}", env!("CARGO_PKG_VERSION"));
             Ok(())

@@ -24,6 +24,12 @@ pub enum Marker {
         #[serde(default)]
         update: bool,
     },
+    /// Take away what the cell has shown so far.
+    Clear {
+        /// Only when the next output comes, so that nothing flickers.
+        #[serde(default)]
+        wait: bool,
+    },
     /// Text that has no newline yet: a progress bar, a prompt.
     Partial {
         /// The text as it was written.

@@ -6,12 +6,22 @@
 use crate::marker::Marker;
 use crate::message::Message;
 use serde_json::{Value, json};
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 
 /// Standard error is held back this long, so that an error's text can be told from other output.
 const HOLD_ERRORS: Duration = Duration::from_millis(60);
+/// So many held lines are kept; a report is never longer.
+const MOST_HELD: usize = 20_000;
+/// A display changes at most so often; what comes in between is replaced by the next.
+const BETWEEN_UPDATES: Duration = Duration::from_millis(100);
+/// Text is sent in pieces of at most about this size.
+const PIECE: usize = 1 << 16;
+/// A cell's text is shown whole up to this size; of more, the end is kept as well.
+const HEAD: usize = 1 << 18;
+const TAIL: usize = 1 << 14;
 
 /// What went wrong in a cell that compiled.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,6 +41,36 @@ struct State {
     panicking: bool,
     done_out: u64,
     done_err: u64,
+    /// Text of one stream that has not been sent yet.
+    unsent: (Stream, String),
+    /// How much text the cell has shown.
+    shown: usize,
+    /// What came after that was too much: its end, and how much was left out before it.
+    tail: VecDeque<(Stream, String)>,
+    tail_size: usize,
+    left_out: (usize, usize),
+    /// When each display was last changed, and to what it shall be changed next.
+    updates: HashMap<String, (Instant, Option<Value>)>,
+}
+
+impl State {
+    fn new() -> State {
+        State {
+            parent: Message::unprompted(),
+            muted: true,
+            failure: None,
+            held: Vec::new(),
+            panicking: false,
+            done_out: 0,
+            done_err: 0,
+            unsent: (Stream::Out, String::new()),
+            shown: 0,
+            tail: VecDeque::new(),
+            tail_size: 0,
+            left_out: (0, 0),
+            updates: HashMap::new(),
+        }
+    }
 }
 
 /// A handle on the page, for any thread.
@@ -42,16 +82,7 @@ pub struct Publisher {
 
 impl Publisher {
     pub fn new(iopub: UnboundedSender<Message>) -> Publisher {
-        let state = State {
-            parent: Message::unprompted(),
-            muted: true,
-            failure: None,
-            held: Vec::new(),
-            panicking: false,
-            done_out: 0,
-            done_err: 0,
-        };
-        Publisher { state: Arc::new((Mutex::new(state), Condvar::new())), iopub }
+        Publisher { state: Arc::new((Mutex::new(State::new()), Condvar::new())), iopub }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -65,17 +96,23 @@ impl Publisher {
 
     /// A word from the kernel itself, on the cell's standard error.
     pub fn say(&self, text: &str) {
-        self.text(&self.lock(), Stream::Err, text);
+        let mut state = self.lock();
+        self.send_text(&mut state);
+        self.send(&state, Stream::Err, text);
+    }
+
+    /// A word from the kernel itself, on the cell's standard output.
+    pub fn say_plainly(&self, text: &str) {
+        let mut state = self.lock();
+        self.send_text(&mut state);
+        self.send(&state, Stream::Out, text);
     }
 
     /// Output from now on belongs to `parent`.
     pub fn begin(&self, parent: &Message) {
         let mut state = self.lock();
-        state.parent = parent.clone();
-        state.muted = false;
-        state.failure = None;
-        state.held.clear();
-        state.panicking = false;
+        let (done_out, done_err) = (state.done_out, state.done_err);
+        *state = State { parent: parent.clone(), muted: false, done_out, done_err, ..State::new() };
     }
 
     /// Follows one of the cell's streams until the cell process is gone for good.
@@ -101,6 +138,8 @@ impl Publisher {
                 if stream == Stream::Err {
                     publisher.release_held(&mut state, HOLD_ERRORS);
                 }
+                publisher.send_text(&mut state);
+                publisher.send_updates(&mut state, BETWEEN_UPDATES);
             }
         });
     }
@@ -118,29 +157,112 @@ impl Publisher {
             (Some(Marker::Show { data, id, update }), _) => {
                 self.display(state, data.into(), id, update)
             }
+            (Some(Marker::Clear { wait }), _) => {
+                self.send_text(state);
+                if !state.muted {
+                    self.publish(&state.parent, "clear_output", json!({"wait": wait}));
+                }
+            }
             (None, Stream::Out) => self.text(state, stream, &format!("{line}\n")),
             (None, Stream::Err) => {
                 state.panicking |= line.starts_with("thread '") && line.contains("panicked at");
-                state.held.push((Instant::now(), line.to_owned()));
+                if state.held.len() < MOST_HELD {
+                    state.held.push((Instant::now(), line.to_owned()));
+                }
             }
         }
     }
 
-    fn text(&self, state: &State, stream: Stream, text: &str) {
+    /// Takes text to be sent with what follows it on the same stream.
+    fn text(&self, state: &mut State, stream: Stream, text: &str) {
+        if state.muted {
+            return;
+        }
+        if state.shown > HEAD {
+            state.tail_size += text.len();
+            state.tail.push_back((stream, text.to_owned()));
+            while state.tail_size > TAIL && state.tail.len() > 1 {
+                let (_, gone) = state.tail.pop_front().unwrap_or((stream, String::new()));
+                state.tail_size -= gone.len();
+                state.left_out.0 += gone.matches('\n').count();
+                state.left_out.1 += gone.len();
+            }
+            return;
+        }
+        state.shown += text.len();
+        if state.unsent.0 != stream || state.unsent.1.len() > PIECE {
+            self.send_text(state);
+        }
+        state.unsent.0 = stream;
+        state.unsent.1.push_str(text);
+    }
+
+    fn send_text(&self, state: &mut State) {
+        let (stream, text) = (state.unsent.0, std::mem::take(&mut state.unsent.1));
+        if !text.is_empty() {
+            self.send(state, stream, &text);
+        }
+    }
+
+    fn send(&self, state: &State, stream: Stream, text: &str) {
         if !state.muted {
             let name = if stream == Stream::Out { "stdout" } else { "stderr" };
             self.publish(&state.parent, "stream", json!({"name": name, "text": text}));
         }
     }
 
-    fn display(&self, state: &State, data: Value, id: Option<String>, update: bool) {
+    /// The end of a text that was too long, after a word on what is missing.
+    fn send_tail(&self, state: &mut State) {
+        self.send_text(state);
+        let (lines, bytes) = std::mem::take(&mut state.left_out);
+        if bytes > 0 {
+            let size = bytes as f64 / 1e6;
+            let word = format!("\n… {lines} lines ({size:.1} MB) are left out here …\n");
+            self.send(state, Stream::Err, &word);
+        }
+        state.tail_size = 0;
+        for (stream, text) in std::mem::take(&mut state.tail) {
+            if state.unsent.0 != stream {
+                self.send_text(state);
+            }
+            state.unsent.0 = stream;
+            state.unsent.1.push_str(&text);
+        }
+        self.send_text(state);
+    }
+
+    fn display(&self, state: &mut State, data: Value, id: Option<String>, update: bool) {
         if state.muted {
             return;
         }
+        self.send_text(state);
+        if let (true, Some(id)) = (update, &id) {
+            let now = Instant::now();
+            let entry = state.updates.entry(id.clone()).or_insert((now - BETWEEN_UPDATES, None));
+            entry.1 = Some(data);
+            return self.send_updates(state, BETWEEN_UPDATES);
+        }
+        if let Some(id) = &id {
+            state.updates.insert(id.clone(), (Instant::now(), None));
+        }
         let transient = id.map_or(json!({}), |id| json!({"display_id": id}));
-        let kind = if update { "update_display_data" } else { "display_data" };
         let content = json!({"data": data, "metadata": {}, "transient": transient});
-        self.publish(&state.parent, kind, content);
+        self.publish(&state.parent, "display_data", content);
+    }
+
+    /// Changes the displays that have not been changed for `age`.
+    fn send_updates(&self, state: &mut State, age: Duration) {
+        for (id, (changed, next)) in &mut state.updates {
+            if changed.elapsed() < age {
+                continue;
+            }
+            if let Some(data) = next.take() {
+                *changed = Instant::now();
+                let transient = json!({"display_id": id});
+                let content = json!({"data": data, "metadata": {}, "transient": transient});
+                self.publish(&state.parent, "update_display_data", content);
+            }
+        }
     }
 
     /// Publishes the lines of standard error that have waited for `age`.
@@ -169,6 +291,8 @@ impl Publisher {
         if failure.is_none() {
             self.release_held(&mut state, Duration::ZERO);
         }
+        self.send_updates(&mut state, Duration::ZERO);
+        self.send_tail(&mut state);
         let lines = state.held.drain(..).map(|(_, line)| line).collect();
         (failure, lines)
     }
@@ -252,10 +376,56 @@ mod tests {
             let marker = Marker::Show { data, id: Some("a".into()), update };
             feed(&publisher, Stream::Out, &marker.line());
         }
+        publisher.finish();
         let messages = published(&mut receiver);
         assert_eq!(messages[0].kind(), "display_data");
         assert_eq!(messages[1].kind(), "update_display_data");
         assert_eq!(messages[1].content["transient"]["display_id"], "a");
+    }
+
+    #[test]
+    fn of_many_updates_the_last_one_counts() {
+        let (publisher, mut receiver) = page();
+        for number in 0..10_000 {
+            let data = [("text/plain".to_owned(), Value::from(number))].into_iter().collect();
+            let marker = Marker::Show { data, id: Some("a".into()), update: number > 0 };
+            feed(&publisher, Stream::Out, &marker.line());
+        }
+        publisher.finish();
+        let messages = published(&mut receiver);
+        assert!(messages.len() < 1_000, "{} messages", messages.len());
+        assert_eq!(messages.last().unwrap().content["data"]["text/plain"], 9_999);
+    }
+
+    #[test]
+    fn of_too_much_text_head_and_tail_are_kept() {
+        let (publisher, mut receiver) = page();
+        for number in 0..1_000_000 {
+            feed(&publisher, Stream::Out, &format!("line {number}"));
+        }
+        publisher.finish();
+        let texts: Vec<String> = published(&mut receiver)
+            .iter()
+            .map(|message| message.content["text"].as_str().unwrap().to_owned())
+            .collect();
+        let all = texts.concat();
+        assert!(texts.len() < 20 && all.len() < 2 * (HEAD + TAIL), "{} pieces", texts.len());
+        assert!(all.starts_with("line 0\n") && all.ends_with("line 999999\n"));
+        assert!(all.contains(" lines (") && all.contains("are left out here"));
+    }
+
+    #[test]
+    fn text_and_displays_keep_their_order() {
+        let (publisher, mut receiver) = page();
+        feed(&publisher, Stream::Out, "one");
+        feed(&publisher, Stream::Out, "two");
+        feed(&publisher, Stream::Out, &Marker::Clear { wait: true }.line());
+        feed(&publisher, Stream::Out, "three");
+        publisher.finish();
+        let messages = published(&mut receiver);
+        let kinds: Vec<&str> = messages.iter().map(Message::kind).collect();
+        assert_eq!(kinds, ["stream", "clear_output", "stream"]);
+        assert_eq!(messages[0].content["text"], "one\ntwo\n");
     }
 
     #[test]

@@ -3,9 +3,13 @@
 //! Requests that need Rust code (run, complete, inspect) are queued for one thread that owns the
 //! [`Engine`]; everything else is answered at once, also while a cell runs.
 
-use crate::engine::{Engine, Outcome};
+use crate::completeness::{self, Completeness};
+use crate::engine::{Engine, Outcome, Trouble};
+use crate::history::History;
+use crate::magic::{self, Magic};
 use crate::message::{Message, PROTOCOL};
 use crate::publish::Publisher;
+use crate::reserve;
 use crate::session::{Home, Session, use_folder};
 use crate::wire::{Connection, Signer};
 use anyhow::{Context, Result};
@@ -13,7 +17,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Child;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, mpsc};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -24,18 +28,115 @@ const SECOND_STOP: Duration = Duration::from_secs(10);
 /// A cell that has not heeded a stop for this long is worth a word.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Serves one notebook until Jupyter says shutdown.
+/// Serves one notebook until Jupyter says shutdown: with a kernel that waits in reserve, or else with
+/// a new one.
 pub fn serve(connection_file: &Path) -> Result<()> {
-    let connection = Connection::read(connection_file)?;
     let home = Home::from_env()?;
+    if reserve::hand_over(&home, connection_file)? {
+        return Ok(());
+    }
+    let connection = Connection::read(connection_file)?;
     let session = Session::open(&home)?;
     use_folder(&session.folder);
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let result = runtime.block_on(serve_sockets(&connection, home));
-    runtime.shutdown_background();
+    let engine = EngineThread::start(&home)?;
+    let owner = Owner::Parent(std::os::unix::process::parent_id());
+    let result = serve_notebook(&connection, &home, engine, owner, String::new());
     drop(session);
     result
+}
+
+/// Serves one notebook with this engine, after `preparation` has run in it. Ends when Jupyter says
+/// so, or when the owner is gone.
+pub fn serve_notebook(
+    connection: &Connection,
+    home: &Home,
+    engine: EngineThread,
+    owner: Owner,
+    preparation: String,
+) -> Result<()> {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let result = runtime.block_on(serve_sockets(connection, home, engine, owner, preparation));
+    runtime.shutdown_background();
+    result
+}
+
+/// Without whom the kernel has no reason to live.
+pub enum Owner {
+    /// The process that started this one.
+    Parent(u32),
+    /// The process at the other end of this connection, which Jupyter started.
+    Peer(std::os::unix::net::UnixStream),
+}
+
+impl Owner {
+    /// Waits until the owner is gone.
+    fn wait(mut self) {
+        match &mut self {
+            Owner::Parent(process) => {
+                while std::os::unix::process::parent_id() == *process {
+                    std::thread::sleep(Duration::from_millis(500));
+                }
+            }
+            Owner::Peer(stream) => {
+                let _ = std::io::copy(stream, &mut std::io::sink());
+            }
+        }
+    }
+}
+
+/// The thread that owns Evcxr, warming up or warm, with no notebook to serve yet.
+pub struct EngineThread {
+    publisher: Publisher,
+    iopub: UnboundedReceiver<Message>,
+    jobs: mpsc::Sender<Job>,
+    ready: mpsc::Receiver<Result<()>>,
+}
+
+/// What an engine needs to serve a notebook.
+struct Job {
+    shared: Shared,
+    home: Home,
+    preparation: String,
+    requests: mpsc::Receiver<Message>,
+    inputs: mpsc::Receiver<Message>,
+}
+
+impl EngineThread {
+    /// Starts Evcxr in the session folder, in a thread of its own.
+    pub fn start(home: &Home) -> Result<EngineThread> {
+        let (iopub_queue, iopub) = unbounded_channel();
+        let publisher = Publisher::new(iopub_queue);
+        let (jobs, queue) = mpsc::channel::<Job>();
+        let (tell_ready, ready) = mpsc::channel();
+        let (home, for_engine) = (home.clone(), publisher.clone());
+        std::thread::Builder::new().name("engine".into()).spawn(move || {
+            let started = Engine::start(&home, for_engine).and_then(|mut engine| {
+                engine.first_cell()?;
+                Ok(engine)
+            });
+            let mut engine = match started {
+                Ok(engine) => engine,
+                Err(error) => {
+                    let _ = tell_ready.send(Err(error.context("Evcxr did not start")));
+                    return;
+                }
+            };
+            let _ = tell_ready.send(Ok(()));
+            if let Ok(job) = queue.recv()
+                && let Err(error) = run_requests(&mut engine, &job)
+            {
+                eprintln!("tchalk-kernel: {error:#}");
+                job.shared.stop.notify_one();
+            }
+        })?;
+        Ok(EngineThread { publisher, iopub, jobs, ready })
+    }
+
+    /// Waits until the first cell has run.
+    pub fn wait_until_warm(&self) -> Result<()> {
+        self.ready.recv().context("the engine ended")?
+    }
 }
 
 /// What the tasks share.
@@ -49,10 +150,17 @@ struct Shared {
     running: Arc<AtomicBool>,
     process: Arc<Mutex<Option<Arc<Mutex<Child>>>>>,
     last_stop: Arc<Mutex<Option<Instant>>>,
+    history: Arc<Mutex<History>>,
     stop: Arc<Notify>,
 }
 
-async fn serve_sockets(connection: &Connection, home: Home) -> Result<()> {
+async fn serve_sockets(
+    connection: &Connection,
+    home: &Home,
+    engine: EngineThread,
+    owner: Owner,
+    preparation: String,
+) -> Result<()> {
     let signer = Signer::new(&connection.key);
     let mut shell = RouterSocket::new();
     let mut control = RouterSocket::new();
@@ -68,12 +176,11 @@ async fn serve_sockets(connection: &Connection, home: Home) -> Result<()> {
     let (shell_send, mut shell_recv) = shell.split();
     let (stdin_send, mut stdin_recv) = stdin.split();
     let (mut control_send, mut control_recv) = control.split();
-    let (iopub_queue, iopub_messages) = unbounded_channel();
     let (shell_queue, shell_messages) = unbounded_channel();
     let (stdin_queue, stdin_messages) = unbounded_channel();
     let (requests, request_queue) = mpsc::channel();
     let (inputs, input_queue) = mpsc::channel();
-    let publisher = Publisher::new(iopub_queue);
+    let EngineThread { publisher, iopub: iopub_messages, jobs, ready } = engine;
     let shared = Shared {
         signer: signer.clone(),
         publisher: publisher.clone(),
@@ -83,6 +190,7 @@ async fn serve_sockets(connection: &Connection, home: Home) -> Result<()> {
         running: Arc::default(),
         process: Arc::default(),
         last_stop: Arc::default(),
+        history: Arc::default(),
         stop: Arc::default(),
     };
 
@@ -97,15 +205,26 @@ async fn serve_sockets(connection: &Connection, home: Home) -> Result<()> {
     tokio::spawn(send_all(signer.clone(), shell_messages, shell_send));
     tokio::spawn(send_all(signer.clone(), stdin_messages, stdin_send));
     publisher.publish(&Message::unprompted(), "status", json!({"execution_state": "starting"}));
-    {
-        let shared = shared.clone();
-        std::thread::Builder::new().name("engine".into()).spawn(move || {
-            if let Err(error) = run_requests(&home, &shared, &request_queue, &input_queue) {
-                eprintln!("tchalk-kernel: {error:#}");
-                shared.stop.notify_one();
-            }
-        })?;
-    }
+    let job = Job {
+        shared: shared.clone(),
+        home: home.clone(),
+        preparation,
+        requests: request_queue,
+        inputs: input_queue,
+    };
+    let _ = jobs.send(job);
+    let stop = shared.stop.clone();
+    std::thread::spawn(move || {
+        if let Ok(Err(error)) = ready.recv() {
+            eprintln!("tchalk-kernel: {error:#}");
+            stop.notify_one();
+        }
+    });
+    let stop = shared.stop.clone();
+    std::thread::spawn(move || {
+        owner.wait();
+        stop.notify_one();
+    });
     {
         let shared = shared.clone();
         tokio::spawn(async move {
@@ -173,7 +292,7 @@ impl Shared {
             "kernel_info_request" => kernel_info(),
             "is_complete_request" => is_complete(request.code()),
             "comm_info_request" => json!({"status": "ok", "comms": {}}),
-            "history_request" => json!({"status": "ok", "history": []}),
+            "history_request" => self.history().answer(&request.content),
             "comm_open" => {
                 self.busy(&request);
                 let id = json!({"comm_id": request.content["comm_id"], "data": {}});
@@ -202,6 +321,10 @@ impl Shared {
             }
             _ => None,
         }
+    }
+
+    fn history(&self) -> MutexGuard<'_, History> {
+        self.history.lock().expect("no thread panics while it holds this")
     }
 
     fn busy(&self, request: &Message) {
@@ -258,16 +381,12 @@ impl Shared {
     }
 }
 
-/// The engine's thread: starts Evcxr, then runs what is queued, in order.
-fn run_requests(
-    home: &Home,
-    shared: &Shared,
-    queue: &mpsc::Receiver<Message>,
-    inputs: &mpsc::Receiver<Message>,
-) -> Result<()> {
-    let mut engine =
-        Engine::start(home, shared.publisher.clone()).context("Evcxr did not start")?;
-    engine.first_cell()?;
+/// Runs what is queued, in order.
+fn run_requests(engine: &mut Engine, job: &Job) -> Result<()> {
+    let Job { shared, home, preparation, requests: queue, inputs } = job;
+    if !preparation.is_empty() {
+        engine.prepare(preparation.clone())?;
+    }
     *shared.process.lock().expect("no thread panics while it holds this") = Some(engine.process());
     shared.publisher.publish(&Message::unprompted(), "status", json!({"execution_state": "idle"}));
     let mut executed = 0;
@@ -282,9 +401,9 @@ fn run_requests(
         };
         shared.busy(&request);
         let content = match request.kind() {
-            "complete_request" => complete(&mut engine, &request),
-            "inspect_request" => inspect(&mut engine, &request),
-            _ => execute(&mut engine, shared, &request, inputs, &mut executed),
+            "complete_request" => complete(engine, &request),
+            "inspect_request" => inspect(engine, &request),
+            _ => execute(engine, shared, &request, inputs, &mut executed),
         };
         let failed = content["status"] == "error" && request.kind() == "execute_request";
         // What the reader had queued behind a failing cell counts on its success. It is looked up
@@ -296,6 +415,10 @@ fn run_requests(
         };
         let _ = shared.shell.send(request.reply(content));
         shared.idle(&request);
+        if executed == 1 && request.kind() == "execute_request" {
+            // The next kernel warms up while this one's reader looks at the first result.
+            reserve::spawn(home);
+        }
         for queued in queued {
             if queued.kind() == "execute_request" {
                 shared.busy(&queued);
@@ -317,16 +440,63 @@ fn execute(
 ) -> Value {
     let code = request.code();
     let silent = request.content["silent"] == json!(true);
+    let reply = |executed: u64, payload: Value| {
+        json!({"status": "ok", "execution_count": executed, "payload": payload,
+               "user_expressions": {}})
+    };
     if code.trim().is_empty() {
-        return json!({"status": "ok", "execution_count": *executed, "payload": [],
-                      "user_expressions": {}});
+        return reply(*executed, json!([]));
     }
     if !silent {
         *executed += 1;
         let input = json!({"code": code, "execution_count": *executed});
         shared.publisher.publish(request, "execute_input", input);
+        shared.history().push(code);
     }
     shared.publisher.begin(request);
+    let count = *executed;
+    let result = |data: Value| {
+        if !silent && data.as_object().is_some_and(|data| !data.is_empty()) {
+            let result = json!({"execution_count": count, "data": data, "metadata": {}});
+            shared.publisher.publish(request, "execute_result", result);
+        }
+    };
+    let (rust, timed) = match magic::read(code) {
+        Magic::None(rust) => (rust, false),
+        Magic::Time(rust) => (rust, true),
+        Magic::Who => {
+            let list = engine.variables().into_iter().map(|(name, kind)| format!("{name}: {kind}"));
+            let list = list.collect::<Vec<_>>().join("\n");
+            result(
+                json!({"text/plain": if list.is_empty() { "no variables".to_owned() } else { list }}),
+            );
+            return reply(count, json!([]));
+        }
+        Magic::Help(name) => {
+            let page = match engine.inspect(name, name.len()) {
+                Some((plain, html)) => json!({"text/plain": plain, "text/html": html}),
+                None => json!({"text/plain": format!("nothing is known of `{name}`")}),
+            };
+            return reply(count, json!([{"source": "page", "data": page, "start": 0}]));
+        }
+        Magic::Clear => {
+            return match engine.clear() {
+                Ok(()) => reply(count, json!([])),
+                Err(error) => failed(
+                    shared,
+                    request,
+                    silent,
+                    count,
+                    &Trouble::new("Error", &format!("{error:#}")),
+                ),
+            };
+        }
+        Magic::Unknown(line) => {
+            let message =
+                format!("there is no {line}; this kernel knows %%time, %who, :clear and ?name");
+            return failed(shared, request, silent, count, &Trouble::new("Error", &message));
+        }
+    };
     *shared.last_stop.lock().expect("no thread panics while it holds this") = None;
     // A stop that was meant for an earlier cell is forgotten.
     shared.signal(libc::SIGUSR1);
@@ -343,27 +513,37 @@ fn execute(
             reply.content["value"].as_str().unwrap_or_default().to_owned()
         })
     };
-    let outcome = engine.run(code, &ask);
+    let begun = Instant::now();
+    let outcome = engine.run(rust, &ask);
     shared.running.store(false, Ordering::SeqCst);
+    if timed {
+        let took = magic::duration_text(begun.elapsed().as_secs_f64());
+        shared.publisher.say_plainly(&format!("took {took}, compiling included\n"));
+    }
     match outcome {
         Outcome::Done(data) => {
-            if !silent && data.as_object().is_some_and(|data| !data.is_empty()) {
-                let result = json!({"execution_count": *executed, "data": data, "metadata": {}});
-                shared.publisher.publish(request, "execute_result", result);
-            }
-            json!({"status": "ok", "execution_count": *executed, "payload": [],
-                   "user_expressions": {}})
+            result(data);
+            reply(count, json!([]))
         }
-        Outcome::Failed(trouble) => {
-            let mut content = trouble.content();
-            if !silent {
-                shared.publisher.publish(request, "error", content.clone());
-            }
-            content["status"] = "error".into();
-            content["execution_count"] = (*executed).into();
-            content
-        }
+        Outcome::Failed(trouble) => failed(shared, request, silent, count, &trouble),
     }
+}
+
+/// Tells the page of a failure, and returns the reply's content.
+fn failed(
+    shared: &Shared,
+    request: &Message,
+    silent: bool,
+    count: u64,
+    trouble: &Trouble,
+) -> Value {
+    let mut content = trouble.content();
+    if !silent {
+        shared.publisher.publish(request, "error", content.clone());
+    }
+    content["status"] = "error".into();
+    content["execution_count"] = count.into();
+    content
 }
 
 fn complete(engine: &mut Engine, request: &Message) -> Value {
@@ -373,16 +553,17 @@ fn complete(engine: &mut Engine, request: &Message) -> Value {
         let at = char_offset(code, position);
         json!({"status": "ok", "matches": [], "cursor_start": at, "cursor_end": at, "metadata": {}})
     };
-    let Ok((start, end, candidates)) = engine.completions(code, position) else { return nothing() };
-    if candidates.is_empty() {
+    let Ok(found) = engine.completions(code, position) else { return nothing() };
+    if found.names.is_empty() {
         return nothing();
     }
-    let (start, end) = (char_offset(code, start), char_offset(code, end));
-    let kinds: Vec<Value> = candidates
+    let (start, end) = (char_offset(code, found.start), char_offset(code, found.end));
+    let kinds: Vec<Value> = found
+        .names
         .iter()
         .map(|(text, kind)| json!({"text": text, "type": kind, "start": start, "end": end}))
         .collect();
-    let matches: Vec<String> = candidates.into_iter().map(|(text, _)| text).collect();
+    let matches: Vec<String> = found.names.into_iter().map(|(text, _)| text).collect();
     json!({"status": "ok", "matches": matches, "cursor_start": start, "cursor_end": end,
            "metadata": {"_jupyter_types_experimental": kinds}})
 }
@@ -407,28 +588,13 @@ fn char_offset(code: &str, bytes: usize) -> usize {
     code.char_indices().take_while(|(offset, _)| *offset < bytes).count()
 }
 
-/// Whether Enter in a console should run `code` or go on to a next line: brackets decide.
 fn is_complete(code: &str) -> Value {
-    let mut open = Vec::new();
-    for c in code.chars() {
-        match c {
-            '(' | '[' | '{' => open.push(c),
-            ')' | ']' | '}' => {
-                let partner = match c {
-                    ')' => '(',
-                    ']' => '[',
-                    _ => '{',
-                };
-                if open.pop() != Some(partner) {
-                    return json!({"status": "invalid"});
-                }
-            }
-            _ => {}
+    match completeness::of(code) {
+        Completeness::Complete => json!({"status": "complete"}),
+        Completeness::Incomplete { depth } => {
+            json!({"status": "incomplete", "indent": "    ".repeat(depth)})
         }
-    }
-    match open.len() {
-        0 => json!({"status": "complete"}),
-        depth => json!({"status": "incomplete", "indent": "    ".repeat(depth)}),
+        Completeness::Invalid => json!({"status": "invalid"}),
     }
 }
 

@@ -119,6 +119,16 @@ fn emit_marker(content: &Content, id: Option<&str>, update: bool) {
     let _ = writeln!(out, "\u{1}tchalk {marker}").and_then(|()| out.flush());
 }
 
+/// Takes away what the cell has shown so far; with `wait` only when the next output comes, so that
+/// nothing flickers. Does nothing where the page cannot change.
+pub fn clear(wait: bool) {
+    if has_live_page() {
+        let marker = serde_json::json!({"kind": "clear", "wait": wait});
+        let mut out = io::stdout().lock();
+        let _ = writeln!(out, "\u{1}tchalk {marker}").and_then(|()| out.flush());
+    }
+}
+
 /// The variable by which Evcxr marks the process that runs a notebook's cells.
 const CELL_PROCESS: &str = "EVCXR_IS_RUNTIME";
 

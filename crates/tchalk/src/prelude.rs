@@ -6,7 +6,7 @@
 
 pub use crate::data::{Dataset, Picture, Split, TensorSet};
 pub use crate::datasets;
-pub use crate::display::Show;
+pub use crate::display::{self, Show};
 pub use crate::layers::{Conv2d, Dense, Dropout, Flatten, MaxPool2d, Padding, Relu, Softmax};
 pub use crate::model::{Model, Sequential};
 pub use crate::plot::Figure;

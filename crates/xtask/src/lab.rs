@@ -6,7 +6,7 @@ use crate::setup::{self, Ready, Register};
 use crate::{kernel, step};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// How `cargo xtask lab` was asked to open.
 #[derive(Debug, Default, PartialEq)]
@@ -68,6 +68,17 @@ pub fn open(paths: &Paths, options: &Options) -> Result<()> {
     if let Some(port) = options.port {
         lab.arg(format!("--port={port}"));
     }
+    // A kernel warms up while JupyterLab starts, so that the first cell need not wait for it.
+    let reserve = Command::new(&ready.kernel)
+        .arg("--reserve")
+        .envs(environment(paths, &ready))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    if let Err(error) = reserve {
+        eprintln!("no kernel could be started in advance: {error}");
+    }
     run_command(lab.arg("notebooks/tutorial.ipynb"))
 }
 
@@ -110,6 +121,8 @@ pub fn execute(
             None => python.env_remove(name),
         };
     }
+    // Nobody waits here for the next notebook.
+    python.env("TCHALK_RESERVE", "0");
     python
         .arg(paths.root.join("python/run_notebook.py"))
         .arg(notebook)

@@ -18,6 +18,8 @@ pub enum Register {
 pub struct Ready {
     pub environment: Environment,
     pub rust_src: PathBuf,
+    /// The kernel's program.
+    pub kernel: PathBuf,
 }
 
 /// Makes whatever is missing.
@@ -34,7 +36,7 @@ pub fn run(paths: &Paths, register: Register) -> Result<Ready> {
     template::ensure(paths, &kernel, &glue, &rust_src)?;
     kernel::register(paths, &kernel, &rust_src, register == Register::WithUser)?;
     eprintln!("tchalk is set up in {}", paths.home.display());
-    Ok(Ready { environment, rust_src })
+    Ok(Ready { environment, rust_src, kernel })
 }
 
 /// What has to be there before anything is downloaded or built.

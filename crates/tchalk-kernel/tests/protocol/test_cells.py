@@ -58,7 +58,36 @@ class Results(unittest.TestCase):
         self.assertEqual((reply.text("stderr"), reply.text()), ("careful\n", ""))
 
 
+    def test_a_million_lines_are_shortened(self):
+        reply = notebook.run('for i in 0..1_000_000 { println!("line {i}"); }')
+        text = reply.text()
+        self.assertTrue(text.startswith("line 0\n") and text.endswith("line 999999\n"))
+        self.assertLess(len(text), 1_000_000)
+        self.assertIn("are left out here", reply.text("stderr"))
+
+    def test_a_flood_on_standard_error_is_survived(self):
+        reply = notebook.run('let line = "x".repeat(999); for _ in 0..100_000 { eprintln!("{line}"); }')
+        self.assertEqual(reply.status, "ok")
+        self.assertLess(len(reply.text("stderr")), 1_000_000)
+        self.assertEqual(notebook.run("1 + 1").result(), ["2"])
+
+    def test_output_can_be_taken_back(self):
+        reply = notebook.run('println!("old"); display::clear(true); println!("new");')
+        kinds = [kind for kind, _ in reply.messages if kind in ("stream", "clear_output")]
+        self.assertEqual(kinds, ["stream", "clear_output", "stream"])
+        self.assertTrue(reply.of("clear_output")[0]["wait"])
+
+
 class Live(unittest.TestCase):
+    def test_of_ten_thousand_updates_the_last_one_stays(self):
+        reply = notebook.run("""
+            let mut live = display::Live::new().unwrap();
+            for i in 0..10_000 { live.update(&display::Content::text(format!("step {i}"))); }
+        """)
+        updates = reply.of("update_display_data")
+        self.assertLess(len(updates), 1_000)
+        self.assertEqual(updates[-1]["data"]["text/plain"], "step 9999")
+
     def test_progress_changes_in_place(self):
         reply = notebook.run(TRAINING + "let history = model.fit(&train, Fit::new().epochs(3))?;")
         self.assertEqual(reply.status, "ok", reply.content)
@@ -78,6 +107,7 @@ class Mistakes(unittest.TestCase):
         (error,) = reply.of("error")
         self.assertEqual(error["ename"], "Panic")
         self.assertIn("left: 2", error["evalue"])
+        self.assertIn("in line 1 of this cell: assert_eq!(1 + 1, 3);", error["traceback"][-1])
         self.assertEqual(notebook.run("kept").result(), ["7"])
 
     def test_an_err_is_an_error_with_its_message(self):
@@ -90,6 +120,30 @@ class Mistakes(unittest.TestCase):
         reply = notebook.run("let number: i32 = text;")
         self.assertEqual((reply.status, reply.content["ename"]), ("error", "CompileError"))
         self.assertEqual(notebook.run("text").result(), ['"abc"'])
+
+    def test_libtorch_is_told_in_one_sentence(self):
+        reply = notebook.run("Tensor::from_slice(&[1f32, 2.0]).view([3, 5])")
+        self.assertIn("libtorch says: shape '[3, 5]' is invalid for input of size 2", reply.content["evalue"])
+        self.assertNotIn("frame #", str(reply.content))
+
+    def test_the_language_is_explained(self):
+        cases = [
+            ("let a = vec![1]; drop(a); a.len()", "E0382", "was moved"),
+            ("let mut v = vec![1]; let r = &v; v.push(2); r.len()", "E0502", "lent out"),
+            ("let s = { let t = String::new(); t.as_str().len(); &t };", "", "reference"),
+            ("no_such_name + 1", "E0425", "no such name"),
+            ("struct Hidden; Hidden", "E0277", "derive(Debug)"),
+            ("let n = datasets::shapes().train.len();", "E0609", "`?`"),
+            ("let it = vec![1].into_iter().map(|x| x + 1);", "", ".collect()"),
+            ("let all = vec![1].into_iter().collect();", "", "Write it down"),
+            ("let x = 1; x = 2;", "E0384", "let mut"),
+        ]
+        for code, error, advice in cases:
+            with self.subTest(code):
+                reply = notebook.run(code)
+                self.assertEqual(reply.status, "error")
+                self.assertIn(error, reply.content["evalue"])
+                self.assertIn(advice, reply.content["evalue"])
 
     def test_a_wrong_layer_says_what_to_do(self):
         reply = notebook.run(
@@ -150,6 +204,31 @@ class Stop(unittest.TestCase):
         notebook.run("let there = 1;")
         notebook.interrupt()
         self.assertEqual(notebook.run("there").result(), ["1"])
+
+
+class Magic(unittest.TestCase):
+    def test_time_is_told(self):
+        reply = notebook.run("%%time\nlet timed = 1;\ntimed + 1")
+        self.assertEqual(reply.result(), ["2"])
+        self.assertRegex(reply.text(), r"took \d+(\.\d)? m?s")
+
+    def test_who_lists_variables_with_their_types(self):
+        notebook.run("let listed: Vec<u8> = vec![1];")
+        self.assertIn("listed: Vec<u8>", notebook.run("%who").result()[0])
+
+    def test_clear_forgets_variables_but_not_the_library(self):
+        notebook.run("let forgotten = 1;")
+        self.assertEqual(notebook.run(":clear").status, "ok")
+        self.assertEqual(notebook.run("forgotten").status, "error")
+        self.assertEqual(notebook.run("Dense::new(3)").result(), ["Dense { units: 3 }"])
+
+    def test_an_unknown_magic_says_which_there_are(self):
+        self.assertIn("%%time, %who", notebook.run("%matplotlib inline").content["evalue"])
+
+    def test_a_question_mark_shows_the_documentation(self):
+        (page,) = notebook.run("?datasets::shapes").content["payload"]
+        self.assertEqual(page["source"], "page")
+        self.assertIn("drawn by the library", page["data"]["text/plain"])
 
 
 class Help(unittest.TestCase):

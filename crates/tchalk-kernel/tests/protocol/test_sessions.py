@@ -1,8 +1,77 @@
 """Several kernels: each has a folder of its own, and leaves nothing behind."""
 
+import os
+import socket
+import time
 import unittest
 
-from client import Notebook, folders
+from jupyter_client.manager import KernelManager
+
+from client import SESSIONS, Notebook, folders
+
+
+def until(condition, seconds):
+    """Waits for something that takes a moment, and says whether it came."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.1)
+    return condition()
+
+
+class Reserve(unittest.TestCase):
+    """A warm kernel that waits for the next notebook."""
+
+    SOCKET = SESSIONS.parent / "reserve" / "socket"
+
+    def setUp(self):
+        os.environ["TCHALK_RESERVE"] = "1"
+        self.before = folders()
+
+    def tearDown(self):
+        os.environ["TCHALK_RESERVE"] = "0"
+        if self.SOCKET.exists():
+            # Whoever asks for something that does not fit sends an outdated reserve home.
+            with socket.socket(socket.AF_UNIX) as stranger:
+                stranger.connect(str(self.SOCKET))
+                stranger.sendall(b'"another"\n{}\n')
+        self.assertTrue(until(lambda: folders() <= self.before, 30), "a reserve is left")
+
+    def test_the_next_notebook_is_served_by_the_reserve(self):
+        first = Notebook()
+        try:
+            first.run("1")
+            self.assertTrue(until(self.SOCKET.exists, 120), "no reserve came")
+            os.environ["TCHALK_EXAMPLE"] = 'a "quoted" word'
+            second = Notebook()
+            try:
+                self.assertFalse(self.SOCKET.exists(), "the reserve was taken")
+                answer = second.run('std::env::var("TCHALK_EXAMPLE").unwrap().len()')
+                self.assertEqual(answer.result(), ["15"])
+                folder = second.run('println!("{}", std::env::current_dir().unwrap().display())')
+                self.assertEqual(folder.text().strip(), os.getcwd())
+                second.run("let kept = 1;")
+                self.assertEqual(second.run("std::process::abort();").content["ename"], "ProcessEnded")
+                again = second.run('std::env::var("TCHALK_EXAMPLE").is_ok()')
+                self.assertEqual(again.result(), ["true"], "also after a crash")
+                self.assertTrue(until(self.SOCKET.exists, 120), "the next reserve")
+            finally:
+                os.environ.pop("TCHALK_EXAMPLE", None)
+                second.close()
+        finally:
+            first.close()
+
+    def test_a_reserve_ends_with_the_kernel_that_stood_for_it(self):
+        first = Notebook()
+        first.run("1")
+        first.close()
+        self.assertTrue(until(self.SOCKET.exists, 120), "no reserve came")
+        (waiting,) = folders() - self.before
+        second = Notebook()
+        self.assertEqual(second.run("1 + 1").result(), ["2"])
+        second.kill()
+        self.assertTrue(until(lambda: waiting not in folders(), 20), "it cleans up after itself")
 
 
 class Sessions(unittest.TestCase):
@@ -21,6 +90,14 @@ class Sessions(unittest.TestCase):
             first.close()
             second.close()
         self.assertLessEqual(folders(), before)
+
+    def test_ten_starts_and_stops_leave_nothing(self):
+        before = folders()
+        for _ in range(10):
+            manager = KernelManager(kernel_name="tchalk")
+            manager.start_kernel()
+            manager.shutdown_kernel(now=False)
+        self.assertTrue(until(lambda: folders() <= before, 20), folders() - before)
 
     def test_a_kernel_that_was_killed_leaves_nothing_that_stops_the_next(self):
         before = folders()

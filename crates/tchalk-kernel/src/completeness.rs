@@ -1,0 +1,180 @@
+//! Whether a piece of code is a whole, so that Enter in a console should run it.
+
+/// What a console should do on Enter.
+#[derive(Debug, PartialEq)]
+pub enum Completeness {
+    /// Run it.
+    Complete,
+    /// Go on to the next line, so far indented.
+    Incomplete { depth: usize },
+    /// Run it, so that the compiler says what is wrong.
+    Invalid,
+}
+
+/// Looks at brackets, strings and comments, and at what the code ends in.
+pub fn of(code: &str) -> Completeness {
+    let chars: Vec<char> = code.chars().collect();
+    let mut open = Vec::new();
+    let mut last = ' ';
+    let mut at = 0;
+    while at < chars.len() {
+        let c = chars[at];
+        let end = match c {
+            '/' if chars.get(at + 1) == Some(&'/') => {
+                at += chars[at..].iter().take_while(|&&c| c != '\n').count();
+                continue;
+            }
+            '/' if chars.get(at + 1) == Some(&'*') => match after_comment(&chars, at) {
+                Some(end) => {
+                    at = end;
+                    continue;
+                }
+                None => return Completeness::Incomplete { depth: open.len() },
+            },
+            '"' => after_string(&chars, at + 1),
+            'r' if !is_word(at.checked_sub(1).and_then(|i| chars.get(i)).copied()) => {
+                match raw_hashes(&chars, at + 1) {
+                    Some(hashes) => after_raw_string(&chars, at + hashes + 2, hashes),
+                    None => Some(at + 1),
+                }
+            }
+            '\'' => Some(after_quote(&chars, at)),
+            '(' | '[' | '{' => {
+                open.push(c);
+                Some(at + 1)
+            }
+            ')' | ']' | '}' => {
+                let partner = match c {
+                    ')' => '(',
+                    ']' => '[',
+                    _ => '{',
+                };
+                if open.pop() != Some(partner) {
+                    return Completeness::Invalid;
+                }
+                Some(at + 1)
+            }
+            _ => Some(at + 1),
+        };
+        let Some(end) = end else { return Completeness::Incomplete { depth: open.len() } };
+        if !c.is_whitespace() {
+            last = c;
+        }
+        at = end;
+    }
+    let goes_on = "=+-*/&|,.<:".contains(last) && !code.trim_end().ends_with("..");
+    match open.len() {
+        0 if !goes_on => Completeness::Complete,
+        depth => Completeness::Incomplete { depth: depth.max(1) },
+    }
+}
+
+fn is_word(c: Option<char>) -> bool {
+    c.is_some_and(|c| c.is_alphanumeric() || c == '_')
+}
+
+/// Behind a comment that may hold others.
+fn after_comment(chars: &[char], mut at: usize) -> Option<usize> {
+    let mut depth = 0;
+    while at + 1 < chars.len() {
+        match (chars[at], chars[at + 1]) {
+            ('/', '*') => (depth, at) = (depth + 1, at + 2),
+            ('*', '/') if depth == 1 => return Some(at + 2),
+            ('*', '/') => (depth, at) = (depth - 1, at + 2),
+            _ => at += 1,
+        }
+    }
+    None
+}
+
+/// Behind the quote that ends a string.
+fn after_string(chars: &[char], mut at: usize) -> Option<usize> {
+    loop {
+        match chars.get(at)? {
+            '\\' => at += 2,
+            '"' => return Some(at + 1),
+            _ => at += 1,
+        }
+    }
+}
+
+/// How many `#` stand between an `r` and its quote; none if this is no raw string.
+fn raw_hashes(chars: &[char], at: usize) -> Option<usize> {
+    let hashes = chars[at..].iter().take_while(|&&c| c == '#').count();
+    (chars.get(at + hashes) == Some(&'"')).then_some(hashes)
+}
+
+fn after_raw_string(chars: &[char], mut at: usize, hashes: usize) -> Option<usize> {
+    loop {
+        let closing = *chars.get(at)? == '"'
+            && chars
+                .get(at + 1..at + 1 + hashes)
+                .is_some_and(|after| after.iter().all(|&c| c == '#'));
+        if closing {
+            return Some(at + 1 + hashes);
+        }
+        at += 1;
+    }
+}
+
+/// Behind a character, or behind the quote of a lifetime.
+fn after_quote(chars: &[char], at: usize) -> usize {
+    match (chars.get(at + 1), chars.get(at + 2)) {
+        (Some('\\'), _) => {
+            let rest = chars[at + 3.min(chars.len() - at)..].iter();
+            at + 4 + rest.take_while(|&&c| c != '\'').count()
+        }
+        (Some(_), Some('\'')) => at + 3,
+        _ => at + 1,
+    }
+    .min(chars.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_cells_are_complete() {
+        for code in [
+            "let a = 1;",
+            "1 + 1",
+            "fn f() {}\nf()",
+            "let s = \"{ not open\";",
+            "let r = r#\"a \" quote\"#;",
+            "let c = '{'; let q = '\\''; let u = '\\u{7d}';",
+            "fn f<'a>(x: &'a str) -> &'a str { x }",
+            "// a comment (",
+            "/* one /* inside */ the other ( */ 1",
+            "",
+            "0..",
+        ] {
+            assert_eq!(of(code), Completeness::Complete, "{code}");
+        }
+    }
+
+    #[test]
+    fn what_is_begun_goes_on() {
+        for code in
+            ["fn f() {", "let a =", "vec![1,", "\"abc", "/* open", "r#\"abc\"", "x.", "let a = 1 +"]
+        {
+            assert!(matches!(of(code), Completeness::Incomplete { .. }), "{code}");
+        }
+        assert_eq!(of("fn f() {\n    if x {"), Completeness::Incomplete { depth: 2 });
+    }
+
+    #[test]
+    fn brackets_that_do_not_match_are_invalid() {
+        for code in ["let x = )", "(]", "fn f() {)}"] {
+            assert_eq!(of(code), Completeness::Invalid, "{code}");
+        }
+    }
+
+    #[test]
+    fn nothing_typed_halfway_panics() {
+        let code = "let c = '\\u{7d}'; r##\"a\"#\"##; /* /* */ */ b'\\'' 'a \"\\\"\"";
+        for end in (0..=code.len()).filter(|&end| code.is_char_boundary(end)) {
+            of(&code[..end]);
+        }
+    }
+}

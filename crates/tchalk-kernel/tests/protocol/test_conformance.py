@@ -1,0 +1,32 @@
+"""The Jupyter project's own suite for kernels, with nothing left out."""
+
+import unittest
+
+import jupyter_kernel_test
+
+
+class Conformance(jupyter_kernel_test.KernelTests):
+    kernel_name = "tchalk"
+    language_name = "rust"
+    file_extension = ".rs"
+    code_hello_world = 'println!("hello, world")'
+    code_stderr = 'eprintln!("oops")'
+    completion_samples = [{"text": "datasets::cif", "matches": {"cifar10"}}]
+    complete_code_samples = ["let a = 1;", "fn f() {\n    1;\n}", "1 + 1"]
+    incomplete_code_samples = ["fn f() {", "let a =", 'println!("abc']
+    invalid_code_samples = ["let x = )", "(]"]
+    code_page_something = "?datasets::shapes"
+    code_generate_error = 'panic!("no")'
+    code_execute_result = [{"code": "6 * 7", "result": "42"}]
+    code_display_data = [
+        {"code": 'Table::new(["a"]).show()', "mime": "text/html"},
+        {"code": 'Table::new(["a"]).show()', "mime": "text/plain"},
+    ]
+    supported_history_operations = ("tail", "range", "search")
+    code_history_pattern = "6 *?7"
+    code_inspect_sample = "datasets::shapes"
+    code_clear_output = "display::clear(false)"
+
+
+if __name__ == "__main__":
+    unittest.main()
