@@ -32,7 +32,7 @@ pub fn about(code: Option<&str>, message: &str) -> Option<&'static str> {
         "E0277" if message.contains("`?` operator") => {
             "`?` works on a `Result` or an `Option`; this is neither. Leave it out."
         }
-        "E0599" if message.contains("`Result<") || message.contains("`std::result::Result<") => {
+        "E0599" | "E0609" | "E0610" if message.contains("Result<") => {
             "This is a `Result`, a value or an error. Put `?` behind the call that made it."
         }
         "E0308" => {
@@ -53,7 +53,7 @@ pub fn about(code: Option<&str>, message: &str) -> Option<&'static str> {
 
 /// What to say about a refusal of Evcxr's own, which has no code.
 pub fn about_refusal(message: &str) -> Option<&'static str> {
-    if message.contains("Couldn't automatically determine type") || message.contains("impl Trait") {
+    if message.contains("Couldn't automatically determine type") || message.contains("impl ") {
         Some(
             "A notebook has to know the type of every variable that lives on. Write it down, \
              `let x: Vec<f32> = …`; an iterator becomes a list with `.collect()`; a closure is best \

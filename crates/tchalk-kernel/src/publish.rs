@@ -73,6 +73,27 @@ impl State {
     }
 }
 
+impl State {
+    /// Keeps the end of a text that is too long to be shown, and counts what goes.
+    fn keep_end(&mut self, stream: Stream, text: &str) {
+        let (gone, kept) = text.split_at(text.ceil_char_boundary(text.len().saturating_sub(TAIL)));
+        let mut forget = |text: &str| {
+            self.left_out.0 += text.matches('\n').count();
+            self.left_out.1 += text.len();
+        };
+        forget(gone);
+        self.tail.push_back((stream, kept.to_owned()));
+        self.tail_size += kept.len();
+        while self.tail_size > TAIL
+            && self.tail.len() > 1
+            && let Some((_, oldest)) = self.tail.pop_front()
+        {
+            self.tail_size -= oldest.len();
+            forget(&oldest);
+        }
+    }
+}
+
 /// A handle on the page, for any thread.
 #[derive(Clone)]
 pub struct Publisher {
@@ -178,23 +199,20 @@ impl Publisher {
         if state.muted {
             return;
         }
-        if state.shown > HEAD {
-            state.tail_size += text.len();
-            state.tail.push_back((stream, text.to_owned()));
-            while state.tail_size > TAIL && state.tail.len() > 1 {
-                let (_, gone) = state.tail.pop_front().unwrap_or((stream, String::new()));
-                state.tail_size -= gone.len();
-                state.left_out.0 += gone.matches('\n').count();
-                state.left_out.1 += gone.len();
+        let room = text.floor_char_boundary(text.len().min(HEAD.saturating_sub(state.shown)));
+        let (text, rest) = text.split_at(room);
+        if !text.is_empty() {
+            state.shown += text.len();
+            if state.unsent.0 != stream || state.unsent.1.len() > PIECE {
+                self.send_text(state);
             }
-            return;
+            state.unsent.0 = stream;
+            state.unsent.1.push_str(text);
         }
-        state.shown += text.len();
-        if state.unsent.0 != stream || state.unsent.1.len() > PIECE {
-            self.send_text(state);
+        if !rest.is_empty() {
+            state.shown = HEAD;
+            state.keep_end(stream, rest);
         }
-        state.unsent.0 = stream;
-        state.unsent.1.push_str(text);
     }
 
     fn send_text(&self, state: &mut State) {
@@ -412,6 +430,18 @@ mod tests {
         assert!(texts.len() < 20 && all.len() < 2 * (HEAD + TAIL), "{} pieces", texts.len());
         assert!(all.starts_with("line 0\n") && all.ends_with("line 999999\n"));
         assert!(all.contains(" lines (") && all.contains("are left out here"));
+    }
+
+    #[test]
+    fn one_endless_line_is_shortened_too() {
+        let (publisher, mut receiver) = page();
+        feed(&publisher, Stream::Out, &"é".repeat(10_000_000));
+        publisher.finish();
+        let size: usize = published(&mut receiver)
+            .iter()
+            .map(|m| m.content["text"].as_str().unwrap().len())
+            .sum();
+        assert!(size < 2 * (HEAD + TAIL), "{size}");
     }
 
     #[test]

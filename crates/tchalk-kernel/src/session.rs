@@ -132,7 +132,7 @@ fn is_ours(path: &Path) -> bool {
     ["libtchalk", "libctx", "libcode_"].iter().any(|ours| name.starts_with(ours))
 }
 
-/// Builds the template: a session in which the library is compiled and a first cell has run. The
+/// Builds the template: a session in which the library is compiled, checked, and a first cell has run. The
 /// dependencies that another template has built are not built again.
 pub fn warm(other: Option<&Path>) -> Result<()> {
     let home = Home::from_env()?;
@@ -145,6 +145,8 @@ pub fn warm(other: Option<&Path>) -> Result<()> {
     let (sender, _receiver) = tokio::sync::mpsc::unbounded_channel();
     let mut engine = Engine::start(&home, Publisher::new(sender))?;
     engine.first_cell()?;
+    // The first Tab would otherwise wait until all dependencies have been checked.
+    engine.completions("datasets::shapes", 16)?;
     drop(engine);
     let template = home.template();
     if template.exists() {

@@ -129,7 +129,7 @@ class Mistakes(unittest.TestCase):
     def test_the_language_is_explained(self):
         cases = [
             ("let a = vec![1]; drop(a); a.len()", "E0382", "was moved"),
-            ("let mut v = vec![1]; let r = &v; v.push(2); r.len()", "E0502", "lent out"),
+            ("{ let mut v = vec![1]; let r = &v; v.push(2); r.len() }", "E0502", "lent out"),
             ("let s = { let t = String::new(); t.as_str().len(); &t };", "", "reference"),
             ("no_such_name + 1", "E0425", "no such name"),
             ("struct Hidden; Hidden", "E0277", "derive(Debug)"),
