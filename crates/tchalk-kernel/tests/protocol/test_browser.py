@@ -123,7 +123,7 @@ class Browser(unittest.TestCase):
         wait_for(lambda: urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api?token=chalk"), 60)
         page.call("Page.navigate", url=address)
         wait_for(lambda: page.ask("document.querySelectorAll('.jp-CodeCell').length") == len(CELLS), 60)
-        wait_for(lambda: "Idle" in (page.ask("document.body.innerText") or ""), 120)
+        wait_for(lambda: page.ask("Boolean(window.jupyterapp)"), 60)
 
         page.command("notebook:run-cell-and-select-next")
         wait_for(lambda: "f32 [5000, 3, 32, 32]" in page.outputs(0), 60)

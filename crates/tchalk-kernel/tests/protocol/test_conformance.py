@@ -27,6 +27,12 @@ class Conformance(jupyter_kernel_test.KernelTests):
     code_inspect_sample = "datasets::shapes"
     code_clear_output = "display::clear(false)"
 
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        # The suite waits 15 seconds for an answer; a cold kernel may take longer for its first.
+        cls.kc.execute_interactive("1", timeout=180, output_hook=lambda _: None)
+
 
 if __name__ == "__main__":
     unittest.main()
