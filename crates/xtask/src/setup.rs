@@ -34,6 +34,7 @@ pub fn run(paths: &Paths, register: Register) -> Result<Ready> {
     let kernel = kernel::ensure(paths)?;
     kernel::configure_sessions(paths, &glue)?;
     template::ensure(paths, &kernel, &glue, &rust_src)?;
+    template::forget_gone_checkouts(paths)?;
     kernel::register(paths, &kernel, &rust_src, register == Register::WithUser)?;
     eprintln!("tchalk is set up in {}", paths.home.display());
     Ok(Ready { environment, rust_src, kernel })

@@ -69,3 +69,39 @@ pub fn ensure(paths: &Paths, kernel: &Path, glue: &Path, rust_src: &Path) -> Res
         whole_file(&stamp_file(paths), &stamp)
     })
 }
+
+/// Names the checkout that a state folder belongs to.
+const OWNER: &str = "checkout";
+
+/// Says whose this state folder is, and removes those whose checkout is gone.
+pub fn forget_gone_checkouts(paths: &Paths) -> Result<()> {
+    whole_file(&paths.state.join(OWNER), &paths.root.to_string_lossy())?;
+    let Some(Ok(checkouts)) = paths.state.parent().map(std::fs::read_dir) else { return Ok(()) };
+    for state in checkouts.flatten().map(|entry| entry.path()) {
+        if std::fs::read_to_string(state.join(OWNER)).is_ok_and(|owner| !Path::new(&owner).exists())
+        {
+            let _ = std::fs::remove_dir_all(state);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_belongs_to_a_checkout_that_is_gone_is_removed() {
+        let home = tempfile::tempdir().unwrap();
+        let state = |name: &str| home.path().join("checkouts").join(name);
+        let owned = [("mine", home.path().to_owned()), ("gone", home.path().join("gone"))];
+        for (name, root) in &owned {
+            std::fs::create_dir_all(state(name)).unwrap();
+            std::fs::write(state(name).join(OWNER), root.to_string_lossy().as_bytes()).unwrap();
+        }
+        std::fs::create_dir_all(state("unknown")).unwrap();
+        let (root, home) = (home.path().to_owned(), home.path().to_owned());
+        forget_gone_checkouts(&Paths { root, home, state: state("mine") }).unwrap();
+        assert!(state("mine").exists() && state("unknown").exists() && !state("gone").exists());
+    }
+}

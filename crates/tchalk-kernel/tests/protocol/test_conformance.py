@@ -11,7 +11,7 @@ class Conformance(jupyter_kernel_test.KernelTests):
     file_extension = ".rs"
     code_hello_world = 'println!("hello, world")'
     code_stderr = 'eprintln!("oops")'
-    completion_samples = [{"text": "datasets::cif", "matches": {"cifar10"}}]
+    completion_samples = [{"text": "Padding::Sa", "matches": {"Same"}}]
     complete_code_samples = ["let a = 1;", "fn f() {\n    1;\n}", "1 + 1"]
     incomplete_code_samples = ["fn f() {", "let a =", 'println!("abc']
     invalid_code_samples = ["let x = )", "(]"]
