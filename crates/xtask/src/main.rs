@@ -4,6 +4,7 @@
 //! outside the checkout (see [`paths`]), keyed by versions, so that a second checkout does not pay
 //! again. This crate stays small: it has to compile in seconds, before anything else is there.
 
+mod bench;
 mod checks;
 mod command;
 mod doctor;
@@ -35,6 +36,7 @@ cargo xtask: set up, run and test tchalk
                     target/notebooks, and fails if a cell fails
   test              formatting, lints, unit tests, doctests, kernel tests, all notebooks
   env               print the environment as shell exports: eval \"$(cargo xtask env)\"
+  bench kernel      time notebook cells beside other kernels on this machine
   references        compute the tests' reference values anew (installs PyTorch and Keras)
 
 Environment:
@@ -45,8 +47,8 @@ Environment:
   TCHALK_LIBTORCH   cpu or cuda, instead of looking for an NVIDIA GPU
 ";
 
-const COMMANDS: [&str; 8] =
-    ["tutorial", "lab", "setup", "doctor", "run", "test", "env", "references"];
+const COMMANDS: [&str; 9] =
+    ["tutorial", "lab", "setup", "doctor", "run", "test", "env", "bench", "references"];
 
 fn main() {
     forget_build_folders();
@@ -64,8 +66,12 @@ fn forget_build_folders() {
     let (Some(list), Ok(program)) = (std::env::var_os(VARIABLE), std::env::current_exe()) else {
         return;
     };
+    let program = program.canonicalize().unwrap_or(program);
     let target = program.parent().and_then(std::path::Path::parent).unwrap_or(&program);
-    let kept = std::env::split_paths(&list).filter(|folder| !folder.starts_with(target));
+    let built = |folder: &std::path::PathBuf| {
+        folder.canonicalize().unwrap_or_else(|_| folder.clone()).starts_with(target)
+    };
+    let kept = std::env::split_paths(&list).filter(|folder| !built(folder));
     let kept = std::env::join_paths(kept).expect("each came from such a list");
     // SAFETY: no other thread exists yet that could read the environment.
     unsafe {
@@ -92,6 +98,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
             bail!("cargo xtask run needs a notebook: notebooks/tutorial.ipynb")
         }
         "run" => lab::run(&paths, rest),
+        "bench" => bench::run(&paths, rest),
         _ if !COMMANDS.contains(&command) => {
             bail!("there is no command {command:?}{}", did_you_mean(command))
         }

@@ -5,12 +5,13 @@ use crate::paths::{Paths, key};
 use crate::python::{create, install};
 use crate::step::{step, whole_file};
 use anyhow::{Context, Result};
+use std::path::PathBuf;
 use std::process::Command;
 
 const COMPLETE: &str = "tchalk-complete";
 
-/// Makes the separate environment, if need be, and runs every script.
-pub fn run(paths: &Paths) -> Result<()> {
+/// The Python of the separate environment, which is made if need be.
+pub fn python(paths: &Paths) -> Result<PathBuf> {
     let lock = paths.root.join("python/reference.txt");
     let text = std::fs::read_to_string(&lock).context("cannot read python/reference.txt")?;
     let folder = paths.home.join(format!("reference-{}", &key(&[&text])[..8]));
@@ -22,6 +23,12 @@ pub fn run(paths: &Paths) -> Result<()> {
             whole_file(&folder.join(COMPLETE), "")
         })?;
     }
+    Ok(python)
+}
+
+/// Runs every script.
+pub fn run(paths: &Paths) -> Result<()> {
+    let python = python(paths)?;
     let mut scripts: Vec<_> = std::fs::read_dir(paths.root.join("crates/tchalk/tests/reference"))?
         .flatten()
         .map(|entry| entry.path())

@@ -1,0 +1,64 @@
+//! `cargo xtask bench`: how fast things are, beside others on the same machine.
+
+use crate::command::{first_line, run as run_command};
+use crate::lab;
+use crate::paths::Paths;
+use crate::references;
+use crate::setup::{self, Register};
+use crate::step::{create_folder, whole_file};
+use crate::{glue, kernel};
+use anyhow::{Result, bail};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::Command;
+
+/// What can be measured.
+pub fn run(paths: &Paths, what: &[String]) -> Result<()> {
+    match what.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["kernel"] => kernels(paths),
+        _ => bail!("cargo xtask bench knows: kernel"),
+    }
+}
+
+/// Cells of the tutorial under this kernel, stock Evcxr, and ipykernel with PyTorch.
+fn kernels(paths: &Paths) -> Result<()> {
+    let ready = setup::run(paths, Register::CheckoutOnly)?;
+    let reference = references::python(paths)?;
+    let folder = paths.state.join("bench");
+    let ipykernel = json!([reference, "-m", "ipykernel_launcher", "-f", "{connection_file}"]);
+    describe(&folder, "python3", &ipykernel, &json!({}))?;
+    let mut names = vec!["tchalk", "tchalk-reserve", "python3"];
+    if first_line("evcxr_jupyter", &["--version"]).is_some() {
+        // Stock in all but one thing: without the prebuilt glue each of its folders would compile
+        // libtorch's C++ side for minutes.
+        let sessions = folder.join("evcxr");
+        create_folder(&sessions.join(".cargo"))?;
+        let glue = glue::ensure(paths, &ready.environment)?;
+        let config = glue::cargo_config(&glue, &glue::host()?);
+        whole_file(&sessions.join(".cargo/config.toml"), &config)?;
+        let argv = json!(["evcxr_jupyter", "--control_file", "{connection_file}"]);
+        let mut variables = json!({"EVCXR_TMPDIR": sessions.join("session")});
+        for (name, value) in kernel::environment(paths, &ready.rust_src) {
+            variables[name] = value.into();
+        }
+        create_folder(&sessions.join("session"))?;
+        describe(&folder, "rust", &argv, &variables)?;
+        names.push("rust");
+    } else {
+        println!("stock Evcxr is not measured: cargo install evcxr_jupyter --version 0.22.0");
+    }
+    let mut bench = Command::new(ready.environment.python());
+    bench
+        .arg(paths.root.join("benches/kernel.py"))
+        .args(names)
+        .envs(lab::environment(paths, &ready));
+    let jupyter = format!("{}:{}", folder.display(), paths.jupyter().display());
+    run_command(bench.env("JUPYTER_PATH", jupyter).env("TCHALK_BUDGET", "ci"))
+}
+
+/// Describes a kernel to Jupyter.
+fn describe(folder: &Path, name: &str, argv: &Value, environment: &Value) -> Result<()> {
+    let text = json!({"argv": argv, "display_name": name, "language": "any", "env": environment,
+                      "interrupt_mode": "message"});
+    whole_file(&folder.join("kernels").join(name).join("kernel.json"), &text.to_string())
+}
