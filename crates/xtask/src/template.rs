@@ -46,7 +46,23 @@ fn stamp_file(paths: &Paths) -> PathBuf {
 /// Whether the template is what the checkout would give now.
 pub fn is_warm(paths: &Paths, kernel: &Path, glue: &Path) -> Result<bool> {
     let stamped = std::fs::read_to_string(stamp_file(paths)).unwrap_or_default();
-    Ok(paths.state.join("template").is_dir() && stamped == stamp(paths, kernel, glue)?)
+    Ok(paths.state.join("template").is_dir()
+        && stamped == stamp(paths, kernel, glue)?
+        && !is_touched_since(&paths.library(), &stamp_file(paths)))
+}
+
+/// Whether a source of the library is newer than `stamp`: cargo goes by times, and would build a new
+/// checkout in an old place again in every session.
+fn is_touched_since(library: &Path, stamp: &Path) -> bool {
+    let time = |path: &Path| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+    fn files(folder: &Path) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let paths = entries.map(|entry| entry.path());
+        paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+    }
+    let mut sources = files(&library.join("src"));
+    sources.push(library.join("Cargo.toml"));
+    sources.iter().any(|source| time(source) > time(stamp))
 }
 
 /// Builds the template, if it is not warm.
@@ -89,6 +105,24 @@ pub fn forget_gone_checkouts(paths: &Paths) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_source_that_is_newer_than_the_stamp_is_noticed() {
+        let library = tempfile::tempdir().unwrap();
+        let (src, stamp) = (library.path().join("src"), library.path().join("stamp"));
+        std::fs::create_dir_all(&src).unwrap();
+        let write = |path: &Path, seconds: u64| {
+            std::fs::write(path, "").unwrap();
+            let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+            std::fs::File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
+        };
+        write(&src.join("lib.rs"), 100);
+        write(&library.path().join("Cargo.toml"), 100);
+        write(&stamp, 200);
+        assert!(!is_touched_since(library.path(), &stamp));
+        write(&src.join("lib.rs"), 300);
+        assert!(is_touched_since(library.path(), &stamp));
+    }
 
     #[test]
     fn only_what_belongs_to_a_checkout_that_is_gone_is_removed() {

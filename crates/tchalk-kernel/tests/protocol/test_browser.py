@@ -126,7 +126,7 @@ class Browser(unittest.TestCase):
         wait_for(lambda: page.ask("Boolean(window.jupyterapp)"), 60)
 
         page.command("notebook:run-cell-and-select-next")
-        wait_for(lambda: "f32 [5000, 3, 32, 32]" in page.outputs(0), 60)
+        wait_for(lambda: "f32 [5000, 3, 32, 32]" in page.outputs(0), 180)
         page.command("notebook:run-cell-and-select-next")
         first = wait_for(lambda: "step" in page.outputs(1) and page.outputs(1), 60)
         wait_for(lambda: page.outputs(1) != first, 10)
