@@ -56,7 +56,7 @@ impl Layer for Conv2d {
         "conv2d"
     }
 
-    fn call(&self) -> String {
+    fn written(&self) -> String {
         format!("Conv2d::new({}, {})", self.filters, self.kernel)
     }
 
@@ -64,14 +64,14 @@ impl Layer for Conv2d {
         if self.filters == 0 || self.kernel == 0 || self.stride == 0 {
             let got =
                 format!("{} filters, kernel {}, stride {}", self.filters, self.kernel, self.stride);
-            return Err(Error::invalid(self.call(), "at least 1 of each", got, ""));
+            return Err(Error::invalid(self.written(), "at least 1 of each", got, ""));
         }
         let [_, height, width] = picture_axes(self, input, from)?;
         let length = |input| self.padding.output_length(input, self.kernel, self.stride);
         match (length(height), length(width)) {
             (Some(height), Some(width)) => Ok(vec![self.filters, height, width]),
             _ => Err(Error::invalid(
-                self.call(),
+                self.written(),
                 format!("pictures of at least {0} by {0} pixels", self.kernel),
                 format!("{height} by {width} from {from:?}"),
                 "Use a smaller kernel, padding(Padding::Same), or fewer poolings before it.",
@@ -82,8 +82,8 @@ impl Layer for Conv2d {
     fn weights(&self, input: &Shape) -> Vec<WeightSpec> {
         let kernel = vec![self.filters, input[0], self.kernel, self.kernel];
         vec![
-            WeightSpec { name: "weight", shape: kernel, initializer: Initializer::GlorotUniform },
-            WeightSpec { name: "bias", shape: vec![self.filters], initializer: Initializer::Zeros },
+            WeightSpec::new("weight", kernel, Initializer::GlorotUniform),
+            WeightSpec::new("bias", vec![self.filters], Initializer::Zeros),
         ]
     }
 

@@ -33,17 +33,17 @@ impl Layer for Dense {
         "dense"
     }
 
-    fn call(&self) -> String {
+    fn written(&self) -> String {
         format!("Dense::new({})", self.units)
     }
 
     fn output_shape(&self, input: &Shape, from: &str) -> Result<Shape> {
         if self.units == 0 {
-            return Err(Error::invalid(self.call(), "at least 1 unit", "0", ""));
+            return Err(Error::invalid(self.written(), "at least 1 unit", "0", ""));
         }
         if input.len() != 1 {
             return Err(Error::invalid(
-                self.call(),
+                self.written(),
                 "a flat input [features]",
                 format!("{} from {from:?}", shape_text(input)),
                 "Try adding Flatten before it.",
@@ -55,8 +55,8 @@ impl Layer for Dense {
     fn weights(&self, input: &Shape) -> Vec<WeightSpec> {
         let shape = vec![self.units, input[0]];
         vec![
-            WeightSpec { name: "weight", shape, initializer: Initializer::GlorotUniform },
-            WeightSpec { name: "bias", shape: vec![self.units], initializer: Initializer::Zeros },
+            WeightSpec::new("weight", shape, Initializer::GlorotUniform),
+            WeightSpec::new("bias", vec![self.units], Initializer::Zeros),
         ]
     }
 

@@ -27,7 +27,7 @@ impl Layer for Dropout {
         "dropout"
     }
 
-    fn call(&self) -> String {
+    fn written(&self) -> String {
         format!("Dropout::new({})", self.rate)
     }
 
@@ -35,7 +35,7 @@ impl Layer for Dropout {
         if !(0.0..1.0).contains(&self.rate) {
             let hint = "0.25 leaves out a quarter of the values.";
             return Err(Error::invalid(
-                self.call(),
+                self.written(),
                 "a rate from 0 to below 1",
                 self.rate.to_string(),
                 hint,

@@ -17,7 +17,7 @@ impl Layer for Flatten {
         "flatten"
     }
 
-    fn call(&self) -> String {
+    fn written(&self) -> String {
         "Flatten".into()
     }
 

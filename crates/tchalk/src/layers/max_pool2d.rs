@@ -51,21 +51,21 @@ impl Layer for MaxPool2d {
         "max_pool2d"
     }
 
-    fn call(&self) -> String {
+    fn written(&self) -> String {
         format!("MaxPool2d::new({})", self.pool)
     }
 
     fn output_shape(&self, input: &Shape, from: &str) -> Result<Shape> {
         if self.pool == 0 || self.stride == 0 {
             let got = format!("pool {}, stride {}", self.pool, self.stride);
-            return Err(Error::invalid(self.call(), "at least 1 of each", got, ""));
+            return Err(Error::invalid(self.written(), "at least 1 of each", got, ""));
         }
         let [channels, height, width] = picture_axes(self, input, from)?;
         let length = |input| self.padding.output_length(input, self.pool, self.stride);
         match (length(height), length(width)) {
             (Some(height), Some(width)) => Ok(vec![channels, height, width]),
             _ => Err(Error::invalid(
-                self.call(),
+                self.written(),
                 format!("pictures of at least {0} by {0} pixels", self.pool),
                 format!("{height} by {width} from {from:?}"),
                 "There is nothing left to pool: use fewer poolings, or larger pictures.",

@@ -39,6 +39,20 @@ pub struct WeightSpec {
     pub shape: Vec<usize>,
     /// How it is filled before training.
     pub initializer: Initializer,
+    /// Whether training changes it; the running means of a normalisation, for example, are not
+    /// learned.
+    pub trainable: bool,
+}
+
+impl WeightSpec {
+    /// A weight that training changes.
+    pub(crate) fn new(
+        name: &'static str,
+        shape: Vec<usize>,
+        initializer: Initializer,
+    ) -> WeightSpec {
+        WeightSpec { name, shape, initializer, trainable: true }
+    }
 }
 
 /// How a forward pass is meant.
@@ -56,7 +70,7 @@ pub trait Layer: std::fmt::Debug + Send {
     fn kind(&self) -> &'static str;
 
     /// The call that makes this layer, as messages and summaries show it: `Conv2d::new(32, 3)`.
-    fn call(&self) -> String;
+    fn written(&self) -> String;
 
     /// The output's shape for an input of shape `input`, which comes from the layer named `from`.
     ///
@@ -86,7 +100,7 @@ pub(crate) fn shape_text(shape: &[usize]) -> String {
 pub(crate) fn picture_axes(layer: &dyn Layer, input: &Shape, from: &str) -> Result<[usize; 3]> {
     <[usize; 3]>::try_from(input.as_slice()).map_err(|_| {
         crate::error::Error::invalid(
-            layer.call(),
+            layer.written(),
             "pictures [channels, height, width]",
             format!("{} from {from:?}", shape_text(input)),
             "It has to come before Flatten.",

@@ -18,7 +18,7 @@ impl Layer for Relu {
         "relu"
     }
 
-    fn call(&self) -> String {
+    fn written(&self) -> String {
         "Relu".into()
     }
 

@@ -17,14 +17,14 @@ impl Layer for Softmax {
         "softmax"
     }
 
-    fn call(&self) -> String {
+    fn written(&self) -> String {
         "Softmax".into()
     }
 
     fn output_shape(&self, input: &Shape, from: &str) -> Result<Shape> {
         if input.len() != 1 {
             return Err(Error::invalid(
-                self.call(),
+                self.written(),
                 "class scores [classes]",
                 format!("{} from {from:?}", shape_text(input)),
                 "Try adding Flatten and Dense::new(number of classes) before it.",

@@ -17,7 +17,7 @@ impl Model {
             let parameters: usize = node.weights.iter().map(|w| w.tensor.numel()).sum();
             rows.push([
                 node.name.clone(),
-                node.layer.call(),
+                node.layer.written(),
                 text(&node.output_shape),
                 thousands(parameters as f64),
             ]);

@@ -43,7 +43,7 @@ impl Model {
         optimizer.check()?;
         let mut inner = self.lock();
         if loss == Loss::CategoricalCrossEntropy && !inner.ends_in_softmax() {
-            let last = inner.nodes.last().map_or("nothing".into(), |node| node.layer.call());
+            let last = inner.nodes.last().map_or("nothing".into(), |node| node.layer.written());
             return Err(Error::invalid(
                 "Model::compile with CategoricalCrossEntropy",
                 "a network that ends in Softmax",
