@@ -7,11 +7,17 @@ use crate::session::Home;
 use anyhow::{Context, Result, anyhow};
 use evcxr::{CommandContext, CompilationError, Error, EvalCallbacks, EvalContext};
 use serde_json::{Value, json};
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
 
 /// By this variable the library knows that a page with live output is listening.
 const LIVE_OUTPUT: &str = "TCHALK_KERNEL";
+
+/// The system's variable for folders of shared libraries.
+const LIBRARY_PATH: &str =
+    if cfg!(target_os = "macos") { "DYLD_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" };
 
 /// What came of a cell.
 #[derive(Debug)]
@@ -71,6 +77,9 @@ impl Engine {
     pub fn start(home: &Home, publisher: Publisher) -> Result<Engine> {
         let mut command = Command::new(std::env::current_exe()?);
         command.env(LIVE_OUTPUT, "1");
+        if let Some(folders) = with_standard_library() {
+            command.env(LIBRARY_PATH, folders);
+        }
         let (context, outputs) = EvalContext::with_subprocess_command(command).map_err(told)?;
         publisher.follow(Stream::Out, outputs.stdout);
         publisher.follow(Stream::Err, outputs.stderr);
@@ -219,6 +228,17 @@ impl Engine {
         let found = self.context.hover_at(code, position).ok()?;
         (found.0 != "No documentation found").then_some(found)
     }
+}
+
+/// Where the system looks for shared libraries, with the folder of Rust's own before the others. The
+/// library is a shared one and needs it; the path that rustc wrote into it is relative, and leads
+/// nowhere from a session's folder.
+fn with_standard_library() -> Option<OsString> {
+    let output = Command::new("rustc").args(["--print", "target-libdir"]).output().ok()?;
+    let folder = PathBuf::from(String::from_utf8(output.stdout).ok()?.trim());
+    let others = std::env::var_os(LIBRARY_PATH).unwrap_or_default();
+    let others = std::env::split_paths(&others).filter(|folder| !folder.as_os_str().is_empty());
+    std::env::join_paths(std::iter::once(folder).chain(others)).ok()
 }
 
 fn told(error: Error) -> anyhow::Error {

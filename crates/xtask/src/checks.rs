@@ -118,6 +118,8 @@ fn check_kernel(paths: &Paths, ready: &Ready, checks: &mut Checks) {
                 .arg(&tests)
                 .envs(lab::environment(paths, ready))
                 .env("TCHALK_RESERVE", "0")
+                // cargo's, which a kernel that an editor starts does not have.
+                .env_remove("LD_LIBRARY_PATH")
                 .env("TCHALK_PICTURES", paths.pages())
                 .current_dir(&paths.root),
         )

@@ -52,6 +52,7 @@ const COMMANDS: [&str; 9] =
 
 fn main() {
     forget_build_folders();
+    forget_this_package();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let Err(error) = dispatch(&arguments) {
         eprintln!("\nerror: {error:#}");
@@ -78,6 +79,22 @@ fn forget_build_folders() {
         match kept.is_empty() {
             true => std::env::remove_var(VARIABLE),
             false => std::env::set_var(VARIABLE, kept),
+        }
+    }
+}
+
+/// `cargo run` tells a program which package it is. Build scripts that look at these variables would be
+/// run again by every cargo that is started another way: by a kernel, for example.
+fn forget_this_package() {
+    let of_package = |name: &str| {
+        ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"]
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
+    };
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(of_package) {
+            // SAFETY: as above, there is one thread.
+            unsafe { std::env::remove_var(name) };
         }
     }
 }

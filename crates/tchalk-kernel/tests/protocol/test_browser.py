@@ -28,6 +28,9 @@ train""",
     'println!("{} epochs, {} parameters", history.len(), model.parameter_count());',
 ]
 
+# The notebook in JupyterLab's main area.
+PANEL = "[...window.jupyterapp.shell.widgets('main')].find(widget => widget.sessionContext)"
+
 
 def free_port():
     with socket.socket() as probe:
@@ -67,6 +70,22 @@ class Page:
 
     def command(self, name):
         self.ask(f"window.jupyterapp.commands.execute('{name}').then(() => 0, () => 0); 0")
+
+    def run_cell(self, cell):
+        """Runs a cell. JupyterLab drops a command for a notebook that is not in the foreground, or not yet
+        connected, so it is given again until the cell is seen to run."""
+        prompt = "[...document.querySelectorAll('.jp-CodeCell')][%d].querySelector('.jp-InputPrompt').innerText" % cell
+        select = f"{PANEL}.content.activeCellIndex = %d; window.jupyterapp.shell.activateById({PANEL}.id); 0" % cell
+
+        def runs():
+            if "[ ]" not in (self.ask(prompt) or "[ ]"):
+                return True
+            self.ask(select)
+            self.command("notebook:run-cell")
+            time.sleep(1)
+            return False
+
+        wait_for(runs, 120)
 
     def outputs(self, cell):
         script = "[...document.querySelectorAll('.jp-CodeCell')][%d]?.querySelector('.jp-OutputArea')?.innerText"
@@ -112,6 +131,9 @@ class Browser(unittest.TestCase):
         self.page = Page(self.folder)
 
     def tearDown(self):
+        pictures = pathlib.Path(os.environ.get("TCHALK_PICTURES", self.folder))
+        pictures.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(pictures / "lab.png")
         self.page.close()
         self.lab.terminate()
         self.lab.wait(30)
@@ -123,21 +145,19 @@ class Browser(unittest.TestCase):
         wait_for(lambda: urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api?token=chalk"), 60)
         page.call("Page.navigate", url=address)
         wait_for(lambda: page.ask("document.querySelectorAll('.jp-CodeCell').length") == len(CELLS), 60)
+        connected = f"{PANEL}?.sessionContext.session?.kernel?.connectionStatus"
         wait_for(lambda: page.ask("Boolean(window.jupyterapp)"), 60)
+        wait_for(lambda: page.ask(connected) == "connected", 120)
 
-        page.command("notebook:run-cell-and-select-next")
+        page.run_cell(0)
         wait_for(lambda: "f32 [5000, 3, 32, 32]" in page.outputs(0), 180)
-        page.command("notebook:run-cell-and-select-next")
+        page.run_cell(1)
         first = wait_for(lambda: "step" in page.outputs(1) and page.outputs(1), 60)
         wait_for(lambda: page.outputs(1) != first, 10)
         page.command("notebook:interrupt-kernel")
         wait_for(lambda: "the weights are kept" in page.outputs(1), 30)
-        page.command("notebook:run-cell-and-select-next")
+        page.run_cell(2)
         wait_for(lambda: "30730 parameters" in page.outputs(2), 30)
-
-        pictures = pathlib.Path(os.environ.get("TCHALK_PICTURES", self.folder))
-        pictures.mkdir(parents=True, exist_ok=True)
-        page.screenshot(pictures / "lab.png")
 
 
 if __name__ == "__main__":
