@@ -43,6 +43,10 @@ pub fn about(code: Option<&str>, message: &str) -> Option<&'static str> {
             "The type cannot be guessed from this line. Write it down: `let x: Vec<f32> = …`, or \
              `.collect::<Vec<_>>()`."
         }
+        "unused_must_use" if message.contains("Result") => {
+            "The call may fail, and its result is thrown away. Put `?` behind the call, or keep the \
+             result with `let`."
+        }
         "E0384" | "E0596" => "A variable can only be changed if it was made with `let mut`.",
         "E0061" => "The call has more or fewer arguments than the function takes.",
         "E0432" => "There is nothing of that name to `use`.",

@@ -1,5 +1,6 @@
 //! A compiler's complaint about a cell, as text for the page.
 
+use crate::tail::Lent;
 use evcxr::CompilationError;
 use std::fmt::Write;
 
@@ -16,16 +17,17 @@ pub fn headline(error: &CompilationError) -> String {
     }
 }
 
-/// The whole complaint in colour, with the reader's own lines.
-pub fn report(error: &CompilationError, code: &str) -> String {
+/// The whole complaint in colour, with the reader's own lines; it was found in `lent`, which was made of
+/// `code`.
+pub fn report(error: &CompilationError, code: &str, lent: &Lent) -> String {
     let mut report = format!("{RED}{BOLD}error{PLAIN}{BOLD}: {}{PLAIN}", headline(error));
     for message in error.spanned_messages() {
         match &message.span {
             Some(span) => point_at(
                 &mut report,
                 code,
-                (span.start_line, span.start_column),
-                (span.end_line, span.end_column),
+                (span.start_line, lent.column(span.start_line, span.start_column)),
+                (span.end_line, lent.column(span.end_line, span.end_column)),
                 &message.label,
             ),
             None if !message.label.is_empty() => note(&mut report, "note", &message.label),

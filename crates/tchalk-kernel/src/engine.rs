@@ -4,6 +4,7 @@ use crate::advice;
 use crate::compile_error;
 use crate::publish::{Failure, Publisher, Stream, panic_message};
 use crate::session::Home;
+use crate::tail::Lent;
 use anyhow::{Context, Result, anyhow};
 use evcxr::{CommandContext, CompilationError, Error, EvalCallbacks, EvalContext};
 use serde_json::{Value, json};
@@ -107,6 +108,8 @@ impl Engine {
             ":efmt {}",
             &format!(":dep tchalk = {{ path = {library:?} }}"),
             "use tchalk::prelude::*;",
+            // A call that can fail, and whose failure nobody looks at, is a mistake in a notebook.
+            "#![deny(unused_must_use)]",
         ] {
             self.context.execute(line).map_err(told).with_context(|| format!("in `{line}`"))?;
         }
@@ -152,10 +155,11 @@ impl Engine {
     pub fn run(&mut self, code: &str, ask: AskInput) -> Outcome {
         let mut callbacks =
             EvalCallbacks { input_reader: &|request| ask(request.prompt, request.is_password) };
-        let result = self.context.execute_with_callbacks(code, &mut callbacks);
+        let lent = Lent::new(code);
+        let result = self.context.execute_with_callbacks(&lent.code, &mut callbacks);
         let (failure, lines) = self.publisher.finish();
         match (result, failure) {
-            (Err(error), _) => Outcome::Failed(self.refused(error, code)),
+            (Err(error), _) => Outcome::Failed(self.refused(error, code, &lent)),
             (Ok(_), Some(Failure::Panic)) => Outcome::Failed(self.panicked(&lines, code)),
             (Ok(_), Some(Failure::Error)) => {
                 let message = lines.join("\n");
@@ -184,9 +188,9 @@ impl Engine {
         Trouble::at("Panic", &message, place.into_iter().collect())
     }
 
-    fn refused(&mut self, error: Error, code: &str) -> Trouble {
+    fn refused(&mut self, error: Error, code: &str, lent: &Lent) -> Trouble {
         match error {
-            Error::CompilationErrors(errors) => compile_trouble(&errors, code),
+            Error::CompilationErrors(errors) => compile_trouble(&errors, code, lent),
             Error::SubprocessTerminated(how) => {
                 self.publisher.process_restarted();
                 // The new process is tried out now, not by the reader's next cell.
@@ -250,14 +254,14 @@ fn told(error: Error) -> anyhow::Error {
     }
 }
 
-fn compile_trouble(errors: &[CompilationError], code: &str) -> Trouble {
+fn compile_trouble(errors: &[CompilationError], code: &str, lent: &Lent) -> Trouble {
     let Some(first) = errors.first() else {
         return Trouble::new("CompileError", "the cell does not compile");
     };
     let headline = compile_error::headline(first);
     let advice =
         advice::about(first.code(), &first.message()).or_else(|| advice::about_refusal(&headline));
-    let reports = errors.iter().map(|error| compile_error::report(error, code));
+    let reports = errors.iter().map(|error| compile_error::report(error, code, lent));
     let lines: Vec<String> = advice.map(str::to_owned).into_iter().chain(reports).collect();
     Trouble {
         name: "CompileError".into(),

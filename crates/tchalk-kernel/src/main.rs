@@ -17,6 +17,7 @@ mod publish;
 mod reserve;
 mod server;
 mod session;
+mod tail;
 mod wire;
 
 use anyhow::{Context, Result, bail};

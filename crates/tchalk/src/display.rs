@@ -74,6 +74,20 @@ pub trait Show {
     }
 }
 
+/// Lends the method of a cell's last value to everything that has no form of its own but a `Debug`: the
+/// kernel asks a reference to the value for it, and a [`Show`] comes first.
+#[doc(hidden)]
+pub trait ShowDebug {
+    /// What the kernel calls for the last expression of a cell.
+    fn evcxr_display(&self);
+}
+
+impl<T: std::fmt::Debug + ?Sized> ShowDebug for &T {
+    fn evcxr_display(&self) {
+        emit(&Content::text(format!("{self:?}")), &mut io::stdout().lock(), true);
+    }
+}
+
 /// A place on the page whose content changes: progress, a curve that grows.
 ///
 /// There is none in a terminal or under a kernel without live output, where what changes is better
@@ -190,6 +204,26 @@ mod tests {
              EVCXR_BEGIN_CONTENT text/html\n<b>2</b>\nEVCXR_END_CONTENT\n"
         );
         assert_eq!(written(&content, false), "two\n");
+    }
+
+    #[test]
+    fn a_cell_shows_the_better_form_of_a_value_and_debug_where_there_is_no_other() {
+        struct Drawn;
+        impl std::fmt::Debug for Drawn {
+            fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                panic!("it has a better form")
+            }
+        }
+        impl Show for Drawn {
+            fn content(&self) -> Content {
+                Content::text("drawn")
+            }
+        }
+        // What the kernel makes of cells that end in these values.
+        (&(Drawn)).evcxr_display();
+        (&(7)).evcxr_display();
+        (&(vec![1.5, 2.0])).evcxr_display();
+        (&("text")).evcxr_display();
     }
 
     #[test]

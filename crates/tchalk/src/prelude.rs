@@ -6,6 +6,8 @@
 
 pub use crate::data::{Dataset, Picture, Split, TensorSet};
 pub use crate::datasets;
+#[doc(hidden)]
+pub use crate::display::ShowDebug as _;
 pub use crate::display::{self, Show};
 pub use crate::layers::{Conv2d, Dense, Dropout, Flatten, MaxPool2d, Padding, Relu, Softmax};
 pub use crate::model::{Model, Sequential};

@@ -37,6 +37,10 @@ class Results(unittest.TestCase):
         reply = notebook.run('for i in 0..2 { println!("{i}"); }')
         self.assertEqual((reply.text(), reply.result()), ("0\n1\n", []))
 
+    def test_numbers_and_text_are_shown_as_they_are(self):
+        for code, shown in [("let x = 5; x", "5"), ("2.5", "2.5"), ('"text"', '"text"'), ("vec![1]", "[1]")]:
+            self.assertEqual(notebook.run(code).result(), [shown])
+
     def test_many_figures_and_text_come_in_order(self):
         reply = notebook.run("""
             let table = Table::new(["a"]);
@@ -57,7 +61,6 @@ class Results(unittest.TestCase):
         reply = notebook.run('eprintln!("careful")')
         self.assertEqual((reply.text("stderr"), reply.text()), ("careful\n", ""))
 
-
     def test_a_million_lines_are_shortened(self):
         reply = notebook.run('for i in 0..1_000_000 { println!("line {i}"); }')
         text = reply.text()
@@ -70,6 +73,12 @@ class Results(unittest.TestCase):
         self.assertEqual(reply.status, "ok")
         self.assertLess(len(reply.text("stderr")), 1_000_000)
         self.assertEqual(notebook.run("1 + 1").result(), ["2"])
+
+    def test_one_endless_line_of_fifty_megabytes_is_shortened(self):
+        reply = notebook.run('println!("{}", "x".repeat(50_000_000));')
+        self.assertEqual(reply.status, "ok")
+        self.assertLess(len(reply.text()), 1_000_000)
+        self.assertIn("MB) are left out here", reply.text("stderr"))
 
     def test_output_can_be_taken_back(self):
         reply = notebook.run('println!("old"); display::clear(true); println!("new");')
@@ -137,6 +146,7 @@ class Mistakes(unittest.TestCase):
             ("let it = vec![1].into_iter().map(|x| x + 1);", "", ".collect()"),
             ("let all = vec![1].into_iter().collect();", "", "Write it down"),
             ("let x = 1; x = 2;", "E0384", "let mut"),
+            ("datasets::shapes();", "unused_must_use", "Put `?` behind the call"),
         ]
         for code, error, advice in cases:
             with self.subTest(code):
