@@ -25,6 +25,8 @@ use zeromq::{PubSocket, RepSocket, RouterSocket, Socket, SocketRecv, SocketSend}
 
 /// A second stop within this time ends the cell's process.
 const SECOND_STOP: Duration = Duration::from_secs(10);
+/// How often a question to the reader looks whether stop was pressed instead.
+const PROMPT_CHECK: Duration = Duration::from_millis(100);
 /// A cell that has not heeded a stop for this long is worth a word.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -362,6 +364,11 @@ impl Shared {
         });
     }
 
+    /// Whether the reader has pressed stop since the cell began.
+    fn is_stopped(&self) -> bool {
+        self.last_stop.lock().expect("no thread panics while it holds this").is_some()
+    }
+
     fn say(&self, text: &str) {
         self.publisher.say(text);
     }
@@ -509,9 +516,14 @@ fn execute(
         inputs.try_iter().for_each(drop);
         let content = json!({"prompt": prompt, "password": password});
         let _ = shared.stdin.send(request.ask("input_request", content));
-        inputs.recv().map_or(String::new(), |reply| {
-            reply.content["value"].as_str().unwrap_or_default().to_owned()
-        })
+        loop {
+            match inputs.recv_timeout(PROMPT_CHECK) {
+                Ok(reply) => return reply.content["value"].as_str().unwrap_or_default().to_owned(),
+                // The stop button is an answer, too.
+                Err(mpsc::RecvTimeoutError::Timeout) if !shared.is_stopped() => {}
+                Err(_) => return String::new(),
+            }
+        }
     };
     let begun = Instant::now();
     let outcome = engine.run(rust, &ask);

@@ -143,6 +143,30 @@ pub fn clear(wait: bool) {
     }
 }
 
+/// Asks the reader for a line of text: in a notebook in a box below the cell, in a terminal on standard
+/// input. Empty where nobody can answer, as when a notebook is run from a script.
+pub fn input(prompt: &str) -> String {
+    ask(prompt, "EVCXR_INPUT_REQUEST")
+}
+
+/// Asks the reader for something secret: a notebook hides what is typed, and does not keep it.
+pub fn password(prompt: &str) -> String {
+    ask(prompt, "EVCXR_INPUT_REQUEST_PASSWORD")
+}
+
+fn ask(prompt: &str, request: &str) -> String {
+    let prompt = prompt.replace('\n', " ");
+    let mut out = io::stdout().lock();
+    let _ = match in_notebook() {
+        true => writeln!(out, "{request}:{prompt}"),
+        false => write!(out, "{prompt}"),
+    };
+    let _ = out.flush();
+    let mut line = String::new();
+    let _ = io::stdin().read_line(&mut line);
+    line.trim_end_matches(['\r', '\n']).to_owned()
+}
+
 /// The variable by which Evcxr marks the process that runs a notebook's cells.
 const CELL_PROCESS: &str = "EVCXR_IS_RUNTIME";
 

@@ -216,6 +216,25 @@ class Stop(unittest.TestCase):
         self.assertEqual(notebook.run("there").result(), ["1"])
 
 
+class Input(unittest.TestCase):
+    def test_the_reader_is_asked_and_the_answer_comes_back(self):
+        request = notebook.client.execute('let name = display::input("Your name? "); name', allow_stdin=True)
+        question = notebook.client.get_stdin_msg(timeout=60)
+        self.assertEqual(question["content"], {"prompt": "Your name? ", "password": False})
+        notebook.client.input("Ada")
+        self.assertEqual(notebook.collect(request).result(), ['"Ada"'])
+
+    def test_stop_ends_a_question(self):
+        request = notebook.client.execute('let answer = display::input("? "); answer', allow_stdin=True)
+        notebook.client.get_stdin_msg(timeout=60)
+        notebook.interrupt()
+        self.assertEqual(notebook.collect(request, timeout=30).result(), ['""'])
+
+    def test_a_notebook_that_nobody_watches_gets_an_empty_answer(self):
+        request = notebook.client.execute('display::password("Token? ")', allow_stdin=False)
+        self.assertEqual(notebook.collect(request).result(), ['""'])
+
+
 class Magic(unittest.TestCase):
     def test_time_is_told(self):
         reply = notebook.run("%%time\nlet timed = 1;\ntimed + 1")
