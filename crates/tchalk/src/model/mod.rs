@@ -6,16 +6,21 @@
 //! layer does, and is addressed by path: `vgg16/block5_conv3`. Training it is in [`crate::train`].
 
 mod cell;
+mod file;
 mod freeze;
 mod graph;
+mod load;
+mod load_weights;
 mod names;
 mod parts;
 mod program;
+mod save;
 mod sequential;
 mod summary;
 mod symbol;
 mod weights;
 
+pub use load_weights::LoadReport;
 pub use sequential::{Part, Sequential};
 pub use summary::Summary;
 pub use symbol::{CallLayer, CallMerge, Feed, FeedOne, Input, Symbol, Symbols};
@@ -49,6 +54,8 @@ pub(crate) struct Inner {
     pub(crate) program: Program,
     /// How deep models stand in this one.
     depth: usize,
+    /// How many nodes there are, those of models inside included, as often as they stand there.
+    size: usize,
     pub(crate) device: Device,
     compiled: Mutex<Option<Compiled>>,
 }
@@ -115,6 +122,25 @@ impl Model {
         graph: Graph,
         device: Device,
     ) -> Result<Model> {
+        let model = Model::without_weights(op, title, given, graph, device)?;
+        let program = &model.inner.program;
+        if program.cells().any(|cell| cell.device().is_none() && !cell.specs.is_empty()) {
+            enough_memory(op, model.parameter_count())?;
+            // libtorch's generator is shared by the whole process: start it anew for every model.
+            tch::manual_seed(runtime::seed::derive("weights"));
+            program.cells().for_each(|cell| cell.fill(device));
+        }
+        Ok(model)
+    }
+
+    /// The network of a graph, with the weights that are there already and no others.
+    fn without_weights(
+        op: &str,
+        title: String,
+        given: bool,
+        graph: Graph,
+        device: Device,
+    ) -> Result<Model> {
         graph.check_size(op)?;
         let program = Program::of(&graph);
         let cells: Vec<_> = program.cells().collect();
@@ -133,15 +159,9 @@ impl Model {
                 "Build both networks on one device.",
             ));
         }
-        if cells.iter().any(|cell| cell.device().is_none() && !cell.specs.is_empty()) {
-            enough_memory(op, total)?;
-            // libtorch's generator is shared by the whole process: start it anew for every model.
-            tch::manual_seed(runtime::seed::derive("weights"));
-            cells.iter().for_each(|cell| cell.fill(device));
-        }
-        let depth = graph.depth();
+        let (depth, size) = (graph.depth(), graph.size());
         let compiled = Mutex::new(None);
-        let inner = Inner { title, given, graph, program, depth, device, compiled };
+        let inner = Inner { title, given, graph, program, depth, size, device, compiled };
         Ok(Model { inner: Arc::new(inner) })
     }
 
