@@ -7,6 +7,7 @@
 pub use crate::data::{Dataset, Picture, Split, TensorSet};
 pub use crate::datasets;
 pub use crate::display::{self, Show};
+pub use crate::ensemble::{Ensemble, View};
 pub use crate::layers::{Add, Average, Concatenate, Merge};
 pub use crate::layers::{
     Conv2d, Dense, Dropout, Flatten, Layer, MaxPool2d, Padding, Relu, Softmax,

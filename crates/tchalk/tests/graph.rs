@@ -45,27 +45,6 @@ fn refused<T>(result: tchalk::Result<T>) -> String {
 }
 
 #[test]
-fn sequential_and_functional_build_the_same_network() {
-    runtime::seed(3);
-    let sequential = Sequential::new()
-        .input_shape([3, 8, 8])
-        .add(Conv2d::new(4, 3))
-        .add(Relu)
-        .add(Flatten)
-        .add(Dense::new(5))
-        .build(Device::Cpu)
-        .unwrap();
-    runtime::seed(3);
-    let input = Input::new("input", [3, 8, 8]);
-    let x = Relu.call(&Conv2d::new(4, 3).call(&input).unwrap()).unwrap();
-    let x = Dense::new(5).call(&Flatten.call(&x).unwrap()).unwrap();
-    let functional = Model::new("same", &input, &x, Device::Cpu).unwrap();
-    assert_eq!(sequential.weight_names(), functional.weight_names());
-    let x = noise(&[2, 3, 8, 8]);
-    assert_eq!(sequential.call(&x).unwrap(), functional.call(&x).unwrap());
-}
-
-#[test]
 fn branches_meet_and_the_numbers_are_those_done_by_hand() {
     let input = Input::new("x", [2, 6, 6]);
     let a = Conv2d::new(3, 3).padding(Padding::Same).call(&input).unwrap();

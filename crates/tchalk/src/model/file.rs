@@ -127,11 +127,11 @@ fn twice(text: &[u8]) -> serde_json::Result<Option<String>> {
     serde_json::Deserializer::from_slice(text).deserialize_map(Names)
 }
 
-/// The format's own errors are names of cases; these say the same in words.
+/// What the format's own errors mean.
 fn plain(message: &str) -> String {
-    if message.contains("InvalidOffset") {
+    if message.contains("invalid offset for tensor") {
         "the tensors overlap, or leave gaps".into()
-    } else if message.contains("Overflow") || message.contains("TensorInvalidInfo") {
+    } else if message.contains("overflow computing") || message.contains("invalid shape") {
         "a tensor's shape does not go with its bytes".into()
     } else {
         message.chars().take(200).collect()
