@@ -423,3 +423,61 @@ fn the_summary_says_what_is_connected_and_frozen() {
     let text = format!("{:?}", Model::new("skip", &input, &sum, Device::Cpu).unwrap().summary());
     assert!(text.contains("connected to") && text.contains("dense, x"), "{text}");
 }
+
+/// VGG16 without its classifier, a layer for each activation.
+fn vgg16() -> Model {
+    let mut layers = Sequential::new().name("vgg16").input_shape([3, 32, 32]);
+    for (block, (filters, count)) in
+        [(64, 2), (128, 2), (256, 3), (512, 3), (512, 3)].into_iter().enumerate()
+    {
+        for conv in 1..=count {
+            let convolution = Conv2d::new(filters, 3).padding(Padding::Same);
+            let name = format!("block{}_conv{conv}", block + 1);
+            layers = layers.add_named(&name, convolution).add(Relu);
+        }
+        layers = layers.add_named(&format!("block{}_pool", block + 1), MaxPool2d::new(2));
+    }
+    layers.build(Device::Cpu).unwrap()
+}
+
+#[test]
+fn the_tutorial_s_networks_have_their_published_sizes() {
+    let conv_base = vgg16();
+    conv_base.freeze();
+    assert_eq!(conv_base.parameter_count(), 14_714_688);
+    let head = |layers: Sequential| {
+        let layers = layers.add(Flatten).add(Dense::new(512)).add(Relu).add(Dropout::new(0.5));
+        layers.add(Dense::new(10)).add(Softmax).build(Device::Cpu).unwrap()
+    };
+    let transfer = head(Sequential::new().name("transfer").add(&conv_base));
+    assert_eq!((transfer.parameter_count(), transfer.trainable_count()), (14_982_474, 267_786));
+
+    let mut layers = Sequential::new().name("simple").input_shape([3, 32, 32]);
+    for filters in [32, 64] {
+        layers = layers.add(Conv2d::new(filters, 3).padding(Padding::Same)).add(Relu);
+        layers = layers.add(Conv2d::new(filters, 3)).add(Relu).add(MaxPool2d::new(2));
+        layers = layers.add(Dropout::new(0.25));
+    }
+    let simple = head(layers);
+    assert_eq!(simple.parameter_count(), 1_250_858);
+
+    transfer.freeze();
+    simple.freeze();
+    let input = Input::new("cifar10_image", [3, 32, 32]);
+    let both = [transfer.call(&input).unwrap(), simple.call(&input).unwrap()];
+    let x = Concatenate::new().call(&both).unwrap();
+    let x = Relu.call(&Dense::new(512).call(&x).unwrap()).unwrap();
+    let x = Dense::new(10).call(&Dropout::new(0.5).call(&x).unwrap()).unwrap();
+    let outputs = Softmax.call(&x).unwrap();
+    let combined = Model::new("combined_cnn_classifier", &input, &outputs, Device::Cpu).unwrap();
+    assert_eq!(combined.trainable_count(), 15_882);
+    assert_eq!(combined.conv_layers()[12], "transfer/vgg16/block5_conv3");
+    assert_eq!(conv_base.split_at_pools().unwrap().len(), 5);
+
+    // Two fifths of it seen by hand: 3, 5, 6, 10, 14, 16 pixels after the second pooling.
+    let text = format!("{:?}", conv_base.summary_with(Summary::new().receptive_field()));
+    let line = text.lines().find(|line| line.starts_with("block2_pool")).unwrap();
+    assert!(line.ends_with("16 × 16"), "{line}");
+    let line = text.lines().find(|line| line.starts_with("block5_pool")).unwrap();
+    assert!(line.ends_with("212 × 212"), "{line}");
+}
