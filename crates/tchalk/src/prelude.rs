@@ -10,10 +10,10 @@ pub use crate::display::{self, Show};
 pub use crate::layers::{
     Activation, AdaptiveAveragePool2d, Add, Average, AveragePool2d, BatchNorm2d, Concatenate,
     Conv2d, Dense, DepthwiseConv2d, Dropout, Elu, Flatten, Gelu, GlobalAveragePool2d,
-    GlobalMaxPool2d, Initializer, LeakyRelu, MaxPool2d, Normalize, PadChannels, Padding, Relu,
-    Relu6, Rescale, Reshape, Resize, Sigmoid, Silu, Softmax, Tanh, ZeroPad2d,
+    GlobalMaxPool2d, Initializer, Layer, LeakyRelu, MaxPool2d, Merge, Normalize, PadChannels,
+    Padding, Relu, Relu6, Rescale, Reshape, Resize, Sigmoid, Silu, Softmax, Tanh, ZeroPad2d,
 };
-pub use crate::model::{Model, Sequential};
+pub use crate::model::{CallLayer, CallMerge, Input, Model, Sequential, Summary, Symbol};
 pub use crate::plot::Figure;
 pub use crate::runtime::{self, Budget};
 pub use crate::table::Table;

@@ -1,6 +1,6 @@
 //! Pooling to a size that is given.
 
-use super::{Layer, Mode, Shape, check_counts, check_size, picture_axes, settings};
+use super::{Layer, Mode, Shape, check_counts, check_size, config, picture_axes};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -58,18 +58,14 @@ impl Layer for AdaptiveAveragePool2d {
     }
 
     fn config(&self) -> serde_json::Value {
-        settings(self)
+        config::of(self)
     }
 
     fn boxed(&self) -> Box<dyn Layer> {
         Box::new(self.clone())
     }
 
-    fn is_pooling(&self) -> bool {
-        true
-    }
-
-    fn receptive_field(&self) -> Option<(usize, usize)> {
+    fn window(&self) -> Option<(usize, usize)> {
         None
     }
 }

@@ -1,7 +1,7 @@
 //! Several inputs added up.
 
 use super::merge::same_shapes;
-use super::{Merge, Shape, settings};
+use super::{Merge, Shape, config};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -49,7 +49,7 @@ impl Merge for Add {
     }
 
     fn config(&self) -> serde_json::Value {
-        settings(self)
+        config::of(self)
     }
 
     fn boxed(&self) -> Box<dyn Merge> {

@@ -1,7 +1,7 @@
 //! The mean of several inputs.
 
 use super::merge::same_shapes;
-use super::{Merge, Shape, settings};
+use super::{Merge, Shape, config};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -50,7 +50,7 @@ impl Merge for Average {
     }
 
     fn config(&self) -> serde_json::Value {
-        settings(self)
+        config::of(self)
     }
 
     fn boxed(&self) -> Box<dyn Merge> {

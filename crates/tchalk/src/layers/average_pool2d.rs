@@ -2,7 +2,7 @@
 
 use super::max_pool2d::check_padding;
 use super::window::Window;
-use super::{Layer, Mode, Padding, Shape, settings};
+use super::{Layer, Mode, Padding, Shape, config};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
@@ -47,7 +47,7 @@ impl AveragePool2d {
         self
     }
 
-    fn window(&self) -> Window {
+    fn moving(&self) -> Window {
         let (size, stride, padding) = (self.pool, self.stride, self.padding);
         Window { size, stride, padding, dilation: 1, ceil: false }
     }
@@ -63,13 +63,13 @@ impl Layer for AveragePool2d {
     }
 
     fn output_shape(&self, input: &Shape, from: &str) -> Result<Shape> {
-        let places = self.window().places(self, input, from)?;
+        let places = self.moving().places(self, input, from)?;
         check_padding(self, self.pool, self.padding)?;
         Ok(places.to_vec())
     }
 
     fn forward(&self, x: &Tensor, _weights: &[Tensor], _mode: Mode) -> Tensor {
-        let window = self.window();
+        let window = self.moving();
         let mean = |x: &Tensor| {
             let (x, inside) = window.pad(x, 0.0);
             let uneven = x.size();
@@ -87,18 +87,14 @@ impl Layer for AveragePool2d {
     }
 
     fn config(&self) -> serde_json::Value {
-        settings(self)
+        config::of(self)
     }
 
     fn boxed(&self) -> Box<dyn Layer> {
         Box::new(self.clone())
     }
 
-    fn is_pooling(&self) -> bool {
-        true
-    }
-
-    fn receptive_field(&self) -> Option<(usize, usize)> {
+    fn window(&self) -> Option<(usize, usize)> {
         Some((self.pool, self.stride))
     }
 }

@@ -1,6 +1,6 @@
 //! Batch normalisation: each channel brought to one size.
 
-use super::{Initializer, Layer, Mode, Shape, WeightSpec, picture_axes, settings};
+use super::{Initializer, Layer, LayerId, Mode, Shape, WeightSpec, config, picture_axes};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -26,11 +26,13 @@ use tch::Tensor;
 /// assert_eq!(model.parameter_count(), 256);
 /// # Ok::<(), tchalk::Error>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BatchNorm2d {
     momentum: f64,
     epsilon: f64,
+    #[serde(skip)]
+    id: LayerId,
 }
 
 impl Default for BatchNorm2d {
@@ -42,7 +44,7 @@ impl Default for BatchNorm2d {
 impl BatchNorm2d {
     /// Keras's defaults: momentum 0.99, epsilon 0.001.
     pub fn new() -> BatchNorm2d {
-        BatchNorm2d { momentum: 0.99, epsilon: 1e-3 }
+        BatchNorm2d { momentum: 0.99, epsilon: 1e-3, id: LayerId::new() }
     }
 
     /// The part of the running averages that stays at each step, from 0 to 1.
@@ -142,11 +144,15 @@ impl Layer for BatchNorm2d {
     }
 
     fn config(&self) -> serde_json::Value {
-        settings(self)
+        config::of(self)
+    }
+
+    fn identity(&self) -> Option<LayerId> {
+        Some(self.id.clone())
     }
 
     fn boxed(&self) -> Box<dyn Layer> {
-        Box::new(*self)
+        Box::new(self.clone())
     }
 }
 

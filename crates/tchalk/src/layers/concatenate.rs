@@ -1,7 +1,7 @@
 //! Several inputs side by side.
 
 use super::merge::concatenated_shape;
-use super::{Merge, Shape, settings};
+use super::{Merge, Shape, config};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -49,7 +49,7 @@ impl Merge for Concatenate {
     }
 
     fn config(&self) -> serde_json::Value {
-        settings(self)
+        config::of(self)
     }
 
     fn boxed(&self) -> Box<dyn Merge> {

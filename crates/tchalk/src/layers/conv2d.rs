@@ -3,8 +3,8 @@
 use super::activation;
 use super::window::Window;
 use super::{
-    Activation, Initializer, Layer, Mode, Padding, Shape, WeightSpec, check_counts, check_size,
-    settings,
+    Activation, Initializer, Layer, LayerId, Mode, Padding, Shape, WeightSpec, check_counts,
+    check_size, config,
 };
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -44,6 +44,8 @@ pub struct Conv2d {
     use_bias: bool,
     activation: Option<Activation>,
     kernel_initializer: Initializer,
+    #[serde(skip)]
+    id: LayerId,
 }
 
 impl Conv2d {
@@ -60,6 +62,7 @@ impl Conv2d {
             use_bias: true,
             activation: None,
             kernel_initializer: Initializer::GlorotUniform,
+            id: LayerId::new(),
         }
     }
 
@@ -108,7 +111,7 @@ impl Conv2d {
         self
     }
 
-    fn window(&self) -> Window {
+    fn moving(&self) -> Window {
         Window {
             size: self.kernel,
             stride: self.stride,
@@ -132,7 +135,7 @@ impl Layer for Conv2d {
     fn output_shape(&self, input: &Shape, from: &str) -> Result<Shape> {
         let counts = [("a number of filters", self.filters), ("a number of groups", self.groups)];
         check_counts(self, &counts)?;
-        let [channels, height, width] = self.window().places(self, input, from)?;
+        let [channels, height, width] = self.moving().places(self, input, from)?;
         if !(channels.is_multiple_of(self.groups) && self.filters.is_multiple_of(self.groups)) {
             return Err(Error::invalid(
                 format!("{}.groups({})", self.written(), self.groups),
@@ -156,7 +159,7 @@ impl Layer for Conv2d {
     }
 
     fn forward(&self, x: &Tensor, weights: &[Tensor], _mode: Mode) -> Tensor {
-        let window = self.window();
+        let window = self.moving();
         let (x, inside) = window.pad(x, 0.0);
         let dilation = [self.dilation as i64; 2];
         let (bias, groups) = (weights.get(1), self.groups as i64);
@@ -165,24 +168,19 @@ impl Layer for Conv2d {
     }
 
     fn config(&self) -> serde_json::Value {
-        settings(self)
+        config::of(self)
+    }
+
+    fn identity(&self) -> Option<LayerId> {
+        Some(self.id.clone())
     }
 
     fn boxed(&self) -> Box<dyn Layer> {
         Box::new(self.clone())
     }
 
-    fn is_convolution(&self) -> bool {
-        true
-    }
-
-    fn multiply_adds(&self, input: &Shape, output: &Shape) -> u64 {
-        let each = input[0] / self.groups * self.kernel * self.kernel;
-        each as u64 * output.iter().map(|&n| n as u64).product::<u64>()
-    }
-
-    fn receptive_field(&self) -> Option<(usize, usize)> {
-        Some((self.window().reach(), self.stride))
+    fn window(&self) -> Option<(usize, usize)> {
+        Some((self.moving().reach(), self.stride))
     }
 }
 
@@ -220,8 +218,7 @@ mod tests {
         let layer = Conv2d::new(8, 3).groups(2).dilation(2).stride(2);
         let (input, output) = (vec![6, 9, 9], vec![8, 3, 3]);
         assert_eq!(layer.output_shape(&input, "input").unwrap(), output);
-        assert_eq!(layer.multiply_adds(&input, &output), 3 * 9 * 8 * 9);
-        assert_eq!(layer.receptive_field(), Some((5, 2)));
+        assert_eq!(layer.window(), Some((5, 2)));
         assert_eq!(layer.weights(&input)[0].shape, [8, 3, 3, 3]);
     }
 }

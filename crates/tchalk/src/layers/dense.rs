@@ -2,8 +2,8 @@
 
 use super::activation;
 use super::{
-    Activation, Initializer, Layer, Mode, Shape, WeightSpec, check_counts, check_size, settings,
-    shape_text,
+    Activation, Initializer, Layer, LayerId, Mode, Shape, WeightSpec, check_counts, check_size,
+    config, shape_text,
 };
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,8 @@ pub struct Dense {
     use_bias: bool,
     activation: Option<Activation>,
     kernel_initializer: Initializer,
+    #[serde(skip)]
+    id: LayerId,
 }
 
 impl Dense {
@@ -39,6 +41,7 @@ impl Dense {
             use_bias: true,
             activation: None,
             kernel_initializer: Initializer::GlorotUniform,
+            id: LayerId::new(),
         }
     }
 
@@ -101,7 +104,11 @@ impl Layer for Dense {
     }
 
     fn config(&self) -> serde_json::Value {
-        settings(self)
+        config::of(self)
+    }
+
+    fn identity(&self) -> Option<LayerId> {
+        Some(self.id.clone())
     }
 
     fn boxed(&self) -> Box<dyn Layer> {
@@ -116,11 +123,7 @@ impl Layer for Dense {
         activation::apply_scores(self.activation, self.sums(x, weights))
     }
 
-    fn multiply_adds(&self, input: &Shape, output: &Shape) -> u64 {
-        (input[0] * output[0]) as u64
-    }
-
-    fn receptive_field(&self) -> Option<(usize, usize)> {
+    fn window(&self) -> Option<(usize, usize)> {
         None
     }
 }
@@ -149,6 +152,5 @@ mod tests {
         let kernel = Tensor::from_slice2(&[[1f32, 0.0], [0.0, 1.0], [1.0, 1.0]]);
         let y = layer.forward(&x, &[kernel], Mode::Inference);
         assert_eq!(y, Tensor::from_slice2(&[[1f32, 2.0, 3.0]]));
-        assert_eq!(layer.multiply_adds(&vec![2], &vec![3]), 6);
     }
 }

@@ -3,8 +3,8 @@
 use super::activation;
 use super::window::Window;
 use super::{
-    Activation, Initializer, Layer, Mode, Padding, Shape, WeightSpec, check_counts, check_size,
-    settings,
+    Activation, Initializer, Layer, LayerId, Mode, Padding, Shape, WeightSpec, check_counts,
+    check_size, config,
 };
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,8 @@ pub struct DepthwiseConv2d {
     use_bias: bool,
     activation: Option<Activation>,
     kernel_initializer: Initializer,
+    #[serde(skip)]
+    id: LayerId,
 }
 
 impl DepthwiseConv2d {
@@ -56,6 +58,7 @@ impl DepthwiseConv2d {
             use_bias: true,
             activation: None,
             kernel_initializer: Initializer::GlorotUniform,
+            id: LayerId::new(),
         }
     }
 
@@ -101,7 +104,7 @@ impl DepthwiseConv2d {
         self
     }
 
-    fn window(&self) -> Window {
+    fn moving(&self) -> Window {
         Window {
             size: self.kernel,
             stride: self.stride,
@@ -123,7 +126,7 @@ impl Layer for DepthwiseConv2d {
 
     fn output_shape(&self, input: &Shape, from: &str) -> Result<Shape> {
         check_counts(self, &[("a depth multiplier", self.depth_multiplier)])?;
-        let [channels, height, width] = self.window().places(self, input, from)?;
+        let [channels, height, width] = self.moving().places(self, input, from)?;
         check_size(self, &[channels, self.depth_multiplier, self.kernel, self.kernel])?;
         check_size(self, &[channels, self.depth_multiplier, height, width])?;
         let output = vec![channels * self.depth_multiplier, height, width];
@@ -140,7 +143,7 @@ impl Layer for DepthwiseConv2d {
     }
 
     fn forward(&self, x: &Tensor, weights: &[Tensor], _mode: Mode) -> Tensor {
-        let window = self.window();
+        let window = self.moving();
         let (x, inside) = window.pad(x, 0.0);
         let (dilation, groups) = ([self.dilation as i64; 2], x.size()[1]);
         let y = x.conv2d(&weights[0], weights.get(1), window.strides(), inside, dilation, groups);
@@ -148,24 +151,19 @@ impl Layer for DepthwiseConv2d {
     }
 
     fn config(&self) -> serde_json::Value {
-        settings(self)
+        config::of(self)
+    }
+
+    fn identity(&self) -> Option<LayerId> {
+        Some(self.id.clone())
     }
 
     fn boxed(&self) -> Box<dyn Layer> {
         Box::new(self.clone())
     }
 
-    fn is_convolution(&self) -> bool {
-        true
-    }
-
-    fn multiply_adds(&self, _input: &Shape, output: &Shape) -> u64 {
-        let each = (self.kernel * self.kernel) as u64;
-        each * output.iter().map(|&n| n as u64).product::<u64>()
-    }
-
-    fn receptive_field(&self) -> Option<(usize, usize)> {
-        Some((self.window().reach(), self.stride))
+    fn window(&self) -> Option<(usize, usize)> {
+        Some((self.moving().reach(), self.stride))
     }
 }
 
@@ -191,6 +189,5 @@ mod tests {
         let layer = DepthwiseConv2d::new(3).depth_multiplier(2);
         let (input, output) = (vec![6, 8, 8], vec![12, 6, 6]);
         assert_eq!(layer.output_shape(&input, "input").unwrap(), output);
-        assert_eq!(layer.multiply_adds(&input, &output), 9 * 12 * 36);
     }
 }

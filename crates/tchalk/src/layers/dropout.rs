@@ -1,6 +1,6 @@
 //! Dropout: values left out at random while learning.
 
-use super::{Layer, Mode, Shape, settings};
+use super::{Layer, Mode, Shape, config};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -60,7 +60,11 @@ impl Layer for Dropout {
     }
 
     fn config(&self) -> serde_json::Value {
-        settings(self)
+        config::of(self)
+    }
+
+    fn depends_on_mode(&self) -> bool {
+        true
     }
 
     fn boxed(&self) -> Box<dyn Layer> {

@@ -1,6 +1,6 @@
 //! A picture laid out as one long vector.
 
-use super::{Layer, Mode, Shape, check_size, settings};
+use super::{Layer, Mode, Shape, check_size, config};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -40,14 +40,14 @@ impl Layer for Flatten {
     }
 
     fn config(&self) -> serde_json::Value {
-        settings(self)
+        config::of(self)
     }
 
     fn boxed(&self) -> Box<dyn Layer> {
         Box::new(*self)
     }
 
-    fn receptive_field(&self) -> Option<(usize, usize)> {
+    fn window(&self) -> Option<(usize, usize)> {
         None
     }
 }

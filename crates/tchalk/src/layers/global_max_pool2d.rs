@@ -1,6 +1,6 @@
 //! Each channel becomes its largest value.
 
-use super::{Layer, Mode, Shape, picture_axes, settings};
+use super::{Layer, Mode, Shape, config, picture_axes};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -41,18 +41,14 @@ impl Layer for GlobalMaxPool2d {
     }
 
     fn config(&self) -> serde_json::Value {
-        settings(self)
+        config::of(self)
     }
 
     fn boxed(&self) -> Box<dyn Layer> {
         Box::new(*self)
     }
 
-    fn is_pooling(&self) -> bool {
-        true
-    }
-
-    fn receptive_field(&self) -> Option<(usize, usize)> {
+    fn window(&self) -> Option<(usize, usize)> {
         None
     }
 }

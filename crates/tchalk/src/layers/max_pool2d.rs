@@ -1,7 +1,7 @@
 //! Pooling: a picture made smaller by keeping the largest value of each window.
 
 use super::window::Window;
-use super::{Layer, Mode, Padding, Shape, settings};
+use super::{Layer, Mode, Padding, Shape, config};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -56,7 +56,7 @@ impl MaxPool2d {
         self
     }
 
-    fn window(&self) -> Window {
+    fn moving(&self) -> Window {
         let (size, stride, padding) = (self.pool, self.stride, self.padding);
         Window { size, stride, padding, dilation: 1, ceil: self.ceil }
     }
@@ -85,31 +85,27 @@ impl Layer for MaxPool2d {
     }
 
     fn output_shape(&self, input: &Shape, from: &str) -> Result<Shape> {
-        let places = self.window().places(self, input, from)?;
+        let places = self.moving().places(self, input, from)?;
         check_padding(self, self.pool, self.padding)?;
         Ok(places.to_vec())
     }
 
     fn forward(&self, x: &Tensor, _weights: &[Tensor], _mode: Mode) -> Tensor {
-        let window = self.window();
+        let window = self.moving();
         let (x, inside) = window.pad(x, f64::NEG_INFINITY);
         let ceil = self.ceil && self.padding != Padding::Same;
         x.max_pool2d(window.sizes(), window.strides(), inside, [1, 1], ceil)
     }
 
     fn config(&self) -> serde_json::Value {
-        settings(self)
+        config::of(self)
     }
 
     fn boxed(&self) -> Box<dyn Layer> {
         Box::new(self.clone())
     }
 
-    fn is_pooling(&self) -> bool {
-        true
-    }
-
-    fn receptive_field(&self) -> Option<(usize, usize)> {
+    fn window(&self) -> Option<(usize, usize)> {
         Some((self.pool, self.stride))
     }
 }

@@ -1,11 +1,11 @@
 //! Several inputs become one.
 
-use super::{Shape, shape_text};
+use super::{Named, Shape, shape_text};
 use crate::error::{Error, Result};
 use tch::Tensor;
 
 /// A step of a network with several inputs and one output. It has no weights.
-pub trait Merge: std::fmt::Debug + Send {
+pub trait Merge: std::fmt::Debug + Send + Sync {
     /// The name that automatic names are made of: `add` becomes `add`, `add_1`, …
     fn kind(&self) -> &'static str;
 
@@ -27,6 +27,19 @@ pub trait Merge: std::fmt::Debug + Send {
 
     /// A copy of the description.
     fn boxed(&self) -> Box<dyn Merge>;
+
+    /// The name that the reader gave, with [`Named`].
+    fn given_name(&self) -> Option<String> {
+        None
+    }
+
+    /// The same under a name of your own.
+    fn named(self, name: &str) -> Named<Self>
+    where
+        Self: Sized,
+    {
+        Named::new(name, self)
+    }
 }
 
 /// The one shape that all inputs have.
@@ -55,11 +68,11 @@ pub(super) fn concatenated_shape(
     }
     if let Some(other) = inputs.iter().position(|shape| shape.get(1..) != first.get(1..)) {
         let hint = if first.len() == 1 || inputs[other].len() == 1 {
-            "Try adding Flatten or GlobalAveragePool2d to the pictures."
+            "Flatten each of the pictures, or GlobalAveragePool2d, before."
         } else {
-            "Try padding(Padding::Same), or pool all of them to one size."
+            "Pool or pad them to one size, or Flatten each of them, before."
         };
-        let expected = "inputs that differ in their first size only";
+        let expected = "inputs that are equal after their first axis";
         return Err(Error::invalid(merge.written(), expected, both(inputs, from, other), hint));
     }
     let mut shape = first.clone();
@@ -108,12 +121,12 @@ mod tests {
         let error = shape(&Concatenate, &[&[2, 4, 5], &[2, 4, 5], &[2, 3, 5]]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "Concatenate::new(): expected inputs that differ in their first size only, \
+            "Concatenate::new(): expected inputs that are equal after their first axis, \
              got [2, 4, 5] from \"a\" and [2, 3, 5] from \"c\".\n\
-             Try padding(Padding::Same), or pool all of them to one size."
+             Pool or pad them to one size, or Flatten each of them, before."
         );
         let error = shape(&Concatenate, &[&[2, 4, 5], &[10]]).unwrap_err().to_string();
-        assert!(error.contains("Try adding Flatten"), "{error}");
+        assert!(error.contains("Flatten each"), "{error}");
         for merge in [&Add as &dyn Merge, &Average] {
             let error = shape(merge, &[&[2, 4, 5], &[3, 4, 5]]).unwrap_err().to_string();
             assert!(error.contains("inputs of one shape, got [2, 4, 5] from \"a\""), "{error}");

@@ -21,6 +21,7 @@ mod average;
 mod average_pool2d;
 mod batch_norm2d;
 mod concatenate;
+pub(crate) mod config;
 mod conv2d;
 mod dense;
 mod depthwise_conv2d;
@@ -30,14 +31,16 @@ mod flatten;
 mod gelu;
 mod global_average_pool2d;
 mod global_max_pool2d;
+mod identity;
 mod initializer;
 mod leaky_relu;
 mod max_pool2d;
 mod merge;
+mod named;
 mod normalize;
 mod pad_channels;
 mod padding;
-pub(crate) mod registry;
+pub mod registry;
 mod relu;
 mod relu6;
 mod rescale;
@@ -66,10 +69,12 @@ pub use flatten::Flatten;
 pub use gelu::Gelu;
 pub use global_average_pool2d::GlobalAveragePool2d;
 pub use global_max_pool2d::GlobalMaxPool2d;
+pub use identity::LayerId;
 pub use initializer::Initializer;
 pub use leaky_relu::LeakyRelu;
 pub use max_pool2d::MaxPool2d;
 pub use merge::Merge;
+pub use named::Named;
 pub use normalize::Normalize;
 pub use pad_channels::PadChannels;
 pub use padding::Padding;
@@ -134,7 +139,7 @@ pub enum Mode {
 }
 
 /// One step of a network.
-pub trait Layer: std::fmt::Debug + Send {
+pub trait Layer: std::fmt::Debug + Send + Sync {
     /// The name that automatic names are made of: `conv2d` becomes `conv2d`, `conv2d_1`, …
     fn kind(&self) -> &'static str;
 
@@ -156,19 +161,34 @@ pub trait Layer: std::fmt::Debug + Send {
     /// The output for a batch: `x` is `[batch, …input shape]`, the result `[batch, …output shape]`.
     fn forward(&self, x: &Tensor, weights: &[Tensor], mode: Mode) -> Tensor;
 
-    /// What the constructor and its builders were told, as it is saved with a model.
+    /// What makes this layer again: with its kind it goes into a saved model, and
+    /// [`registry::from_config`] reads it.
     fn config(&self) -> serde_json::Value;
 
     /// A copy of the description; the weights are not in it.
     fn boxed(&self) -> Box<dyn Layer>;
 
-    /// Whether its weights are small patterns that are looked for all over a picture.
-    fn is_convolution(&self) -> bool {
-        false
+    /// Who this layer is. Clones of one layer are the same one, and share their weights wherever
+    /// they are used. Only layers with weights need it.
+    fn identity(&self) -> Option<LayerId> {
+        None
     }
 
-    /// Whether it makes pictures smaller by summing up neighbouring pixels.
-    fn is_pooling(&self) -> bool {
+    /// The name that the reader gave, with [`Named`].
+    fn given_name(&self) -> Option<String> {
+        None
+    }
+
+    /// This layer under a name of your own.
+    fn named(self, name: &str) -> Named<Self>
+    where
+        Self: Sized,
+    {
+        Named::new(name, self)
+    }
+
+    /// Whether a layer without weights does something else in training than in use, as dropout does.
+    fn depends_on_mode(&self) -> bool {
         false
     }
 
@@ -184,16 +204,9 @@ pub trait Layer: std::fmt::Debug + Send {
         self.forward(x, weights, mode)
     }
 
-    /// How many multiplications with a weight, each followed by an addition, one example costs; 0 by
-    /// default. What is done once for each number, like an activation, is not counted.
-    fn multiply_adds(&self, _input: &Shape, _output: &Shape) -> u64 {
-        0
-    }
-
-    /// How many pixels, along one axis, one pixel of the output looks at, and how far apart two
-    /// neighbours look: `(kernel, stride)`. One and one by default; `None` where an output looks at
-    /// the whole picture, or there is no picture.
-    fn receptive_field(&self) -> Option<(usize, usize)> {
+    /// The side of the window through which one output sees the input, and how far the window moves
+    /// from one output to the next; nothing for a layer whose outputs see everything.
+    fn window(&self) -> Option<(usize, usize)> {
         Some((1, 1))
     }
 }
@@ -239,9 +252,4 @@ pub(crate) fn check_size(layer: &dyn Layer, shape: &[usize]) -> Result<()> {
     }
     let expected = "at most 2³⁶ numbers";
     Err(Error::invalid(layer.written(), expected, shape_text(shape), "Look for a mistyped number."))
-}
-
-/// The settings of a layer, as they are saved.
-pub(crate) fn settings(layer: &impl serde::Serialize) -> serde_json::Value {
-    serde_json::to_value(layer).expect("a layer's settings are numbers, names and lists")
 }

@@ -1,6 +1,6 @@
 //! Each channel minus its mean, divided by its standard deviation.
 
-use super::{Layer, Mode, Shape, settings};
+use super::{Layer, Mode, Shape, config};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
@@ -74,7 +74,7 @@ impl Layer for Normalize {
     }
 
     fn config(&self) -> serde_json::Value {
-        settings(self)
+        config::of(self)
     }
 
     fn boxed(&self) -> Box<dyn Layer> {

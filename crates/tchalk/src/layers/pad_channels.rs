@@ -1,6 +1,6 @@
 //! Channels of zeros before and after the others.
 
-use super::{Layer, Mode, Shape, check_counts, check_size, picture_axes, settings};
+use super::{Layer, Mode, Shape, check_counts, check_size, config, picture_axes};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -55,7 +55,7 @@ impl Layer for PadChannels {
     }
 
     fn config(&self) -> serde_json::Value {
-        settings(self)
+        config::of(self)
     }
 
     fn boxed(&self) -> Box<dyn Layer> {

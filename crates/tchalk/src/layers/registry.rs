@@ -11,7 +11,14 @@ use serde_json::Value;
 /// # Errors
 ///
 /// If there is no such kind, or a setting is missing, unknown or of the wrong type.
-pub(crate) fn from_config(kind: &str, config: Value) -> Result<Box<dyn Layer>> {
+///
+/// ```
+/// use tchalk::layers::{Dense, Layer, registry};
+/// let dense = registry::from_config("dense", &Dense::new(10).config())?;
+/// assert_eq!(dense.written(), "Dense::new(10)");
+/// # Ok::<(), tchalk::Error>(())
+/// ```
+pub fn from_config(kind: &str, config: &Value) -> Result<Box<dyn Layer>> {
     match kind {
         "adaptive_average_pool2d" => layer::<AdaptiveAveragePool2d>(kind, config),
         "average_pool2d" => layer::<AveragePool2d>(kind, config),
@@ -48,7 +55,7 @@ pub(crate) fn from_config(kind: &str, config: Value) -> Result<Box<dyn Layer>> {
 /// # Errors
 ///
 /// As those of [`from_config`].
-pub(crate) fn merge_from_config(kind: &str, config: Value) -> Result<Box<dyn Merge>> {
+pub fn merge_from_config(kind: &str, config: &Value) -> Result<Box<dyn Merge>> {
     match kind {
         "add" => merge::<Add>(kind, config),
         "average" => merge::<Average>(kind, config),
@@ -59,20 +66,20 @@ pub(crate) fn merge_from_config(kind: &str, config: Value) -> Result<Box<dyn Mer
 
 fn layer<L: Layer + DeserializeOwned + 'static>(
     kind: &str,
-    config: Value,
+    config: &Value,
 ) -> Result<Box<dyn Layer>> {
     Ok(Box::new(read::<L>(kind, config)?))
 }
 
 fn merge<M: Merge + DeserializeOwned + 'static>(
     kind: &str,
-    config: Value,
+    config: &Value,
 ) -> Result<Box<dyn Merge>> {
     Ok(Box::new(read::<M>(kind, config)?))
 }
 
-fn read<T: DeserializeOwned>(kind: &str, config: Value) -> Result<T> {
-    serde_json::from_value(config).map_err(|error| {
+fn read<T: DeserializeOwned>(kind: &str, config: &Value) -> Result<T> {
+    serde_json::from_value(config.clone()).map_err(|error| {
         let expected = "settings that this version of the library knows";
         let hint = "The file was damaged, or saved by another version.";
         Error::invalid(format!("a saved layer of kind {kind:?}"), expected, error.to_string(), hint)
@@ -138,7 +145,7 @@ mod tests {
         for layer in all() {
             let text = layer.config().to_string();
             let config = serde_json::from_str(&text).unwrap();
-            let back = from_config(layer.kind(), config).unwrap();
+            let back = from_config(layer.kind(), &config).unwrap();
             assert_eq!(format!("{back:?}"), format!("{layer:?}"));
             assert_eq!(back.config(), layer.config());
             assert_eq!(format!("{:?}", layer.boxed()), format!("{layer:?}"));
@@ -151,16 +158,16 @@ mod tests {
     #[test]
     fn every_join_comes_back_from_its_settings() {
         for join in [&Add as &dyn Merge, &Average, &Concatenate] {
-            let back = merge_from_config(join.kind(), join.config()).unwrap();
+            let back = merge_from_config(join.kind(), &join.config()).unwrap();
             assert_eq!(format!("{back:?}"), format!("{join:?}"));
         }
     }
 
     #[test]
     fn what_is_not_known_is_said() {
-        let error = |kind: &str, config| from_config(kind, config).unwrap_err().to_string();
+        let error = |kind: &str, config| from_config(kind, &config).unwrap_err().to_string();
         assert!(error("lstm", json!({})).contains("got the kind \"lstm\""));
-        assert!(merge_from_config("dense", json!({})).is_err());
+        assert!(merge_from_config("dense", &json!({})).is_err());
         let message = error("dense", json!({"units": -3}));
         assert!(
             message.starts_with("a saved layer of kind \"dense\": expected settings"),

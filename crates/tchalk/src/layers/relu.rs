@@ -1,6 +1,6 @@
 //! The rectifier: negative values become zero.
 
-use super::{Layer, Mode, Shape, settings};
+use super::{Layer, Mode, Shape, config};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -39,7 +39,7 @@ impl Layer for Relu {
     }
 
     fn config(&self) -> serde_json::Value {
-        settings(self)
+        config::of(self)
     }
 
     fn boxed(&self) -> Box<dyn Layer> {

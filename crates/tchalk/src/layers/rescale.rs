@@ -1,6 +1,6 @@
 //! All values times one number, plus another.
 
-use super::{Layer, Mode, Shape, settings};
+use super::{Layer, Mode, Shape, config};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -63,7 +63,7 @@ impl Layer for Rescale {
     }
 
     fn config(&self) -> serde_json::Value {
-        settings(self)
+        config::of(self)
     }
 
     fn boxed(&self) -> Box<dyn Layer> {

@@ -1,6 +1,6 @@
 //! The same numbers in another shape.
 
-use super::{Layer, Mode, Shape, check_size, settings, shape_text};
+use super::{Layer, Mode, Shape, check_size, config, shape_text};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -61,14 +61,14 @@ impl Layer for Reshape {
     }
 
     fn config(&self) -> serde_json::Value {
-        settings(self)
+        config::of(self)
     }
 
     fn boxed(&self) -> Box<dyn Layer> {
         Box::new(self.clone())
     }
 
-    fn receptive_field(&self) -> Option<(usize, usize)> {
+    fn window(&self) -> Option<(usize, usize)> {
         None
     }
 }

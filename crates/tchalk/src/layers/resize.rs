@@ -1,6 +1,6 @@
 //! Pictures of another size.
 
-use super::{Layer, Mode, Shape, check_counts, check_size, picture_axes, settings};
+use super::{Layer, Mode, Shape, check_counts, check_size, config, picture_axes};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -71,14 +71,14 @@ impl Layer for Resize {
     }
 
     fn config(&self) -> serde_json::Value {
-        settings(self)
+        config::of(self)
     }
 
     fn boxed(&self) -> Box<dyn Layer> {
         Box::new(self.clone())
     }
 
-    fn receptive_field(&self) -> Option<(usize, usize)> {
+    fn window(&self) -> Option<(usize, usize)> {
         None
     }
 }

@@ -1,6 +1,6 @@
 //! Scores become probabilities.
 
-use super::{Layer, Mode, Shape, settings, shape_text};
+use super::{Layer, Mode, Shape, config, shape_text};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -46,7 +46,7 @@ impl Layer for Softmax {
     }
 
     fn config(&self) -> serde_json::Value {
-        settings(self)
+        config::of(self)
     }
 
     fn boxed(&self) -> Box<dyn Layer> {

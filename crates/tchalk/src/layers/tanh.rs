@@ -1,6 +1,6 @@
 //! The hyperbolic tangent.
 
-use super::{Layer, Mode, Shape, settings};
+use super::{Layer, Mode, Shape, config};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -39,7 +39,7 @@ impl Layer for Tanh {
     }
 
     fn config(&self) -> serde_json::Value {
-        settings(self)
+        config::of(self)
     }
 
     fn boxed(&self) -> Box<dyn Layer> {

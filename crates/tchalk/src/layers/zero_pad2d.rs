@@ -1,6 +1,6 @@
 //! A margin of zeros around a picture.
 
-use super::{Layer, Mode, Shape, check_size, picture_axes, settings};
+use super::{Layer, Mode, Shape, check_size, config, picture_axes};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -72,7 +72,7 @@ impl Layer for ZeroPad2d {
     }
 
     fn config(&self) -> serde_json::Value {
-        settings(self)
+        config::of(self)
     }
 
     fn boxed(&self) -> Box<dyn Layer> {

@@ -4,7 +4,6 @@ use super::check;
 use super::evaluation::BATCH;
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
-use crate::layers::Mode;
 use crate::model::Model;
 use crate::plot::{Caption, Figure, Mark, image_grid};
 use crate::runtime::{self, Budget, interrupt};
@@ -36,6 +35,13 @@ impl crate::display::Show for Predictions {
 }
 
 impl Predictions {
+    /// What was said about the examples of `set`: a row of probabilities for each.
+    pub(crate) fn new(probabilities: Array2<f32>, set: TensorSet) -> Predictions {
+        let classes = probabilities.rows().into_iter().map(|row| largest(row.iter().copied()));
+        let classes = classes.collect();
+        Predictions { probabilities, classes, set }
+    }
+
     /// How many pictures.
     pub fn len(&self) -> usize {
         self.classes.len()
@@ -114,8 +120,8 @@ impl Model {
     /// or the reader pressed stop.
     pub fn predict(&self, set: &TensorSet) -> Result<Predictions> {
         const OP: &str = "Model::predict";
-        let inner = self.lock();
-        check(OP, &inner, set)?;
+        let inner = self.inner();
+        check(OP, inner, set)?;
         let outputs = inner.output_shape();
         if outputs.len() != 1 || outputs[0] > set.class_names().len() {
             let expected = format!("a network with {} outputs", set.class_names().len());
@@ -127,14 +133,12 @@ impl Model {
             if interrupt::requested() {
                 return Err(Error::Interrupted { op: OP.into() });
             }
-            let y = no_grad(|| inner.forward(&x, Mode::Inference));
+            let y = no_grad(|| inner.program.using().forward(&x));
             rows.extend(Vec::<f32>::try_from(flat(&y))?);
         }
         let probabilities = Array2::from_shape_vec((set.len(), outputs[0]), rows)
             .expect("every example gives one row");
-        let classes = probabilities.rows().into_iter().map(|row| largest(row.iter().copied()));
-        let classes = classes.collect();
-        Ok(Predictions { probabilities, classes, set })
+        Ok(Predictions::new(probabilities, set))
     }
 }
 
