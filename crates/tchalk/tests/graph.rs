@@ -94,7 +94,6 @@ fn several_inputs_and_outputs() {
     let (left, right) = (Input::new("left", [4]), Input::new("right", [4]));
     let both = Concatenate::new().call(&[&left, &right]).unwrap();
     let first = Dense::new(2).named("first").call(&both).unwrap();
-    let second = Dense::new(3).named("second").call(&both).unwrap();
     let model = Model::new("pairs", &[&left, &right], &first, Device::Cpu).unwrap();
     assert_eq!(model.input_shapes(), [[4], [4]]);
     let (a, b) = (noise(&[5, 4]), noise(&[5, 4]));
@@ -120,12 +119,6 @@ fn several_inputs_and_outputs() {
     assert!(refused(model.evaluate(&set(3))).contains("one input and one output"));
     let second = model.until("softmax").unwrap();
     assert_eq!(second.call(&x).unwrap(), all[1]);
-    drop(second_is_independent(&first, &second));
-}
-
-/// A symbol stays usable after a model was made of it.
-fn second_is_independent(first: &Symbol, second: &Model) -> (Symbol, Model) {
-    (first.clone(), second.clone())
 }
 
 #[test]
@@ -217,13 +210,6 @@ fn frozen_layers_keep_their_weights_and_run_as_in_use() {
     model.compile(RmsProp::new(1e-2), Loss::CategoricalCrossEntropy).unwrap();
     model.fit(&set(12), Fit::new().epochs(2)).unwrap();
     assert_eq!(before, base.weight("block1_conv1.weight").unwrap());
-    // With all but the weights of dropout's neighbours frozen, training mode gives what use gives:
-    // a loss that does not change with the learning rate at zero.
-    model.freeze();
-    model.unfreeze_at("dense_1").unwrap();
-    model.compile(Sgd::new(0.0), Loss::CategoricalCrossEntropy).unwrap();
-    let trained = model.fit(&set(12), Fit::new().batch_size(12)).unwrap();
-    let _ = trained;
     model.unfreeze();
     assert_eq!(model.trainable_count(), model.parameter_count());
 }
@@ -418,7 +404,11 @@ fn clones_in_two_threads_never_wait_for_each_other_in_vain() {
     let work = |model: Model| {
         std::thread::spawn(move || {
             model.compile(Sgd::new(1e-3), Loss::CategoricalCrossEntropy).unwrap();
-            model.fit(&set(24), Fit::new().epochs(3).batch_size(4)).unwrap();
+            if let Err(error) = model.fit(&set(24), Fit::new().epochs(3).batch_size(4)) {
+                // It may happen between two steps that layers are frozen, or that it is compiled anew.
+                let error = error.to_string();
+                assert!(error.contains("Compile the model again"), "{error}");
+            }
         })
     };
     let threads = [work(one.clone()), work(two.clone()), work(one.clone())];
@@ -426,10 +416,10 @@ fn clones_in_two_threads_never_wait_for_each_other_in_vain() {
         assert!(one.call(&noise(&[2, 3, 16, 16])).unwrap().isfinite().all().int64_value(&[]) == 1);
         base.freeze();
         base.unfreeze();
-        two.weight("base/block1_conv1.weight").unwrap();
+        assert!(two.weight("base/block1_conv1.weight").is_ok());
     }
     for thread in threads {
-        let _ = thread.join(); // A fit may be told to compile again; what counts is that it ends.
+        thread.join().unwrap();
     }
 }
 
@@ -441,7 +431,7 @@ fn the_summary_says_what_is_connected_and_frozen() {
     let text = format!("{:?}", model.summary());
     assert!(!text.contains("connected to"), "a chain needs no such column\n{text}");
     assert!(text.contains("a model of 6 layers") && text.contains("frozen"), "{text}");
-    assert!(text.contains("6,525 parameters, 6,187 of them trainable") || !text.is_empty());
+    assert!(text.contains("1,137 parameters, 803 of them trainable"), "{text}");
     let all = Summary::new().expanded().multiply_adds().memory().receptive_field();
     let text = format!("{:?}", model.summary_with(all));
     assert!(text.contains("  block2_conv1"), "{text}");

@@ -90,14 +90,18 @@ impl Inner {
 
     /// The weights that training changes, in order.
     pub(crate) fn trainable(&self) -> Vec<Tensor> {
-        let weights = self.program.weights();
-        weights.into_iter().filter(|weight| weight.trainable).map(|weight| weight.tensor).collect()
+        let free = self.program.cells().filter(|cell| !cell.is_frozen());
+        let weights = free.flat_map(|cell| cell.tensors().into_iter().zip(&cell.specs));
+        weights.filter_map(|(tensor, spec)| spec.trainable.then_some(tensor)).collect()
     }
 
     /// Their places among all weights of the network.
     pub(crate) fn trainable_places(&self) -> Vec<usize> {
-        let weights = self.program.weights();
-        (0..weights.len()).filter(|&place| weights[place].trainable).collect()
+        let trained = self
+            .program
+            .cells()
+            .flat_map(|cell| cell.specs.iter().map(|spec| spec.trainable && !cell.is_frozen()));
+        trained.enumerate().filter_map(|(place, trained)| trained.then_some(place)).collect()
     }
 }
 
@@ -113,7 +117,7 @@ impl Model {
     ) -> Result<Model> {
         graph.check_size(op)?;
         let program = Program::of(&graph);
-        let cells = program.cells();
+        let cells: Vec<_> = program.cells().collect();
         let mut total = 0usize;
         for spec in cells.iter().flat_map(|cell| &cell.specs) {
             graph::check_numbers(op, &spec.shape)?;

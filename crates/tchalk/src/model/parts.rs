@@ -54,9 +54,9 @@ impl Model {
 
     /// The paths of the convolution layers, in order, those in models inside included.
     pub fn conv_layers(&self) -> Vec<String> {
-        let cells = self.inner.program.named_cells();
-        let convolutions = cells.into_iter().filter(|(_, cell)| cell.layer.kind().contains("conv"));
-        convolutions.map(|(path, _)| path).collect()
+        let cells = self.inner.program.named_cells().iter();
+        let convolutions = cells.filter(|(_, cell)| cell.layer.kind().contains("conv"));
+        convolutions.map(|(path, _)| path.clone()).collect()
     }
 
     /// The network in consecutive parts, each ending in a pooling layer, with the same weights: the

@@ -53,6 +53,8 @@ pub(crate) struct Program {
     pub(crate) outputs: Vec<usize>,
     /// Where a path leads: to the step itself, for a model to its output.
     places: HashMap<String, usize>,
+    /// The layers, once each, in order, with the path of their first use.
+    cells: Vec<(String, Arc<Cell>)>,
     /// The layers with weights, once each, in the order in which they are locked.
     gates: Vec<Arc<Cell>>,
 }
@@ -63,7 +65,11 @@ impl Program {
         let places = program.lay_out(graph, "", None);
         program.inputs = graph.inputs.iter().map(|&input| places[input]).collect();
         program.outputs = graph.outputs.iter().map(|&output| places[output]).collect();
-        let mut gates = program.cells();
+        let mut seen = HashSet::new();
+        let cells = program.steps.iter().filter_map(|step| Some((step.path.clone(), step.cell()?)));
+        let new = cells.filter(|(_, cell)| seen.insert(Arc::as_ptr(cell)));
+        program.cells = new.map(|(path, cell)| (path, cell.clone())).collect();
+        let mut gates: Vec<Arc<Cell>> = program.cells().cloned().collect();
         gates.retain(|cell| !cell.specs.is_empty());
         gates.sort_by_key(|cell| cell.order);
         program.gates = gates;
@@ -110,16 +116,13 @@ impl Program {
     }
 
     /// The layers, once each, in order.
-    pub(crate) fn cells(&self) -> Vec<Arc<Cell>> {
-        self.named_cells().into_iter().map(|(_, cell)| cell).collect()
+    pub(crate) fn cells(&self) -> impl Iterator<Item = &Arc<Cell>> {
+        self.cells.iter().map(|(_, cell)| cell)
     }
 
     /// The layers, once each, in order, with the path of their first use.
-    pub(crate) fn named_cells(&self) -> Vec<(String, Arc<Cell>)> {
-        let mut seen = HashSet::new();
-        let cells = self.steps.iter().filter_map(|step| Some((step.path.clone(), step.cell()?)));
-        let new = cells.filter(|(_, cell)| seen.insert(Arc::as_ptr(cell)));
-        new.map(|(path, cell)| (path, cell.clone())).collect()
+    pub(crate) fn named_cells(&self) -> &[(String, Arc<Cell>)] {
+        &self.cells
     }
 
     /// The step before a final softmax, or the output itself where there is none.

@@ -148,6 +148,7 @@ impl Sequential {
             let got = format!("{input_shape:?}");
             return Err(Error::invalid("Sequential::input_shape", "sizes of at least 1", got, ""));
         }
+        check_numbers("Sequential::input_shape", &input_shape)?;
         if self.parts.is_empty() {
             let hint = "Try .add(Flatten).add(Dense::new(10)).add(Softmax).";
             return Err(Error::invalid(OP, "at least one layer", "none", hint));

@@ -220,7 +220,7 @@ impl Model {
 
     /// How many parameters stand first in these steps, and whether they are trained.
     fn count(&self, shared: Option<usize>, path: &str, steps: &[&Step], row: &mut Row) {
-        let first: HashMap<String, _> = self.inner.program.named_cells().into_iter().collect();
+        let first: HashMap<String, _> = self.inner.program.named_cells().iter().cloned().collect();
         let own = steps.iter().filter_map(|step| first.get(&step.path));
         let (total, trained) = own.fold((0, 0), |(total, trained), cell| {
             let (all, free) = cell.counts();

@@ -69,6 +69,7 @@ impl Symbol {
     /// What `op` gives for these inputs.
     fn after(op: Op, given: Option<String>, inputs: &[&Symbol]) -> Result<Symbol> {
         let shapes: Vec<Shape> = inputs.iter().map(|input| input.shape()).collect();
+        shapes.iter().try_for_each(|shape| check_numbers(&op.written(), shape))?;
         let shape = told(inputs, |from| op.output_shape(&shapes, from))?;
         check_numbers(&op.written(), &shape)?;
         let inputs = inputs.iter().map(|&input| input.clone()).collect();
@@ -79,6 +80,7 @@ impl Symbol {
     pub(super) fn through(&self, layer: &dyn Layer) -> Result<Symbol> {
         // Before the weights are thought of: they depend on a shape that fits.
         let shape = self.shape();
+        check_numbers(&layer.written(), &shape)?;
         let fits = |from: &[String]| layer.output_shape(&shape, &from[0]);
         check_numbers(&layer.written(), &told(&[self], fits)?)?;
         let cell = told(&[self], |from| Cell::of(layer, &shape, &from[0]))?;

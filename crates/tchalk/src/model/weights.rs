@@ -17,12 +17,12 @@ pub(crate) struct Weight {
 impl Model {
     /// How many numbers the network holds. Those of a layer that is used twice count once.
     pub fn parameter_count(&self) -> usize {
-        self.inner.program.cells().iter().map(|cell| cell.counts().0).sum()
+        self.inner.program.cells().map(|cell| cell.counts().0).sum()
     }
 
     /// How many of them training changes: not those of frozen layers, nor running means.
     pub fn trainable_count(&self) -> usize {
-        self.inner.program.cells().iter().map(|cell| cell.counts().1).sum()
+        self.inner.program.cells().map(|cell| cell.counts().1).sum()
     }
 
     /// The names of the weights, in order: `conv2d.weight`, `conv2d.bias`, … In a model inside they

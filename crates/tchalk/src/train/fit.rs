@@ -200,7 +200,6 @@ fn epoch(
     progress: &mut Progress,
 ) -> Result<Option<(f64, f64)>> {
     let device = inner.device;
-    let weights = inner.trainable();
     let order = order.to_device(device);
     let (mut loss_sum, mut right, mut seen) = (None::<Tensor>, None::<Tensor>, 0);
     for (step, picked) in order.split(batch_size as i64, 0).into_iter().enumerate() {
@@ -214,6 +213,8 @@ fn epoch(
         let y = y.expect("labels were checked");
         // The weights belong to this step until it is done.
         let access = inner.program.training();
+        check_trainable(inner, "Model::fit")?;
+        let weights = inner.trainable();
         let scores = access.scores(&x);
         let mut compiled = inner.compiled();
         let Compiled { optimizer, loss, steps, .. } =
