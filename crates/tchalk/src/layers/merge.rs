@@ -84,10 +84,11 @@ pub(super) fn concatenated_shape(
 }
 
 fn first<'a>(merge: &dyn Merge, inputs: &'a [Shape]) -> Result<&'a Shape> {
-    let hint = "Give it the outputs to join: .call(&[&a, &b]).";
-    inputs
-        .first()
-        .ok_or_else(|| Error::invalid(merge.written(), "at least one input", "none", hint))
+    if inputs.len() >= 2 {
+        return Ok(&inputs[0]);
+    }
+    let got = inputs.len().to_string();
+    Err(Error::invalid(merge.written(), "at least two inputs", got, "Try .call(&[a, b])."))
 }
 
 /// The first input and the one that does not go with it.
