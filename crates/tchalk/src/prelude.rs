@@ -4,9 +4,12 @@
 //! use tchalk::prelude::*;
 //! ```
 
-pub use crate::data::{Dataset, Picture, Split, TensorSet};
+pub use crate::data::{
+    CsvTable, Dataset, Framing, ImageFolder, Picture, PictureStream, Split, TensorSet,
+};
 pub use crate::datasets;
 pub use crate::display::{self, Show};
+pub use crate::kaggle;
 pub use crate::layers::{Conv2d, Dense, Dropout, Flatten, MaxPool2d, Padding, Relu, Softmax};
 pub use crate::model::{Model, Sequential};
 pub use crate::plot::Figure;
