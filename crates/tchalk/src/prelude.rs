@@ -4,9 +4,12 @@
 //! use tchalk::prelude::*;
 //! ```
 
-pub use crate::data::{Dataset, Picture, Split, TensorSet};
+pub use crate::data::{
+    CsvTable, Dataset, Framing, ImageFolder, Picture, PictureStream, Split, TensorSet,
+};
 pub use crate::datasets;
 pub use crate::display::{self, Show};
+pub use crate::kaggle;
 pub use crate::layers::{
     Activation, AdaptiveAveragePool2d, Add, Average, AveragePool2d, BatchNorm2d, Concatenate,
     Conv2d, Dense, DepthwiseConv2d, Dropout, Elu, Flatten, Gelu, GlobalAveragePool2d,
