@@ -21,6 +21,7 @@
 //! (reached through [`datasets`]); [`layers`]; [`model`]; [`train`]; and the [`prelude`], which is
 //! all that a notebook has to import.
 
+pub mod applications;
 pub mod data;
 pub mod datasets;
 pub mod display;

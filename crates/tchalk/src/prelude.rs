@@ -4,6 +4,7 @@
 //! use tchalk::prelude::*;
 //! ```
 
+pub use crate::applications::{self, Prediction, Preprocessing, Weights};
 pub use crate::data::{
     CsvTable, Dataset, Framing, ImageFolder, Picture, PictureStream, Split, TensorSet,
 };

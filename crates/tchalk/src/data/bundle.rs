@@ -1,6 +1,6 @@
 //! A classroom bundle: a folder of downloaded files, with the sums that vouch for them.
 
-use super::source::sha256_of;
+use super::source::{sha256_of, sha256_of_file};
 use crate::error::{Error, Result};
 use std::collections::HashMap;
 use std::fs::File;
@@ -97,8 +97,17 @@ impl Bundle {
     ///
     /// If a sum is listed, and it is another file's.
     pub(crate) fn check(&self, name: &str, bytes: &[u8]) -> Result<bool> {
+        self.compare(name, || Ok(sha256_of(bytes)))
+    }
+
+    /// The same for a file that is too large to be held in memory.
+    pub(crate) fn check_file(&self, name: &str, path: &Path) -> Result<bool> {
+        self.compare(name, || sha256_of_file(path))
+    }
+
+    fn compare(&self, name: &str, sum: impl Fn() -> Result<String>) -> Result<bool> {
         let Some(expected) = self.sums.get(name) else { return Ok(false) };
-        let sum = sha256_of(bytes);
+        let sum = sum()?;
         if sum != *expected {
             return Err(Error::bad_file(
                 self.folder.join(name),

@@ -13,7 +13,7 @@ pub(crate) mod digits_csv;
 pub(crate) mod download;
 mod figures;
 mod folder;
-mod framing;
+pub(crate) mod framing;
 pub(crate) mod idx;
 mod picture;
 pub(crate) mod places;
