@@ -347,6 +347,30 @@ fn models_that_unfold_beyond_reason_are_refused() {
     assert!(refused(Model::load(&path, Device::Cpu)).contains("50 at most"));
 }
 
+#[test]
+fn every_application_comes_back() {
+    let (_folder, path) = place();
+    let built = [
+        applications::vgg16().without_top().input_shape([3, 32, 32]),
+        applications::resnet18().input_shape([3, 64, 64]).classes(7),
+        applications::resnet50().without_top().input_shape([3, 32, 32]),
+        applications::squeezenet1_0().input_shape([3, 64, 64]),
+        applications::squeezenet1_1().input_shape([3, 64, 64]),
+        applications::mobilenet_v2().input_shape([3, 32, 32]),
+    ];
+    for application in built {
+        let model = application.weights(Weights::Random).build(Device::Cpu).unwrap();
+        model.save(&path).unwrap();
+        let again = Model::load(&path, Device::Cpu).unwrap();
+        let size: Vec<i64> =
+            [2].into_iter().chain(model.input_shape().iter().map(|&n| n as i64)).collect();
+        let x = noise(&size);
+        assert_eq!(again.call(&x).unwrap(), model.call(&x).unwrap(), "{}", model.name());
+        assert_eq!(again.weight_names(), model.weight_names());
+        assert!(model.diagram().figure().is_ok());
+    }
+}
+
 /// Changes one value somewhere in a JSON tree, chosen by `pick`.
 fn disturb(value: &mut Value, pick: &mut u64) {
     let mut next = |n: usize| {

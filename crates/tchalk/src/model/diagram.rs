@@ -30,7 +30,8 @@ impl Model {
         ));
         diagram = self.groups(&self.inner.graph, "", diagram);
         let first = program.named_cells();
-        for step in &program.steps {
+        let drawn = |step: &&Step| !matches!(step.action, Action::Softmax);
+        for step in program.steps.iter().filter(drawn) {
             let (group, title) = match step.path.rsplit_once('/') {
                 Some((group, title)) => (Some(group), title),
                 None => (None, step.path.as_str()),
@@ -50,7 +51,7 @@ impl Model {
             }
             diagram = diagram.node(node);
         }
-        for step in &program.steps {
+        for step in program.steps.iter().filter(drawn) {
             for &input in &step.inputs {
                 let from = &program.steps[input];
                 diagram = diagram.edge(&from.path, &step.path, shape_words(&from.shape));
@@ -113,7 +114,7 @@ fn kind(step: &Step) -> NodeKind {
 /// `Conv2d::new(64, 3).activation(Relu)`.
 fn subtitle(step: &Step, is_first: bool) -> String {
     let written = match &step.action {
-        Action::Input => return "Input".into(),
+        Action::Input | Action::Softmax => return "Input".into(),
         Action::Layer(cell) => cell.layer.written(),
         Action::Merge(merge) => merge.written(),
     };
