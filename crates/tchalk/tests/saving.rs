@@ -221,8 +221,8 @@ fn what_cannot_be_known_is_refused_in_words() {
     let cases: Vec<(&str, String)> = vec![
         ("A newer tchalk", told(|_, n| n["version"] = 2.into())),
         ("says no version", told(|_, n| n["version"] = "one".into())),
-        ("got \"transformer\"", told(|_, n| n["layers"][0]["kind"] = "transformer".into())),
-        ("its description", told(|_, n| n["layers"][0]["config"] = json!({"filters": -3}))),
+        ("\"transformer\"", told(|_, n| n["layers"][0]["kind"] = "transformer".into())),
+        ("integer `-3`", told(|_, n| n["layers"][0]["config"] = json!({"filters": -3}))),
         ("beyond reason", told(|_, n| n["layers"][0]["config"]["filters"] = (1u64 << 40).into())),
         ("missing field", told(|_, n| drop(n.as_object_mut().unwrap().remove("layers")))),
         ("unknown field", told(|_, n| n["run"] = "rm".into())),
@@ -334,7 +334,7 @@ fn models_that_unfold_beyond_reason_are_refused() {
     // And models in models, each holding but one.
     let chain = (0..80).map(|i| {
         let op = if i == 0 {
-            json!({"merge": {"kind": "add", "config": {}}})
+            json!({"merge": {"kind": "add", "config": Add::new().config()}})
         } else {
             json!({"model": i - 1})
         };
