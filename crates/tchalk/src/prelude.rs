@@ -12,5 +12,7 @@ pub use crate::model::{Model, Sequential};
 pub use crate::plot::Figure;
 pub use crate::runtime::{self, Budget};
 pub use crate::table::Table;
-pub use crate::train::{Evaluation, Fit, History, Loss, Predictions, RmsProp, Sgd};
+pub use crate::train::{
+    Adam, AdamW, Evaluation, Fit, History, Loss, Metric, Predictions, RmsProp, Schedule, Sgd,
+};
 pub use tch::{Device, Kind, Tensor};

@@ -1,6 +1,6 @@
 //! How well a network does on a set.
 
-use super::{check, check_labels, count_right, scores};
+use super::{check, check_labels, count_right, outputs};
 use crate::data::TensorSet;
 use crate::display::{Content, Show};
 use crate::error::Result;
@@ -78,7 +78,7 @@ impl Model {
 
 /// Mean loss and accuracy over `set`, in inference mode.
 pub(super) fn measure(inner: &Inner, set: &TensorSet, op: &str) -> Result<(f64, f64)> {
-    let loss = super::fit::compiled(inner, op)?.loss;
+    let super::Compiled { loss, reading, .. } = super::fit::compiled(inner, op)?;
     let mut sums: Option<(Tensor, Tensor)> = None;
     for (x, y) in set.batches(BATCH, inner.device) {
         if interrupt::requested() {
@@ -86,8 +86,9 @@ pub(super) fn measure(inner: &Inner, set: &TensorSet, op: &str) -> Result<(f64, 
         }
         let y = y.expect("labels were checked");
         let (l, r) = no_grad(|| {
-            let scores = scores(inner, &x, Mode::Inference);
-            (loss.of_scores(&scores, &y) * x.size()[0] as f64, count_right(&scores, &y))
+            let outputs = outputs(inner, *reading, &x, Mode::Inference);
+            let loss = loss.mean(reading.form, &outputs, &y) * x.size()[0] as f64;
+            (loss, count_right(*reading, &outputs, &y))
         });
         sums = Some(match sums {
             Some((loss, right)) => (loss + l, right + r),

@@ -2,7 +2,8 @@
 
 use super::evaluation::measure;
 use super::progress::Progress;
-use super::{Compiled, Epoch, History, check, check_labels, count_right, scores};
+use super::schedule::Place;
+use super::{Compiled, Epoch, History, Schedule, check, check_labels, count_right, outputs};
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::layers::Mode;
@@ -18,6 +19,7 @@ pub struct Fit {
     epochs: usize,
     batch_size: usize,
     validation: Option<TensorSet>,
+    schedule: Schedule,
     budget: Budget,
 }
 
@@ -30,7 +32,13 @@ impl Default for Fit {
 impl Fit {
     /// One epoch in batches of 32, without validation; within the budget of `TCHALK_BUDGET`.
     pub fn new() -> Fit {
-        Fit { epochs: 1, batch_size: 32, validation: None, budget: Budget::current() }
+        Fit {
+            epochs: 1,
+            batch_size: 32,
+            validation: None,
+            schedule: Schedule::constant(),
+            budget: Budget::current(),
+        }
     }
 
     /// How many times every example is seen.
@@ -48,6 +56,12 @@ impl Fit {
     /// A set that is not learned from, measured after every epoch.
     pub fn validation(mut self, set: &TensorSet) -> Fit {
         self.validation = Some(set.clone());
+        self
+    }
+
+    /// How the learning rate changes on the way; it stays as it is where not set.
+    pub fn schedule(mut self, schedule: Schedule) -> Fit {
+        self.schedule = schedule;
         self
     }
 
@@ -87,6 +101,7 @@ impl Model {
     /// ```
     pub fn fit(&self, set: &TensorSet, how: Fit) -> Result<History> {
         const OP: &str = "Model::fit";
+        how.schedule.check()?;
         let mut inner = self.lock();
         compiled(&inner, OP)?;
         check(OP, &inner, set)?;
@@ -121,6 +136,8 @@ impl Model {
         let order_seed = runtime::seed::derive("fit") as u64;
         for number in 1..=allowed.epochs {
             let begun = Instant::now();
+            let descent = &mut inner.compiled.as_mut().expect("compiled was checked").descent;
+            descent.set_rate(how.schedule.epoch_rate(number - 1, descent.rate())?);
             let order = epoch_order(order_seed, number, set.len());
             let Some((loss, accuracy)) = epoch(
                 &mut inner,
@@ -128,6 +145,7 @@ impl Model {
                 &order,
                 how.batch_size,
                 (order_seed, number),
+                (&how.schedule, allowed.epochs),
                 &mut progress,
             )?
             else {
@@ -182,11 +200,16 @@ fn epoch(
     order: &Tensor,
     batch_size: usize,
     (seed, number): (u64, usize),
+    (schedule, epochs): (&Schedule, usize),
     progress: &mut Progress,
 ) -> Result<Option<(f64, f64)>> {
     let device = inner.device;
+    let named = inner.nodes.iter().flat_map(|node| &node.weights);
+    let named: Vec<(String, Tensor)> =
+        named.map(|weight| (weight.name.clone(), weight.tensor.shallow_clone())).collect();
     let weights = inner.trainable();
     let order = order.to_device(device);
+    let steps = set.len().div_ceil(batch_size);
     let (mut loss_sum, mut right, mut seen) = (None::<Tensor>, None::<Tensor>, 0);
     for (step, picked) in order.split(batch_size as i64, 0).into_iter().enumerate() {
         if interrupt::requested() {
@@ -197,16 +220,19 @@ fn epoch(
         tch::manual_seed(step_seed(seed, number, step));
         let (x, y) = set.pick(&picked, device);
         let y = y.expect("labels were checked");
-        let scores = scores(inner, &x, Mode::Training);
-        let Compiled { optimizer, loss, steps } =
-            inner.compiled.as_mut().expect("compiled was checked");
-        let batch_loss = loss.of_scores(&scores, &y);
+        let reading = inner.compiled.as_ref().expect("compiled was checked").reading;
+        let outputs = outputs(inner, reading, &x, Mode::Training);
+        let Compiled { descent, loss, .. } = inner.compiled.as_mut().expect("compiled was checked");
+        let batch_loss = loss.mean(reading.form, &outputs, &y);
         let gradients = Tensor::run_backward(&[&batch_loss], &weights, false, false);
-        no_grad(|| optimizer.update(*steps, &weights, &gradients));
-        *steps += 1;
+        let at =
+            Place { step: (number - 1) * steps + step, steps: epochs * steps, per_epoch: steps };
+        let rate = descent.rate() * schedule.factor(at);
+        descent.step(&named, &gradients, rate);
         let count = x.size()[0];
-        let (l, r) =
-            no_grad(|| (batch_loss.detach() * count as f64, count_right(&scores.detach(), &y)));
+        let (l, r) = no_grad(|| {
+            (batch_loss.detach() * count as f64, count_right(reading, &outputs.detach(), &y))
+        });
         loss_sum = Some(loss_sum.map_or(l.shallow_clone(), |sum| sum + &l));
         right = Some(right.map_or(r.shallow_clone(), |sum| sum + &r));
         seen += count;

@@ -1,36 +1,48 @@
 //! How a network learns: compile, fit, evaluate, predict.
 
+mod adam;
+mod adamw;
+mod clip;
+mod descent;
 mod evaluation;
 mod fit;
+mod fused;
 mod history;
 mod loss;
+mod metric;
 mod optimizer;
 mod predictions;
 mod progress;
 mod rmsprop;
+mod schedule;
 mod sgd;
 
+pub use adam::Adam;
+pub use adamw::AdamW;
 pub use evaluation::Evaluation;
 pub use fit::Fit;
 pub use history::{Epoch, History};
 pub use loss::Loss;
-pub use optimizer::Optimizer;
+pub use metric::Metric;
+pub use optimizer::{Memory, Optimizer, Options};
 pub use predictions::Predictions;
 pub use rmsprop::RmsProp;
+pub use schedule::Schedule;
 pub use sgd::Sgd;
 
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::layers::{Mode, shape_text};
 use crate::model::{Inner, Model};
+use descent::Descent;
+use loss::Reading;
 use tch::{Kind, Tensor};
 
 /// What `compile` has chosen, and what the optimiser remembers from step to step.
 pub(crate) struct Compiled {
-    pub(crate) optimizer: Box<dyn Optimizer>,
+    pub(crate) descent: Descent,
     pub(crate) loss: Loss,
-    /// Steps made since `compile`.
-    pub(crate) steps: u64,
+    pub(crate) reading: Reading,
 }
 
 impl Model {
@@ -40,18 +52,12 @@ impl Model {
     ///
     /// If the optimiser's numbers make no sense, or the loss does not go with the last layer.
     pub fn compile(&self, optimizer: impl Optimizer + 'static, loss: Loss) -> Result<()> {
-        optimizer.check()?;
+        let paths = self.weight_names();
         let mut inner = self.lock();
-        if loss == Loss::CategoricalCrossEntropy && !inner.ends_in_softmax() {
-            let last = inner.nodes.last().map_or("nothing".into(), |node| node.layer.written());
-            return Err(Error::invalid(
-                "Model::compile with CategoricalCrossEntropy",
-                "a network that ends in Softmax",
-                last,
-                "Try adding Softmax as the last layer.",
-            ));
-        }
-        inner.compiled = Some(Compiled { optimizer: Box::new(optimizer), loss, steps: 0 });
+        let last = &inner.nodes.last().expect("a network has layers").layer;
+        let reading = loss.reading(&inner.output_shape(), last.kind(), &last.written())?;
+        let descent = Descent::new(Box::new(optimizer), &paths)?;
+        inner.compiled = Some(Compiled { descent, loss, reading });
         Ok(())
     }
 }
@@ -81,7 +87,7 @@ fn check_labels(op: &str, inner: &Inner, set: &TensorSet) -> Result<()> {
         let hint = "predict() works without labels.";
         Error::invalid(op, "a set with labels", "one without", hint)
     })?;
-    let classes = *inner.output_shape().first().unwrap_or(&0);
+    let classes = loss::classes_of(*inner.output_shape().first().unwrap_or(&0));
     let largest = labels.max().int64_value(&[]);
     if largest >= classes as i64 || labels.min().int64_value(&[]) < 0 {
         let hint = "The last Dense layer needs one unit for each class.";
@@ -91,13 +97,13 @@ fn check_labels(op: &str, inner: &Inner, set: &TensorSet) -> Result<()> {
     Ok(())
 }
 
-/// The outputs before a final softmax (or the outputs as they are, where there is none).
-fn scores(inner: &Inner, x: &Tensor, mode: Mode) -> Tensor {
-    let count = inner.nodes.len() - usize::from(inner.ends_in_softmax());
+/// What the loss reads: the outputs, or what comes before a final softmax or sigmoid.
+fn outputs(inner: &Inner, reading: Reading, x: &Tensor, mode: Mode) -> Tensor {
+    let count = inner.nodes.len() - usize::from(reading.before_last);
     inner.forward_through(count, x, mode)
 }
 
-/// How many of these scores are largest at the right label.
-fn count_right(scores: &Tensor, labels: &Tensor) -> Tensor {
-    scores.argmax(1, false).eq_tensor(labels).sum(Kind::Int64)
+/// How many of these outputs name the right label.
+fn count_right(reading: Reading, outputs: &Tensor, labels: &Tensor) -> Tensor {
+    loss::named_class(reading.form, outputs).eq_tensor(labels).sum(Kind::Int64)
 }
