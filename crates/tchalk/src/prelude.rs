@@ -7,12 +7,17 @@
 pub use crate::data::{Dataset, Picture, Split, TensorSet};
 pub use crate::datasets;
 pub use crate::display::{self, Show};
-pub use crate::layers::{Conv2d, Dense, Dropout, Flatten, MaxPool2d, Padding, Relu, Softmax};
-pub use crate::model::{Model, Sequential};
+pub use crate::layers::{Add, Average, Concatenate, Merge};
+pub use crate::layers::{
+    Conv2d, Dense, Dropout, Flatten, Layer, MaxPool2d, Padding, Relu, Softmax,
+};
+pub use crate::model::{CallLayer, CallMerge, Input, Model, Sequential, Summary, Symbol};
 pub use crate::plot::Figure;
 pub use crate::runtime::{self, Budget};
 pub use crate::table::Table;
 pub use crate::train::{
-    Adam, AdamW, Evaluation, Fit, History, Loss, Metric, Predictions, RmsProp, Schedule, Sgd,
+    Adam, AdamW, Checkpoint, CsvLog, EarlyStopping, Evaluation, Fit, History, Loss, Metric,
+    MovingAverage, Precision, Predictions, Print, RateFinder, ReduceOnPlateau, RmsProp, Schedule,
+    Sgd, StopAt,
 };
 pub use tch::{Device, Kind, Tensor};

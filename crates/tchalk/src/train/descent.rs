@@ -2,8 +2,8 @@
 
 use super::optimizer::{Memory, Optimizer, check_rate};
 use crate::error::Result;
-use std::collections::HashMap;
-use tch::{Kind, Tensor, no_grad};
+use std::collections::{BTreeMap, HashMap};
+use tch::{Tensor, no_grad};
 
 /// An optimiser at work on the weights of one network.
 pub(crate) struct Descent {
@@ -66,48 +66,42 @@ impl Descent {
         self.steps += 1;
     }
 
-    /// Everything that has to be kept for training to go on later: rate, steps, and what is
-    /// remembered of each weight, under names that begin with `optimizer/`.
-    pub(crate) fn state(&self) -> Vec<(String, Tensor)> {
-        let mut state = vec![
-            ("optimizer/rate".to_owned(), Tensor::from_slice(&[self.rate])),
-            ("optimizer/steps".to_owned(), Tensor::from_slice(&[self.steps as i64])),
-        ];
-        let mut names: Vec<&String> = self.memory.keys().collect();
-        names.sort();
-        for name in names {
-            let memory = &self.memory[name];
-            let updates = Tensor::from_slice(&[memory.updates as i64]);
-            state.push((format!("optimizer/updates/{name}"), updates));
-            for (i, tensor) in memory.tensors.iter().enumerate() {
-                state.push((format!("optimizer/memory/{i}/{name}"), tensor.copy()));
-            }
-        }
-        state
+    /// Forgets what was remembered of the weights; the rate stays.
+    pub(crate) fn forget(&mut self) {
+        self.memory.clear();
     }
 
-    /// Takes up what [`Descent::state`] gave; `weights` say where the tensors belong. Names that do
-    /// not begin with `optimizer/` are passed over.
+    /// Everything that has to be kept for training to go on later.
+    pub(crate) fn state(&self) -> Remembered {
+        let mut names: Vec<&String> = self.memory.keys().collect();
+        names.sort();
+        let mut remembered =
+            Remembered { rate: self.rate, steps: self.steps, ..Default::default() };
+        for name in names {
+            let memory = &self.memory[name];
+            remembered.updates.insert(name.clone(), memory.updates);
+            for (i, tensor) in memory.tensors.iter().enumerate() {
+                remembered.tensors.insert(format!("{i}/{name}"), tensor.copy());
+            }
+        }
+        remembered
+    }
+
+    /// Takes up what [`Descent::state`] gave; `weights` say where the tensors belong.
     pub(crate) fn restore(
         &mut self,
-        state: &HashMap<String, Tensor>,
+        from: &Remembered,
         weights: &[(String, Tensor)],
     ) -> std::result::Result<(), String> {
-        let number = |name: &str| {
-            let tensor = state.get(name).filter(|tensor| tensor.numel() == 1);
-            tensor.ok_or_else(|| format!("{name} is missing"))
-        };
-        let rate = number("optimizer/rate")?.to_kind(Kind::Double).double_value(&[0]);
-        let steps = number("optimizer/steps")?.int64_value(&[0]) as u64;
         let mut restored = HashMap::new();
         for (name, weight) in weights {
-            let Ok(updates) = number(&format!("optimizer/updates/{name}")) else { continue };
-            let mut memory = Memory { updates: updates.int64_value(&[0]) as u64, tensors: vec![] };
-            while let Some(saved) =
-                state.get(&format!("optimizer/memory/{}/{name}", memory.tensors.len()))
-            {
+            let Some(&updates) = from.updates.get(name) else { continue };
+            let mut memory = Memory { updates, tensors: Vec::new() };
+            while let Some(saved) = from.tensors.get(&format!("{}/{name}", memory.tensors.len())) {
                 if saved.size() != weight.size() {
-                    return Err(format!("what it remembers of {name} has another shape"));
+                    return Err(format!(
+                        "what the optimiser remembers of {name} has another shape"
+                    ));
                 }
                 let mut tensor = weight.detach().zeros_like();
                 no_grad(|| tensor.copy_(saved));
@@ -115,9 +109,20 @@ impl Descent {
             }
             restored.insert(name.clone(), memory);
         }
-        (self.rate, self.steps, self.memory) = (rate, steps, restored);
+        (self.rate, self.steps, self.memory) = (from.rate, from.steps, restored);
         Ok(())
     }
+}
+
+/// What an optimiser at work has to keep for later.
+#[derive(Default)]
+pub(crate) struct Remembered {
+    pub(crate) rate: f64,
+    pub(crate) steps: u64,
+    /// How often each weight has been changed, by name.
+    pub(crate) updates: BTreeMap<String, u64>,
+    /// What is remembered of each weight, by number and name: `0/dense.weight`.
+    pub(crate) tensors: BTreeMap<String, Tensor>,
 }
 
 impl std::fmt::Debug for Descent {
@@ -130,7 +135,7 @@ impl std::fmt::Debug for Descent {
 mod tests {
     use super::*;
     use crate::train::{Adam, AdamW, RmsProp, Sgd};
-    use tch::Device;
+    use tch::{Device, Kind};
 
     fn optimizers() -> Vec<Box<dyn Optimizer>> {
         vec![
@@ -188,7 +193,7 @@ mod tests {
                 to.shallow_clone().copy_(from);
             }
             let mut again = Descent::new(other, &[]).unwrap();
-            again.restore(&descent.state().into_iter().collect(), &broken).unwrap();
+            again.restore(&descent.state(), &broken).unwrap();
             walk(&mut descent, &unbroken, 4..9);
             walk(&mut again, &broken, 4..9);
             assert_eq!(unbroken, broken, "{name}");
