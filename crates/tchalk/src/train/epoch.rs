@@ -11,8 +11,9 @@ use super::run::{Run, copies, put};
 use super::schedule::Place;
 use super::{Compiled, count_right, target};
 use crate::error::{Error, Result};
-use crate::model::Inner;
+use crate::model::{Inner, Program};
 use crate::runtime::interrupt;
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 use tch::{Kind, Tensor, no_grad};
@@ -59,9 +60,6 @@ impl Pass<'_> {
         progress: &mut Progress,
     ) -> Result<Outcome> {
         let before = copies(&run.model);
-        let weights = self.inner.program.weights().into_iter().filter(|weight| weight.trainable);
-        let weights: Vec<(String, Tensor)> =
-            weights.map(|weight| (weight.name, weight.tensor)).collect();
         let mut sums = Running::new(self);
         let steps = order.split(self.plan.batch_size as i64, 0);
         for (step, positions) in steps.into_iter().enumerate() {
@@ -77,7 +75,7 @@ impl Pass<'_> {
                 self.check_finite(sums.loss, run, &before)?;
                 return Ok(Outcome::Shortened(sums, note));
             }
-            self.step(step, &positions, &weights, run, &mut sums)?;
+            self.step(step, &positions, run, &mut sums)?;
             run.step = step + 1;
             self.sync_rate(run);
             if let Err(problem) =
@@ -115,23 +113,15 @@ impl Pass<'_> {
     }
 
     /// One step. What libtorch refuses, such as more memory, changes nothing.
-    fn step(
-        &self,
-        step: usize,
-        positions: &Tensor,
-        weights: &[(String, Tensor)],
-        run: &Run,
-        sums: &mut Running,
-    ) -> Result<()> {
+    fn step(&self, step: usize, positions: &Tensor, run: &Run, sums: &mut Running) -> Result<()> {
         let at = Place {
             step: (run.epoch - 1 - self.first) * run.steps + step,
             steps: (run.epochs - self.first) * run.steps,
             per_epoch: run.steps,
         };
         let factor = self.plan.schedule.factor(at);
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            self.learn(step, positions, weights, run.epoch, factor, sums)
-        }));
+        let outcome =
+            catch_unwind(AssertUnwindSafe(|| self.learn(step, positions, run.epoch, factor, sums)));
         outcome.map_err(|panic| {
             let text = panic_text(&*panic);
             let start = text.find("Torch(\"").map_or(0, |at| at + 7);
@@ -147,7 +137,6 @@ impl Pass<'_> {
         &self,
         step: usize,
         positions: &Tensor,
-        weights: &[(String, Tensor)],
         epoch: usize,
         factor: f64,
         sums: &mut Running,
@@ -166,15 +155,22 @@ impl Pass<'_> {
         let known: Vec<_> = values.iter().map(|(step, value)| (*step, value)).collect();
         // The weights belong to this step until it is done.
         let access = program.training();
-        let outputs = access.run(&known, &[target(program, self.reading)]).remove(0);
+        let target = target(program, self.reading);
+        let weights = trained(program, &known, target);
+        let outputs = access.run(&known, &[target]).remove(0);
         let loss = self.loss.mean(self.reading.form, &outputs, &labels);
         let handles: Vec<&Tensor> = weights.iter().map(|(_, weight)| weight).collect();
+        if handles.is_empty() {
+            // Everything has been frozen meanwhile.
+            drop(access);
+            return sums.add(&loss, &outputs.detach(), &labels, &self.loss);
+        }
         let gradients = Tensor::run_backward(&[&loss], &handles, false, false);
         let mut compiled = self.inner.compiled();
         let Compiled { descent, .. } = compiled.as_mut().expect("a compiled model stays compiled");
         let rate = descent.rate() * factor;
         sums.rate = descent.decayed(rate);
-        descent.step(weights, &gradients, rate);
+        descent.step(&weights, &gradients, rate);
         drop((compiled, access));
         sums.add(&loss, &outputs.detach(), &labels, &self.loss);
     }
@@ -202,6 +198,23 @@ impl Pass<'_> {
             ),
         ))
     }
+}
+
+/// The weights that a step changes: those that are not frozen, behind the values that are known.
+pub(super) fn trained(
+    program: &Program,
+    known: &[(usize, &Tensor)],
+    target: usize,
+) -> Vec<(String, Tensor)> {
+    let places: Vec<usize> = known.iter().map(|(place, _)| *place).collect();
+    let needed = program.needed(&places, &[target]);
+    let steps = program.steps.iter().zip(needed).filter(|(_, needed)| *needed);
+    let paths: HashSet<&str> = steps.map(|(step, _)| step.path.as_str()).collect();
+    let weights = program.weights().into_iter().filter(|weight| {
+        let path = weight.name.rsplit_once('.').map_or("", |(path, _)| path);
+        weight.trainable && paths.contains(path)
+    });
+    weights.map(|weight| (weight.name, weight.tensor)).collect()
 }
 
 /// Sums over the steps of an epoch, on the device.

@@ -1,6 +1,7 @@
 //! Finding a learning rate by trying them all.
 
 use super::draws::{order, step_seed};
+use super::epoch::trained;
 use super::feed::Feed;
 use super::progress::Ticker;
 use super::run::{copies, put};
@@ -111,7 +112,8 @@ impl RateCurve {
             .min_by(|&a, &b| self.smoothed[a].total_cmp(&self.smoothed[b]))?;
         let slope = |i: usize| self.smoothed[i + 1] - self.smoothed[i - 1];
         let steepest = (1..lowest).min_by(|&a, &b| slope(a).total_cmp(&slope(b)))?;
-        (slope(steepest) < 0.0).then_some(self.rates[steepest])
+        // Less than rounding is no fall.
+        (slope(steepest) < -1e-9).then_some(self.rates[steepest])
     }
 
     /// The loss against the logarithm of the rate.
@@ -177,9 +179,9 @@ impl Model {
         let before = copies(self);
         let state = inner.compiled().as_ref().map(|compiled| compiled.descent.state());
         let program = &inner.program;
-        let weights = program.weights().into_iter().filter(|weight| weight.trainable);
-        let weights: Vec<(String, Tensor)> =
-            weights.map(|weight| (weight.name, weight.tensor)).collect();
+        let target = target(program, reading);
+        let input = Tensor::new();
+        let weights = trained(program, &[(program.inputs[0], &input)], target);
         let handles: Vec<&Tensor> = weights.iter().map(|(_, weight)| weight).collect();
         if handles.is_empty() {
             return Err(Error::invalid(OP, "weights to train", "none: all are frozen", ""));
@@ -204,7 +206,7 @@ impl Model {
             let (values, labels) = feed.take(program, &positions, inner.device);
             let known: Vec<_> = values.iter().map(|(step, value)| (*step, value)).collect();
             let access = program.training();
-            let outputs = access.run(&known, &[target(program, reading)]).remove(0);
+            let outputs = access.run(&known, &[target]).remove(0);
             let batch_loss = loss.mean(reading.form, &outputs, &labels);
             let gradients = Tensor::run_backward(&[&batch_loss], &handles, false, false);
             if let Some(compiled) = inner.compiled().as_mut() {

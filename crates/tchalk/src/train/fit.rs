@@ -322,19 +322,8 @@ impl Fitting {
         let epochs = first + how.budget.training(wanted, self.feed.len(), inner.device).epochs;
         let steps = self.feed.len().div_ceil(how.batch_size);
         history.notes.extend(self.notes(set, epochs - first, wanted));
-        let mut run = Run {
-            model: model.clone(),
-            history,
-            epoch: first,
-            epochs,
-            step: 0,
-            steps,
-            rate: 0.0,
-            measures: how.measures(self.validation.is_some()),
-            ends: None,
-            checkpoints: Vec::new(),
-            chosen: false,
-        };
+        let mut run = Run::begin(&model, how.measures(self.validation.is_some()));
+        (run.history, run.epoch, run.epochs, run.steps) = (history, first, epochs, steps);
         self.show_rate(&mut run);
         how.callbacks.call(&mut run, |callback, run| callback.on_train_begin(run)).map_err(
             |problem| {

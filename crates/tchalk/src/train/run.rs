@@ -28,6 +28,23 @@ pub struct Run {
 }
 
 impl Run {
+    /// Nothing done yet.
+    pub(super) fn begin(model: &Model, measures: Vec<String>) -> Run {
+        Run {
+            model: model.clone(),
+            history: History::default(),
+            epoch: 0,
+            epochs: 0,
+            step: 0,
+            steps: 0,
+            rate: 0.0,
+            measures,
+            ends: None,
+            checkpoints: Vec::new(),
+            chosen: false,
+        }
+    }
+
     /// The network. It is free while a callback runs.
     pub fn model(&self) -> Model {
         self.model.clone()

@@ -112,3 +112,43 @@ impl Callback for ReduceOnPlateau {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prelude::*;
+    use crate::train::Epoch;
+    use std::collections::{BTreeMap, HashMap};
+
+    #[test]
+    fn rates_fall_as_pytorch_s_do() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference/train.safetensors");
+        let values: HashMap<String, Tensor> =
+            Tensor::read_safetensors(file).unwrap().into_iter().collect();
+        let numbers = |name: &str| Vec::<f64>::try_from(&values[name]).unwrap();
+        let model = Sequential::new().input_shape([2]).add(Dense::new(2)).build(Device::Cpu);
+        let mut run = Run::begin(&model.unwrap(), vec!["val_loss".into()]);
+        run.rate = 0.1;
+        // PyTorch waits for more than `patience` epochs, Keras for as many.
+        let plateau = ReduceOnPlateau::new(3).factor(0.5).cooldown(1).min_rate(0.02);
+        let mut plateau = plateau;
+        plateau.on_train_begin(&mut run).unwrap();
+        let expected = numbers("plateau rates");
+        for (i, loss) in numbers("plateau losses").into_iter().enumerate() {
+            run.epoch = i + 1;
+            run.history.epochs.push(Epoch {
+                number: i + 1,
+                loss,
+                accuracy: 0.5,
+                val_loss: Some(loss),
+                val_accuracy: None,
+                metrics: BTreeMap::new(),
+                rate: run.rate,
+                seconds: 0.0,
+            });
+            plateau.on_epoch_end(&mut run).unwrap();
+            assert!((run.rate - expected[i]).abs() < 1e-12, "epoch {}: {}", i + 1, run.rate);
+        }
+        assert!(run.rate < 0.03, "it fell twice at least");
+    }
+}
