@@ -58,7 +58,7 @@ impl Seen {
     ) -> Option<String> {
         let trained: HashSet<u64> = marks(set).into_iter().collect();
         let known = self.trained.take().map(Arc::unwrap_or_clone).unwrap_or_default();
-        let note = validation.and_then(|set| shared(&trained, &marks(set), "validation"));
+        let note = validation.and_then(|set| shared(&trained, &marks(set), "validation "));
         self.trained = Some(Arc::new(known.into_iter().chain(trained).collect()));
         note
     }
@@ -81,7 +81,7 @@ impl Seen {
                     .to_owned(),
             );
         }
-        notes.extend(self.trained.as_deref().and_then(|trained| shared(trained, &marks, "these")));
+        notes.extend(self.trained.as_deref().and_then(|trained| shared(trained, &marks, "")));
         notes
     }
 }
@@ -93,10 +93,10 @@ fn shared(trained: &HashSet<u64>, marks: &[u64], which: &str) -> Option<String> 
         (crate::plot::thousands(known as f64), crate::plot::thousands(marks.len() as f64));
     match known.as_str() {
         "0" => None,
-        _ if known == all => Some(format!(
-            "all of {which} examples were trained on: this says nothing about new ones"
-        )),
-        _ => Some(format!("{known} of {all} {which} examples were trained on, too")),
+        _ if known == all => {
+            Some(format!("all {which}examples were trained on: this says nothing about new ones"))
+        }
+        _ => Some(format!("{known} of the {all} {which}examples were trained on, too")),
     }
 }
 
@@ -115,9 +115,9 @@ mod tests {
     fn what_was_trained_on_is_recognised() {
         let mut seen = Seen::default();
         let note = seen.training(&set(0, 10), Some(&set(8, 5))).unwrap();
-        assert_eq!(note, "2 of 5 validation examples were trained on, too");
+        assert_eq!(note, "2 of the 5 validation examples were trained on, too");
         assert!(seen.notes(&set(20, 4)).is_empty());
-        assert!(seen.notes(&set(2, 4))[0].starts_with("all of these examples"), "a subset");
+        assert!(seen.notes(&set(2, 4))[0].starts_with("all examples were"), "a subset");
         // Trained a second time, on others: the first are still known.
         assert!(seen.training(&set(30, 3), None).is_none());
         assert_eq!(seen.notes(&set(2, 4)).len(), 1);
