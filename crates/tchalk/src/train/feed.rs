@@ -1,5 +1,6 @@
 //! Examples on their way into a network.
 
+use super::layout;
 use crate::data::TensorSet;
 use crate::model::Program;
 use tch::{Device, Kind, Tensor, no_grad};
@@ -93,12 +94,13 @@ impl Feed {
             };
             let values = made.values.iter().map(|values| {
                 let picked = pick(values, positions);
-                if picked.kind() == Kind::Half { picked.to_kind(Kind::Float) } else { picked }
+                let full = picked.kind() != Kind::Half;
+                layout::fastest(if full { picked } else { picked.to_kind(Kind::Float) })
             });
             return (made.steps.iter().copied().zip(values).collect(), pick(&labels, &places));
         }
         let (x, y) = self.set.pick(&places, device);
-        (vec![(program.inputs[0], x)], y.expect("labels were checked"))
+        (vec![(program.inputs[0], no_grad(|| layout::fastest(x)))], y.expect("labels were checked"))
     }
 
     /// All examples in order, `size` at a time.

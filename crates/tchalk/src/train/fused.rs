@@ -21,6 +21,12 @@ pub(super) fn update<const N: usize>(
     rule: impl Fn(f32, f32, [f32; N]) -> (f32, [f32; N]) + Sync,
 ) -> bool {
     let strides = weight.stride();
+    // Gradients of convolutions come in another order; a copy costs less than several passes.
+    let ordered = match gradient.stride() == strides || !weight.is_contiguous() {
+        true => gradient.shallow_clone(),
+        false => gradient.contiguous(),
+    };
+    let gradient = &ordered;
     let alike = |tensor: &Tensor| {
         tensor.device() == Device::Cpu
             && tensor.kind() == Kind::Float
@@ -163,16 +169,26 @@ mod tests {
     }
 
     #[test]
+    fn gradients_in_another_order_are_put_in_order() {
+        let options = (Kind::Float, Device::Cpu);
+        for gradient in [
+            Tensor::rand([4, 8], options).narrow(1, 0, 4),
+            Tensor::rand([4, 4], options).transpose(0, 1),
+            Tensor::rand([1], options).expand([4, 4], false),
+        ] {
+            let weight = Tensor::zeros([4, 4], options);
+            assert!(update(&weight, &gradient, &[], |w, g, []| (w + g, [])));
+            assert_eq!(weight, gradient);
+        }
+    }
+
+    #[test]
     fn what_lies_otherwise_is_left_alone() {
         let weight = Tensor::zeros([4, 4], (Kind::Float, Device::Cpu));
-        for gradient in [
-            Tensor::ones([4, 4], (Kind::Double, Device::Cpu)),
-            Tensor::ones([4, 8], (Kind::Float, Device::Cpu)).narrow(1, 0, 4),
-            Tensor::ones([4, 4], (Kind::Float, Device::Cpu)).transpose(0, 1),
-            Tensor::ones([1], (Kind::Float, Device::Cpu)).expand([4, 4], false),
-        ] {
-            assert!(!update(&weight, &gradient, &[], |w, g, []| (w + g, [])));
-        }
+        let double = Tensor::ones([4, 4], (Kind::Double, Device::Cpu));
+        assert!(!update(&weight, &double, &[], |w, g, []| (w + g, [])));
+        let (turned, ones) = (weight.transpose(0, 1), weight.ones_like());
+        assert!(!update(&turned, &ones, &[], |w, g, []| (w + g, [])));
         assert_eq!(weight.sum(Kind::Float).double_value(&[]), 0.0);
     }
 }

@@ -19,6 +19,7 @@ mod fit;
 mod frozen;
 mod fused;
 mod history;
+mod layout;
 mod loss;
 mod metric;
 mod notices;

@@ -2,6 +2,7 @@
 
 use super::check;
 use super::feed::Feed;
+use super::layout;
 use super::loss::{Form, classes_of};
 use super::progress::Ticker;
 use crate::data::TensorSet;
@@ -143,7 +144,7 @@ impl Model {
                 return Err(Error::Interrupted { op: OP.into() });
             }
             let y = no_grad(|| {
-                let y = inner.program.using().forward(&x);
+                let y = inner.program.using().forward(&layout::fastest(x));
                 let y = match form {
                     Some(Form::Scores) => y.softmax(-1, None),
                     Some(Form::BinaryScores) => y.sigmoid(),
