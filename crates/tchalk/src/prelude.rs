@@ -22,5 +22,9 @@ pub use crate::model::{CallLayer, CallMerge, Input, Model, Sequential, Summary, 
 pub use crate::plot::Figure;
 pub use crate::runtime::{self, Budget};
 pub use crate::table::Table;
-pub use crate::train::{Evaluation, Fit, History, Loss, Predictions, RmsProp, Sgd};
+pub use crate::train::{
+    Adam, AdamW, Checkpoint, CsvLog, EarlyStopping, Evaluation, Fit, History, Loss, Metric,
+    MovingAverage, Precision, Predictions, Print, RateFinder, ReduceOnPlateau, RmsProp, Schedule,
+    Sgd, StopAt,
+};
 pub use tch::{Device, Kind, Tensor};

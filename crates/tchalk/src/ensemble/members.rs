@@ -7,10 +7,13 @@ use crate::error::{Error, Result};
 use crate::layers::shape_text;
 use crate::model::Model;
 use crate::runtime::{Budget, interrupt};
-use crate::train::{BATCH, check, largest};
+use crate::train::{check, largest};
 use ndarray::{Array2, Axis};
 use std::time::{Duration, Instant};
 use tch::{Device, Kind, no_grad};
+
+/// How many examples go through a network at a time.
+const BATCH: i64 = 500;
 
 /// A network and how it looks at the pictures.
 #[derive(Clone)]

@@ -22,10 +22,7 @@ use crate::table::Table;
 use crate::train::{Evaluation, Predictions};
 use members::Member;
 use ndarray::Array2;
-
-/// The smallest probability in a loss, as in Keras: an ensemble that gives the right class none
-/// loses much, but not infinitely much.
-const EPSILON: f64 = 1e-7;
+use tch::Tensor;
 
 /// How many opinions become one.
 #[derive(Debug, Clone, PartialEq)]
@@ -173,15 +170,11 @@ impl Ensemble {
         let opinions = self.opinions(OP, set, self.how == How::AverageScores)?;
         let labels = labels(OP, &opinions.set, opinions.classes())?;
         let probabilities = self.together(&opinions);
-        let right = members::right(&probabilities, &labels);
-        let loss: f64 = labels
-            .iter()
-            .enumerate()
-            .map(|(i, &label)| -f64::from(probabilities[[i, label]]).max(EPSILON).ln())
-            .sum();
-        let n = labels.len() as f64;
-        let accuracy = right.iter().filter(|&&right| right).count() as f64 / n;
-        Ok(Evaluation::new(loss / n, accuracy, labels.len(), opinions.note))
+        let flat: Vec<f32> = probabilities.iter().copied().collect();
+        let flat = Tensor::from_slice(&flat).view([labels.len() as i64, -1]);
+        let labels: Vec<i64> = labels.iter().map(|&label| label as i64).collect();
+        let notes = Vec::from_iter((!opinions.note.is_empty()).then_some(opinions.note));
+        Ok(Evaluation::of_probabilities(&flat, &Tensor::from_slice(&labels), notes))
     }
 
     /// How many classes the members tell apart.

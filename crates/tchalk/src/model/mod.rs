@@ -103,15 +103,6 @@ impl Inner {
         let weights = free.flat_map(|cell| cell.tensors().into_iter().zip(&cell.specs));
         weights.filter_map(|(tensor, spec)| spec.trainable.then_some(tensor)).collect()
     }
-
-    /// Their places among all weights of the network.
-    pub(crate) fn trainable_places(&self) -> Vec<usize> {
-        let trained = self
-            .program
-            .cells()
-            .flat_map(|cell| cell.specs.iter().map(|spec| spec.trainable && !cell.is_frozen()));
-        trained.enumerate().filter_map(|(place, trained)| trained.then_some(place)).collect()
-    }
 }
 
 impl Model {

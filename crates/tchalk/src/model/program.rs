@@ -184,7 +184,6 @@ impl Program {
     /// [`Program::scores`].
     ///
     /// A network without a frozen part has its inputs for a frontier.
-    #[allow(dead_code)] // For training, which computes once what a frozen part gives.
     pub(crate) fn frozen_frontier(&self, target: usize) -> Vec<usize> {
         let needed = self.needed(&[], &[target]);
         let mut constant = vec![false; self.steps.len()];

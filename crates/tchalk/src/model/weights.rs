@@ -11,6 +11,15 @@ pub(crate) struct Weight {
     /// The path of its layer and its own name: `vgg16/block1_conv1.bias`.
     pub(crate) name: String,
     pub(crate) tensor: Tensor,
+    pub(crate) trainable: bool,
+    frozen: bool,
+}
+
+impl Weight {
+    /// Whether training may change it: running means, which are not learned, included.
+    pub(crate) fn changes(&self) -> bool {
+        !self.frozen
+    }
 }
 
 impl Model {
@@ -83,8 +92,11 @@ impl Program {
     pub(crate) fn weights(&self) -> Vec<Weight> {
         let cells = self.named_cells();
         let of = |(path, cell): &(String, Arc<Cell>)| {
-            let weights = names(path, cell).into_iter().zip(cell.tensors());
-            let weights = weights.map(|(name, tensor)| Weight { name, tensor });
+            let weights = names(path, cell).into_iter().zip(cell.tensors()).zip(&cell.specs);
+            let weights = weights.map(|((name, tensor), spec)| {
+                let frozen = cell.is_frozen();
+                Weight { name, tensor, trainable: spec.trainable && !frozen, frozen }
+            });
             weights.collect::<Vec<_>>()
         };
         cells.iter().flat_map(of).collect()
