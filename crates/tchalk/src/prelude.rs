@@ -4,15 +4,29 @@
 //! use tchalk::prelude::*;
 //! ```
 
-pub use crate::data::{Dataset, Picture, Split, TensorSet};
+pub use crate::applications::{self, Prediction, Preprocessing, Weights};
+pub use crate::data::{
+    CsvTable, Dataset, Framing, ImageFolder, Picture, PictureStream, Split, TensorSet,
+};
 pub use crate::datasets;
 #[doc(hidden)]
 pub use crate::display::ShowDebug as _;
 pub use crate::display::{self, Show};
-pub use crate::layers::{Conv2d, Dense, Dropout, Flatten, MaxPool2d, Padding, Relu, Softmax};
-pub use crate::model::{Model, Sequential};
+pub use crate::ensemble::{Ensemble, View};
+pub use crate::kaggle;
+pub use crate::layers::{
+    Activation, AdaptiveAveragePool2d, Add, Average, AveragePool2d, BatchNorm2d, Concatenate,
+    Conv2d, Dense, DepthwiseConv2d, Dropout, Elu, Flatten, Gelu, GlobalAveragePool2d,
+    GlobalMaxPool2d, Initializer, Layer, LeakyRelu, MaxPool2d, Merge, Normalize, PadChannels,
+    Padding, Relu, Relu6, Rescale, Reshape, Resize, Sigmoid, Silu, Softmax, Tanh, ZeroPad2d,
+};
+pub use crate::model::{CallLayer, CallMerge, Input, Model, Sequential, Summary, Symbol};
 pub use crate::plot::Figure;
 pub use crate::runtime::{self, Budget};
 pub use crate::table::Table;
-pub use crate::train::{Evaluation, Fit, History, Loss, Predictions, RmsProp, Sgd};
+pub use crate::train::{
+    Adam, AdamW, Checkpoint, CsvLog, EarlyStopping, Evaluation, Fit, History, Loss, Metric,
+    MovingAverage, Precision, Predictions, Print, RateFinder, ReduceOnPlateau, RmsProp, Schedule,
+    Sgd, StopAt,
+};
 pub use tch::{Device, Kind, Tensor};

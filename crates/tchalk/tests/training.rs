@@ -109,12 +109,140 @@ fn stop_keeps_the_weights_and_the_next_cell_trains_again() {
 }
 
 #[test]
-fn a_loss_that_runs_away_is_told() {
+fn a_loss_that_runs_away_is_told_and_leaves_model_and_history_intact() {
     let _guard = alone();
     let (train, _) = sets(200, 10);
     let model = compiled(small_cnn(), Sgd::new(1e12));
+    let before = model.weight("dense.weight").unwrap();
     let error = model.fit(&train, Fit::new().epochs(5)).unwrap_err().to_string();
-    assert!(error.contains("smaller learning rate"), "{error}");
+    assert!(
+        error.contains("smaller learning rate") && error.contains("before training"),
+        "{error}"
+    );
+    assert_eq!(model.weight("dense.weight").unwrap(), before);
+    assert!(model.history().is_empty());
+
+    fn explode(epoch: usize, rate: f64) -> f64 {
+        if epoch < 2 { rate } else { 1e12 }
+    }
+    let model = compiled(small_cnn(), RmsProp::new(1e-3));
+    let fit = Fit::new().epochs(5).schedule(Schedule::function(explode));
+    let error = model.fit(&train, fit).unwrap_err().to_string();
+    assert!(error.contains("in epoch 3") && error.contains("those after epoch 2"), "{error}");
+    assert_eq!(model.history().len(), 2);
+    assert!(model.evaluate(&train).unwrap().loss.is_finite());
+    model.compile(RmsProp::new(1e-3), Loss::CategoricalCrossEntropy).unwrap();
+    assert_eq!(model.fit(&train, Fit::new()).unwrap().len(), 1, "it can go on");
+}
+
+#[test]
+fn what_is_odd_is_done_and_said() {
+    let _guard = alone();
+    let (train, _) = sets(20, 10);
+    let said = |model: &Model, fit: Fit| format!("{:?}", model.fit(&train, fit).unwrap());
+    let model = compiled(linear(), Sgd::new(0.0));
+    let before = model.weight("dense.weight").unwrap();
+    let text = said(&model, Fit::new());
+    assert!(text.contains("the learning rate is 0: no weight will change"), "{text}");
+    assert!(text.contains("batch_size 32 is more than there are examples"), "{text}");
+    assert_eq!(model.weight("dense.weight").unwrap(), before);
+    let text = said(&model, Fit::new().validation(&train.first(5)));
+    assert!(text.contains("all validation examples were trained on"), "{text}");
+    let text = said(&model, Fit::new().budget(Budget::Ci).epochs(9));
+    assert!(text.contains("budget ci: 2 of 9 epochs on 20 of 20 examples"), "{text}");
+}
+
+#[test]
+fn sets_that_do_not_go_together_are_told() {
+    let _guard = alone();
+    let (train, test) = sets(20, 10);
+    let model = compiled(linear(), Sgd::new(0.1));
+    let error = |set: &TensorSet, fit: Fit| model.fit(set, fit).unwrap_err().to_string();
+    let empty = error(&train.first(0), Fit::new());
+    assert!(empty.contains("at least one example, got an empty set"), "{empty}");
+    let empty = error(&train, Fit::new().validation(&test.first(0)));
+    assert!(empty.contains("Fit::validation: expected at least one"), "{empty}");
+    let names = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+    let others = TensorSet::new(&test.x(), &test.labels().unwrap(), &names).unwrap();
+    let message = error(&train, Fit::new().validation(&others));
+    assert!(message.contains("the same classes, in the same order"), "{message}");
+    let wrong = TensorSet::new(&test.x(), &(test.labels().unwrap() - 9), &names).unwrap();
+    let message = error(&wrong, Fit::new());
+    assert!(message.contains("labels from 0 to 9, got label -9"), "{message}");
+    let both = Fit::new().validation(&test).validation_split(0.2);
+    assert!(error(&train, both).contains("one validation set"));
+    assert!(error(&train, Fit::new().validation_split(1.0)).contains("below 1"));
+    assert!(error(&train, Fit::new().validation_split(0.01)).contains("on each side"));
+    assert!(error(&train, Fit::new().schedule(Schedule::step(0, 0.5))).contains("Schedule::step"));
+    model.freeze();
+    assert!(error(&train, Fit::new()).contains("unfreeze()"));
+    let parts = linear().compile(Sgd::new(0.1).lr_at("vgg16", 0.1), Loss::CategoricalCrossEntropy);
+    assert!(parts.unwrap_err().to_string().contains("lr_at(\"vgg16\", 0.1)"));
+}
+
+#[test]
+fn a_rate_is_found_and_nothing_has_changed() {
+    let _guard = alone();
+    let (train, _) = sets(300, 10);
+    let model = compiled(small_cnn(), RmsProp::new(1e-3));
+    let before = model.weight("dense.weight").unwrap();
+    let curve = model.find_rate(&train, RateFinder::new().steps(60)).unwrap();
+    assert_eq!(model.weight("dense.weight").unwrap(), before);
+    let rate = curve.suggestion().unwrap();
+    assert!((1e-6..0.1).contains(&rate), "{curve:?}");
+    assert!(curve.plot().unwrap().description().contains("falls fastest"), "{curve:?}");
+    // The optimiser remembers nothing of it, either.
+    let other = compiled(small_cnn(), RmsProp::new(1e-3));
+    for name in model.weight_names() {
+        other.set_weight(&name, &model.weight(&name).unwrap()).unwrap();
+    }
+    let loss = |model: &Model| {
+        runtime::seed(5);
+        model.fit(&train, Fit::new()).unwrap().last().unwrap().loss
+    };
+    assert_eq!(loss(&model), loss(&other));
+    assert!(model.find_rate(&train, RateFinder::new().steps(1)).is_err());
+}
+
+#[test]
+fn one_output_tells_two_classes_apart() {
+    let _guard = alone();
+    let (train, _) = sets(400, 10);
+    // Is the picture's first channel brighter than its last, on average?
+    let bright =
+        |at: i64| train.x().narrow(1, at, 1).mean_dim(&[1i64, 2, 3][..], false, Kind::Float);
+    let y = bright(0).gt_tensor(&bright(2)).to_kind(Kind::Int64);
+    let set = TensorSet::new(&train.x(), &y, &["blue", "red"]).unwrap();
+    let layers = Sequential::new().input_shape([3, 32, 32]).add(Flatten).add(Dense::new(1));
+    let model = layers.build(Device::Cpu).unwrap();
+    let loss = Loss::binary_cross_entropy();
+    assert!(model.compile(Adam::new(1e-3), loss.clone()).is_err());
+    model.compile(Adam::new(1e-3), loss.from_logits()).unwrap();
+    let fit = Fit::new().epochs(10).metrics([Metric::F1]).shuffle(false);
+    let history = model.fit(&set, fit).unwrap();
+    let evaluation = model.evaluate(&set).unwrap();
+    assert!(evaluation.accuracy > 0.9, "{evaluation:?}");
+    assert!((evaluation.metric(Metric::F1) - evaluation.accuracy).abs() < 0.05);
+    assert!(history.last().unwrap().value("f1").is_some());
+    let predictions = model.predict(&set).unwrap();
+    assert_eq!(predictions.fraction_right().unwrap(), evaluation.accuracy);
+    assert!(predictions.probabilities().rows().into_iter().all(|r| (r.sum() - 1.0).abs() < 1e-5));
+}
+
+#[test]
+fn a_difference_says_whether_chance_explains_it() {
+    let _guard = alone();
+    let (train, _) = sets(200, 10);
+    let good = compiled(linear(), RmsProp::new(1e-3));
+    good.fit(&train, Fit::new().epochs(20)).unwrap();
+    let fresh = compiled(linear(), Sgd::new(0.01));
+    let (good, fresh) = (good.evaluate(&train).unwrap(), fresh.evaluate(&train).unwrap());
+    assert!(good.difference(&fresh).is_clear(), "{:?}", good.difference(&fresh));
+    assert!(!good.difference(&good).is_clear());
+    let (low, high) = good.accuracy_interval();
+    assert!(low < good.accuracy && good.accuracy < high && high - low < 0.13);
+    let (low, high) = good.loss_interval();
+    assert!(low < good.loss && good.loss < high);
 }
 
 #[test]

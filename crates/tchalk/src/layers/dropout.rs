@@ -1,7 +1,8 @@
 //! Dropout: values left out at random while learning.
 
-use super::{Layer, Mode, Shape};
+use super::{Layer, Mode, Shape, config};
 use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 /// Leaves out a random part of the values while learning, so that the network cannot lean on any
@@ -9,8 +10,18 @@ use tch::Tensor;
 ///
 /// # Shapes
 ///
-/// Output like the input.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// Output like the input; no weights.
+///
+/// ```
+/// use tchalk::layers::{Dropout, Layer, Mode};
+/// use tchalk::tch::{Device, Kind, Tensor};
+/// let x = Tensor::ones([1_000], (Kind::Float, Device::Cpu));
+/// assert_eq!(Dropout::new(0.5).forward(&x, &[], Mode::Inference), x);
+/// let dropped = Dropout::new(0.5).forward(&x, &[], Mode::Training);
+/// assert_eq!((dropped.eq(0.0) + dropped.eq(2.0)).sum(Kind::Int64).int64_value(&[]), 1_000);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Dropout {
     rate: f64,
 }
@@ -48,6 +59,14 @@ impl Layer for Dropout {
         x.dropout(self.rate, mode == Mode::Training)
     }
 
+    fn config(&self) -> serde_json::Value {
+        config::of(self)
+    }
+
+    fn depends_on_mode(&self) -> bool {
+        true
+    }
+
     fn boxed(&self) -> Box<dyn Layer> {
         Box::new(*self)
     }
@@ -73,5 +92,6 @@ mod tests {
     fn a_rate_of_one_is_refused() {
         let message = Dropout::new(1.0).output_shape(&vec![8], "flatten").unwrap_err().to_string();
         assert!(message.starts_with("Dropout::new(1): expected a rate"), "{message}");
+        assert!(Dropout::new(f64::NAN).output_shape(&vec![8], "flatten").is_err());
     }
 }

@@ -1,15 +1,23 @@
 //! Scores become probabilities.
 
-use super::{Layer, Mode, Shape, shape_text};
+use super::{Layer, Mode, Shape, config, shape_text};
 use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 /// Turns the scores of the classes into probabilities: positive, and adding up to 1.
 ///
 /// # Shapes
 ///
-/// Input `[classes]`, output `[classes]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Input `[classes]`, output `[classes]`; no weights.
+///
+/// ```
+/// use tchalk::layers::{Layer, Mode, Softmax};
+/// use tchalk::tch::Tensor;
+/// let y = Softmax.forward(&Tensor::from_slice2(&[[1f32, 1.0]]), &[], Mode::Inference);
+/// assert_eq!(y, Tensor::from_slice2(&[[0.5f32, 0.5]]));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Softmax;
 
 impl Layer for Softmax {
@@ -37,7 +45,19 @@ impl Layer for Softmax {
         x.softmax(-1, None)
     }
 
+    fn config(&self) -> serde_json::Value {
+        config::of(self)
+    }
+
     fn boxed(&self) -> Box<dyn Layer> {
         Box::new(*self)
+    }
+
+    fn ends_in_softmax(&self) -> bool {
+        true
+    }
+
+    fn scores(&self, x: &Tensor, _weights: &[Tensor], _mode: Mode) -> Tensor {
+        x.shallow_clone()
     }
 }

@@ -3,6 +3,7 @@
 //! The notebooks are written once, at full size. `TCHALK_BUDGET` caps epochs and examples, here and
 //! nowhere else, and whatever is capped says so.
 
+use std::time::Duration;
 use tch::Device;
 
 /// How much work a cell may do.
@@ -52,6 +53,15 @@ impl Budget {
     /// How many of `examples` to evaluate on `device`.
     pub(crate) fn evaluation(self, examples: usize, device: Device) -> usize {
         self.training(1, examples, device).examples
+    }
+
+    /// How long training may take on `device`, where that is limited. What a budget leaves of epochs
+    /// and examples suits small networks; a large one would still take an hour.
+    pub(crate) fn time(self, device: Device) -> Option<Duration> {
+        match self {
+            Budget::Class if !device.is_cuda() => Some(Duration::from_secs(150)),
+            _ => None,
+        }
     }
 
     /// The name, as `TCHALK_BUDGET` has it.

@@ -1,16 +1,20 @@
 //! How well a network does on a set.
 
-use super::{check, check_labels, count_right, scores};
+use super::feed::Feed;
+use super::loss::{Form, Loss, Reading};
+use super::metric::{Counts, Metric, Tally};
+use super::progress::Ticker;
+use super::{check, check_labels, compiled, target};
 use crate::data::TensorSet;
 use crate::display::{Content, Show};
-use crate::error::Result;
-use crate::layers::Mode;
+use crate::error::{Error, Result};
 use crate::model::{Inner, Model};
+use crate::plot::thousands;
 use crate::runtime::{Budget, interrupt};
 use tch::{Tensor, no_grad};
 
-/// How many examples go through the network at a time where nothing is learned.
-pub(super) const BATCH: i64 = 500;
+/// So many standard errors to each side hold 95 % of what chance does.
+const Z: f64 = 1.959_963_984_540_054;
 
 /// Loss and accuracy over a whole set.
 #[derive(Clone, PartialEq)]
@@ -21,29 +25,108 @@ pub struct Evaluation {
     pub accuracy: f64,
     /// How many examples that was measured on.
     pub examples: usize,
-    /// What a budget left out; empty if nothing.
-    note: String,
+    counts: Counts,
+    /// What a budget left out, and what flatters the result.
+    notes: Vec<String>,
 }
 
 impl Evaluation {
-    /// Half the width of the accuracy's 95 % interval: what chance alone could do with so many
-    /// examples (normal approximation).
-    pub fn margin(&self) -> f64 {
-        1.96 * (self.accuracy * (1.0 - self.accuracy) / self.examples as f64).sqrt()
+    fn new(counts: Counts, notes: Vec<String>) -> Evaluation {
+        let (loss, accuracy) = (counts.value(Metric::Loss), counts.value(Metric::Accuracy));
+        Evaluation { loss, accuracy, examples: counts.examples, counts, notes }
     }
+
+    /// What probabilities `[examples, classes]` that are there already are worth, given labels `i64`.
+    pub(crate) fn of_probabilities(
+        probabilities: &Tensor,
+        labels: &Tensor,
+        notes: Vec<String>,
+    ) -> Evaluation {
+        let classes = probabilities.size()[1] as usize;
+        let mut tally = Tally::new(Form::Probabilities, classes, probabilities.device());
+        tally.add(&Loss::CategoricalCrossEntropy, probabilities, labels);
+        Evaluation::new(tally.read(), notes)
+    }
+
+    /// Any metric, over the same examples.
+    ///
+    /// ```
+    /// use tchalk::prelude::*;
+    /// # let train = datasets::shapes()?.train.take(100).to_tensors(Device::Cpu);
+    /// # let layers = Sequential::new().input_shape([3, 32, 32]).add(Flatten).add(Dense::new(10));
+    /// # let model = layers.add(Softmax).build(Device::Cpu)?;
+    /// # model.compile(Sgd::new(0.01), Loss::CategoricalCrossEntropy)?;
+    /// let evaluation = model.evaluate(&train)?;
+    /// assert_eq!(evaluation.metric(Metric::TopK(10)), 1.0);
+    /// # Ok::<(), tchalk::Error>(())
+    /// ```
+    pub fn metric(&self, metric: Metric) -> f64 {
+        self.counts.value(metric)
+    }
+
+    /// How often examples of each class (row) were said to be of each class (column).
+    pub fn confusion(&self) -> Vec<Vec<usize>> {
+        self.counts.confusion.clone()
+    }
+
+    /// Where the accuracy on endlessly many such examples lies, with 95 % confidence (Wilson 1927,
+    /// which keeps within 0 and 1 and holds for small sets).
+    pub fn accuracy_interval(&self) -> (f64, f64) {
+        wilson(self.accuracy, self.examples)
+    }
+
+    /// Where the mean loss on endlessly many such examples lies, with 95 % confidence (normal
+    /// approximation).
+    pub fn loss_interval(&self) -> (f64, f64) {
+        let half = Z * self.counts.loss_error();
+        (self.loss - half, self.loss + half)
+    }
+
+    /// Half the width of the accuracy's interval: what chance alone could do with so many examples.
+    pub fn margin(&self) -> f64 {
+        let (low, high) = self.accuracy_interval();
+        (high - low) / 2.0
+    }
+
+    /// How this accuracy differs from another's, and whether chance alone could have made that
+    /// difference.
+    pub fn difference(&self, other: &Evaluation) -> Difference {
+        let error = |evaluation: &Evaluation| {
+            let (low, high) = evaluation.accuracy_interval();
+            (high - low) / 2.0
+        };
+        let margin = error(self).hypot(error(other));
+        Difference { accuracy: self.accuracy - other.accuracy, margin }
+    }
+
+    /// What a budget left out, and what flatters the result; empty if nothing.
+    pub fn notes(&self) -> Vec<String> {
+        self.notes.clone()
+    }
+}
+
+/// The interval of a fraction measured on so many examples.
+fn wilson(fraction: f64, examples: usize) -> (f64, f64) {
+    let (n, z2) = (examples as f64, Z * Z);
+    let middle = (fraction + z2 / (2.0 * n)) / (1.0 + z2 / n);
+    let spread = (fraction * (1.0 - fraction) / n + z2 / (4.0 * n * n)).sqrt();
+    let half = Z * spread / (1.0 + z2 / n);
+    ((middle - half).max(0.0), (middle + half).min(1.0))
 }
 
 impl std::fmt::Debug for Evaluation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (low, high) = self.accuracy_interval();
         write!(
             f,
-            "loss {:.4}, accuracy {:.2} % (± {:.2} %) on {} examples",
+            "loss {:.4}, accuracy {:.2} % (95 % interval {:.2} to {:.2} %) on {} examples",
             self.loss,
             100.0 * self.accuracy,
-            100.0 * self.margin(),
-            crate::plot::thousands(self.examples as f64),
+            100.0 * low,
+            100.0 * high,
+            thousands(self.examples as f64),
         )?;
-        if self.note.is_empty() { Ok(()) } else { write!(f, "\n{}", self.note) }
+        self.notes.iter().try_for_each(|note| write!(f, "\n{note}"))
     }
 }
 
@@ -53,48 +136,125 @@ impl Show for Evaluation {
     }
 }
 
+/// The difference of two accuracies.
+#[derive(Clone, Copy, PartialEq)]
+pub struct Difference {
+    /// The first minus the second.
+    pub accuracy: f64,
+    /// What chance alone could do, with 95 % confidence, if both were measured on examples of their
+    /// own. (On the same examples somewhat less is enough.)
+    pub margin: f64,
+}
+
+impl Difference {
+    /// Whether it is larger than chance explains.
+    pub fn is_clear(&self) -> bool {
+        self.accuracy.abs() > self.margin
+    }
+}
+
+impl std::fmt::Debug for Difference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (points, margin) = (100.0 * self.accuracy, 100.0 * self.margin);
+        let verdict = match self.is_clear() {
+            true => "more than chance explains",
+            false => "which chance alone could have made",
+        };
+        write!(f, "{points:+.2} percentage points (± {margin:.2}), {verdict}")
+    }
+}
+
+impl Show for Difference {
+    fn content(&self) -> Content {
+        Content::text(format!("{self:?}"))
+    }
+}
+
 impl Model {
     /// Measures loss and accuracy on `set`, over all its examples at once.
+    ///
+    /// The result says so where it flatters: when examples were trained on, or when the set chose
+    /// between the epochs.
     ///
     /// # Errors
     ///
     /// If the model is not compiled, the set has no labels or does not fit the network, or the
     /// reader pressed stop.
     pub fn evaluate(&self, set: &TensorSet) -> Result<Evaluation> {
-        let inner = self.lock();
-        check("Model::evaluate", &inner, set)?;
-        check_labels("Model::evaluate", &inner, set)?;
-        let kept = Budget::current().evaluation(set.len(), inner.device);
-        let note = match kept < set.len() {
-            true => {
-                format!("budget {}: {kept} of {} examples", Budget::current().name(), set.len())
-            }
-            false => String::new(),
-        };
-        let (loss, accuracy) = measure(&inner, &set.first(kept), "Model::evaluate")?;
-        Ok(Evaluation { loss, accuracy, examples: kept, note })
+        const OP: &str = "Model::evaluate";
+        let inner = self.inner();
+        check(OP, inner, set)?;
+        check_labels(OP, inner, set)?;
+        let (loss, reading) = compiled(inner, OP)?;
+        let budget = Budget::current();
+        let kept = set.first(budget.evaluation(set.len(), inner.device));
+        let mut notes = Vec::new();
+        if kept.len() < set.len() {
+            notes.push(format!(
+                "budget {}: {} of {} examples",
+                budget.name(),
+                kept.len(),
+                set.len()
+            ));
+        }
+        let seen = inner.compiled().as_ref().map(|compiled| compiled.seen.clone());
+        notes.extend(seen.unwrap_or_default().notes(&kept));
+        let counts = measure(inner, &Feed::new(kept), &loss, reading, OP)?;
+        Ok(Evaluation::new(counts, notes))
     }
 }
 
-/// Mean loss and accuracy over `set`, in inference mode.
-pub(super) fn measure(inner: &Inner, set: &TensorSet, op: &str) -> Result<(f64, f64)> {
-    let loss = super::fit::compiled(inner, op)?.loss;
-    let mut sums: Option<(Tensor, Tensor)> = None;
-    for (x, y) in set.batches(BATCH, inner.device) {
+/// Counts over a whole feed, in inference mode.
+pub(super) fn measure(
+    inner: &Inner,
+    feed: &Feed,
+    loss: &Loss,
+    reading: Reading,
+    op: &str,
+) -> Result<Counts> {
+    let program = &inner.program;
+    let target = target(program, reading);
+    let mut tally = Tally::new(reading.form, inner.output_shape()[0], inner.device);
+    let mut ticker = Ticker::new("measured", feed.len());
+    let mut done = 0;
+    for positions in feed.batches(feed.batch()) {
         if interrupt::requested() {
-            return Err(crate::Error::Interrupted { op: op.into() });
+            return Err(Error::Interrupted { op: op.into() });
         }
-        let y = y.expect("labels were checked");
-        let (l, r) = no_grad(|| {
-            let scores = scores(inner, &x, Mode::Inference);
-            (loss.of_scores(&scores, &y) * x.size()[0] as f64, count_right(&scores, &y))
+        let (values, labels) = feed.take(program, &positions, inner.device);
+        no_grad(|| {
+            let known: Vec<_> = values.iter().map(|(step, value)| (*step, value)).collect();
+            let outputs = program.using().run(&known, &[target]).remove(0);
+            tally.add(loss, &outputs, &labels);
         });
-        sums = Some(match sums {
-            Some((loss, right)) => (loss + l, right + r),
-            None => (l, r),
-        });
+        done += positions.size()[0] as usize;
+        ticker.done(done);
     }
-    let (loss, right) = sums.expect("an empty set was refused");
-    let n = set.len() as f64;
-    Ok((loss.double_value(&[]) / n, right.double_value(&[]) / n))
+    Ok(tally.read())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wilson_s_interval_is_scipy_s() {
+        // scipy.stats.binomtest(…).proportion_ci(method="wilson")
+        let close = |got: (f64, f64), low: f64, high: f64| {
+            assert!((got.0 - low).abs() < 1e-6 && (got.1 - high).abs() < 1e-6, "{got:?}");
+        };
+        close(wilson(0.9, 100), 0.825_634_3, 0.944_770_9);
+        close(wilson(1.0, 10), 0.722_467_2, 1.0);
+        close(wilson(0.0, 10), 0.0, 0.277_532_8);
+    }
+
+    #[test]
+    fn a_small_difference_says_so() {
+        let small = Difference { accuracy: 0.004, margin: 0.009 };
+        assert_eq!(
+            format!("{small:?}"),
+            "+0.40 percentage points (± 0.90), which chance alone could have made"
+        );
+        assert!(Difference { accuracy: -0.1, margin: 0.009 }.is_clear());
+    }
 }

@@ -1,10 +1,13 @@
 //! How training went, epoch by epoch.
 
+use super::callbacks::smaller_is_better;
 use crate::display::{Content, Show};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::plot::{Figure, Line, LinePanel};
 use crate::table::Table;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
 
 /// One pass over the training examples.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,17 +22,44 @@ pub struct Epoch {
     pub val_loss: Option<f64>,
     /// The accuracy on the validation set after the epoch.
     pub val_accuracy: Option<f64>,
+    /// The other metrics, by name: `f1`, `val_f1`, `top_5`.
+    #[serde(default)]
+    pub metrics: BTreeMap<String, f64>,
+    /// The learning rate of the last step.
+    #[serde(default)]
+    pub rate: f64,
     /// How long the epoch took, validation included.
     pub seconds: f64,
 }
 
+impl Epoch {
+    /// A measure by its name: `loss`, `val_accuracy`, `val_f1`, `rate`, `seconds`.
+    pub fn value(&self, measure: &str) -> Option<f64> {
+        match measure {
+            "loss" => Some(self.loss),
+            "accuracy" => Some(self.accuracy),
+            "val_loss" => self.val_loss,
+            "val_accuracy" => self.val_accuracy,
+            "rate" => Some(self.rate),
+            "seconds" => Some(self.seconds),
+            other => self.metrics.get(other).copied(),
+        }
+    }
+}
+
 /// How training went: what [`fit`](crate::model::Model::fit) returns.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct History {
     pub(crate) epochs: Vec<Epoch>,
-    /// What a budget left out, or that the reader pressed stop; empty if nothing.
+    /// What a budget left out, that the reader pressed stop, and the like; empty if nothing.
     pub(crate) notes: Vec<String>,
+    /// Why training ended before its last epoch.
+    #[serde(default)]
+    pub(crate) ended: Option<String>,
 }
+
+/// So many epochs are shown in full; of more, the first and the last.
+const SHOWN: usize = 40;
 
 impl History {
     /// The epochs, in order.
@@ -52,45 +82,182 @@ impl History {
         self.epochs.last().cloned()
     }
 
+    /// The best epoch by a measure such as `"val_accuracy"`: the one with the smallest loss, or the
+    /// largest of anything else. The earliest, where several are equal; none without the measure.
+    pub fn best(&self, measure: &str) -> Option<Epoch> {
+        let sign = if smaller_is_better(measure) { -1.0 } else { 1.0 };
+        let known = self.epochs.iter().filter_map(|epoch| {
+            let value = epoch.value(measure).filter(|value| value.is_finite())?;
+            Some((sign * value, epoch))
+        });
+        known.reduce(|best, next| if next.0 > best.0 { next } else { best }).map(|(_, e)| e.clone())
+    }
+
+    /// One measure over the epochs, by its name: `"val_loss"`.
+    ///
+    /// # Errors
+    ///
+    /// If no epoch has it.
+    pub fn values(&self, measure: &str) -> Result<Vec<f64>> {
+        let values: Vec<f64> = self.epochs.iter().filter_map(|e| e.value(measure)).collect();
+        if values.is_empty() {
+            let known = self.measures().join(", ");
+            let op = format!("History::values({measure:?})");
+            return Err(Error::invalid(op, format!("one of {known}"), "no such measure", ""));
+        }
+        Ok(values)
+    }
+
+    /// What was said beside the epochs: what a budget left out, why training ended.
+    pub fn notes(&self) -> Vec<String> {
+        self.notes.clone()
+    }
+
+    /// Why training ended before its last epoch, if it did.
+    pub fn ended(&self) -> Option<String> {
+        self.ended.clone()
+    }
+
     /// How long all epochs took together, in seconds.
     pub fn seconds(&self) -> f64 {
         self.epochs.iter().map(|epoch| epoch.seconds).sum()
     }
 
-    /// The curves: loss on the left, accuracy on the right, training and validation in each.
+    /// The measures that the epochs have, the rate and the time apart.
+    fn measures(&self) -> Vec<String> {
+        let Some(epoch) = self.epochs.first() else { return Vec::new() };
+        let always = ["loss", "accuracy", "val_loss", "val_accuracy"].map(str::to_owned);
+        let always = always.into_iter().filter(|measure| epoch.value(measure).is_some());
+        always.chain(epoch.metrics.keys().cloned()).collect()
+    }
+
+    fn line(&self, name: &str, measure: &str) -> Line {
+        let points = self
+            .epochs
+            .iter()
+            .map(|epoch| (epoch.number as f64, epoch.value(measure).unwrap_or(f64::NAN)));
+        Line::new(name, points.collect())
+    }
+
+    /// The curves: loss on the left, accuracy on the right, training and validation in each; below
+    /// them the other metrics and the learning rate, where there is something to see.
     ///
     /// # Errors
     ///
     /// If no epoch was finished.
     pub fn plot(&self) -> Result<Figure> {
-        let line = |name: &str, value: &dyn Fn(&Epoch) -> Option<f64>| {
-            let points =
-                self.epochs.iter().map(|e| (e.number as f64, value(e).unwrap_or(f64::NAN)));
-            Line::new(name, points.collect::<Vec<_>>())
-        };
+        if self.is_empty() {
+            let hint = "There is nothing to draw yet.";
+            return Err(Error::invalid(
+                "History::plot",
+                "at least one finished epoch",
+                "none",
+                hint,
+            ));
+        }
         let validated = self.epochs.iter().any(|epoch| epoch.val_loss.is_some());
-        let panel = |title: &str, of_training: Line, of_validation: Line| {
-            let panel = LinePanel::new(title).x_label("epoch").integer_x().line(of_training);
-            if validated { panel.line(of_validation.dashed()) } else { panel }
+        let panel = |measure: &str| {
+            let panel = LinePanel::new(measure.replace('_', " ")).x_label("epoch").integer_x();
+            let panel = panel.line(self.line("train", measure));
+            match validated {
+                true => panel.line(self.line("validation", &format!("val_{measure}")).dashed()),
+                false => panel,
+            }
         };
-        let loss = panel(
-            "loss",
-            line("train", &|epoch| Some(epoch.loss)),
-            line("validation", &|epoch| epoch.val_loss),
-        );
-        let accuracy = panel(
-            "accuracy",
-            line("train", &|epoch| Some(epoch.accuracy)),
-            line("validation", &|epoch| epoch.val_accuracy),
-        );
-        Figure::grid(vec![loss.into(), accuracy.into()], 2)
+        let mut panels = vec![panel("loss").into(), panel("accuracy").into()];
+        let others = self.measures().into_iter().skip(2).filter(|m| !m.starts_with("val_"));
+        panels.extend(others.map(|measure| panel(&measure).into()));
+        let first = self.epochs.first().map(|epoch| epoch.rate);
+        if self.epochs.iter().any(|epoch| Some(epoch.rate) != first) {
+            let rate = LinePanel::new("learning rate").x_label("epoch").integer_x();
+            panels.push(rate.line(self.line("rate", "rate")).into());
+        }
+        Figure::grid(panels, 2)
     }
 
-    /// The epochs as a table.
+    /// Several trainings in one figure: the validation curves where all have them, those of training
+    /// otherwise.
+    ///
+    /// # Errors
+    ///
+    /// If there is nothing to draw.
+    ///
+    /// ```
+    /// use tchalk::prelude::*;
+    /// # let train = datasets::shapes()?.train.take(100).to_tensors(Device::Cpu);
+    /// # let layers = Sequential::new().input_shape([3, 32, 32]).add(Flatten).add(Dense::new(10));
+    /// # let model = layers.add(Softmax).build(Device::Cpu)?;
+    /// # model.compile(Sgd::new(0.01), Loss::CategoricalCrossEntropy)?;
+    /// # let slow = model.fit(&train, Fit::new())?;
+    /// # let fast = model.fit(&train, Fit::new())?;
+    /// History::compare(&[("rate 0.01", &slow), ("rate 0.1", &fast)])?;
+    /// # Ok::<(), tchalk::Error>(())
+    /// ```
+    pub fn compare(histories: &[(&str, &History)]) -> Result<Figure> {
+        if histories.iter().all(|(_, history)| history.is_empty()) {
+            let hint = "Give it pairs of a name and a history.";
+            return Err(Error::invalid("History::compare", "finished epochs", "none", hint));
+        }
+        let all_validated = histories
+            .iter()
+            .all(|(_, history)| history.epochs.iter().all(|epoch| epoch.val_loss.is_some()));
+        let prefix = if all_validated { "val_" } else { "" };
+        let panel = |measure: &str| {
+            let title = match all_validated {
+                true => format!("validation {measure}"),
+                false => format!("training {measure}"),
+            };
+            let panel = LinePanel::new(title).x_label("epoch").integer_x();
+            histories.iter().fold(panel, |panel, (name, history)| {
+                panel.line(history.line(name, &format!("{prefix}{measure}")))
+            })
+        };
+        Figure::grid(vec![panel("loss").into(), panel("accuracy").into()], 1)
+    }
+
+    /// The history as JSON.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("numbers and texts can be written")
+    }
+
+    /// A history from JSON, as [`History::to_json`] writes it.
+    ///
+    /// # Errors
+    ///
+    /// If the text is none.
+    pub fn from_json(text: &str) -> Result<History> {
+        serde_json::from_str(text).map_err(|error| {
+            Error::invalid("History::from_json", "a saved history", error.to_string(), "")
+        })
+    }
+
+    /// Writes the history to a file, as JSON.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        std::fs::write(path, self.to_json()).map_err(|error| Error::io(path, error, ""))
+    }
+
+    /// Reads a history that was saved.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, or holds no history.
+    pub fn load(path: impl AsRef<Path>) -> Result<History> {
+        let path = path.as_ref();
+        let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error, ""))?;
+        serde_json::from_str(&text)
+            .map_err(|error| Error::bad_file(path, format!("it holds no history: {error}"), ""))
+    }
+
+    /// The epochs as a table. Of very many, those in the middle are left out.
     pub fn table(&self) -> Table {
         let optional =
             |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.4}"));
-        let rows = self.epochs.iter().map(|epoch| {
+        let row = |epoch: &Epoch| {
             [
                 epoch.number.to_string(),
                 format!("{:.4}", epoch.loss),
@@ -99,12 +266,31 @@ impl History {
                 optional(epoch.val_accuracy),
                 format!("{:.1} s", epoch.seconds),
             ]
-        });
-        let mut table =
-            Table::new(["epoch", "loss", "accuracy", "val. loss", "val. accuracy", "time"])
-                .rows(rows.collect::<Vec<_>>());
+        };
+        let (first, last) = match self.len() {
+            n if n > SHOWN => (SHOWN / 4, n - SHOWN / 2),
+            n => (n, n),
+        };
+        let mut rows: Vec<[String; 6]> = self.epochs[..first].iter().map(row).collect();
+        if first < last {
+            let skipped = ["…", "…", "…", "", "", ""].map(str::to_owned);
+            rows.push(skipped);
+            rows.extend(self.epochs[last..].iter().map(row));
+        }
+        let headings = ["epoch", "loss", "accuracy", "val. loss", "val. accuracy", "time"];
+        let mut table = Table::new(headings).rows(rows);
         for column in 0..6 {
             table = table.align_right(column);
+        }
+        if let Some(best) = self.best("val_accuracy").filter(|_| self.len() > 1) {
+            let value = 100.0 * best.val_accuracy.unwrap_or(f64::NAN);
+            table =
+                table.footer(format!("best val. accuracy: {value:.2} %, epoch {}", best.number));
+        }
+        let others = self.epochs.last().filter(|epoch| !epoch.metrics.is_empty());
+        if let Some(epoch) = others {
+            let values = epoch.metrics.iter().map(|(name, value)| format!("{name} {value:.4}"));
+            table = table.footer(format!("last: {}", values.collect::<Vec<_>>().join(", ")));
         }
         self.notes.iter().fold(table, |table, note| table.footer(note))
     }
@@ -119,5 +305,59 @@ impl Show for History {
 impl std::fmt::Debug for History {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:?}", self.table())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn history(losses: &[f64]) -> History {
+        let epoch = |(i, &loss): (usize, &f64)| Epoch {
+            number: i + 1,
+            loss,
+            accuracy: 1.0 / (1.0 + loss),
+            val_loss: Some(loss + 0.1),
+            val_accuracy: Some(0.9 / (1.0 + loss)),
+            metrics: [("val_f1".to_owned(), 0.5)].into(),
+            rate: 0.1,
+            seconds: 1.0,
+        };
+        let epochs = losses.iter().enumerate().map(epoch).collect();
+        History { epochs, ..History::default() }
+    }
+
+    #[test]
+    fn the_best_epoch_has_the_smallest_loss_or_the_largest_accuracy() {
+        let history = history(&[0.5, 0.2, f64::NAN, 0.2, 0.3]);
+        assert_eq!(history.best("val_loss").unwrap().number, 2, "the earliest of equals");
+        assert_eq!(history.best("val_accuracy").unwrap().number, 2);
+        assert_eq!(history.best("val_f1").unwrap().number, 1);
+        assert!(history.best("val_f2").is_none());
+        assert!(history.values("f2").unwrap_err().to_string().contains("val_loss"));
+    }
+
+    #[test]
+    fn json_holds_everything() {
+        let mut history = history(&[0.5, 0.2]);
+        history.notes.push("budget ci".into());
+        assert_eq!(History::from_json(&history.to_json()).unwrap(), history);
+        assert!(History::from_json("{").unwrap_err().to_string().contains("a saved history"));
+    }
+
+    #[test]
+    fn a_long_history_stays_a_short_table() {
+        let long = format!("{:?}", history(&[0.5; 200]));
+        assert!(long.lines().count() < 40, "{}", long.lines().count());
+        assert!(long.contains("\n  200 ") && long.contains('…'), "{long}");
+    }
+
+    #[test]
+    fn curves_are_drawn_and_compared() {
+        let (a, b) = (history(&[0.5, 0.2]), history(&[0.6, 0.1, 0.1]));
+        assert!(a.plot().unwrap().description().contains("loss: train from 0.500 to 0.200"));
+        let both = History::compare(&[("a", &a), ("b", &b)]).unwrap();
+        assert!(both.description().contains("b from 0.700 to 0.200"), "{both:?}");
+        assert!(History::default().plot().is_err() && History::compare(&[]).is_err());
     }
 }

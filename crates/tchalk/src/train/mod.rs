@@ -1,36 +1,79 @@
 //! How a network learns: compile, fit, evaluate, predict.
+//!
+//! [`Fit`] says how long and on how much; a [`Run`] is training under way, as a [`Callback`] sees it;
+//! a [`History`] is how it went. Optimisers, losses, schedules and callbacks stand in a file each.
 
+mod adam;
+mod adamw;
+mod augment;
+mod callback;
+mod callbacks;
+mod clip;
+mod descent;
+mod draws;
+mod epoch;
 mod evaluation;
+mod feed;
+mod finder;
 mod fit;
+mod frozen;
+mod fused;
 mod history;
+mod layout;
 mod loss;
+mod metric;
+mod notices;
 mod optimizer;
+mod precision;
 mod predictions;
 mod progress;
+mod resume;
 mod rmsprop;
+mod run;
+mod schedule;
 mod sgd;
 
-pub use evaluation::Evaluation;
+pub use adam::Adam;
+pub use adamw::AdamW;
+pub use augment::Augment;
+pub use callback::{Callback, CallbackResult, State};
+pub use callbacks::{
+    Checkpoint, CsvLog, EarlyStopping, MovingAverage, Print, ReduceOnPlateau, StopAt,
+};
+pub use evaluation::{Difference, Evaluation};
+pub use finder::{RateCurve, RateFinder};
 pub use fit::Fit;
 pub use history::{Epoch, History};
 pub use loss::Loss;
-pub use optimizer::Optimizer;
+pub use metric::Metric;
+pub use optimizer::{Memory, Optimizer, Options};
+pub use precision::Precision;
 pub use predictions::Predictions;
 pub use rmsprop::RmsProp;
+pub use run::Run;
+pub use schedule::Schedule;
 pub use sgd::Sgd;
+
+pub(crate) use predictions::largest;
 
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
-use crate::layers::{Mode, shape_text};
-use crate::model::{Inner, Model};
+use crate::layers::shape_text;
+use crate::model::{Inner, Model, Program};
+use descent::Descent;
+use loss::Reading;
+use notices::Seen;
 use tch::{Kind, Tensor};
 
-/// What `compile` has chosen, and what the optimiser remembers from step to step.
+/// What `compile` has chosen, and what has come of it.
 pub(crate) struct Compiled {
-    pub(crate) optimizer: Box<dyn Optimizer>,
+    pub(crate) descent: Descent,
     pub(crate) loss: Loss,
-    /// Steps made since `compile`.
-    pub(crate) steps: u64,
+    pub(crate) reading: Reading,
+    /// The last training, as far as it went.
+    pub(crate) history: History,
+    /// What the network has been trained on, and which set chose its weights.
+    pub(crate) seen: Seen,
 }
 
 impl Model {
@@ -40,36 +83,57 @@ impl Model {
     ///
     /// If the optimiser's numbers make no sense, or the loss does not go with the last layer.
     pub fn compile(&self, optimizer: impl Optimizer + 'static, loss: Loss) -> Result<()> {
-        optimizer.check()?;
-        let mut inner = self.lock();
-        if loss == Loss::CategoricalCrossEntropy && !inner.ends_in_softmax() {
-            let last = inner.nodes.last().map_or("nothing".into(), |node| node.layer.written());
-            return Err(Error::invalid(
-                "Model::compile with CategoricalCrossEntropy",
-                "a network that ends in Softmax",
-                last,
-                "Try adding Softmax as the last layer.",
-            ));
-        }
-        inner.compiled = Some(Compiled { optimizer: Box::new(optimizer), loss, steps: 0 });
+        let paths = self.weight_names();
+        let inner = self.inner();
+        let (last, written) = (inner.last().kind(), inner.last_written());
+        let reading = loss.reading(&inner.output_shape(), last, &written)?;
+        let descent = Descent::new(Box::new(optimizer), &paths)?;
+        let mut compiled = inner.compiled();
+        // What has been seen does not become unseen.
+        let seen = compiled.take().map(|before| before.seen).unwrap_or_default();
+        *compiled = Some(Compiled { descent, loss, reading, history: History::default(), seen });
         Ok(())
+    }
+
+    /// The last training since `compile`, as far as it went: also where `fit` returned an error.
+    /// Empty before the first.
+    pub fn history(&self) -> History {
+        let compiled = self.inner().compiled();
+        compiled.as_ref().map(|compiled| compiled.history.clone()).unwrap_or_default()
     }
 }
 
+/// What `compile` chose, or the error that says to compile.
+fn compiled(inner: &Inner, op: &str) -> Result<(Loss, Reading)> {
+    let compiled = inner.compiled();
+    compiled.as_ref().map(|compiled| (compiled.loss.clone(), compiled.reading)).ok_or_else(|| {
+        let hint =
+            "Try model.compile(RmsProp::new(1e-3), Loss::CategoricalCrossEntropy)? before it.";
+        Error::invalid(op, "a compiled model", "one that is not", hint)
+    })
+}
+
 /// What `fit` and `evaluate` cannot work with is said before anything runs.
-fn check(op: &str, inner: &Inner, set: &TensorSet) -> Result<()> {
+pub(crate) fn check(op: &str, inner: &Inner, set: &TensorSet) -> Result<()> {
     if set.is_empty() {
         return Err(Error::invalid(op, "at least one example", "an empty set", ""));
     }
-    if set.example_shape() != inner.input_shape {
-        let hint = match (inner.input_shape.first(), set.example_shape().first()) {
+    if inner.graph.inputs.len() != 1 || inner.graph.outputs.len() != 1 {
+        let (inputs, outputs) = (inner.graph.inputs.len(), inner.graph.outputs.len());
+        let got = format!("{inputs} inputs and {outputs} outputs");
+        let hint = "until(\"name of a layer\") gives a network with one of the outputs.";
+        return Err(Error::invalid(op, "a network of one input and one output", got, hint));
+    }
+    let input_shape = inner.input_shape();
+    if set.example_shape() != input_shape {
+        let hint = match (input_shape.first(), set.example_shape().first()) {
             (Some(1), Some(3)) | (Some(3), Some(1)) => {
                 "The first number is the channels: 1 for grey pictures, 3 for colour. Build the \
                  network with the input_shape of these pictures."
             }
             _ => "Build the network with the input_shape of these pictures.",
         };
-        let expected = format!("examples {}", shape_text(&inner.input_shape));
+        let expected = format!("examples {}", shape_text(&input_shape));
         return Err(Error::invalid(op, expected, shape_text(&set.example_shape()), hint));
     }
     Ok(())
@@ -81,23 +145,23 @@ fn check_labels(op: &str, inner: &Inner, set: &TensorSet) -> Result<()> {
         let hint = "predict() works without labels.";
         Error::invalid(op, "a set with labels", "one without", hint)
     })?;
-    let classes = *inner.output_shape().first().unwrap_or(&0);
-    let largest = labels.max().int64_value(&[]);
-    if largest >= classes as i64 || labels.min().int64_value(&[]) < 0 {
+    let classes = loss::classes_of(*inner.output_shape().first().unwrap_or(&0));
+    let (smallest, largest) = (labels.min().int64_value(&[]), labels.max().int64_value(&[]));
+    if largest >= classes as i64 || smallest < 0 {
         let hint = "The last Dense layer needs one unit for each class.";
-        let got = format!("label {largest}");
+        let got = format!("label {}", if smallest < 0 { smallest } else { largest });
         return Err(Error::invalid(op, format!("labels from 0 to {}", classes - 1), got, hint));
     }
     Ok(())
 }
 
-/// The outputs before a final softmax (or the outputs as they are, where there is none).
-fn scores(inner: &Inner, x: &Tensor, mode: Mode) -> Tensor {
-    let count = inner.nodes.len() - usize::from(inner.ends_in_softmax());
-    inner.forward_through(count, x, mode)
+/// The step whose output the loss reads: the last, or the one before a final softmax or sigmoid.
+fn target(program: &Program, reading: Reading) -> usize {
+    let output = program.outputs[0];
+    if reading.before_last { program.steps[output].inputs[0] } else { output }
 }
 
-/// How many of these scores are largest at the right label.
-fn count_right(scores: &Tensor, labels: &Tensor) -> Tensor {
-    scores.argmax(1, false).eq_tensor(labels).sum(Kind::Int64)
+/// How many of these outputs name the right label.
+fn count_right(reading: Reading, outputs: &Tensor, labels: &Tensor) -> Tensor {
+    loss::named_class(reading.form, outputs).eq_tensor(labels).sum(Kind::Int64)
 }

@@ -1,10 +1,12 @@
 //! What a network says about pictures.
 
 use super::check;
-use super::evaluation::BATCH;
+use super::feed::Feed;
+use super::layout;
+use super::loss::{Form, classes_of};
+use super::progress::Ticker;
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
-use crate::layers::Mode;
 use crate::model::Model;
 use crate::plot::{Caption, Figure, Mark, image_grid};
 use crate::runtime::{self, Budget, interrupt};
@@ -36,6 +38,13 @@ impl crate::display::Show for Predictions {
 }
 
 impl Predictions {
+    /// What was said about the examples of `set`: a row of probabilities for each.
+    pub(crate) fn new(probabilities: Array2<f32>, set: TensorSet) -> Predictions {
+        let classes = probabilities.rows().into_iter().map(|row| largest(row.iter().copied()));
+        let classes = classes.collect();
+        Predictions { probabilities, classes, set }
+    }
+
     /// How many pictures.
     pub fn len(&self) -> usize {
         self.classes.len()
@@ -106,7 +115,8 @@ impl Predictions {
 }
 
 impl Model {
-    /// The probabilities of the classes for every example of `set`; labels are not needed.
+    /// The probabilities of the classes for every example of `set`; labels are not needed. Outputs
+    /// that the loss was told to be logits become probabilities first.
     ///
     /// # Errors
     ///
@@ -114,27 +124,41 @@ impl Model {
     /// or the reader pressed stop.
     pub fn predict(&self, set: &TensorSet) -> Result<Predictions> {
         const OP: &str = "Model::predict";
-        let inner = self.lock();
-        check(OP, &inner, set)?;
+        let inner = self.inner();
+        check(OP, inner, set)?;
         let outputs = inner.output_shape();
-        if outputs.len() != 1 || outputs[0] > set.class_names().len() {
+        let classes = outputs.first().map_or(0, |&outputs| classes_of(outputs));
+        if outputs.len() != 1 || classes > set.class_names().len() {
             let expected = format!("a network with {} outputs", set.class_names().len());
             return Err(Error::invalid(OP, expected, format!("{outputs:?}"), ""));
         }
+        // Where the loss takes the network's outputs for scores, so does this.
+        let form = inner.compiled().as_ref().map(|compiled| compiled.reading);
+        let form = form.filter(|reading| !reading.before_last).map(|reading| reading.form);
         let set = set.first(Budget::current().evaluation(set.len(), inner.device));
-        let mut rows = Vec::with_capacity(set.len() * outputs[0]);
-        for (x, _) in set.batches(BATCH, inner.device) {
+        let mut rows = Vec::with_capacity(set.len() * classes);
+        let mut ticker = Ticker::new("predicted", set.len());
+        let batch = Feed::new(set.clone()).batch() as i64;
+        for (x, _) in set.batches(batch, inner.device) {
             if interrupt::requested() {
                 return Err(Error::Interrupted { op: OP.into() });
             }
-            let y = no_grad(|| inner.forward(&x, Mode::Inference));
+            let y = no_grad(|| {
+                let y = inner.program.using().forward(&layout::fastest(x));
+                let y = match form {
+                    Some(Form::Scores) => y.softmax(-1, None),
+                    Some(Form::BinaryScores) => y.sigmoid(),
+                    _ => y,
+                };
+                // One output is the probability of the second of two classes.
+                if outputs[0] == 1 { Tensor::cat(&[&(y.neg() + 1.0), &y], 1) } else { y }
+            });
             rows.extend(Vec::<f32>::try_from(flat(&y))?);
+            ticker.done(rows.len() / classes);
         }
-        let probabilities = Array2::from_shape_vec((set.len(), outputs[0]), rows)
+        let probabilities = Array2::from_shape_vec((set.len(), classes), rows)
             .expect("every example gives one row");
-        let classes = probabilities.rows().into_iter().map(|row| largest(row.iter().copied()));
-        let classes = classes.collect();
-        Ok(Predictions { probabilities, classes, set })
+        Ok(Predictions::new(probabilities, set))
     }
 }
 
@@ -143,7 +167,7 @@ fn flat(y: &Tensor) -> Tensor {
 }
 
 /// The position of the largest value; the first, where several are equal.
-fn largest(values: impl Iterator<Item = f32>) -> usize {
+pub(crate) fn largest(values: impl Iterator<Item = f32>) -> usize {
     values
         .enumerate()
         .fold((0, f32::NEG_INFINITY), |best, (i, v)| if v > best.1 { (i, v) } else { best })

@@ -1,8 +1,9 @@
 //! What the reader sees while a network learns: one display that changes in place, or, where there
 //! is no live page, a line for each epoch.
 
-use super::History;
-use crate::display::{Content, Live, Show};
+use super::run::Run;
+use super::{Epoch, History};
+use crate::display::{Content, Live, Show, escape};
 use std::time::{Duration, Instant};
 
 /// At most five updates a second.
@@ -10,68 +11,80 @@ const INTERVAL: Duration = Duration::from_millis(200);
 
 pub(super) struct Progress {
     live: Option<Live>,
-    epochs: usize,
-    steps: usize,
-    notes: Vec<String>,
-    /// The finished epochs, as a table.
-    table: Option<Content>,
+    /// So many notes are on the page already.
+    told: usize,
+    first: usize,
     begun: Instant,
-    shown: Instant,
+    shown: Option<Instant>,
+    /// The curves so far, and below them the last finished epoch.
+    curves: Option<Content>,
+    notes: Vec<String>,
 }
 
 impl Progress {
-    pub(super) fn new(epochs: usize, steps: usize, notes: Vec<String>) -> Progress {
-        let now = Instant::now();
+    pub(super) fn new(run: &Run) -> Progress {
         let live = Live::new();
+        let notes = run.history.notes();
         if live.is_none() {
             notes.iter().for_each(|note| println!("{note}"));
         }
-        Progress { live, epochs, steps, notes, table: None, begun: now, shown: now }
+        Progress {
+            live,
+            told: notes.len(),
+            first: run.epoch,
+            begun: Instant::now(),
+            shown: None,
+            curves: None,
+            notes,
+        }
     }
 
     /// Whether it is time to show where training is.
     pub(super) fn wants_update(&self) -> bool {
-        self.live.is_some() && self.shown.elapsed() >= INTERVAL
+        self.live.is_some() && self.is_due()
     }
 
-    pub(super) fn step_done(&mut self, epoch: usize, step: usize, loss: f64, accuracy: f64) {
-        self.shown = Instant::now();
-        let done = ((epoch - 1) * self.steps + step) as f64;
-        let total = (self.epochs * self.steps) as f64;
+    fn is_due(&self) -> bool {
+        self.shown.unwrap_or(self.begun).elapsed() >= INTERVAL
+    }
+
+    pub(super) fn step_done(&mut self, run: &Run, loss: f64, accuracy: f64) {
+        let done = ((run.epoch - 1 - self.first) * run.steps + run.step) as f64;
+        let total = ((run.epochs - self.first) * run.steps) as f64;
         let left = self.begun.elapsed().as_secs_f64() * (total - done) / done;
         let line = format!(
-            "epoch {epoch}/{}  {}  step {step}/{}  loss {loss:.4}  accuracy {accuracy:.4}  {} left",
-            self.epochs,
-            bar(step as f64 / self.steps as f64),
-            self.steps,
+            "epoch {}/{}  {}  step {}/{}  loss {loss:.4}  accuracy {accuracy:.4}  rate {}  {} left",
+            run.epoch,
+            run.epochs,
+            bar(run.step as f64 / run.steps as f64),
+            run.step,
+            run.steps,
+            rate_text(run.rate),
             duration_text(left),
         );
         self.update(&line);
     }
 
-    pub(super) fn epoch_done(&mut self, history: &History) {
-        match (&self.live, history.epochs.last()) {
-            (Some(_), _) => {
-                self.table = Some(history.content());
-                self.shown = Instant::now();
-                self.update("");
+    /// The epoch's steps are done, and the validation set is being measured.
+    pub(super) fn measuring(&mut self, run: &Run) {
+        if self.wants_update() {
+            let (epoch, epochs) = (run.epoch, run.epochs);
+            self.update(&format!("epoch {epoch}/{epochs}  {}  validation", bar(1.0)));
+        }
+    }
+
+    pub(super) fn epoch_done(&mut self, history: &History, epochs: usize) {
+        let Some(epoch) = history.epochs.last() else { return };
+        let line = epoch_line(epoch, epochs);
+        if self.live.is_some() {
+            // Epochs of a few milliseconds are not worth a figure each.
+            if self.is_due() {
+                self.curves = history.plot().ok().map(|figure| figure.content());
+                self.update(&line);
             }
-            (None, Some(epoch)) => {
-                let optional = |name, value: Option<f64>| {
-                    value.map_or(String::new(), |value| format!("  {name} {value:.4}"))
-                };
-                println!(
-                    "epoch {}/{}  loss {:.4}  accuracy {:.4}{}{}  {:.1} s",
-                    epoch.number,
-                    self.epochs,
-                    epoch.loss,
-                    epoch.accuracy,
-                    optional("val_loss", epoch.val_loss),
-                    optional("val_accuracy", epoch.val_accuracy),
-                    epoch.seconds,
-                );
-            }
-            (None, None) => {}
+        } else if self.is_due() || epoch.number == epochs || self.shown.is_none() {
+            self.shown = Some(Instant::now());
+            println!("{line}");
         }
     }
 
@@ -80,34 +93,88 @@ impl Progress {
         if let Some(live) = &mut self.live {
             live.update(&history.content());
         } else {
-            let told = self.notes.len();
-            history.notes[told..].iter().for_each(|note| println!("{note}"));
+            history.notes[self.told.min(history.notes.len())..]
+                .iter()
+                .for_each(|note| println!("{note}"));
         }
     }
 
     fn update(&mut self, line: &str) {
         let Some(live) = &mut self.live else { return };
+        self.shown = Some(Instant::now());
         let mut plain = self.notes.join("\n");
         let mut html = String::new();
-        match &self.table {
-            Some(table) => {
-                plain = table.plain();
-                html.push_str(&table.as_html().unwrap_or_default());
-            }
-            None => {
-                for note in &self.notes {
-                    html.push_str(&format!("<div>{}</div>", crate::display::escape(note)));
-                }
-            }
+        for note in &self.notes {
+            html.push_str(&format!("<div>{}</div>", escape(note)));
         }
-        if !line.is_empty() {
-            plain = format!("{plain}\n{line}");
-            html.push_str(&format!(
-                "<pre style=\"margin:0.5em 0 0\">{}</pre>",
-                crate::display::escape(line)
-            ));
+        if let Some(curves) = self.curves.as_ref().and_then(Content::as_html) {
+            html.push_str(&curves);
         }
+        plain = format!("{plain}\n{line}");
+        html.push_str(&format!("<pre style=\"margin:0.5em 0 0\">{}</pre>", escape(line)));
         live.update(&Content::html(plain.trim_start().to_owned(), html));
+    }
+}
+
+fn epoch_line(epoch: &Epoch, epochs: usize) -> String {
+    let optional = |name: &str, value: Option<f64>| {
+        value.map_or(String::new(), |value| format!("  {name} {value:.4}"))
+    };
+    let others = epoch.metrics.iter().map(|(name, value)| optional(name, Some(*value)));
+    format!(
+        "epoch {}/{epochs}  loss {:.4}  accuracy {:.4}{}{}{}  {:.1} s",
+        epoch.number,
+        epoch.loss,
+        epoch.accuracy,
+        optional("val_loss", epoch.val_loss),
+        optional("val_accuracy", epoch.val_accuracy),
+        others.collect::<String>(),
+        epoch.seconds,
+    )
+}
+
+/// How far something is that may take more than a second: seen only on a page that can change.
+pub(super) struct Ticker {
+    what: String,
+    total: usize,
+    begun: Instant,
+    shown: Instant,
+    live: Option<Live>,
+}
+
+impl Ticker {
+    pub(super) fn new(what: &str, total: usize) -> Ticker {
+        let now = Instant::now();
+        Ticker { what: what.to_owned(), total, begun: now, shown: now, live: None }
+    }
+
+    pub(super) fn done(&mut self, done: usize) {
+        let finished = done >= self.total;
+        // Nothing is shown of what is over within a second.
+        let wait = if self.live.is_some() { INTERVAL } else { Duration::from_secs(1) };
+        if self.shown.elapsed() < wait && !(finished && self.live.is_some()) {
+            return;
+        }
+        if self.live.is_none() {
+            self.live = Live::new();
+        }
+        self.shown = Instant::now();
+        let left = self.begun.elapsed().as_secs_f64() * (self.total - done) as f64 / done as f64;
+        let number = |n: usize| crate::plot::thousands(n as f64);
+        let line = match finished {
+            true => format!("{} {} examples", self.what, number(done)),
+            false => format!(
+                "{} {} of {} examples  {}  {} left",
+                self.what,
+                number(done),
+                number(self.total),
+                bar(done as f64 / self.total as f64),
+                duration_text(left)
+            ),
+        };
+        if let Some(live) = &mut self.live {
+            live.update(&Content::text(line));
+        }
     }
 }
 
@@ -115,6 +182,12 @@ impl Progress {
 fn bar(fraction: f64) -> String {
     let filled = (20.0 * fraction).round() as usize;
     format!("{}{}", "━".repeat(filled.min(20)), "─".repeat(20 - filled.min(20)))
+}
+
+/// `0.001`, `2.5e-5`.
+fn rate_text(rate: f64) -> String {
+    let digits = format!("{rate:.1e}");
+    if (1e-3..1.0).contains(&rate) { format!("{}", (rate * 1e5).round() / 1e5) } else { digits }
 }
 
 /// `9 s`, `3 min 20 s`, `1 h 5 min`.
@@ -132,10 +205,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_read_like_times() {
+    fn times_and_rates_read_like_times_and_rates() {
         assert_eq!(duration_text(8.6), "9 s");
         assert_eq!(duration_text(200.0), "3 min 20 s");
         assert_eq!(duration_text(3900.0), "1 h 5 min");
+        assert_eq!([0.1, 0.001, 2.5e-5].map(rate_text), ["0.1", "0.001", "2.5e-5"]);
     }
 
     #[test]

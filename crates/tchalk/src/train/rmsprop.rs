@@ -1,33 +1,30 @@
 //! RMSprop: steps scaled by how large a weight's gradients have been.
 
-use super::optimizer::{Optimizer, check_fraction, check_rate};
+use super::fused;
+use super::optimizer::{
+    Memory, Optimizer, Options, check_epsilon, check_fraction, check_rate, common_options,
+};
 use crate::error::Result;
 use tch::Tensor;
-
-/// Keras's epsilon, which keeps the root away from zero.
-const EPSILON: f64 = 1e-7;
 
 /// Divides each weight's gradient by the running size of its gradients, so that all weights move at
 /// a like speed (Hinton 2012), in Keras's form, with epsilon inside the root:
 /// `v = rho * v + (1 - rho) * g²; w -= rate * g / √(v + 1e-7)`.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RmsProp {
     rate: f64,
     rho: f64,
-    decay: f64,
-    squares: Vec<Tensor>,
+    momentum: f64,
+    epsilon: f64,
+    options: Options,
 }
+
+common_options!(RmsProp);
 
 impl RmsProp {
     /// RMSprop with this learning rate, and with rho = 0.9.
     pub fn new(rate: f64) -> RmsProp {
-        RmsProp { rate, rho: 0.9, decay: 0.0, squares: Vec::new() }
-    }
-
-    /// Lets the rate fall from step to step: `rate / (1 + decay * step)`.
-    pub fn decay(mut self, decay: f64) -> RmsProp {
-        self.decay = decay;
-        self
+        RmsProp { rate, rho: 0.9, momentum: 0.0, epsilon: 1e-7, options: Options::default() }
     }
 
     /// How long gradients are remembered, from 0 to below 1.
@@ -35,25 +32,65 @@ impl RmsProp {
         self.rho = rho;
         self
     }
+
+    /// The part of its last step that a weight makes again, from 0 to below 1; 0 where not set.
+    pub fn momentum(mut self, momentum: f64) -> RmsProp {
+        self.momentum = momentum;
+        self
+    }
+
+    /// What keeps the root away from zero; 1e-7 where not set.
+    pub fn epsilon(mut self, epsilon: f64) -> RmsProp {
+        self.epsilon = epsilon;
+        self
+    }
 }
 
 impl Optimizer for RmsProp {
-    fn update(&mut self, step: u64, weights: &[Tensor], gradients: &[Tensor]) {
-        if self.squares.is_empty() {
-            self.squares = gradients.iter().map(Tensor::zeros_like).collect();
+    fn rate(&self) -> f64 {
+        self.rate
+    }
+
+    fn update(&self, weight: &Tensor, gradient: &Tensor, memory: &mut Memory, rate: f64) {
+        let mut weight = weight.shallow_clone();
+        let (by, rho, epsilon) = (rate as f32, self.rho as f32, self.epsilon as f32);
+        let (rest, momentum) = ((1.0 - self.rho) as f32, self.momentum as f32);
+        if self.momentum == 0.0 {
+            let memory = memory.tensors::<1>(&weight);
+            let done = fused::update(&weight, gradient, &memory, |w, g, [v]| {
+                let v = rho * v + rest * g * g;
+                (w - by * g / (v + epsilon).sqrt(), [v])
+            });
+            if !done {
+                let [mut square] = memory;
+                let _ = square.lerp_(&gradient.square(), 1.0 - self.rho);
+                weight -= (square + self.epsilon).rsqrt_() * gradient * rate;
+            }
+            return;
         }
-        let rate = self.rate / (1.0 + self.decay * step as f64);
-        for ((weight, gradient), square) in weights.iter().zip(gradients).zip(&mut self.squares) {
-            *square *= self.rho;
-            *square += gradient.square() * (1.0 - self.rho);
-            let mut weight = weight.shallow_clone();
-            weight -= gradient * rate / (&*square + EPSILON).sqrt();
+        let memory = memory.tensors::<2>(&weight);
+        let done = fused::update(&weight, gradient, &memory, |w, g, [v, m]| {
+            let v = rho * v + rest * g * g;
+            let m = momentum * m + by * g / (v + epsilon).sqrt();
+            (w - m, [v, m])
+        });
+        if !done {
+            let [mut square, mut step] = memory;
+            let _ = square.lerp_(&gradient.square(), 1.0 - self.rho);
+            step *= self.momentum;
+            step += (square + self.epsilon).rsqrt_() * gradient * rate;
+            weight -= step;
         }
+    }
+
+    fn options(&self) -> Options {
+        self.options.clone()
     }
 
     fn check(&self) -> Result<()> {
         check_rate("RmsProp::new", self.rate)?;
-        check_rate("RmsProp::decay", self.decay)?;
-        check_fraction("RmsProp::rho", self.rho)
+        check_fraction("RmsProp::rho", self.rho)?;
+        check_fraction("RmsProp::momentum", self.momentum)?;
+        check_epsilon("RmsProp::epsilon", self.epsilon)
     }
 }

@@ -1,23 +1,37 @@
 //! Stochastic gradient descent.
 
-use super::optimizer::{Optimizer, check_fraction, check_rate};
+use super::fused;
+use super::optimizer::{Memory, Optimizer, Options, check_fraction, check_rate, common_options};
 use crate::error::Result;
 use tch::Tensor;
 
 /// Plain gradient descent: each weight moves against its gradient, in Keras's form.
 ///
-/// Without momentum `w -= rate * g`; with it `v = momentum * v - rate * g; w += v`.
-#[derive(Debug)]
+/// Without momentum `w -= rate * g`; with it `v = momentum * v - rate * g; w += v`; in Nesterov's
+/// form (Nesterov 1983, Sutskever 2013) `w += momentum * v - rate * g` with that `v`.
+///
+/// ```
+/// use tchalk::prelude::*;
+/// let model = Sequential::new().input_shape([4]).add(Dense::new(2)).add(Softmax);
+/// let model = model.build(Device::Cpu)?;
+/// let optimizer = Sgd::new(0.1).momentum(0.9).nesterov().weight_decay(5e-4).clip_norm(1.0);
+/// model.compile(optimizer, Loss::CategoricalCrossEntropy)?;
+/// # Ok::<(), tchalk::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
 pub struct Sgd {
     rate: f64,
     momentum: f64,
-    velocities: Vec<Tensor>,
+    nesterov: bool,
+    options: Options,
 }
+
+common_options!(Sgd);
 
 impl Sgd {
     /// Descent with this learning rate.
     pub fn new(rate: f64) -> Sgd {
-        Sgd { rate, momentum: 0.0, velocities: Vec::new() }
+        Sgd { rate, momentum: 0.0, nesterov: false, options: Options::default() }
     }
 
     /// The part of its speed that a weight keeps from step to step, from 0 to below 1.
@@ -25,25 +39,49 @@ impl Sgd {
         self.momentum = momentum;
         self
     }
+
+    /// Looks ahead: the step is made from where the momentum will have carried the weight.
+    pub fn nesterov(mut self) -> Sgd {
+        self.nesterov = true;
+        self
+    }
 }
 
 impl Optimizer for Sgd {
-    fn update(&mut self, _step: u64, weights: &[Tensor], gradients: &[Tensor]) {
-        if self.velocities.is_empty() && self.momentum > 0.0 {
-            self.velocities = gradients.iter().map(Tensor::zeros_like).collect();
+    fn rate(&self) -> f64 {
+        self.rate
+    }
+
+    fn update(&self, weight: &Tensor, gradient: &Tensor, memory: &mut Memory, rate: f64) {
+        let mut weight = weight.shallow_clone();
+        let (by, momentum, nesterov) = (rate as f32, self.momentum as f32, self.nesterov);
+        if self.momentum == 0.0 {
+            if !fused::update(&weight, gradient, &[], |w, g, []| (w - by * g, [])) {
+                weight -= gradient * rate;
+            }
+            return;
         }
-        for (i, (weight, gradient)) in weights.iter().zip(gradients).enumerate() {
-            let mut weight = weight.shallow_clone();
-            let change = gradient * -self.rate;
-            weight += match self.velocities.get_mut(i) {
-                Some(velocity) => {
-                    *velocity *= self.momentum;
-                    *velocity += change;
-                    velocity.shallow_clone()
-                }
-                None => change,
-            };
+        let memory = memory.tensors::<1>(&weight);
+        let done = fused::update(&weight, gradient, &memory, |w, g, [v]| {
+            let v = momentum * v - by * g;
+            (if nesterov { w + momentum * v - by * g } else { w + v }, [v])
+        });
+        if !done {
+            let [mut velocity] = memory;
+            let change = gradient * -rate;
+            velocity *= self.momentum;
+            velocity += &change;
+            if nesterov {
+                weight += &velocity * self.momentum;
+                weight += change;
+            } else {
+                weight += velocity;
+            }
         }
+    }
+
+    fn options(&self) -> Options {
+        self.options.clone()
     }
 
     fn check(&self) -> Result<()> {

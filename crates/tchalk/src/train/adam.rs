@@ -1,0 +1,80 @@
+//! Adam: momentum, and steps scaled as in RMSprop.
+
+use super::fused;
+use super::optimizer::{
+    Memory, Optimizer, Options, check_epsilon, check_fraction, check_rate, common_options,
+};
+use crate::error::Result;
+use tch::Tensor;
+
+/// Follows the running mean of a weight's gradients, divided by their running size (Kingma and Ba
+/// 2015), in Keras's form:
+/// `m = beta1 * m + (1 - beta1) * g; v = beta2 * v + (1 - beta2) * g²;
+/// w -= rate * √(1 - beta2ᵗ) / (1 - beta1ᵗ) * m / (√v + 1e-7)` at the weight's step `t`, from 1.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Adam {
+    rate: f64,
+    beta1: f64,
+    beta2: f64,
+    epsilon: f64,
+    options: Options,
+}
+
+common_options!(Adam);
+
+impl Adam {
+    /// Adam with this learning rate, and with betas of 0.9 and 0.999.
+    pub fn new(rate: f64) -> Adam {
+        Adam { rate, beta1: 0.9, beta2: 0.999, epsilon: 1e-7, options: Options::default() }
+    }
+
+    /// How long the mean and the size of the gradients are remembered, each from 0 to below 1.
+    pub fn betas(mut self, mean: f64, size: f64) -> Adam {
+        (self.beta1, self.beta2) = (mean, size);
+        self
+    }
+
+    /// What keeps the divisor away from zero; 1e-7 where not set.
+    pub fn epsilon(mut self, epsilon: f64) -> Adam {
+        self.epsilon = epsilon;
+        self
+    }
+}
+
+impl Optimizer for Adam {
+    fn rate(&self) -> f64 {
+        self.rate
+    }
+
+    fn update(&self, weight: &Tensor, gradient: &Tensor, memory: &mut Memory, rate: f64) {
+        let mut weight = weight.shallow_clone();
+        let step = i32::try_from(memory.updates() + 1).unwrap_or(i32::MAX);
+        let rate = rate * (1.0 - self.beta2.powi(step)).sqrt() / (1.0 - self.beta1.powi(step));
+        let memory = memory.tensors::<2>(&weight);
+        let (by, epsilon) = (rate as f32, self.epsilon as f32);
+        let (beta1, beta2) = (self.beta1 as f32, self.beta2 as f32);
+        let (rest1, rest2) = ((1.0 - self.beta1) as f32, (1.0 - self.beta2) as f32);
+        let done = fused::update(&weight, gradient, &memory, |w, g, [m, v]| {
+            let m = beta1 * m + rest1 * g;
+            let v = beta2 * v + rest2 * g * g;
+            (w - by * m / (v.sqrt() + epsilon), [m, v])
+        });
+        if !done {
+            let [mut mean, mut square] = memory;
+            let _ = mean.lerp_(gradient, 1.0 - self.beta1);
+            let _ = square.lerp_(&gradient.square(), 1.0 - self.beta2);
+            let _ = weight.addcdiv_(&(mean * -rate), &(square.sqrt() + self.epsilon));
+        }
+    }
+
+    fn options(&self) -> Options {
+        self.options.clone()
+    }
+
+    fn check(&self) -> Result<()> {
+        check_rate("Adam::new", self.rate)?;
+        check_fraction("Adam::betas", self.beta1)?;
+        check_fraction("Adam::betas", self.beta2)?;
+        check_epsilon("Adam::epsilon", self.epsilon)
+    }
+}

@@ -1,0 +1,54 @@
+//! AdamW: Adam with weights that shrink by themselves.
+
+use super::Adam;
+use super::optimizer::{Memory, Optimizer, Options, common_options};
+use crate::error::Result;
+use tch::Tensor;
+
+/// [`Adam`] with weight decay (Loshchilov and Hutter 2019): at each step every weight also shrinks by
+/// `rate * weight_decay` of its value, 0.004 where not set, as in Keras.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AdamW {
+    adam: Adam,
+    options: Options,
+}
+
+common_options!(AdamW);
+
+impl AdamW {
+    /// AdamW with this learning rate, betas of 0.9 and 0.999, and a weight decay of 0.004.
+    pub fn new(rate: f64) -> AdamW {
+        let options = Options { weight_decay: 0.004, ..Options::default() };
+        AdamW { adam: Adam::new(rate), options }
+    }
+
+    /// How long the mean and the size of the gradients are remembered, each from 0 to below 1.
+    pub fn betas(mut self, mean: f64, size: f64) -> AdamW {
+        self.adam = self.adam.betas(mean, size);
+        self
+    }
+
+    /// What keeps the divisor away from zero; 1e-7 where not set.
+    pub fn epsilon(mut self, epsilon: f64) -> AdamW {
+        self.adam = self.adam.epsilon(epsilon);
+        self
+    }
+}
+
+impl Optimizer for AdamW {
+    fn rate(&self) -> f64 {
+        self.adam.rate()
+    }
+
+    fn update(&self, weight: &Tensor, gradient: &Tensor, memory: &mut Memory, rate: f64) {
+        self.adam.update(weight, gradient, memory, rate);
+    }
+
+    fn options(&self) -> Options {
+        self.options.clone()
+    }
+
+    fn check(&self) -> Result<()> {
+        self.adam.check()
+    }
+}

@@ -1,0 +1,216 @@
+//! What is called while a network learns.
+
+use super::Run;
+use crate::error::{Error, Result};
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard};
+use tch::Tensor;
+
+/// What a callback's methods return: any error ends training, with the epochs so far.
+pub type CallbackResult = std::result::Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+/// What is called while a network learns, at the places that Keras has names for. Each method does
+/// nothing unless it is written.
+///
+/// The model is free while a callback runs: it may evaluate it, predict with it, change its weights.
+/// An error, or a panic, ends training after what was done; the epochs so far are returned, and say
+/// why.
+///
+/// ```
+/// use tchalk::prelude::*;
+/// use tchalk::train::{Callback, CallbackResult, Run};
+///
+/// #[derive(Debug)]
+/// struct Patience(u32);
+///
+/// impl Callback for Patience {
+///     fn on_epoch_end(&mut self, run: &mut Run) -> CallbackResult {
+///         if run.epoch() == 2 {
+///             run.stop("two epochs are enough");
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// let train = datasets::shapes()?.train.take(100).to_tensors(Device::Cpu);
+/// let layers = Sequential::new().input_shape([3, 32, 32]).add(Flatten).add(Dense::new(10));
+/// let model = layers.add(Softmax).build(Device::Cpu)?;
+/// model.compile(Sgd::new(0.01), Loss::CategoricalCrossEntropy)?;
+/// let history = model.fit(&train, Fit::new().epochs(5).callback(Patience(2)))?;
+/// assert_eq!(history.len(), 2);
+/// # Ok::<(), tchalk::Error>(())
+/// ```
+pub trait Callback: std::fmt::Debug + Send {
+    /// Before anything is learned. An error here means that nothing has happened.
+    fn on_train_begin(&mut self, _run: &mut Run) -> CallbackResult {
+        Ok(())
+    }
+
+    /// Before each epoch.
+    fn on_epoch_begin(&mut self, _run: &mut Run) -> CallbackResult {
+        Ok(())
+    }
+
+    /// After each step.
+    fn on_batch_end(&mut self, _run: &mut Run) -> CallbackResult {
+        Ok(())
+    }
+
+    /// After each epoch, when the validation set has been measured.
+    fn on_epoch_end(&mut self, _run: &mut Run) -> CallbackResult {
+        Ok(())
+    }
+
+    /// After the last epoch, also where the reader pressed stop.
+    fn on_train_end(&mut self, _run: &mut Run) -> CallbackResult {
+        Ok(())
+    }
+
+    /// What it has to know when training is taken up again from a checkpoint; nothing by default.
+    fn state(&self) -> State {
+        State::default()
+    }
+
+    /// Takes up what [`Callback::state`] gave.
+    fn restore(&mut self, _state: State) -> CallbackResult {
+        Ok(())
+    }
+}
+
+/// What a callback keeps in a checkpoint: numbers and tensors by name.
+#[derive(Default)]
+pub struct State {
+    /// Numbers by name.
+    pub numbers: BTreeMap<String, f64>,
+    /// Tensors by name.
+    pub tensors: BTreeMap<String, Tensor>,
+}
+
+impl State {
+    /// The number of this name.
+    pub fn number(&self, name: &str) -> Option<f64> {
+        self.numbers.get(name).copied()
+    }
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?} and {} tensors", self.numbers, self.tensors.len())
+    }
+}
+
+/// A callback that several hold: keep one end to look at it after training.
+impl<C: Callback + ?Sized> Callback for Arc<Mutex<C>> {
+    fn on_train_begin(&mut self, run: &mut Run) -> CallbackResult {
+        held(self).on_train_begin(run)
+    }
+    fn on_epoch_begin(&mut self, run: &mut Run) -> CallbackResult {
+        held(self).on_epoch_begin(run)
+    }
+    fn on_batch_end(&mut self, run: &mut Run) -> CallbackResult {
+        held(self).on_batch_end(run)
+    }
+    fn on_epoch_end(&mut self, run: &mut Run) -> CallbackResult {
+        held(self).on_epoch_end(run)
+    }
+    fn on_train_end(&mut self, run: &mut Run) -> CallbackResult {
+        held(self).on_train_end(run)
+    }
+    fn state(&self) -> State {
+        held(self).state()
+    }
+    fn restore(&mut self, state: State) -> CallbackResult {
+        held(self).restore(state)
+    }
+}
+
+fn held<C: ?Sized>(callback: &Arc<Mutex<C>>) -> MutexGuard<'_, C> {
+    callback.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// The callbacks of one [`Fit`](super::Fit), in the order in which they were given. Cloning shares
+/// them.
+#[derive(Clone, Default)]
+pub(super) struct Callbacks(Vec<Arc<Mutex<dyn Callback>>>);
+
+impl std::fmt::Debug for Callbacks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list()
+            .entries(self.0.iter().map(|callback| format!("{:?}", held(callback))))
+            .finish()
+    }
+}
+
+impl Callbacks {
+    pub(super) fn push(&mut self, callback: impl Callback + 'static) {
+        self.0.push(Arc::new(Mutex::new(callback)));
+    }
+
+    /// Calls one method of all of them; the first that fails is the last that is called.
+    pub(super) fn call(
+        &self,
+        run: &mut Run,
+        method: impl Fn(&mut dyn Callback, &mut Run) -> CallbackResult,
+    ) -> Result<(), String> {
+        for callback in &self.0 {
+            let mut callback = held(callback);
+            let outcome = catch_unwind(AssertUnwindSafe(|| method(&mut *callback, run)));
+            let problem = match outcome {
+                Ok(Ok(())) => continue,
+                Ok(Err(error)) => error.to_string(),
+                Err(panic) => panic_text(&*panic),
+            };
+            return Err(format!("{}: {problem}", short_name(&format!("{callback:?}"))));
+        }
+        Ok(())
+    }
+
+    pub(super) fn states(&self) -> Vec<State> {
+        self.0.iter().map(|callback| held(callback).state()).collect()
+    }
+
+    /// Gives each callback the state that one of its place had.
+    pub(super) fn restore(&self, states: Vec<State>) -> Result<()> {
+        for (callback, state) in self.0.iter().zip(states) {
+            let mut callback = held(callback);
+            callback.restore(state).map_err(|error| {
+                let name = short_name(&format!("{callback:?}"));
+                Error::invalid("Fit::resume", format!("what {name} saved"), error.to_string(), "")
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// The name of a callback's type, from what it writes of itself.
+fn short_name(written: &str) -> String {
+    let end = written.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(written.len());
+    if end == 0 { written.chars().take(40).collect() } else { written[..end].to_owned() }
+}
+
+/// What a panic said, in its first line.
+pub(super) fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked");
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_callback_is_called_by_its_type() {
+        assert_eq!(short_name("EarlyStopping { patience: 3 }"), "EarlyStopping");
+        assert_eq!(short_name("Patience(3)"), "Patience");
+        assert_eq!(short_name("Mutex { data: 1 }"), "Mutex");
+    }
+
+    #[test]
+    fn a_panic_says_its_first_line() {
+        let panic = catch_unwind(|| panic!("one\n{}", "two")).unwrap_err();
+        assert_eq!(panic_text(&*panic), "one");
+    }
+}

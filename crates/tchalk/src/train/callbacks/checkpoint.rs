@@ -1,0 +1,78 @@
+//! Training, saved on the way.
+
+use super::monitor::Monitor;
+use crate::train::{Callback, CallbackResult, Run, State};
+use std::path::PathBuf;
+
+/// Saves training after every epoch, so that nothing is lost and [`Fit::resume`](crate::train::Fit)
+/// can go on from there: weights, what the optimiser remembers, the history, the state of the other
+/// callbacks. The file is a saved model, too.
+///
+/// It is written under another name and then renamed: when the disk is full, the last one stays.
+///
+/// ```
+/// use tchalk::prelude::*;
+/// let fit = Fit::new().epochs(25).callback(Checkpoint::new("results/cnn.safetensors").every(5));
+/// ```
+#[derive(Debug, Clone)]
+pub struct Checkpoint {
+    path: PathBuf,
+    every: usize,
+    best: Option<Monitor>,
+}
+
+impl Checkpoint {
+    /// Saves to `path` after every epoch, in place of what was saved before. Folders on the way are
+    /// made.
+    pub fn new(path: impl Into<PathBuf>) -> Checkpoint {
+        Checkpoint { path: path.into(), every: 1, best: None }
+    }
+
+    /// Saves only after every so many epochs, and after the last.
+    pub fn every(mut self, epochs: usize) -> Checkpoint {
+        self.every = epochs.max(1);
+        self
+    }
+
+    /// Saves only epochs that are the best so far by this measure: `"val_accuracy"`.
+    pub fn best_only(mut self, measure: &str) -> Checkpoint {
+        self.best = Some(Monitor::new(measure));
+        self
+    }
+}
+
+impl Callback for Checkpoint {
+    fn on_train_begin(&mut self, run: &mut Run) -> CallbackResult {
+        if let Some(monitor) = &mut self.best {
+            run.check_measure("Checkpoint::best_only", &monitor.measure)?;
+            if run.history().is_empty() {
+                *monitor = Monitor::new(&monitor.measure);
+            }
+        }
+        Ok(())
+    }
+
+    fn on_epoch_end(&mut self, run: &mut Run) -> CallbackResult {
+        let Some(epoch) = run.last() else { return Ok(()) };
+        let wanted = match &mut self.best {
+            Some(monitor) => monitor.look(&epoch),
+            None => run.epoch() % self.every == 0 || run.epoch() == run.epochs(),
+        };
+        if wanted {
+            run.checkpoint(&self.path);
+        }
+        Ok(())
+    }
+
+    fn state(&self) -> State {
+        let numbers = self.best.iter().flat_map(Monitor::numbers).collect();
+        State { numbers, ..State::default() }
+    }
+
+    fn restore(&mut self, state: State) -> CallbackResult {
+        if let Some(monitor) = &mut self.best {
+            monitor.restore(&state);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,49 @@
+//! A file with a line for each epoch.
+
+use crate::error::Error;
+use crate::train::{Callback, CallbackResult, Run};
+use std::path::PathBuf;
+
+/// Writes a table with a line for each epoch, complete after each of them:
+/// `epoch,loss,accuracy,…,rate,seconds`.
+#[derive(Debug, Clone)]
+pub struct CsvLog {
+    path: PathBuf,
+}
+
+impl CsvLog {
+    /// Writes to `path`; folders on the way are made.
+    pub fn new(path: impl Into<PathBuf>) -> CsvLog {
+        CsvLog { path: path.into() }
+    }
+
+    fn write(&self, run: &Run) -> std::io::Result<()> {
+        let measures = run.measures();
+        let mut out = csv::Writer::from_writer(Vec::new());
+        let ends = ["rate".to_owned(), "seconds".to_owned()];
+        out.write_record(["epoch".to_owned()].iter().chain(&measures).chain(&ends))?;
+        for epoch in run.history().epochs() {
+            let values = measures.iter().map(|measure| {
+                epoch.value(measure).map(|value| value.to_string()).unwrap_or_default()
+            });
+            let ends = [epoch.rate.to_string(), format!("{:.3}", epoch.seconds)];
+            out.write_record([epoch.number.to_string()].into_iter().chain(values).chain(ends))?;
+        }
+        let text = out.into_inner().map_err(|error| error.into_error())?;
+        if let Some(folder) = self.path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        std::fs::write(&self.path, text)
+    }
+}
+
+impl Callback for CsvLog {
+    fn on_train_begin(&mut self, run: &mut Run) -> CallbackResult {
+        // A place that cannot be written to is found out before anything is learned.
+        Ok(self.write(run).map_err(|error| Error::io(&self.path, error, ""))?)
+    }
+
+    fn on_epoch_end(&mut self, run: &mut Run) -> CallbackResult {
+        Ok(self.write(run).map_err(|error| Error::io(&self.path, error, ""))?)
+    }
+}

@@ -1,0 +1,116 @@
+//! Ends training when it gets no better, and goes back to where it was best.
+
+use super::monitor::Monitor;
+use crate::train::{Callback, CallbackResult, Run, State};
+use tch::Tensor;
+
+/// Ends training when the validation loss, or another measure, has not become better for some
+/// epochs, and puts the best epoch's weights back.
+///
+/// The set that chose the epoch flatters the result a little: report a third set, or say so.
+///
+/// ```
+/// use tchalk::prelude::*;
+/// let fit = Fit::new().epochs(100).callback(EarlyStopping::new(5).monitor("val_accuracy"));
+/// ```
+pub struct EarlyStopping {
+    patience: usize,
+    monitor: Monitor,
+    restores: bool,
+    best: Vec<(String, Tensor)>,
+}
+
+impl EarlyStopping {
+    /// Ends training after `patience` epochs in a row in which the validation loss was no better
+    /// than before.
+    pub fn new(patience: usize) -> EarlyStopping {
+        EarlyStopping {
+            patience,
+            monitor: Monitor::new("val_loss"),
+            restores: true,
+            best: Vec::new(),
+        }
+    }
+
+    /// What to look at instead of `val_loss`: losses shall fall, all else shall rise.
+    pub fn monitor(mut self, measure: &str) -> EarlyStopping {
+        self.monitor = Monitor { least: self.monitor.least, ..Monitor::new(measure) };
+        self
+    }
+
+    /// By how much an epoch has to be better to count.
+    pub fn min_delta(mut self, least: f64) -> EarlyStopping {
+        self.monitor.least = least.abs();
+        self
+    }
+
+    /// Leaves the last epoch's weights in place.
+    pub fn keep_last(mut self) -> EarlyStopping {
+        self.restores = false;
+        self
+    }
+}
+
+impl std::fmt::Debug for EarlyStopping {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "EarlyStopping after {} epochs by {}", self.patience, self.monitor.measure)
+    }
+}
+
+impl Callback for EarlyStopping {
+    fn on_train_begin(&mut self, run: &mut Run) -> CallbackResult {
+        run.check_measure("EarlyStopping::monitor", &self.monitor.measure)?;
+        if run.history().is_empty() {
+            *self = EarlyStopping {
+                monitor: Monitor {
+                    least: self.monitor.least,
+                    ..Monitor::new(&self.monitor.measure)
+                },
+                best: Vec::new(),
+                ..*self
+            };
+        }
+        Ok(())
+    }
+
+    fn on_epoch_end(&mut self, run: &mut Run) -> CallbackResult {
+        let Some(epoch) = run.last() else { return Ok(()) };
+        if self.monitor.look(&epoch) {
+            if self.restores {
+                self.best = run.weights();
+            }
+        } else if self.monitor.waited >= self.patience.max(1) {
+            let (measure, best) = (&self.monitor.measure, self.monitor.best);
+            let since = self.monitor.epoch;
+            run.stop(format!("early stopping: {measure} was best in epoch {since}, at {best:.4}"));
+        }
+        Ok(())
+    }
+
+    fn on_train_end(&mut self, run: &mut Run) -> CallbackResult {
+        let last = run.last().map_or(0, |epoch| epoch.number);
+        if self.restores && !self.best.is_empty() && self.monitor.epoch != last {
+            run.set_weights(&self.best)?;
+            let (measure, best) = (&self.monitor.measure, self.monitor.best);
+            run.note(format!(
+                "the weights are those of epoch {}, chosen by {measure} {best:.4}",
+                self.monitor.epoch
+            ));
+            run.chosen |= measure.starts_with("val_");
+        }
+        self.best.clear();
+        Ok(())
+    }
+
+    fn state(&self) -> State {
+        let numbers = self.monitor.numbers().into_iter().collect();
+        let tensors = self.best.iter().map(|(name, weight)| (name.clone(), weight.shallow_clone()));
+        State { numbers, tensors: tensors.collect() }
+    }
+
+    fn restore(&mut self, state: State) -> CallbackResult {
+        self.monitor.restore(&state);
+        self.best = state.tensors.into_iter().collect();
+        Ok(())
+    }
+}

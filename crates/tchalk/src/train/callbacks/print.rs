@@ -1,0 +1,19 @@
+//! A line for each epoch.
+
+use crate::train::{Callback, CallbackResult, Run};
+
+/// Prints a line for each epoch, whatever the page can do: for a log.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Print;
+
+impl Callback for Print {
+    fn on_epoch_end(&mut self, run: &mut Run) -> CallbackResult {
+        let Some(epoch) = run.last() else { return Ok(()) };
+        let values = run.measures().into_iter().filter_map(|measure| {
+            epoch.value(&measure).map(|value| format!("{measure} {value:.4}"))
+        });
+        let values = values.collect::<Vec<_>>().join("  ");
+        println!("epoch {}/{}  {values}  {:.1} s", epoch.number, run.epochs(), epoch.seconds);
+        Ok(())
+    }
+}

@@ -1,0 +1,154 @@
+//! Smaller steps where larger ones get no further.
+
+use super::monitor::Monitor;
+use crate::error::Error;
+use crate::train::{Callback, CallbackResult, Run, State};
+
+/// Multiplies the learning rate by a factor when the validation loss, or another measure, has not
+/// become better for some epochs.
+///
+/// ```
+/// use tchalk::prelude::*;
+/// let fit = Fit::new().epochs(50).callback(ReduceOnPlateau::new(3).factor(0.5).min_rate(1e-5));
+/// ```
+#[derive(Debug, Clone)]
+pub struct ReduceOnPlateau {
+    patience: usize,
+    factor: f64,
+    cooldown: usize,
+    min_rate: f64,
+    monitor: Monitor,
+    cooling: usize,
+}
+
+impl ReduceOnPlateau {
+    /// Divides the rate by ten after `patience` epochs in a row in which the validation loss was no
+    /// better than before.
+    pub fn new(patience: usize) -> ReduceOnPlateau {
+        ReduceOnPlateau {
+            patience,
+            factor: 0.1,
+            cooldown: 0,
+            min_rate: 0.0,
+            monitor: Monitor::new("val_loss"),
+            cooling: 0,
+        }
+    }
+
+    /// What to look at instead of `val_loss`: losses shall fall, all else shall rise.
+    pub fn monitor(mut self, measure: &str) -> ReduceOnPlateau {
+        self.monitor = Monitor { least: self.monitor.least, ..Monitor::new(measure) };
+        self
+    }
+
+    /// What the rate is multiplied by, above 0 and below 1.
+    pub fn factor(mut self, factor: f64) -> ReduceOnPlateau {
+        self.factor = factor;
+        self
+    }
+
+    /// By how much an epoch has to be better to count.
+    pub fn min_delta(mut self, least: f64) -> ReduceOnPlateau {
+        self.monitor.least = least.abs();
+        self
+    }
+
+    /// For so many epochs after a change nothing is counted.
+    pub fn cooldown(mut self, epochs: usize) -> ReduceOnPlateau {
+        self.cooldown = epochs;
+        self
+    }
+
+    /// The rate does not fall below this.
+    pub fn min_rate(mut self, rate: f64) -> ReduceOnPlateau {
+        self.min_rate = rate;
+        self
+    }
+}
+
+impl Callback for ReduceOnPlateau {
+    fn on_train_begin(&mut self, run: &mut Run) -> CallbackResult {
+        run.check_measure("ReduceOnPlateau::monitor", &self.monitor.measure)?;
+        if !(self.factor > 0.0 && self.factor < 1.0) {
+            let got = self.factor.to_string();
+            Err(Error::invalid("ReduceOnPlateau::factor", "a number between 0 and 1", got, ""))?;
+        }
+        if run.history().is_empty() {
+            let fresh = Monitor::new(&self.monitor.measure);
+            self.monitor = Monitor { least: self.monitor.least, ..fresh };
+            self.cooling = 0;
+        }
+        Ok(())
+    }
+
+    fn on_epoch_end(&mut self, run: &mut Run) -> CallbackResult {
+        let Some(epoch) = run.last() else { return Ok(()) };
+        self.monitor.look(&epoch);
+        if self.cooling > 0 {
+            self.cooling -= 1;
+            self.monitor.waited = 0;
+        }
+        if self.monitor.waited >= self.patience.max(1) {
+            let rate = (run.rate() * self.factor).max(self.min_rate);
+            if rate < run.rate() {
+                run.note(format!("learning rate {rate:.1e} after epoch {}", run.epoch()));
+                run.set_rate(rate)?;
+            }
+            self.monitor.waited = 0;
+            self.cooling = self.cooldown;
+        }
+        Ok(())
+    }
+
+    fn state(&self) -> State {
+        let cooling = ("cooling".to_owned(), self.cooling as f64);
+        let numbers = self.monitor.numbers().into_iter().chain([cooling]).collect();
+        State { numbers, ..State::default() }
+    }
+
+    fn restore(&mut self, state: State) -> CallbackResult {
+        self.monitor.restore(&state);
+        self.cooling = state.number("cooling").unwrap_or_default() as usize;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prelude::*;
+    use crate::train::Epoch;
+    use std::collections::{BTreeMap, HashMap};
+
+    #[test]
+    fn rates_fall_as_pytorch_s_do() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference/train.safetensors");
+        let values: HashMap<String, Tensor> =
+            Tensor::read_safetensors(file).unwrap().into_iter().collect();
+        let numbers = |name: &str| Vec::<f64>::try_from(&values[name]).unwrap();
+        let model = Sequential::new().input_shape([2]).add(Dense::new(2)).build(Device::Cpu);
+        let mut run = Run::begin(&model.unwrap(), vec!["val_loss".into()]);
+        run.rate = 0.1;
+        // PyTorch waits for more than `patience` epochs, Keras for as many.
+        let plateau = ReduceOnPlateau::new(3).factor(0.5).cooldown(1).min_rate(0.02);
+        let mut plateau = plateau;
+        plateau.on_train_begin(&mut run).unwrap();
+        let expected = numbers("plateau rates");
+        for (i, loss) in numbers("plateau losses").into_iter().enumerate() {
+            run.epoch = i + 1;
+            run.history.epochs.push(Epoch {
+                number: i + 1,
+                loss,
+                accuracy: 0.5,
+                val_loss: Some(loss),
+                val_accuracy: None,
+                metrics: BTreeMap::new(),
+                rate: run.rate,
+                seconds: 0.0,
+            });
+            plateau.on_epoch_end(&mut run).unwrap();
+            assert!((run.rate - expected[i]).abs() < 1e-12, "epoch {}: {}", i + 1, run.rate);
+        }
+        assert!(run.rate < 0.03, "it fell twice at least");
+    }
+}

@@ -1,0 +1,215 @@
+//! An optimiser at work: its rate, its steps, and what it remembers of each weight.
+
+use super::optimizer::{Memory, Optimizer, check_rate};
+use crate::error::Result;
+use std::collections::{BTreeMap, HashMap};
+use tch::{Tensor, no_grad};
+
+/// An optimiser at work on the weights of one network.
+pub(crate) struct Descent {
+    optimizer: Box<dyn Optimizer>,
+    /// The rate that schedules start from; callbacks may change it.
+    rate: f64,
+    /// Steps made since `compile`.
+    steps: u64,
+    /// By the weights' names, so that layers may be frozen and freed in between.
+    memory: HashMap<String, Memory>,
+}
+
+impl Descent {
+    /// Checks the optimiser's numbers; `paths` are the names of all the network's weights.
+    pub(crate) fn new(optimizer: Box<dyn Optimizer>, paths: &[String]) -> Result<Descent> {
+        optimizer.check()?;
+        check_rate("Optimizer::rate", optimizer.rate())?;
+        let options = optimizer.options();
+        options.check()?;
+        options.check_parts(paths)?;
+        let rate = optimizer.rate();
+        Ok(Descent { optimizer, rate, steps: 0, memory: HashMap::new() })
+    }
+
+    pub(crate) fn rate(&self) -> f64 {
+        self.rate
+    }
+
+    pub(crate) fn set_rate(&mut self, rate: f64) {
+        self.rate = rate;
+    }
+
+    /// What the optimiser's own decay leaves of `rate` at the coming step.
+    pub(crate) fn decayed(&self, rate: f64) -> f64 {
+        rate / (1.0 + self.optimizer.options().decay * self.steps as f64)
+    }
+
+    /// One step: changes each weight in place, with the gradient at the same place. `rate` is what a
+    /// schedule makes of [`Descent::rate`].
+    pub(crate) fn step(&mut self, weights: &[(String, Tensor)], gradients: &[Tensor], rate: f64) {
+        let options = self.optimizer.options();
+        let rate = self.decayed(rate);
+        no_grad(|| {
+            let clipped = options.clip.map(|clip| clip.apply(gradients));
+            let gradients = clipped.as_deref().unwrap_or(gradients);
+            for ((name, weight), gradient) in weights.iter().zip(gradients) {
+                let rate = rate * options.multiplier(name);
+                if options.weight_decay > 0.0 {
+                    let mut weight = weight.shallow_clone();
+                    weight *= 1.0 - rate * options.weight_decay;
+                }
+                if !self.memory.contains_key(name) {
+                    self.memory.insert(name.clone(), Memory::default());
+                }
+                let memory = self.memory.get_mut(name).expect("it was just put there");
+                self.optimizer.update(weight, gradient, memory, rate);
+                memory.updates += 1;
+            }
+        });
+        self.steps += 1;
+    }
+
+    /// Forgets what was remembered of the weights; the rate stays.
+    pub(crate) fn forget(&mut self) {
+        self.memory.clear();
+    }
+
+    /// Everything that has to be kept for training to go on later.
+    pub(crate) fn state(&self) -> Remembered {
+        let mut names: Vec<&String> = self.memory.keys().collect();
+        names.sort();
+        let mut remembered =
+            Remembered { rate: self.rate, steps: self.steps, ..Default::default() };
+        for name in names {
+            let memory = &self.memory[name];
+            remembered.updates.insert(name.clone(), memory.updates);
+            for (i, tensor) in memory.tensors.iter().enumerate() {
+                remembered.tensors.insert(format!("{i}/{name}"), tensor.copy());
+            }
+        }
+        remembered
+    }
+
+    /// Takes up what [`Descent::state`] gave; `weights` say where the tensors belong.
+    pub(crate) fn restore(
+        &mut self,
+        from: &Remembered,
+        weights: &[(String, Tensor)],
+    ) -> std::result::Result<(), String> {
+        let mut restored = HashMap::new();
+        for (name, weight) in weights {
+            let Some(&updates) = from.updates.get(name) else { continue };
+            let mut memory = Memory { updates, tensors: Vec::new() };
+            while let Some(saved) = from.tensors.get(&format!("{}/{name}", memory.tensors.len())) {
+                if saved.size() != weight.size() {
+                    return Err(format!(
+                        "what the optimiser remembers of {name} has another shape"
+                    ));
+                }
+                let mut tensor = weight.detach().zeros_like();
+                no_grad(|| tensor.copy_(saved));
+                memory.tensors.push(tensor);
+            }
+            restored.insert(name.clone(), memory);
+        }
+        (self.rate, self.steps, self.memory) = (from.rate, from.steps, restored);
+        Ok(())
+    }
+}
+
+/// What an optimiser at work has to keep for later.
+#[derive(Default)]
+pub(crate) struct Remembered {
+    pub(crate) rate: f64,
+    pub(crate) steps: u64,
+    /// How often each weight has been changed, by name.
+    pub(crate) updates: BTreeMap<String, u64>,
+    /// What is remembered of each weight, by number and name: `0/dense.weight`.
+    pub(crate) tensors: BTreeMap<String, Tensor>,
+}
+
+impl std::fmt::Debug for Descent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?} after {} steps", self.optimizer, self.steps)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::{Adam, AdamW, RmsProp, Sgd};
+    use tch::{Device, Kind};
+
+    fn optimizers() -> Vec<Box<dyn Optimizer>> {
+        vec![
+            Box::new(Sgd::new(0.1)),
+            Box::new(Sgd::new(0.1).momentum(0.9)),
+            Box::new(Sgd::new(0.1).momentum(0.9).nesterov().clip_value(0.3)),
+            Box::new(RmsProp::new(0.01).decay(0.1)),
+            Box::new(RmsProp::new(0.01).momentum(0.5)),
+            Box::new(Adam::new(0.01).weight_decay(0.1)),
+            Box::new(AdamW::new(0.01).global_clip_norm(1.0)),
+        ]
+    }
+
+    fn weights(kind: Kind) -> Vec<(String, Tensor)> {
+        let values = [
+            Tensor::linspace(-1.0, 1.0, 60, (kind, Device::Cpu)).view([3, 4, 5]),
+            Tensor::linspace(0.5, 2.0, 3, (kind, Device::Cpu)),
+        ];
+        ["a.weight", "a.bias"].map(str::to_owned).into_iter().zip(values).collect()
+    }
+
+    fn walk(descent: &mut Descent, weights: &[(String, Tensor)], steps: std::ops::Range<i32>) {
+        for step in steps {
+            let gradients: Vec<Tensor> = weights
+                .iter()
+                .map(|(_, weight)| (weight * (1.0 + 0.1 * f64::from(step))).sin())
+                .collect();
+            let rate = descent.rate();
+            descent.step(weights, &gradients, rate);
+        }
+    }
+
+    #[test]
+    fn the_one_loop_and_tensor_operations_agree() {
+        for (one, other) in optimizers().into_iter().zip(optimizers()) {
+            let name = format!("{one:?}");
+            let (fused, plain) = (weights(Kind::Float), weights(Kind::Double));
+            walk(&mut Descent::new(one, &[]).unwrap(), &fused, 0..20);
+            walk(&mut Descent::new(other, &[]).unwrap(), &plain, 0..20);
+            for ((_, a), (_, b)) in fused.iter().zip(&plain) {
+                let distance = (a - b).abs().max().double_value(&[]);
+                assert!(distance < 2e-6, "{name}: {distance:e}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_saved_descent_goes_on_to_the_same_numbers() {
+        for (one, other) in optimizers().into_iter().zip(optimizers()) {
+            let name = format!("{one:?}");
+            let (unbroken, broken) = (weights(Kind::Float), weights(Kind::Float));
+            let mut descent = Descent::new(one, &[]).unwrap();
+            walk(&mut descent, &unbroken, 0..4);
+            for ((_, from), (_, to)) in unbroken.iter().zip(&broken) {
+                to.shallow_clone().copy_(from);
+            }
+            let mut again = Descent::new(other, &[]).unwrap();
+            again.restore(&descent.state(), &broken).unwrap();
+            walk(&mut descent, &unbroken, 4..9);
+            walk(&mut again, &broken, 4..9);
+            assert_eq!(unbroken, broken, "{name}");
+        }
+    }
+
+    #[test]
+    fn parts_learn_at_their_own_rate_and_frozen_ones_not_at_all() {
+        let weights = weights(Kind::Float);
+        let before: Vec<Tensor> = weights.iter().map(|(_, w)| w.copy()).collect();
+        let optimizer = Sgd::new(0.1).lr_at("a.bias", 0.0).lr_at("a", 0.5);
+        let names: Vec<String> = weights.iter().map(|(name, _)| name.clone()).collect();
+        let mut descent = Descent::new(Box::new(optimizer), &names).unwrap();
+        let gradients: Vec<Tensor> = before.iter().map(Tensor::ones_like).collect();
+        descent.step(&weights, &gradients, 0.1);
+        assert!(weights[0].1.allclose(&(&before[0] - 0.05), 1e-6, 1e-6, false));
+        assert_eq!(weights[1].1, before[1]);
+    }
+}

@@ -1,0 +1,89 @@
+//! What training draws at random: orders, splits, and the seed of each step.
+//!
+//! All of it follows from one number, the number of the epoch, and that of the step. So training that
+//! is taken up again draws what it would have drawn.
+
+use crate::runtime::seed::shuffle;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use tch::Tensor;
+
+fn generator(seed: u64, stream: u64) -> ChaCha8Rng {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(stream);
+    rng
+}
+
+/// A random order of the examples, the same on every device. Epochs count from 1.
+pub(super) fn order(seed: u64, epoch: usize, examples: usize) -> Tensor {
+    let mut order: Vec<i64> = (0..examples as i64).collect();
+    shuffle(&mut order, &mut generator(seed, epoch as u64));
+    Tensor::from_slice(&order)
+}
+
+/// A seed for each step, far from those of its neighbours, and not negative, as libtorch wants it.
+pub(super) fn step_seed(seed: u64, epoch: usize, step: usize) -> i64 {
+    let mixed = seed ^ ((epoch as u64) << 40) ^ step as u64;
+    (mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 1) as i64
+}
+
+/// Splits places into two parts, the second with about `fraction` of each class, and each in the
+/// order in which they were.
+pub(super) fn stratified(seed: u64, labels: &[usize], fraction: f64) -> (Vec<i64>, Vec<i64>) {
+    let classes = labels.iter().max().map_or(0, |&most| most + 1);
+    let mut rng = generator(seed, 0);
+    let mut held = vec![false; labels.len()];
+    // What rounding leaves of one class goes to the next, so that the total is right.
+    let mut owed = 0.0;
+    for class in 0..classes {
+        let mut places: Vec<usize> = (0..labels.len()).filter(|&i| labels[i] == class).collect();
+        shuffle(&mut places, &mut rng);
+        let share = places.len() as f64 * fraction + owed;
+        let count = share.round().clamp(0.0, places.len() as f64);
+        owed = share - count;
+        places.iter().take(count as usize).for_each(|&place| held[place] = true);
+    }
+    let part = |wanted: bool| {
+        let places = (0..labels.len()).filter(|&i| held[i] == wanted);
+        places.map(|i| i as i64).collect()
+    };
+    (part(false), part(true))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_split_holds_the_same_part_of_every_class() {
+        let labels: Vec<usize> = (0..1000).map(|i| usize::from(i % 10 == 0)).collect();
+        let (kept, held) = stratified(5, &labels, 0.2);
+        assert_eq!((kept.len(), held.len()), (800, 200));
+        assert_eq!(held.iter().filter(|&&i| labels[i as usize] == 1).count(), 20);
+        let mut all = [kept.clone(), held].concat();
+        all.sort();
+        assert_eq!(all, (0..1000).collect::<Vec<_>>());
+        assert_ne!(stratified(6, &labels, 0.2).0, kept, "another seed, another split");
+        assert_eq!(stratified(5, &labels, 0.2).0, kept);
+    }
+
+    #[test]
+    fn epochs_have_orders_of_their_own() {
+        assert_ne!(order(1, 1, 100), order(1, 2, 100));
+        assert_eq!(order(1, 2, 100), order(1, 2, 100));
+        assert_eq!(
+            order(3, 1, 100).sort(0, false).0,
+            Tensor::arange(100, (tch::Kind::Int64, tch::Device::Cpu))
+        );
+    }
+
+    #[test]
+    fn steps_have_seeds_of_their_own() {
+        let mut seeds: Vec<i64> =
+            (1..20).flat_map(|epoch| (0..50).map(move |step| step_seed(7, epoch, step))).collect();
+        seeds.sort();
+        seeds.dedup();
+        assert_eq!(seeds.len(), 19 * 50);
+        assert!(seeds[0] >= 0);
+    }
+}

@@ -1,0 +1,113 @@
+//! Examples on their way into a network.
+
+use super::layout;
+use crate::data::TensorSet;
+use crate::model::Program;
+use tch::{Device, Kind, Tensor, no_grad};
+
+/// So many examples go through a network at a time where nothing is learned, if they are small.
+const MOST: usize = 500;
+/// So many numbers at most: 500 pictures of 3 by 32 by 32.
+const NUMBERS: usize = MOST * 3 * 32 * 32;
+
+/// The examples of a set, or some of them, and, where the network's frozen part has been computed
+/// for them, what that gave.
+#[derive(Debug)]
+pub(super) struct Feed {
+    pub(super) set: TensorSet,
+    /// Which examples of the set, in which order; all of them where nothing is said.
+    places: Option<Tensor>,
+    /// The steps of the network that the values are for, and the values of each, `[len, …]`.
+    pub(super) made: Option<Made>,
+}
+
+/// What the frozen part of a network gave for each example.
+#[derive(Debug)]
+pub(super) struct Made {
+    pub(super) steps: Vec<usize>,
+    pub(super) values: Vec<Tensor>,
+}
+
+impl Clone for Made {
+    fn clone(&self) -> Made {
+        let values = self.values.iter().map(Tensor::shallow_clone).collect();
+        Made { steps: self.steps.clone(), values }
+    }
+}
+
+impl Clone for Feed {
+    fn clone(&self) -> Feed {
+        let places = self.places.as_ref().map(Tensor::shallow_clone);
+        Feed { set: self.set.clone(), places, made: self.made.clone() }
+    }
+}
+
+impl Feed {
+    /// All examples of `set`.
+    pub(super) fn new(set: TensorSet) -> Feed {
+        Feed { set, places: None, made: None }
+    }
+
+    /// Some of the examples.
+    pub(super) fn some(set: TensorSet, places: &[i64]) -> Feed {
+        Feed { set, places: Some(Tensor::from_slice(places)), made: None }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.places.as_ref().map_or(self.set.len(), |places| places.size()[0] as usize)
+    }
+
+    /// The first `count` examples.
+    pub(super) fn first(mut self, count: usize) -> Feed {
+        match &self.places {
+            Some(places) if count < self.len() => {
+                self.places = Some(places.narrow(0, 0, count as i64));
+            }
+            Some(_) => {}
+            None => self.set = self.set.first(count),
+        }
+        self
+    }
+
+    /// How many examples to take at a time where nothing is learned.
+    pub(super) fn batch(&self) -> usize {
+        let numbers: usize = self.set.example_shape().iter().product();
+        (NUMBERS / numbers.max(1)).clamp(16, MOST)
+    }
+
+    /// The examples at these positions (`i64`), on `device`: for each of the steps they are for its
+    /// values, and the labels.
+    pub(super) fn take(
+        &self,
+        program: &Program,
+        positions: &Tensor,
+        device: Device,
+    ) -> (Vec<(usize, Tensor)>, Tensor) {
+        let places = match &self.places {
+            Some(places) => places.index_select(0, positions),
+            None => positions.shallow_clone(),
+        };
+        if let Some(made) = &self.made {
+            let labels = self.set.labels().expect("labels were checked");
+            let pick = |from: &Tensor, places: &Tensor| {
+                no_grad(|| from.index_select(0, &places.to_device(from.device())).to_device(device))
+            };
+            let values = made.values.iter().map(|values| {
+                let picked = pick(values, positions);
+                let full = picked.kind() != Kind::Half;
+                layout::fastest(if full { picked } else { picked.to_kind(Kind::Float) })
+            });
+            return (made.steps.iter().copied().zip(values).collect(), pick(&labels, &places));
+        }
+        let (x, y) = self.set.pick(&places, device);
+        (vec![(program.inputs[0], no_grad(|| layout::fastest(x)))], y.expect("labels were checked"))
+    }
+
+    /// All examples in order, `size` at a time.
+    pub(super) fn batches(&self, size: usize) -> impl Iterator<Item = Tensor> + use<> {
+        let n = self.len() as i64;
+        (0..n).step_by(size.max(1)).map(move |start| {
+            Tensor::arange_start(start, (start + size as i64).min(n), (Kind::Int64, Device::Cpu))
+        })
+    }
+}

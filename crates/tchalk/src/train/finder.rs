@@ -1,0 +1,259 @@
+//! Finding a learning rate by trying them all.
+
+use super::draws::{order, step_seed};
+use super::epoch::trained;
+use super::feed::Feed;
+use super::progress::Ticker;
+use super::run::{copies, put};
+use super::{check, check_labels, compiled, target};
+use crate::data::TensorSet;
+use crate::display::{Content, Show};
+use crate::error::{Error, Result};
+use crate::model::Model;
+use crate::plot::{Figure, Line, LinePanel};
+use crate::runtime::{self, interrupt};
+use tch::Tensor;
+
+/// How much of the loss before stays in the smoothed one.
+const SMOOTHING: f64 = 0.9;
+
+/// Trains for a moment with a learning rate that grows from step to step, to see where the loss falls
+/// fastest and where it runs away (Smith 2015).
+///
+/// ```
+/// use tchalk::prelude::*;
+/// let train = datasets::shapes()?.train.take(320).to_tensors(Device::Cpu);
+/// let layers = Sequential::new().input_shape([3, 32, 32]).add(Flatten).add(Dense::new(10));
+/// let model = layers.add(Softmax).build(Device::Cpu)?;
+/// model.compile(Sgd::new(0.01), Loss::CategoricalCrossEntropy)?;
+/// let curve = model.find_rate(&train, RateFinder::new().steps(30))?;
+/// println!("try {:?}", curve.suggestion());
+/// # Ok::<(), tchalk::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct RateFinder {
+    from: f64,
+    to: f64,
+    steps: usize,
+    batch_size: usize,
+}
+
+impl Default for RateFinder {
+    fn default() -> RateFinder {
+        RateFinder::new()
+    }
+}
+
+impl RateFinder {
+    /// A hundred steps, from a rate of 1e-6 to 1, on batches of 32.
+    pub fn new() -> RateFinder {
+        RateFinder { from: 1e-6, to: 1.0, steps: 100, batch_size: 32 }
+    }
+
+    /// The smallest and the largest rate.
+    pub fn range(mut self, from: f64, to: f64) -> RateFinder {
+        (self.from, self.to) = (from, to);
+        self
+    }
+
+    /// In how many steps the rate grows, by the same factor each.
+    pub fn steps(mut self, steps: usize) -> RateFinder {
+        self.steps = steps;
+        self
+    }
+
+    /// How many examples each step looks at; take what training will take.
+    pub fn batch_size(mut self, size: usize) -> RateFinder {
+        self.batch_size = size;
+        self
+    }
+
+    fn rate(&self, step: usize) -> f64 {
+        let part = step as f64 / (self.steps - 1) as f64;
+        self.from * (self.to / self.from).powf(part)
+    }
+}
+
+/// The loss at each learning rate that was tried.
+#[derive(Clone, PartialEq)]
+pub struct RateCurve {
+    rates: Vec<f64>,
+    losses: Vec<f64>,
+    smoothed: Vec<f64>,
+    stopped: bool,
+}
+
+impl RateCurve {
+    fn new(rates: Vec<f64>, losses: Vec<f64>, stopped: bool) -> RateCurve {
+        let mut mean = 0.0;
+        let smoothed = losses.iter().enumerate().map(|(i, loss)| {
+            mean = SMOOTHING * mean + (1.0 - SMOOTHING) * loss;
+            // A mean that begins at nothing is too small at first.
+            mean / (1.0 - SMOOTHING.powi(i as i32 + 1))
+        });
+        let smoothed = smoothed.collect();
+        RateCurve { rates, losses, smoothed, stopped }
+    }
+
+    /// The rates, in the order in which they were tried.
+    pub fn rates(&self) -> Vec<f64> {
+        self.rates.clone()
+    }
+
+    /// The loss of the batch at each rate.
+    pub fn losses(&self) -> Vec<f64> {
+        self.losses.clone()
+    }
+
+    /// A rate to begin with: where the smoothed loss falls fastest, before it is smallest. None where
+    /// it never falls.
+    pub fn suggestion(&self) -> Option<f64> {
+        let lowest = (0..self.smoothed.len())
+            .min_by(|&a, &b| self.smoothed[a].total_cmp(&self.smoothed[b]))?;
+        let slope = |i: usize| self.smoothed[i + 1] - self.smoothed[i - 1];
+        let steepest = (1..lowest).min_by(|&a, &b| slope(a).total_cmp(&slope(b)))?;
+        // Less than rounding is no fall.
+        (slope(steepest) < -1e-9).then_some(self.rates[steepest])
+    }
+
+    /// The loss against the logarithm of the rate.
+    ///
+    /// # Errors
+    ///
+    /// If nothing was tried.
+    pub fn plot(&self) -> Result<Figure> {
+        let points = |values: &[f64]| {
+            let pairs = self.rates.iter().zip(values);
+            pairs.map(|(rate, loss)| (rate.log10(), *loss)).collect::<Vec<_>>()
+        };
+        let panel = LinePanel::new("loss")
+            .x_label("logarithm of the learning rate (-3 is 0.001)")
+            .line(Line::new("smoothed", points(&self.smoothed)))
+            .line(Line::new("each batch", points(&self.losses)).dashed());
+        let figure = Figure::grid(vec![panel.into()], 1)?;
+        Ok(match self.suggestion() {
+            Some(rate) => figure.title(format!("the loss falls fastest at a rate of {rate:.1e}")),
+            None => figure.title("the loss does not fall at any of these rates"),
+        })
+    }
+}
+
+impl std::fmt::Debug for RateCurve {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (count, end) = (self.rates.len(), self.rates.last().copied().unwrap_or(f64::NAN));
+        write!(f, "the loss at {count} learning rates up to {end:.1e}; ")?;
+        match self.suggestion() {
+            Some(rate) => write!(f, "it falls fastest at {rate:.1e}")?,
+            None => write!(f, "it falls at none of them")?,
+        }
+        if self.stopped { write!(f, " (stopped early)") } else { Ok(()) }
+    }
+}
+
+impl Show for RateCurve {
+    fn content(&self) -> Content {
+        self.plot().map_or_else(|_| Content::text(format!("{self:?}")), |figure| figure.content())
+    }
+}
+
+impl Model {
+    /// Trains for a moment with a growing learning rate, and returns how the loss went with it.
+    /// Weights and optimiser are afterwards as they were before.
+    ///
+    /// It ends early where the loss is four times its best, and when the reader presses stop.
+    ///
+    /// # Errors
+    ///
+    /// If the model is not compiled, the set does not fit, or the finder's numbers make no sense.
+    pub fn find_rate(&self, set: &TensorSet, how: RateFinder) -> Result<RateCurve> {
+        const OP: &str = "Model::find_rate";
+        let inner = self.inner();
+        let (loss, reading) = compiled(inner, OP)?;
+        check(OP, inner, set)?;
+        check_labels(OP, inner, set)?;
+        let good = how.from > 0.0 && how.to > how.from && how.to.is_finite();
+        if !good || how.steps < 3 || how.batch_size == 0 {
+            let expected = "a rate above 0 that grows, in at least 3 steps";
+            return Err(Error::invalid("RateFinder", expected, format!("{how:?}"), ""));
+        }
+        let before = copies(self);
+        let state = inner.compiled().as_ref().map(|compiled| compiled.descent.state());
+        let program = &inner.program;
+        let target = target(program, reading);
+        let input = Tensor::new();
+        let weights = trained(program, &[(program.inputs[0], &input)], target);
+        let handles: Vec<&Tensor> = weights.iter().map(|(_, weight)| weight).collect();
+        if handles.is_empty() {
+            return Err(Error::invalid(OP, "weights to train", "none: all are frozen", ""));
+        }
+        let (feed, seed) = (Feed::new(set.clone()), runtime::seed::derive("find_rate") as u64);
+        let per_epoch = set.len().div_ceil(how.batch_size);
+        let (mut rates, mut losses, mut stopped) = (Vec::new(), Vec::new(), false);
+        let mut ticker = Ticker::new("learning rates tried:", how.steps);
+        let mut batches = Vec::new();
+        for step in 0..how.steps {
+            if interrupt::requested() {
+                stopped = true;
+                break;
+            }
+            if batches.is_empty() {
+                let order = order(seed, step / per_epoch + 1, set.len());
+                batches = order.split(how.batch_size as i64, 0);
+                batches.reverse();
+            }
+            let positions = batches.pop().expect("a set has at least one batch");
+            tch::manual_seed(step_seed(seed, 1, step));
+            let (values, labels) = feed.take(program, &positions, inner.device);
+            let known: Vec<_> = values.iter().map(|(step, value)| (*step, value)).collect();
+            let access = program.training();
+            let outputs = access.run(&known, &[target]).remove(0);
+            let batch_loss = loss.mean(reading.form, &outputs, &labels);
+            let gradients = Tensor::run_backward(&[&batch_loss], &handles, false, false);
+            if let Some(compiled) = inner.compiled().as_mut() {
+                compiled.descent.step(&weights, &gradients, how.rate(step));
+            }
+            drop(access);
+            let value = batch_loss.double_value(&[]);
+            if !value.is_finite() {
+                break;
+            }
+            rates.push(how.rate(step));
+            losses.push(value);
+            ticker.done(step + 1);
+            let best = losses.iter().copied().fold(f64::INFINITY, f64::min);
+            if value > 4.0 * best && step > how.steps / 10 {
+                break;
+            }
+        }
+        put(self, &before)?;
+        if let (Some(state), Some(compiled)) = (state, inner.compiled().as_mut()) {
+            compiled.descent.restore(&state, &weights).map_err(|problem| {
+                Error::invalid(OP, "the optimiser as it was before", problem, "")
+            })?;
+        }
+        Ok(RateCurve::new(rates, losses, stopped))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_suggestion_is_where_the_loss_falls_fastest() {
+        let finder = RateFinder::new().range(1e-5, 1.0).steps(51);
+        let rates: Vec<f64> = (0..51).map(|step| finder.rate(step)).collect();
+        assert!((rates[50] - 1.0).abs() < 1e-9 && (rates[10] - 1e-4).abs() < 1e-9);
+        // Flat, a fall around 1e-2.5, and a rise at the end.
+        let loss = |rate: f64| {
+            let x = rate.log10();
+            2.0 / (1.0 + (4.0 * (x + 2.5)).exp()) + if x > -0.5 { 8.0 * (x + 0.5) } else { 0.0 }
+        };
+        let curve = RateCurve::new(rates.clone(), rates.iter().map(|&r| loss(r)).collect(), false);
+        let suggestion = curve.suggestion().unwrap().log10();
+        assert!((-2.6..-1.5).contains(&suggestion), "{suggestion}");
+        let flat = RateCurve::new(rates.clone(), vec![1.0; 51], false);
+        assert_eq!(flat.suggestion(), None);
+        assert!(format!("{flat:?}").contains("falls at none"), "{flat:?}");
+    }
+}

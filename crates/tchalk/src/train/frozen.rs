@@ -1,0 +1,180 @@
+//! What the frozen part of a network gives, computed once.
+//!
+//! Layers that training leaves alone give the same for the same picture in every epoch. So they run
+//! over all examples once, and training goes on from what they gave: 25 epochs on a frozen VGG16
+//! then cost little more than one.
+
+use super::feed::{Feed, Made};
+use super::progress::Ticker;
+use crate::error::Result;
+use crate::model::{Inner, Program};
+use crate::runtime::interrupt;
+use tch::{Device, Kind, Tensor, no_grad};
+
+/// Where no system tells how much memory is free, so many bytes are taken at most.
+const UNKNOWN: usize = 4 << 30;
+
+/// What to do about the frozen part.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Plan {
+    /// There is none with weights.
+    Nothing,
+    /// Its outputs are kept, for each of these steps, in this kind.
+    Keep { steps: Vec<usize>, kind: Kind },
+    /// They are too many: so many bytes, even in half precision.
+    TooLarge { bytes: usize },
+}
+
+/// What to do for `examples` with `limit` bytes of memory: `target` is the step that the loss reads.
+pub(super) fn plan(program: &Program, target: usize, examples: usize, limit: usize) -> Plan {
+    let steps = program.frozen_frontier(target);
+    // A frontier behind layers without weights would be another copy of the pictures.
+    let behind = program.needed(&[], &steps);
+    let worthwhile = program.steps.iter().zip(&behind).any(|(step, needed)| {
+        *needed && step.cell().is_some_and(|cell| !cell.tensors().is_empty())
+    });
+    if !worthwhile {
+        return Plan::Nothing;
+    }
+    let numbers = steps.iter().map(|&step| program.steps[step].shape.iter().product::<usize>());
+    let numbers = numbers.sum::<usize>().saturating_mul(examples);
+    match numbers {
+        n if n.saturating_mul(4) <= limit => Plan::Keep { steps, kind: Kind::Float },
+        n if n.saturating_mul(2) <= limit => Plan::Keep { steps, kind: Kind::Half },
+        n => Plan::TooLarge { bytes: n.saturating_mul(2) },
+    }
+}
+
+/// Half of the memory that is free.
+pub(super) fn free_memory(device: Device) -> usize {
+    let free = || {
+        let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+        let line = text.lines().find(|line| line.starts_with("MemAvailable:"))?;
+        line.split_whitespace().nth(1)?.parse::<usize>().ok()
+    };
+    match device {
+        Device::Cpu => free().map_or(UNKNOWN, |kib| kib * 1024 / 2),
+        _ => UNKNOWN,
+    }
+}
+
+/// Runs the frozen part over all examples of `feed` and keeps what it gives. Returns `false`, and
+/// leaves the feed as it is, if the reader pressed stop.
+pub(super) fn compute(
+    inner: &Inner,
+    feed: &mut Feed,
+    steps: &[usize],
+    kind: Kind,
+    what: &str,
+) -> Result<bool> {
+    let program = &inner.program;
+    let mut values: Vec<Tensor> = Vec::new();
+    let mut ticker = Ticker::new(&format!("{what}: the frozen part computed for"), feed.len());
+    let mut done = 0;
+    for positions in feed.batches(feed.batch()) {
+        if interrupt::requested() {
+            return Ok(false);
+        }
+        let count = positions.size()[0];
+        let (given, _) = feed.take(program, &positions, inner.device);
+        no_grad(|| {
+            let known: Vec<_> = given.iter().map(|(step, value)| (*step, value)).collect();
+            let outputs = program.using().run(&known, steps);
+            if values.is_empty() {
+                values = outputs
+                    .iter()
+                    .map(|output| {
+                        let mut size = output.size();
+                        size[0] = feed.len() as i64;
+                        Tensor::empty(&size, (kind, inner.device))
+                    })
+                    .collect();
+            }
+            for (all, output) in values.iter().zip(&outputs) {
+                all.narrow(0, done as i64, count).copy_(output);
+            }
+        });
+        done += count as usize;
+        ticker.done(done);
+    }
+    feed.made = Some(Made { steps: steps.to_vec(), values });
+    Ok(true)
+}
+
+/// What was kept, in words.
+pub(super) fn note(program: &Program, steps: &[usize], kind: Kind, examples: usize) -> String {
+    let names: Vec<&str> = steps.iter().map(|&step| program.steps[step].path.as_str()).collect();
+    let names = match names.as_slice() {
+        [one] => one.to_string(),
+        [first, .., last] => format!("{first} to {last}"),
+        [] => String::new(),
+    };
+    let numbers: usize =
+        steps.iter().map(|&step| program.steps[step].shape.iter().product::<usize>()).sum();
+    let (size, rounded) = match kind {
+        Kind::Half => (2, " in half precision, for want of memory"),
+        _ => (4, ""),
+    };
+    format!(
+        "the frozen part, up to {}, was computed once for {} examples: {}{rounded}",
+        names,
+        crate::plot::thousands(examples as f64),
+        bytes_text(numbers * examples * size),
+    )
+}
+
+/// `340 kB`, `12 MB`, `7.5 GB`.
+pub(super) fn bytes_text(bytes: usize) -> String {
+    let bytes = bytes as f64;
+    match bytes {
+        b if b < 1e6 => format!("{:.0} kB", (b / 1e3).max(1.0)),
+        b if b < 1e9 => format!("{:.0} MB", b / 1e6),
+        b => format!("{:.1} GB", b / 1e9),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prelude::*;
+
+    fn program_of(freeze: bool) -> Model {
+        let layers = Sequential::new().input_shape([1, 6, 6]).add(Conv2d::new(2, 3)).add(Relu);
+        let model = layers.add(Flatten).add(Dense::new(3)).add(Softmax).build(Device::Cpu).unwrap();
+        if freeze {
+            model.freeze_until("relu").unwrap();
+        }
+        model
+    }
+
+    #[test]
+    fn memory_decides_how_it_is_kept() {
+        let model = program_of(true);
+        let program = &model.inner().program;
+        let of = |limit| plan(program, program.scores(), 10, limit);
+        let bytes = 10 * 2 * 4 * 4 * 4;
+        let Plan::Keep { steps, kind: Kind::Float } = of(bytes) else { panic!("{:?}", of(bytes)) };
+        assert_eq!(program.steps[steps[0]].path, "flatten");
+        assert!(matches!(of(bytes - 1), Plan::Keep { kind: Kind::Half, .. }));
+        assert_eq!(of(bytes / 2 - 1), Plan::TooLarge { bytes: bytes / 2 });
+    }
+
+    #[test]
+    fn without_frozen_weights_there_is_nothing_to_keep() {
+        let model = program_of(false);
+        let program = &model.inner().program;
+        assert_eq!(plan(program, program.scores(), 10, usize::MAX), Plan::Nothing);
+        let layers = Sequential::new().input_shape([1, 6, 6]).add(Flatten).add(Dense::new(3));
+        let model = layers.add(Softmax).build(Device::Cpu).unwrap();
+        let program = &model.inner().program;
+        assert_eq!(plan(program, program.scores(), 10, usize::MAX), Plan::Nothing);
+    }
+
+    #[test]
+    fn sizes_read_like_sizes() {
+        assert_eq!(
+            [10, 340_000, 12_000_000, 7_500_000_000].map(bytes_text),
+            ["1 kB", "340 kB", "12 MB", "7.5 GB"]
+        );
+    }
+}

@@ -1,0 +1,223 @@
+//! How well a network does, counted over a whole set.
+
+use super::loss::{Form, Loss, classes_of, named_class};
+use tch::{Device, Kind, Tensor, no_grad};
+
+/// A number that says how well a network does. Each is computed over a whole set, never averaged
+/// over batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Metric {
+    /// The mean loss.
+    Loss,
+    /// The fraction of examples whose most probable class is the right one.
+    Accuracy,
+    /// The fraction of examples whose right class is among the so many most probable ones.
+    TopK(usize),
+    /// Of the examples said to be of a class, the fraction that is; the mean over all classes.
+    Precision,
+    /// Of the examples of a class, the fraction that was found; the mean over all classes.
+    Recall,
+    /// The harmonic mean of a class's precision and recall; the mean over all classes.
+    F1,
+}
+
+impl Metric {
+    /// The name in tables and files: `loss`, `accuracy`, `top_5`, `precision`, `recall`, `f1`.
+    pub fn name(self) -> String {
+        match self {
+            Metric::TopK(k) => format!("top_{k}"),
+            other => format!("{other:?}").to_lowercase(),
+        }
+    }
+}
+
+/// What is counted while examples go by. Nothing is read back from the device before [`Tally::read`].
+#[derive(Debug)]
+pub(crate) struct Tally {
+    form: Form,
+    /// Sum and sum of squares of the examples' losses.
+    losses: Tensor,
+    /// How often each class (row) was called each class (column).
+    confusion: Tensor,
+    /// How many examples had so many classes before the right one.
+    ranks: Tensor,
+    outputs: i64,
+    classes: i64,
+}
+
+impl Tally {
+    /// Nothing counted yet, for a network with so many outputs.
+    pub(crate) fn new(form: Form, outputs: usize, device: Device) -> Tally {
+        let classes = classes_of(outputs) as i64;
+        Tally {
+            form,
+            losses: Tensor::zeros([2], (Kind::Double, device)),
+            confusion: Tensor::zeros([classes * classes], (Kind::Int64, device)),
+            ranks: Tensor::zeros([classes + 1], (Kind::Int64, device)),
+            outputs: outputs as i64,
+            classes,
+        }
+    }
+
+    /// Counts a batch: outputs as the loss reads them, and labels.
+    pub(crate) fn add(&mut self, loss: &Loss, outputs: &Tensor, labels: &Tensor) {
+        no_grad(|| {
+            let outputs = outputs.detach();
+            let each = loss.each(self.form, &outputs, labels).to_kind(Kind::Double);
+            let named = named_class(self.form, &outputs);
+            self.losses +=
+                Tensor::stack(&[each.sum(Kind::Double), each.square().sum(Kind::Double)], 0);
+            let none: Option<Tensor> = None;
+            let places = labels * self.classes + &named;
+            self.confusion += places.bincount(none.as_ref(), self.classes * self.classes);
+            let before = if self.outputs == 1 {
+                named.ne_tensor(labels).to_kind(Kind::Int64)
+            } else {
+                // Counted so that what is not a number is never before the others.
+                let right = outputs.gather(1, &labels.unsqueeze(1), false);
+                let others = outputs.le_tensor(&right).logical_not();
+                others.sum_dim_intlist(1i64, false, Kind::Int64)
+            };
+            self.ranks += before.bincount(none.as_ref(), self.classes + 1);
+        });
+    }
+
+    /// The counts, read back.
+    pub(crate) fn read(&self) -> Counts {
+        let integers = |tensor: &Tensor| {
+            let tensor = tensor.to_device(Device::Cpu);
+            Vec::<i64>::try_from(tensor).expect("they are whole numbers of one axis")
+        };
+        let losses = self.losses.to_device(Device::Cpu);
+        let confusion = integers(&self.confusion);
+        Counts {
+            examples: confusion.iter().sum::<i64>() as usize,
+            loss_sum: losses.double_value(&[0]),
+            loss_squares: losses.double_value(&[1]),
+            confusion: confusion
+                .chunks(self.classes as usize)
+                .map(|row| row.iter().map(|&count| count as usize).collect())
+                .collect(),
+            ranks: integers(&self.ranks).into_iter().map(|count| count as usize).collect(),
+        }
+    }
+}
+
+/// What was counted over a set.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Counts {
+    pub(crate) examples: usize,
+    loss_sum: f64,
+    loss_squares: f64,
+    /// How often each true class (row) was called each class (column).
+    pub(crate) confusion: Vec<Vec<usize>>,
+    ranks: Vec<usize>,
+}
+
+impl Counts {
+    pub(crate) fn value(&self, metric: Metric) -> f64 {
+        let n = self.examples as f64;
+        match metric {
+            Metric::Loss => self.loss_sum / n,
+            Metric::Accuracy => {
+                let right: usize = (0..self.confusion.len()).map(|i| self.confusion[i][i]).sum();
+                right as f64 / n
+            }
+            Metric::TopK(k) => self.ranks.iter().take(k).sum::<usize>() as f64 / n,
+            Metric::Precision => self.mean(|said, _, right| ratio(right, said)),
+            Metric::Recall => self.mean(|_, there, right| ratio(right, there)),
+            Metric::F1 => self.mean(|said, there, right| ratio(2 * right, said + there)),
+        }
+    }
+
+    /// The standard error of the mean loss.
+    pub(crate) fn loss_error(&self) -> f64 {
+        let n = self.examples as f64;
+        let mean = self.loss_sum / n;
+        let variance = (self.loss_squares / n - mean * mean).max(0.0);
+        (variance / (n - 1.0).max(1.0)).sqrt()
+    }
+
+    /// The mean over the classes of a number made of: said to be of it, of it, and both.
+    fn mean(&self, of: impl Fn(usize, usize, usize) -> f64) -> f64 {
+        let classes = self.confusion.len();
+        let each = (0..classes).map(|class| {
+            let said = self.confusion.iter().map(|row| row[class]).sum();
+            of(said, self.confusion[class].iter().sum(), self.confusion[class][class])
+        });
+        each.sum::<f64>() / classes as f64
+    }
+}
+
+/// A fraction; 0 where there is nothing to divide by, as in scikit-learn.
+fn ratio(part: usize, whole: usize) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(rows: &[[f32; 3]], labels: &[i64], batch: usize) -> Counts {
+        let mut tally = Tally::new(Form::Scores, 3, Device::Cpu);
+        for (rows, labels) in rows.chunks(batch).zip(labels.chunks(batch)) {
+            let outputs = Tensor::from_slice(&rows.concat()).view([-1, 3]);
+            tally.add(&Loss::CategoricalCrossEntropy, &outputs, &Tensor::from_slice(labels));
+        }
+        tally.read()
+    }
+
+    const ROWS: [[f32; 3]; 6] = [
+        [3.0, 2.0, 1.0],
+        [1.0, 3.0, 2.0],
+        [3.0, 2.0, 1.0],
+        [0.0, 1.0, 2.0],
+        [2.0, 1.0, 0.0],
+        [1.0, 2.0, 0.0],
+    ];
+    const LABELS: [i64; 6] = [0, 1, 1, 2, 2, 1];
+
+    #[test]
+    fn metrics_are_scikit_learn_s() {
+        // precision_score(…, average="macro") and its like, on labels [0, 1, 1, 2, 2, 1] against
+        // [0, 1, 0, 2, 0, 1].
+        let counts = counts(&ROWS, &LABELS, 6);
+        let close = |metric, expected: f64| {
+            let got = counts.value(metric);
+            assert!((got - expected).abs() < 1e-9, "{metric:?}: {got}");
+        };
+        close(Metric::Accuracy, 4.0 / 6.0);
+        close(Metric::TopK(1), 4.0 / 6.0);
+        close(Metric::TopK(2), 5.0 / 6.0);
+        close(Metric::TopK(3), 1.0);
+        close(Metric::Precision, (1.0 / 3.0 + 1.0 + 1.0) / 3.0);
+        close(Metric::Recall, (1.0 + 2.0 / 3.0 + 0.5) / 3.0);
+        close(Metric::F1, (0.5 + 0.8 + 2.0 / 3.0) / 3.0);
+    }
+
+    #[test]
+    fn the_batches_make_no_difference() {
+        let (whole, parts) = (counts(&ROWS, &LABELS, 6), counts(&ROWS, &LABELS, 4));
+        assert_eq!(whole.confusion, parts.confusion);
+        assert_eq!(whole.ranks, parts.ranks);
+        assert!((whole.value(Metric::Loss) - parts.value(Metric::Loss)).abs() < 1e-12);
+        assert!((whole.loss_error() - parts.loss_error()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_is_not_a_number_is_not_right() {
+        let counts = counts(&[[f32::NAN; 3]], &[1], 1);
+        assert_eq!(counts.value(Metric::TopK(3)), 0.0);
+        assert_eq!(counts.examples, 1);
+    }
+
+    #[test]
+    fn one_output_tells_two_classes_apart() {
+        let mut tally = Tally::new(Form::BinaryScores, 1, Device::Cpu);
+        let outputs = Tensor::from_slice(&[1f32, -1.0, 2.0]).view([3, 1]);
+        tally.add(&Loss::BinaryCrossEntropy, &outputs, &Tensor::from_slice(&[1i64, 1, 0]));
+        let counts = tally.read();
+        assert_eq!(counts.confusion, [[0, 1], [1, 1]]);
+        assert_eq!(counts.value(Metric::TopK(2)), 1.0);
+    }
+}

@@ -1,0 +1,141 @@
+//! Against fooling oneself: what a network has seen, and what that says about a result.
+
+use crate::data::TensorSet;
+use std::collections::HashSet;
+use std::sync::Arc;
+use tch::{Device, Tensor, no_grad};
+
+/// So many numbers of each example are looked at, evenly spread.
+const LOOKED_AT: i64 = 512;
+
+/// What a network has seen: kept with it, so that `evaluate` can say when a result flatters.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Seen {
+    /// Marks of the examples it was trained on.
+    trained: Option<Arc<HashSet<u64>>>,
+    /// The marks, summed up, of the set that chose between epochs.
+    chosen: Option<u64>,
+}
+
+/// A mark for each example of a set: equal examples have equal marks.
+pub(super) fn marks(set: &TensorSet) -> Vec<u64> {
+    let count = set.len() as i64;
+    no_grad(|| {
+        let x = set.x().reshape([count, -1]);
+        let numbers = x.size()[1];
+        let x = if numbers > LOOKED_AT {
+            let at: Vec<i64> = (0..LOOKED_AT).map(|i| i * numbers / LOOKED_AT).collect();
+            x.index_select(1, &Tensor::from_slice(&at).to_device(x.device()))
+        } else {
+            x
+        };
+        let columns = x.size()[1] as usize;
+        let values = x.to_device(Device::Cpu).to_kind(tch::Kind::Float).contiguous().view(-1);
+        let values = Vec::<f32>::try_from(values).unwrap_or_default();
+        let rows = values.chunks(columns.max(1));
+        rows.map(|row| {
+            row.iter().fold(0xCBF2_9CE4_8422_2325, |mark: u64, value| {
+                (mark ^ u64::from(value.to_bits()))
+                    .wrapping_mul(0x0000_0100_0000_01B3)
+                    .rotate_left(29)
+            })
+        })
+        .collect()
+    })
+}
+
+/// One mark for a whole set, whatever the order.
+fn summed(marks: &[u64]) -> u64 {
+    marks.iter().fold(marks.len() as u64, |sum, mark| sum.wrapping_add(*mark))
+}
+
+impl Seen {
+    /// Remembers what the network is trained on, and says how much of it a validation set holds.
+    pub(super) fn training(
+        &mut self,
+        set: &TensorSet,
+        validation: Option<&TensorSet>,
+    ) -> Option<String> {
+        let trained: HashSet<u64> = marks(set).into_iter().collect();
+        let known = self.trained.take().map(Arc::unwrap_or_clone).unwrap_or_default();
+        let note = validation.and_then(|set| shared(&trained, &marks(set), "validation "));
+        self.trained = Some(Arc::new(known.into_iter().chain(trained).collect()));
+        note
+    }
+
+    /// Remembers that this set has chosen between epochs.
+    pub(super) fn chosen(&mut self, set: &TensorSet) {
+        self.chosen = Some(summed(&marks(set)));
+    }
+
+    /// What there is to say when the network is measured on `set`.
+    pub(super) fn notes(&self, set: &TensorSet) -> Vec<String> {
+        if self.trained.is_none() && self.chosen.is_none() {
+            return Vec::new();
+        }
+        let marks = marks(set);
+        let mut notes = Vec::new();
+        if self.chosen == Some(summed(&marks)) {
+            notes.push(
+                "this set also chose between the epochs: a fresh set would score a little lower"
+                    .to_owned(),
+            );
+        }
+        notes.extend(self.trained.as_deref().and_then(|trained| shared(trained, &marks, "")));
+        notes
+    }
+}
+
+/// How many of the examples with these marks were trained on, in words.
+fn shared(trained: &HashSet<u64>, marks: &[u64], which: &str) -> Option<String> {
+    let known = marks.iter().filter(|mark| trained.contains(mark)).count();
+    let (known, all) =
+        (crate::plot::thousands(known as f64), crate::plot::thousands(marks.len() as f64));
+    match known.as_str() {
+        "0" => None,
+        _ if known == all => {
+            Some(format!("all {which}examples were trained on: this says nothing about new ones"))
+        }
+        _ => Some(format!("{known} of the {all} {which}examples were trained on, too")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::Kind;
+
+    fn set(from: i64, count: i64) -> TensorSet {
+        let x = Tensor::arange_start(from * 12, (from + count) * 12, (Kind::Float, Device::Cpu));
+        let y = Tensor::zeros([count], (Kind::Int64, Device::Cpu));
+        TensorSet::new(&x.view([count, 3, 2, 2]), &y, &["a"]).unwrap()
+    }
+
+    #[test]
+    fn what_was_trained_on_is_recognised() {
+        let mut seen = Seen::default();
+        let note = seen.training(&set(0, 10), Some(&set(8, 5))).unwrap();
+        assert_eq!(note, "2 of the 5 validation examples were trained on, too");
+        assert!(seen.notes(&set(20, 4)).is_empty());
+        assert!(seen.notes(&set(2, 4))[0].starts_with("all examples were"), "a subset");
+        // Trained a second time, on others: the first are still known.
+        assert!(seen.training(&set(30, 3), None).is_none());
+        assert_eq!(seen.notes(&set(2, 4)).len(), 1);
+    }
+
+    #[test]
+    fn the_set_that_chose_is_recognised() {
+        let mut seen = Seen::default();
+        seen.chosen(&set(50, 6));
+        assert!(seen.notes(&set(50, 6))[0].contains("chose between the epochs"));
+        assert!(seen.notes(&set(50, 5)).is_empty());
+    }
+
+    #[test]
+    fn large_examples_are_told_apart_by_a_part_of_them() {
+        let x = Tensor::rand([20, 3, 40, 40], (Kind::Float, Device::Cpu));
+        let y = Tensor::zeros([20], (Kind::Int64, Device::Cpu));
+        let marks = marks(&TensorSet::new(&x, &y, &["a"]).unwrap());
+        assert_eq!(marks.iter().collect::<HashSet<_>>().len(), 20);
+    }
+}

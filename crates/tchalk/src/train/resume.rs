@@ -1,0 +1,234 @@
+//! Training in a file: written after an epoch, taken up again later.
+//!
+//! The file holds tensors in the safetensors format: the weights by name, and what the optimiser and
+//! the callbacks remember. Its header holds the rest as JSON. Numbers that have to come back to the
+//! bit are written as their bits.
+
+use super::callback::{Callbacks, State};
+use super::descent::Remembered;
+use super::run::put;
+use super::{Epoch, History};
+use crate::error::{Error, Result};
+use crate::model::Model;
+use safetensors::tensor::{Dtype, TensorView};
+use safetensors::{SafeTensors, serialize_to_file};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use tch::{Device, Kind, Tensor};
+
+/// Where the state of training is in the header.
+const KEY: &str = "tchalk-training";
+/// Counts up whenever older versions could misread what is written.
+const VERSION: u32 = 1;
+const WEIGHT: &str = "weight/";
+const OPTIMIZER: &str = "optimizer/";
+
+/// What goes into the header.
+#[derive(Serialize, Deserialize)]
+struct Header {
+    version: u32,
+    seed: u64,
+    rate: u64,
+    steps: u64,
+    updates: BTreeMap<String, u64>,
+    epochs: Vec<SavedEpoch>,
+    notes: Vec<String>,
+    /// The numbers of each callback.
+    callbacks: Vec<BTreeMap<String, u64>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedEpoch {
+    number: usize,
+    values: BTreeMap<String, u64>,
+}
+
+/// What a file holds.
+pub(super) struct Saved {
+    pub(super) seed: u64,
+    pub(super) history: History,
+    path: PathBuf,
+    weights: Vec<(String, Tensor)>,
+    descent: Remembered,
+    callbacks: Vec<State>,
+}
+
+/// Writes the state of training. The file appears when it is complete; one that was there before
+/// stays as it was until then.
+pub(super) fn write(
+    path: &Path,
+    model: &Model,
+    history: &History,
+    seed: u64,
+    callbacks: &Callbacks,
+) -> Result<()> {
+    let inner = model.inner();
+    let mut tensors: Vec<(String, Tensor)> = {
+        let _access = inner.program.using();
+        let weights = inner.program.weights().into_iter();
+        weights.map(|w| (format!("{WEIGHT}{}", w.name), w.tensor.detach().copy())).collect()
+    };
+    let remembered = match inner.compiled().as_ref() {
+        Some(compiled) => compiled.descent.state(),
+        None => Remembered::default(),
+    };
+    let states = callbacks.states();
+    let header = Header {
+        version: VERSION,
+        seed,
+        rate: remembered.rate.to_bits(),
+        steps: remembered.steps,
+        updates: remembered.updates,
+        epochs: history.epochs.iter().map(saved_epoch).collect(),
+        notes: history.notes.clone(),
+        callbacks: states
+            .iter()
+            .map(|state| state.numbers.iter().map(|(k, v)| (k.clone(), v.to_bits())).collect())
+            .collect(),
+    };
+    let remembered = remembered.tensors.into_iter();
+    tensors.extend(remembered.map(|(name, tensor)| (format!("{OPTIMIZER}{name}"), tensor)));
+    for (i, state) in states.into_iter().enumerate() {
+        let kept = state.tensors.into_iter();
+        tensors.extend(kept.map(|(name, tensor)| (format!("callback/{i}/{name}"), tensor)));
+    }
+    let text = serde_json::to_string(&header).expect("numbers and texts can be written");
+    let refused = |error: std::io::Error| {
+        Error::io(path, error, "May you write to that folder, and is there room on the disk?")
+    };
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(refused)?;
+    }
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(format!(".{}.part", std::process::id()));
+    let unfinished = PathBuf::from(unfinished);
+    let written = write_tensors(&unfinished, &tensors, text)
+        .and_then(|()| std::fs::rename(&unfinished, path));
+    written.map_err(|error| {
+        let _ = std::fs::remove_file(&unfinished);
+        refused(error)
+    })
+}
+
+fn write_tensors(path: &Path, tensors: &[(String, Tensor)], header: String) -> std::io::Result<()> {
+    let bytes: Vec<Vec<u8>> = tensors
+        .iter()
+        .map(|(_, tensor)| {
+            let tensor = tensor.to_device(Device::Cpu).to_kind(Kind::Float).contiguous();
+            let mut bytes = vec![0; 4 * tensor.numel()];
+            tensor.f_copy_data_u8(&mut bytes, tensor.numel()).map_err(std::io::Error::other)?;
+            Ok(bytes)
+        })
+        .collect::<std::io::Result<_>>()?;
+    let views = tensors.iter().zip(&bytes).map(|((name, tensor), bytes)| {
+        let shape = tensor.size().iter().map(|&n| n as usize).collect();
+        let view = TensorView::new(Dtype::F32, shape, bytes);
+        (name.as_str(), view.expect("four bytes for each number"))
+    });
+    let notes = HashMap::from([(KEY.to_owned(), header)]);
+    serialize_to_file(views.collect::<Vec<_>>(), Some(notes), path).map_err(|error| match error {
+        safetensors::SafeTensorError::IoError(error) => error,
+        other => std::io::Error::other(other.to_string()),
+    })
+}
+
+/// Reads a file that [`write`] wrote.
+pub(super) fn read(path: &Path) -> Result<Saved> {
+    let hint = "Fit::new().callback(Checkpoint::new(path)) writes such a file after every epoch.";
+    let bytes = std::fs::read(path).map_err(|error| Error::io(path, error, hint))?;
+    let bad = |problem: String| Error::bad_file(path, problem, hint);
+    let (_, metadata) = SafeTensors::read_metadata(&bytes)
+        .map_err(|error| bad(format!("no checkpoint: {error}")))?;
+    let text = metadata.metadata().as_ref().and_then(|notes| notes.get(KEY));
+    let text = text.ok_or_else(|| bad("it holds no state of training".into()))?;
+    let header: Header = serde_json::from_str(text)
+        .map_err(|error| bad(format!("its state of training is damaged: {error}")))?;
+    if header.version != VERSION {
+        return Err(bad(format!("version {} of the format; this is {VERSION}", header.version)));
+    }
+    let file = SafeTensors::deserialize(&bytes).map_err(|error| bad(error.to_string()))?;
+    let (mut weights, mut remembered) = (Vec::new(), BTreeMap::new());
+    let numbers = header.callbacks.into_iter();
+    let mut callbacks: Vec<State> = numbers
+        .map(|numbers| State {
+            numbers: numbers.into_iter().map(|(k, bits)| (k, f64::from_bits(bits))).collect(),
+            tensors: BTreeMap::new(),
+        })
+        .collect();
+    for (name, view) in file.tensors() {
+        if view.dtype() != Dtype::F32 {
+            return Err(bad(format!("{name} is {:?}, not F32", view.dtype())));
+        }
+        let shape: Vec<i64> = view.shape().iter().map(|&n| n as i64).collect();
+        let tensor = Tensor::f_from_data_size(view.data(), &shape, Kind::Float)?;
+        if let Some(name) = name.strip_prefix(WEIGHT) {
+            weights.push((name.to_owned(), tensor));
+        } else if let Some(name) = name.strip_prefix(OPTIMIZER) {
+            remembered.insert(name.to_owned(), tensor);
+        } else if let Some((i, name)) =
+            name.strip_prefix("callback/").and_then(|rest| rest.split_once('/'))
+            && let Some(state) = i.parse().ok().and_then(|i: usize| callbacks.get_mut(i))
+        {
+            state.tensors.insert(name.to_owned(), tensor);
+        }
+    }
+    let descent = Remembered {
+        rate: f64::from_bits(header.rate),
+        steps: header.steps,
+        updates: header.updates,
+        tensors: remembered,
+    };
+    let epochs = header.epochs.iter().map(epoch).collect();
+    let history = History { epochs, notes: header.notes, ended: None };
+    let (seed, path) = (header.seed, path.to_owned());
+    Ok(Saved { seed, history, path, weights, descent, callbacks })
+}
+
+/// Puts a saved training into a model that was built and compiled as before.
+pub(super) fn take_up(model: &Model, callbacks: &Callbacks, saved: Saved) -> Result<History> {
+    let bad = |problem: String| {
+        let hint = "Build and compile the model as when the file was written.";
+        Error::bad_file(&saved.path, problem, hint)
+    };
+    let names: Vec<String> = saved.weights.iter().map(|(name, _)| name.clone()).collect();
+    if let Some(missing) = model.weight_names().iter().find(|name| !names.contains(name)) {
+        return Err(bad(format!("it holds no weight {missing:?}")));
+    }
+    put(model, &saved.weights).map_err(|error| bad(error.to_string()))?;
+    let inner = model.inner();
+    let weights: Vec<(String, Tensor)> =
+        inner.program.weights().into_iter().map(|weight| (weight.name, weight.tensor)).collect();
+    if let Some(compiled) = inner.compiled().as_mut() {
+        compiled.descent.restore(&saved.descent, &weights).map_err(bad)?;
+    }
+    callbacks.restore(saved.callbacks)?;
+    Ok(saved.history)
+}
+
+fn saved_epoch(epoch: &Epoch) -> SavedEpoch {
+    let fixed = ["loss", "accuracy", "val_loss", "val_accuracy", "rate", "seconds"];
+    let names = fixed.iter().map(|name| name.to_string()).chain(epoch.metrics.keys().cloned());
+    let values = names.filter_map(|name| Some((epoch.value(&name)?, name)));
+    let values = values.map(|(value, name)| (name, value.to_bits())).collect();
+    SavedEpoch { number: epoch.number, values }
+}
+
+fn epoch(saved: &SavedEpoch) -> Epoch {
+    let mut values: BTreeMap<String, f64> =
+        saved.values.iter().map(|(name, bits)| (name.clone(), f64::from_bits(*bits))).collect();
+    let mut take = |name: &str| values.remove(name);
+    let (loss, accuracy) = (take("loss"), take("accuracy"));
+    let (val_loss, val_accuracy) = (take("val_loss"), take("val_accuracy"));
+    let (rate, seconds) = (take("rate"), take("seconds"));
+    Epoch {
+        number: saved.number,
+        loss: loss.unwrap_or(f64::NAN),
+        accuracy: accuracy.unwrap_or(f64::NAN),
+        val_loss,
+        val_accuracy,
+        rate: rate.unwrap_or_default(),
+        seconds: seconds.unwrap_or_default(),
+        metrics: values,
+    }
+}

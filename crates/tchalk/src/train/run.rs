@@ -1,0 +1,190 @@
+//! Training as a callback sees it.
+
+use super::{Epoch, History};
+use crate::error::{Error, Result};
+use crate::model::Model;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use tch::{Tensor, no_grad};
+
+/// Training under way, as a [`Callback`](super::Callback) sees it: where it is, how it went so far,
+/// and what can be changed.
+#[derive(Debug)]
+pub struct Run {
+    pub(super) model: Model,
+    pub(super) history: History,
+    pub(super) epoch: usize,
+    pub(super) epochs: usize,
+    pub(super) step: usize,
+    pub(super) steps: usize,
+    pub(super) rate: f64,
+    pub(super) measures: Vec<String>,
+    /// Why training shall end.
+    pub(super) ends: Option<String>,
+    /// Where the state of training shall be written after this epoch.
+    pub(super) checkpoints: Vec<PathBuf>,
+    /// Whether weights of an earlier epoch, chosen by the validation set, were put back.
+    pub(super) chosen: bool,
+}
+
+impl Run {
+    /// Nothing done yet.
+    pub(super) fn begin(model: &Model, measures: Vec<String>) -> Run {
+        Run {
+            model: model.clone(),
+            history: History::default(),
+            epoch: 0,
+            epochs: 0,
+            step: 0,
+            steps: 0,
+            rate: 0.0,
+            measures,
+            ends: None,
+            checkpoints: Vec::new(),
+            chosen: false,
+        }
+    }
+
+    /// The network. It is free while a callback runs.
+    pub fn model(&self) -> Model {
+        self.model.clone()
+    }
+
+    /// The number of the epoch, counted from 1.
+    pub fn epoch(&self) -> usize {
+        self.epoch
+    }
+
+    /// The number of the last epoch to come.
+    pub fn epochs(&self) -> usize {
+        self.epochs
+    }
+
+    /// How many steps of this epoch are done.
+    pub fn step(&self) -> usize {
+        self.step
+    }
+
+    /// How many steps an epoch has.
+    pub fn steps(&self) -> usize {
+        self.steps
+    }
+
+    /// The epochs that are finished, the present one included when it ends.
+    pub fn history(&self) -> History {
+        self.history.clone()
+    }
+
+    /// The last finished epoch.
+    pub fn last(&self) -> Option<Epoch> {
+        self.history.last()
+    }
+
+    /// The learning rate, before the schedule and the optimiser's own decay.
+    pub fn rate(&self) -> f64 {
+        self.rate
+    }
+
+    /// Changes the learning rate from the next step on.
+    ///
+    /// # Errors
+    ///
+    /// If it is negative or no number.
+    pub fn set_rate(&mut self, rate: f64) -> Result<()> {
+        super::optimizer::check_rate("Run::set_rate", rate)?;
+        self.rate = rate;
+        Ok(())
+    }
+
+    /// Ends training after what is being done, and says why.
+    pub fn stop(&mut self, reason: impl Into<String>) {
+        self.ends.get_or_insert(reason.into());
+    }
+
+    /// What each epoch is measured by: `loss`, `accuracy`, `val_loss`, …
+    pub fn measures(&self) -> Vec<String> {
+        self.measures.clone()
+    }
+
+    /// Refuses a measure that no epoch will have.
+    ///
+    /// # Errors
+    ///
+    /// If there is no measure of that name.
+    pub fn check_measure(&self, op: &str, name: &str) -> Result<()> {
+        if self.measures.iter().any(|measure| measure == name) {
+            return Ok(());
+        }
+        let expected = format!("one of {}", self.measures.join(", "));
+        let hint = if name.starts_with("val_") {
+            "Fit::validation(&set) or Fit::validation_split(0.2) give it something to look at."
+        } else {
+            ""
+        };
+        Err(Error::invalid(op, expected, format!("{name:?}"), hint))
+    }
+
+    /// Writes a line into the history's notes.
+    pub fn note(&mut self, note: impl Into<String>) {
+        self.history.notes.push(note.into());
+    }
+
+    /// Copies of all weights that training may change, with their names, running means included.
+    pub fn weights(&self) -> Vec<(String, Tensor)> {
+        copies(&self.model)
+    }
+
+    /// Puts weights in place of those that there are, by name.
+    ///
+    /// # Errors
+    ///
+    /// If there is no weight of a name, or it has another shape.
+    pub fn set_weights(&mut self, weights: &[(String, Tensor)]) -> Result<()> {
+        put(&self.model, weights)
+    }
+
+    /// Asks for the state of training to be written to `path` when the epoch's callbacks are done.
+    pub fn checkpoint(&mut self, path: impl Into<PathBuf>) {
+        self.checkpoints.push(path.into());
+    }
+}
+
+/// Copies of all weights of layers that are not frozen.
+pub(super) fn copies(model: &Model) -> Vec<(String, Tensor)> {
+    let program = &model.inner().program;
+    let _access = program.using();
+    let weights = program.weights().into_iter().filter(|weight| weight.changes());
+    weights.map(|weight| (weight.name, weight.tensor.detach().copy())).collect()
+}
+
+/// The same weights themselves, in the same order.
+pub(super) fn handles(model: &Model) -> Vec<Tensor> {
+    let weights = model.inner().program.weights().into_iter();
+    weights.filter(|weight| weight.changes()).map(|weight| weight.tensor.detach()).collect()
+}
+
+/// Writes values into weights, by name.
+pub(super) fn put(model: &Model, values: &[(String, Tensor)]) -> Result<()> {
+    let program = &model.inner().program;
+    let _access = program.training();
+    let mut weights: HashMap<String, Tensor> =
+        program.weights().into_iter().map(|weight| (weight.name, weight.tensor)).collect();
+    for (name, value) in values {
+        match weights.get_mut(name) {
+            Some(weight) if weight.size() == value.size() => no_grad(|| weight.copy_(value)),
+            found => {
+                let got = match found {
+                    Some(weight) => format!("{:?}, not {:?}", value.size(), weight.size()),
+                    None => "no weight of that name".into(),
+                };
+                return Err(Error::invalid(
+                    format!("weights {name:?}"),
+                    "weights of this network",
+                    got,
+                    "",
+                ));
+            }
+        }
+    }
+    Ok(())
+}

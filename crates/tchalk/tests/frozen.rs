@@ -1,0 +1,121 @@
+//! What frozen layers give is computed once, and comes to the same as the long way.
+//!
+//! The seed belongs to the whole process, so these tests run one at a time.
+
+use std::sync::{Mutex, MutexGuard};
+use tchalk::prelude::*;
+use tchalk::train::Augment;
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+fn sets(train: usize, test: usize) -> (TensorSet, TensorSet) {
+    let shapes = datasets::shapes().unwrap();
+    (
+        shapes.train.take(train).to_tensors(Device::Cpu),
+        shapes.test.take(test).to_tensors(Device::Cpu),
+    )
+}
+
+/// A classifier on a frozen base with dropout and pooling in it; always the same weights.
+fn transfer() -> Model {
+    runtime::seed(3);
+    let base = Sequential::new().input_shape([3, 32, 32]).name("base").add(Conv2d::new(8, 3));
+    let base = base.add(Relu).add(Dropout::new(0.5)).add(MaxPool2d::new(2)).build(Device::Cpu);
+    let base = base.unwrap();
+    base.freeze();
+    let layers = Sequential::new().add(&base).add(Flatten).add(Dense::new(16)).add(Relu);
+    let model = layers.add(Dropout::new(0.3)).add(Dense::new(10)).add(Softmax);
+    let model = model.build(Device::Cpu).unwrap();
+    model.compile(RmsProp::new(1e-3), Loss::CategoricalCrossEntropy).unwrap();
+    model
+}
+
+/// Trains from one and the same seed.
+fn fitted(model: &Model, train: &TensorSet, how: Fit) -> History {
+    runtime::seed(4);
+    model.fit(train, how).unwrap()
+}
+
+fn assert_alike(one: &History, other: &History, within: f64) {
+    for (a, b) in one.epochs().iter().zip(other.epochs()) {
+        assert!((a.loss - b.loss).abs() < within, "{a:?} {b:?}");
+        let (a, b) = (a.val_loss.unwrap(), b.val_loss.unwrap());
+        assert!((a - b).abs() < within, "{a} {b}");
+    }
+}
+
+#[test]
+fn computing_it_once_comes_to_the_same_as_the_long_way() {
+    let _guard = alone();
+    let (train, test) = sets(200, 70);
+    let fit = || Fit::new().epochs(3).batch_size(32).validation(&test);
+    let (short, long, half) = (transfer(), transfer(), transfer());
+    let once = fitted(&short, &train, fit());
+    assert!(format!("{once:?}").contains("the frozen part, up to flatten, was computed once"));
+    let every = fitted(&long, &train, fit().frozen_memory(0));
+    assert!(
+        format!("{every:?}").contains("runs in every epoch: its outputs would take 972 kB"),
+        "{every:?}"
+    );
+    assert_alike(&once, &every, 1e-5);
+    let (a, b) = (short.weight("dense.weight").unwrap(), long.weight("dense.weight").unwrap());
+    assert!((a - b).abs().max().double_value(&[]) < 1e-5);
+    // Too little memory for 32 bits a number, enough for 16.
+    let halved = fitted(&half, &train, fit().frozen_memory(1_000_000));
+    assert!(format!("{halved:?}").contains("in half precision"), "{halved:?}");
+    assert_alike(&once, &halved, 1e-2);
+}
+
+/// Turns every picture round.
+#[derive(Debug)]
+struct Mirror;
+
+impl Augment for Mirror {
+    fn apply(&self, x: &Tensor, _seed: u64) -> Tensor {
+        x.flip([3])
+    }
+}
+
+#[test]
+fn augmented_pictures_go_through_the_frozen_part_every_time() {
+    let _guard = alone();
+    let (train, test) = sets(100, 30);
+    let fit = || Fit::new().epochs(2).validation(&test);
+    let (augmented, plain) = (transfer(), transfer());
+    let history = fitted(&augmented, &train, fit().augment(Mirror));
+    assert!(format!("{history:?}").contains("with augmentation the frozen part runs"));
+    let as_names: Vec<String> = (0..10).map(|i| i.to_string()).collect();
+    let names: Vec<&str> = as_names.iter().map(String::as_str).collect();
+    let set = |x: &Tensor, y: &Tensor| TensorSet::new(x, y, &names).unwrap();
+    let mirrored = set(&train.x().flip([3]), &train.labels().unwrap());
+    let test = set(&test.x(), &test.labels().unwrap());
+    let by_hand = fitted(&plain, &mirrored, Fit::new().epochs(2).validation(&test));
+    assert_alike(&history, &by_hand, 1e-5);
+}
+
+#[test]
+fn a_frozen_part_that_branches_off_is_computed_once() {
+    let _guard = alone();
+    let (train, test) = sets(60, 20);
+    let base = |frozen: bool| {
+        runtime::seed(3);
+        let input = Input::new("picture", [3, 32, 32]);
+        let first = Conv2d::new(4, 3).named("one").call(&input).unwrap();
+        let second = MaxPool2d::new(4).call(&first).unwrap();
+        let small = MaxPool2d::new(8).call(&input).unwrap();
+        let all = Concatenate::new()
+            .call(&[Flatten.call(&second).unwrap(), Flatten.call(&small).unwrap()])
+            .unwrap();
+        let out = Softmax.call(&Dense::new(10).call(&all).unwrap()).unwrap();
+        let model = Model::new("skip", &input, &out, Device::Cpu).unwrap();
+        model.freeze_at("one").unwrap();
+        model.compile(Sgd::new(0.05), Loss::CategoricalCrossEntropy).unwrap();
+        let fit = Fit::new().epochs(2).validation(&test);
+        fitted(&model, &train, if frozen { fit } else { fit.frozen_memory(0) })
+    };
+    assert_alike(&base(true), &base(false), 1e-5);
+}
