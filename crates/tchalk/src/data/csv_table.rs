@@ -170,9 +170,9 @@ impl CsvTable {
         };
         let line = |first: String, cells: &[String]| {
             let cells = if cells.len() <= MOST_COLUMNS {
-                cells.iter().map(cut).collect()
+                cells.iter().map(|cell| cut(cell)).collect()
             } else {
-                shortened(cells, cut)
+                shortened(cells, |cell| cut(cell))
             };
             [vec![first], cells].concat()
         };
@@ -207,10 +207,10 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn cut(text: &String) -> String {
+fn cut(text: &str) -> String {
     match text.char_indices().nth(LONGEST_TEXT) {
         Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.clone(),
+        None => text.to_owned(),
     }
 }
 

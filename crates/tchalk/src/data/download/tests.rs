@@ -13,7 +13,7 @@ fn patience() -> Patience {
 
 /// A file of 2,000 bytes, no two parts of which are alike.
 fn file() -> Vec<u8> {
-    (0..2_000u32).map(|i| (i * i >> 5) as u8 ^ i as u8).collect()
+    (0..2_000u32).map(|i| ((i * i) >> 5) as u8 ^ i as u8).collect()
 }
 
 /// The file with everything published about it.
