@@ -18,7 +18,7 @@
 //! ```
 //!
 //! The rooms, from the ground up: [`error`], [`display`], [`runtime`]; [`table`], [`plot`], [`data`]
-//! (reached through [`datasets`]); [`layers`]; [`model`]; [`train`]; and the [`prelude`], which is
+//! (reached through [`datasets`]); [`layers`]; [`model`]; [`train`]; [`applications`]; and the [`prelude`], which is
 //! all that a notebook has to import.
 
 pub mod applications;

@@ -237,7 +237,7 @@ mod tests {
             "b":{"dtype":"F32","shape":[3,2],"data_offsets":[8,32]},
             "c":{"dtype":"F32","shape":[1],"data_offsets":[32,36]}}"#
             .to_vec();
-        while header.len() % 8 != 0 {
+        while !header.len().is_multiple_of(8) {
             header.push(b' ');
         }
         let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
