@@ -1,13 +1,12 @@
 //! The bend that a layer applies to its own output.
 
-use super::{Elu, Gelu, Layer, LeakyRelu, Mode, Relu, Relu6, Shape, Sigmoid, Silu, Tanh};
+use super::{Elu, Gelu, Layer, LeakyRelu, Mode, Relu, Relu6, Shape, Sigmoid, Silu, Softmax, Tanh};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 /// The bend that [`Dense`](super::Dense) or a convolution applies to its own output, as Keras's
-/// `activation=`. Each activation layer turns into one, except for [`Softmax`](super::Softmax): that
-/// is always a layer of its own, because a loss looks at the scores before it.
+/// `activation=`. Each activation layer turns into one:
 ///
 /// ```
 /// use tchalk::prelude::*;
@@ -39,6 +38,8 @@ pub enum Activation {
     Tanh,
     /// See [`Sigmoid`].
     Sigmoid,
+    /// See [`Softmax`].
+    Softmax,
 }
 
 impl Activation {
@@ -53,6 +54,7 @@ impl Activation {
             Activation::Silu => Box::new(Silu),
             Activation::Tanh => Box::new(Tanh),
             Activation::Sigmoid => Box::new(Sigmoid),
+            Activation::Softmax => Box::new(Softmax),
         }
     }
 }
@@ -62,7 +64,7 @@ pub(super) fn written(activation: Option<Activation>) -> String {
     activation.map_or(String::new(), |it| format!(".activation({})", it.layer().written()))
 }
 
-/// Refuses an activation with numbers that make no sense.
+/// Refuses an activation that cannot take the layer's output.
 pub(super) fn check(activation: Option<Activation>, output: &Shape, layer: &str) -> Result<()> {
     activation.map_or(Ok(()), |it| it.layer().output_shape(output, layer).map(|_| ()))
 }
@@ -70,6 +72,11 @@ pub(super) fn check(activation: Option<Activation>, output: &Shape, layer: &str)
 /// The layer's output, bent.
 pub(super) fn apply(activation: Option<Activation>, x: Tensor) -> Tensor {
     activation.map_or_else(|| x.shallow_clone(), |it| it.layer().forward(&x, &[], Mode::Inference))
+}
+
+/// The layer's output, bent unless by a softmax.
+pub(super) fn apply_scores(activation: Option<Activation>, x: Tensor) -> Tensor {
+    apply(activation.filter(|&it| it != Activation::Softmax), x)
 }
 
 impl From<Relu> for Activation {
@@ -120,6 +127,12 @@ impl From<Sigmoid> for Activation {
     }
 }
 
+impl From<Softmax> for Activation {
+    fn from(_: Softmax) -> Activation {
+        Activation::Softmax
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::{Conv2d, Dense};
@@ -129,7 +142,7 @@ mod tests {
     fn an_activation_inside_is_the_layer_behind() {
         let x = Tensor::from_slice2(&[[-3f32, -1.0, 0.5, 7.0]]);
         let weights = [Tensor::eye(4, (tch::Kind::Float, tch::Device::Cpu)), x.zeros_like().get(0)];
-        let all: [(Activation, Box<dyn Layer>); 8] = [
+        let all: [(Activation, Box<dyn Layer>); 9] = [
             (Relu.into(), Box::new(Relu)),
             (Relu6.into(), Box::new(Relu6)),
             (LeakyRelu::new().into(), Box::new(LeakyRelu::new())),
@@ -138,20 +151,22 @@ mod tests {
             (Silu.into(), Box::new(Silu)),
             (Tanh.into(), Box::new(Tanh)),
             (Sigmoid.into(), Box::new(Sigmoid)),
+            (Softmax.into(), Box::new(Softmax)),
         ];
         for (activation, behind) in all {
             let inside = Dense::new(4).activation(activation);
             let bent = inside.forward(&x, &weights, Mode::Inference);
             assert_eq!(bent, behind.forward(&x, &[], Mode::Inference), "{inside:?}");
+            assert_eq!(inside.ends_in_softmax(), behind.ends_in_softmax());
+            assert_eq!(inside.scores(&x, &weights, Mode::Inference) == x, inside.ends_in_softmax());
         }
     }
 
     #[test]
-    fn an_activation_is_said() {
-        let layer = Conv2d::new(8, 3).activation(LeakyRelu::new());
-        assert_eq!(
-            layer.written(),
-            "Conv2d::new(8, 3).activation(LeakyRelu::new().negative_slope(0.3))"
-        );
+    fn what_the_activation_cannot_take_is_refused_and_said() {
+        let layer = Conv2d::new(8, 3).activation(Softmax);
+        assert_eq!(layer.written(), "Conv2d::new(8, 3).activation(Softmax)");
+        let error = layer.output_shape(&vec![3, 8, 8], "input").unwrap_err().to_string();
+        assert!(error.starts_with("Softmax: expected class scores"), "{error}");
     }
 }

@@ -115,6 +115,14 @@ impl Layer for Dense {
         Box::new(self.clone())
     }
 
+    fn ends_in_softmax(&self) -> bool {
+        self.activation == Some(Activation::Softmax)
+    }
+
+    fn scores(&self, x: &Tensor, weights: &[Tensor], _mode: Mode) -> Tensor {
+        activation::apply_scores(self.activation, self.sums(x, weights))
+    }
+
     fn window(&self) -> Option<(usize, usize)> {
         None
     }

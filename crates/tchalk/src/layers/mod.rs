@@ -192,6 +192,18 @@ pub trait Layer: std::fmt::Debug + Send + Sync {
         false
     }
 
+    /// Whether it ends in a softmax, of its own or as its activation: what a loss on probabilities
+    /// wants to see.
+    fn ends_in_softmax(&self) -> bool {
+        false
+    }
+
+    /// Like [`forward`](Layer::forward), but without the softmax at the end, if there is one: a loss
+    /// is more exact on the scores before it.
+    fn scores(&self, x: &Tensor, weights: &[Tensor], mode: Mode) -> Tensor {
+        self.forward(x, weights, mode)
+    }
+
     /// The side of the window through which one output sees the input, and how far the window moves
     /// from one output to the next; nothing for a layer whose outputs see everything.
     fn window(&self) -> Option<(usize, usize)> {

@@ -108,7 +108,7 @@ mod tests {
             Box::new(AveragePool2d::new(3).stride(1).padding(Padding::Same)),
             Box::new(BatchNorm2d::new().momentum(0.9).epsilon(1e-5)),
             Box::new(conv.use_bias(false).activation(Gelu::new().approximate(true))),
-            Box::new(Dense::new(10).use_bias(false).activation(Tanh)),
+            Box::new(Dense::new(10).use_bias(false).activation(Softmax)),
             Box::new(Dense::new(4).kernel_initializer(Initializer::Constant(0.1))),
             Box::new(
                 depthwise

@@ -112,6 +112,7 @@ case("conv2d no bias", L.Conv2D(3, 1, use_bias=False), "even", KERNEL[:1])
 case("depthwise_conv2d dilated", L.DepthwiseConv2D(2, dilation_rate=2, padding="same"), "odd", [("kernel", depthwise), ("bias", as_is)])
 case("dense", L.Dense(3), "flat", [("kernel", dense), ("bias", as_is)])
 case("dense tanh", L.Dense(3, activation="tanh"), "flat", [("kernel", dense), ("bias", as_is)])
+case("dense softmax", L.Dense(3, activation="softmax"), "flat", [("kernel", dense), ("bias", as_is)])
 NORM = [(name, as_is) for name in ["gamma", "beta", "moving_mean", "moving_variance"]]
 case("batch_norm2d use", L.BatchNormalization(axis=1), "odd", NORM)
 case("batch_norm2d learn", L.BatchNormalization(axis=1), "odd", NORM, training=True)
