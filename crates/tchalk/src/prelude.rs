@@ -10,6 +10,7 @@ pub use crate::data::{
 };
 pub use crate::datasets;
 pub use crate::display::{self, Show};
+pub use crate::ensemble::{Ensemble, View};
 pub use crate::kaggle;
 pub use crate::layers::{
     Activation, AdaptiveAveragePool2d, Add, Average, AveragePool2d, BatchNorm2d, Concatenate,

@@ -11,7 +11,6 @@ pub(crate) struct Weight {
     /// The path of its layer and its own name: `vgg16/block1_conv1.bias`.
     pub(crate) name: String,
     pub(crate) tensor: Tensor,
-    pub(crate) trainable: bool,
 }
 
 impl Model {
@@ -84,11 +83,8 @@ impl Program {
     pub(crate) fn weights(&self) -> Vec<Weight> {
         let cells = self.named_cells();
         let of = |(path, cell): &(String, Arc<Cell>)| {
-            let weights = names(path, cell).into_iter().zip(cell.tensors()).zip(&cell.specs);
-            let weights = weights.map(|((name, tensor), spec)| {
-                let trainable = spec.trainable && !cell.is_frozen();
-                Weight { name, tensor, trainable }
-            });
+            let weights = names(path, cell).into_iter().zip(cell.tensors());
+            let weights = weights.map(|(name, tensor)| Weight { name, tensor });
             weights.collect::<Vec<_>>()
         };
         cells.iter().flat_map(of).collect()

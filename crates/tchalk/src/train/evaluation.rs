@@ -9,7 +9,7 @@ use crate::runtime::{Budget, interrupt};
 use tch::{Tensor, no_grad};
 
 /// How many examples go through the network at a time where nothing is learned.
-pub(super) const BATCH: i64 = 500;
+pub(crate) const BATCH: i64 = 500;
 
 /// Loss and accuracy over a whole set.
 #[derive(Clone, PartialEq)]
@@ -25,6 +25,11 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
+    /// What was measured on so many examples; the note says what a budget left out.
+    pub(crate) fn new(loss: f64, accuracy: f64, examples: usize, note: String) -> Evaluation {
+        Evaluation { loss, accuracy, examples, note }
+    }
+
     /// Half the width of the accuracy's 95 % interval: what chance alone could do with so many
     /// examples (normal approximation).
     pub fn margin(&self) -> f64 {

@@ -19,6 +19,9 @@ pub use predictions::Predictions;
 pub use rmsprop::RmsProp;
 pub use sgd::Sgd;
 
+pub(crate) use evaluation::BATCH;
+pub(crate) use predictions::largest;
+
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::layers::shape_text;
@@ -60,7 +63,7 @@ impl Model {
 }
 
 /// What `fit` and `evaluate` cannot work with is said before anything runs.
-fn check(op: &str, inner: &Inner, set: &TensorSet) -> Result<()> {
+pub(crate) fn check(op: &str, inner: &Inner, set: &TensorSet) -> Result<()> {
     if set.is_empty() {
         return Err(Error::invalid(op, "at least one example", "an empty set", ""));
     }

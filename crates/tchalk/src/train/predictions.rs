@@ -147,7 +147,7 @@ fn flat(y: &Tensor) -> Tensor {
 }
 
 /// The position of the largest value; the first, where several are equal.
-fn largest(values: impl Iterator<Item = f32>) -> usize {
+pub(crate) fn largest(values: impl Iterator<Item = f32>) -> usize {
     values
         .enumerate()
         .fold((0, f32::NEG_INFINITY), |best, (i, v)| if v > best.1 { (i, v) } else { best })
