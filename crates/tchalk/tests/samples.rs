@@ -29,10 +29,11 @@ fn a_small_cnn_reads_the_strokes_and_a_linear_classifier_does_not() {
     );
     cnn.fit(&train, Fit::new().epochs(6)).unwrap();
     let accuracy = cnn.evaluate(&test).unwrap().accuracy;
+    eprintln!("CNN: {accuracy}");
     assert!(accuracy > 0.95, "CNN: {accuracy}");
     let line = compiled(Sequential::new().input_shape([1, 28, 28]).add(Flatten));
     line.fit(&train, Fit::new().epochs(20)).unwrap();
     let accuracy = line.evaluate(&test).unwrap().accuracy;
-    assert!(accuracy < 0.95, "linear: {accuracy}");
-    eprintln!("linear {accuracy}");
+    eprintln!("linear: {accuracy}");
+    assert!(accuracy < 0.9, "linear: {accuracy}");
 }
