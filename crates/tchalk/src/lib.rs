@@ -18,8 +18,8 @@
 //! ```
 //!
 //! The rooms, from the ground up: [`error`], [`display`], [`runtime`]; [`table`], [`plot`], [`data`]
-//! (reached through [`datasets`]); [`layers`]; [`model`]; [`train`]; [`ensemble`]; and the
-//! [`prelude`], which is all that a notebook has to import.
+//! (reached through [`datasets`]); [`layers`]; [`model`]; [`train`]; [`applications`], [`ensemble`];
+//! and the [`prelude`], which is all that a notebook has to import.
 
 pub mod applications;
 pub mod data;

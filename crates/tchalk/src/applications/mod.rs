@@ -28,6 +28,7 @@ mod architecture;
 mod find;
 mod mobilenet_v2;
 mod pickle;
+mod pickle_machine;
 mod prediction;
 mod resnet;
 mod squeezenet;
@@ -257,15 +258,17 @@ const IMAGENET_CLASSES: usize = 1000;
 
 /// Reads all weights of the network from the file; tensors that it does not need are left alone.
 fn fill(model: &Model, builder: &Builder, open: &mut TensorFile, path: &Path) -> Result<()> {
-    let names = model.weight_names();
-    let wanted: Vec<(String, String)> =
-        names.into_iter().map(|ours| (builder.published_name(&ours), ours)).collect();
+    let weights = model.inner().program.weights();
+    let shape = |tensor: &Tensor| tensor.size().iter().map(|&n| n as usize).collect::<Vec<_>>();
+    let wanted: Vec<(String, String, Vec<usize>)> = weights
+        .iter()
+        .map(|it| (builder.published_name(&it.name), it.name.clone(), shape(&it.tensor)))
+        .collect();
     // All of them are looked at before any is changed.
-    for (theirs, ours) in &wanted {
-        let shape: Vec<usize> = model.weight(ours)?.size().iter().map(|&n| n as usize).collect();
+    for (theirs, ours, shape) in &wanted {
         let hint = format!("Are these the weights of {}?", model.name());
         match open.shapes().get(theirs) {
-            Some(found) if numbers(found) == numbers(&shape) => {}
+            Some(found) if numbers(found) == numbers(shape) => {}
             Some(found) => {
                 let problem = format!("{theirs:?} has the shape {found:?}, needed is {shape:?}");
                 return Err(Error::bad_file(path, problem, hint));
@@ -276,10 +279,10 @@ fn fill(model: &Model, builder: &Builder, open: &mut TensorFile, path: &Path) ->
             }
         }
     }
-    for (theirs, ours) in &wanted {
+    for (theirs, ours, shape) in &wanted {
         let value: Tensor = open.read(theirs)?;
-        let size = model.weight(ours)?.size();
-        model.set_weight(ours, &value.f_view(size.as_slice())?)?;
+        let sizes: Vec<i64> = shape.iter().map(|&n| n as i64).collect();
+        model.set_weight(ours, &value.f_view(sizes.as_slice())?)?;
     }
     Ok(())
 }

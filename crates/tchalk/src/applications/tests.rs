@@ -168,6 +168,17 @@ fn sizes_are_the_published_ones() {
 }
 
 #[test]
+fn the_smallest_pictures_go_through() {
+    for application in [resnet18(), squeezenet1_0(), squeezenet1_1(), mobilenet_v2()] {
+        let side = application.architecture.smallest;
+        let net = random(application).classes(5).input_shape([3, side, side]);
+        let net = net.build(Device::Cpu).unwrap();
+        let x = Tensor::zeros([1, 3, side as i64, side as i64], (Kind::Float, Device::Cpu));
+        assert_eq!(net.call(&x).unwrap().size(), [1, 5], "{}", net.name());
+    }
+}
+
+#[test]
 fn wrong_pictures_are_told() {
     let refusal =
         |application: Application| application.build(Device::Cpu).unwrap_err().to_string();
@@ -235,4 +246,32 @@ fn weights_of_another_network_are_refused_and_named() {
     let error = refusal(squeezenet1_0().without_top());
     assert!(error.contains("\"features.0.weight\" has the shape [64, 3, 3, 3]"), "{error}");
     assert!(refusal(squeezenet1_1()).contains("it holds no \"classifier.1.weight\""));
+}
+
+#[test]
+fn the_tutorial_s_networks_have_their_published_sizes() {
+    let base = random(vgg16()).without_top().input_shape([3, 32, 32]).build(Device::Cpu).unwrap();
+    base.freeze();
+    let head = |layers: crate::model::Sequential| {
+        use crate::layers::{Dense, Dropout, Flatten, Relu};
+        let layers = layers.add(Flatten).add(Dense::new(512)).add(Relu).add(Dropout::new(0.5));
+        layers.add(Dense::new(10)).add(Softmax)
+    };
+    let transfer = head(crate::model::Sequential::new().add(&base)).build(Device::Cpu).unwrap();
+    assert_eq!((transfer.parameter_count(), transfer.trainable_count()), (14_982_474, 267_786));
+    assert_eq!(transfer.conv_layers()[0], "vgg16/block1_conv1");
+    // A second network of another kind beside it, and a small one on top of both.
+    let small = head(crate::model::Sequential::new().input_shape([3, 32, 32]));
+    let small = small.build(Device::Cpu).unwrap();
+    transfer.freeze();
+    small.freeze();
+    let input = Input::new("cifar10_image", [3, 32, 32]);
+    use crate::layers::{Concatenate, Dense, Dropout, Relu};
+    use crate::model::CallMerge;
+    let both = [transfer.call(&input).unwrap(), small.call(&input).unwrap()];
+    let x = Dense::new(512).call(&Concatenate::new().call(&both).unwrap()).unwrap();
+    let x = Dropout::new(0.5).call(&Relu.call(&x).unwrap()).unwrap();
+    let x = Softmax.call(&Dense::new(10).call(&x).unwrap()).unwrap();
+    let combined = Model::new("combined_cnn_classifier", &input, &x, Device::Cpu).unwrap();
+    assert_eq!(combined.trainable_count(), 15_882);
 }

@@ -31,8 +31,8 @@ pub(super) struct TorchFile {
 enum Numbers {
     /// In a zip archive, each piece a file of this folder.
     Zip(Box<zip::ZipArchive<BufReader<File>>>, String),
-    /// At these places of the file.
-    Places(BufReader<File>, HashMap<Rc<str>, u64>),
+    /// At these places of the file, which is so long.
+    Places(BufReader<File>, HashMap<Rc<str>, u64>, u64),
 }
 
 impl TorchFile {
@@ -113,8 +113,11 @@ impl Numbers {
                 entry.read_to_end(&mut bytes).map_err(broken)?;
                 Ok(bytes)
             }
-            Numbers::Places(file, places) => {
+            Numbers::Places(file, places, whole) => {
                 let place = places.get(&storage.key).ok_or("a piece of memory is missing")?;
+                if place.checked_add(length as u64).is_none_or(|end| end > *whole) {
+                    return Err("its numbers break off".into());
+                }
                 file.seek(SeekFrom::Start(*place)).map_err(broken)?;
                 let mut bytes = vec![0; length];
                 file.read_exact(&mut bytes).map_err(broken)?;
@@ -199,7 +202,7 @@ fn from_row(mut file: BufReader<File>) -> Result<Found, Problem> {
             return Err("its numbers break off".into());
         }
     }
-    Ok((pickle.tensors(), Numbers::Places(file, places)))
+    Ok((pickle.tensors(), Numbers::Places(file, places, length)))
 }
 
 #[cfg(test)]
