@@ -70,6 +70,11 @@ impl Card {
         self.parts.iter().map(Part::width).fold(NARROWEST, f64::max).ceil()
     }
 
+    /// How many names are too long for a box of this width.
+    pub(super) fn cut_names(&self, width: f64) -> usize {
+        self.parts.iter().filter(|part| part.name_width() > width).count()
+    }
+
     pub(super) fn is_merge(&self) -> bool {
         self.parts[0].kind == NodeKind::Merge
     }
@@ -86,6 +91,12 @@ impl Card {
 impl Part {
     pub(super) fn height(&self) -> f64 {
         if self.strip { STRIP } else { MAIN }
+    }
+
+    fn name_width(&self) -> f64 {
+        let frozen = if self.frozen && !self.strip { SMALL.width(FROZEN) + 6.0 } else { 0.0 };
+        let set = if self.strip { STRIP_NAME } else { NAME };
+        LEFT + set.width(&self.title) + frozen + RIGHT
     }
 
     fn width(&self) -> f64 {

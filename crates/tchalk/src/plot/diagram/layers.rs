@@ -12,6 +12,8 @@ pub(super) struct Graph {
     pub(super) sizes: Vec<(f64, f64)>,
     /// From one box to another.
     pub(super) edges: Vec<(usize, usize)>,
+    /// Boxes below which nothing is written, so that less room will do; may be empty.
+    pub(super) quiet: Vec<bool>,
 }
 
 /// A place in a row: for a box, or for an edge that passes.
@@ -74,6 +76,9 @@ impl Graph {
     /// own leads to one box where all of them meet: a comb reads best with its back lying flat.
     pub(super) fn spine(&self) -> Vec<usize> {
         let n = self.sizes.len();
+        if self.sorted().is_none() {
+            return Vec::new();
+        }
         let best = (0..n).map(|merge| {
             let mut taps: Vec<usize> = Vec::new();
             for mut v in self.preceding(merge) {
@@ -347,7 +352,7 @@ mod tests {
     use super::*;
 
     pub(in crate::plot::diagram) fn graph(n: usize, edges: &[(usize, usize)]) -> Graph {
-        Graph { sizes: vec![(100.0, 30.0); n], edges: edges.to_vec() }
+        Graph { sizes: vec![(100.0, 30.0); n], edges: edges.to_vec(), quiet: Vec::new() }
     }
 
     #[test]

@@ -1,17 +1,22 @@
 //! The drawing on the sheet.
 
 use super::card::{Header, SMALL, frozen_sign};
-use super::nested::{Limits, Scene, compose};
+use super::nested::{Limits, Line, Scene, compose};
 use super::{Diagram, NodeKind};
 use crate::error::{Error, Result};
 use crate::plot::canvas::{Anchor, Area, Canvas, Type};
 use crate::plot::figure::Draw;
 use crate::plot::theme::Ink;
 
-const CARD_WIDTHS: [f64; 5] = [186.0, 164.0, 144.0, 126.0, 106.0];
-const COLUMN_HEIGHTS: [f64; 9] = [430.0, 520.0, 620.0, 740.0, 880.0, 1050.0, 1400.0, 2000.0, 1e9];
+const CARD_WIDTHS: [f64; 7] = [186.0, 164.0, 144.0, 134.0, 126.0, 116.0, 106.0];
+const COLUMN_HEIGHTS: [f64; 12] =
+    [430.0, 520.0, 620.0, 740.0, 880.0, 1050.0, 1250.0, 1500.0, 1800.0, 2200.0, 3000.0, 1e9];
 /// Height costs nothing up to here.
 const COMFORTABLE: f64 = 520.0;
+/// What a name costs that does not fit into its box.
+const CUT_NAME: f64 = 14.0;
+/// Networks of more layers say a shape only where it changes.
+const MANY: usize = 60;
 const LEGEND: f64 = 30.0;
 const HEAD: f64 = 6.0;
 
@@ -29,23 +34,31 @@ impl Painting {
     /// Chooses the width of the boxes and the height of the columns so that all fits into `room`.
     pub(super) fn new(diagram: &Diagram, room: f64) -> Result<Painting> {
         let mut best: Option<(f64, Scene)> = None;
+        let terse = diagram.nodes.len() > MANY;
         for card in CARD_WIDTHS {
             for column in COLUMN_HEIGHTS {
-                let scene = compose(diagram, None, Limits { card, column }).ok_or_else(|| {
+                let limits = Limits { card, column, terse };
+                let scene = compose(diagram, None, limits).ok_or_else(|| {
                     let op = format!("diagram of {:?}", diagram.title);
                     Error::invalid(op, "ways that lead forwards", "ways that go in a circle", "")
                 })?;
                 // Small boxes cut their texts, and too wide a drawing would have to shrink.
                 let narrow = (CARD_WIDTHS[0] - card) * 3.0;
-                let shrink = (scene.width / room - 1.0).max(0.0) * 4000.0;
-                let cost = scene.height.max(COMFORTABLE) + narrow + shrink + 0.1 * scene.width;
+                let shrink = (scene.width / room - 1.0).max(0.0) * 20_000.0;
+                let cut = |(card, area): &(super::card::Card, Area)| card.cut_names(area.width);
+                let cut = scene.cards.iter().map(cut).sum::<usize>() as f64 * CUT_NAME;
+                let height = scene.height.max(COMFORTABLE);
+                let cost = height + narrow + cut + shrink + 0.1 * scene.width;
                 if best.as_ref().is_none_or(|(least, _)| cost < *least) {
                     best = Some((cost, scene));
                 }
             }
         }
         let scene = best.expect("there are sizes to choose from").1;
-        let labels = labels(diagram, &scene);
+        let wide = labels(diagram, &scene, false);
+        let tight = labels(diagram, &scene, true);
+        // Where not all find room, less is written around the crosses.
+        let labels = if tight.len() > wide.len() { tight } else { wide };
         let scale = (room / scene.width).min(1.0);
         Ok(Painting { diagram: diagram.clone(), scene, labels, scale })
     }
@@ -98,7 +111,7 @@ impl Draw for Painting {
         let (placed, _) = self.legend(f64::INFINITY);
         let end = |(x, _, _, text): &(f64, f64, Option<Ink>, String)| x + 15.0 + SMALL.width(text);
         let legend = placed.last().map_or(0.0, end);
-        (self.scene.width * self.scale).max(legend.min(420.0)).min(room)
+        (self.scene.width * self.scale).max(legend.min(640.0)).min(room)
     }
 
     fn height(&self, width: f64) -> f64 {
@@ -107,14 +120,12 @@ impl Draw for Painting {
 
     fn draw(&self, canvas: &mut Canvas, area: Area) {
         let s = self.scale;
-        // In the middle of what is wider, but never so that a column of boxes floats far away.
-        let left = area.x + ((area.width - s * self.scene.width) / 2.0).clamp(0.0, 120.0);
-        let at = |(x, y): (f64, f64)| (left + s * x, area.y + s * y);
+        let at = |(x, y): (f64, f64)| (area.x + s * x, area.y + s * y);
         let place = |a: Area| {
             let (x, y) = at((a.x, a.y));
             Area { x, y, width: s * a.width, height: s * a.height }
         };
-        let mut write = |canvas: &mut Canvas, x: f64, y: f64, text: &str, set: Type| {
+        let write = |canvas: &mut Canvas, x: f64, y: f64, text: &str, set: Type| {
             let (x, y) = at((x, y));
             canvas.text(x, y, text, Type { size: set.size * s, ..set });
         };
@@ -125,8 +136,8 @@ impl Draw for Painting {
                 write(canvas, x, y, &text, set);
             }
         }
-        for (_, points) in &self.scene.lines {
-            let mut points: Vec<(f64, f64)> = points.iter().map(|&point| at(point)).collect();
+        for line in &self.scene.lines {
+            let mut points: Vec<(f64, f64)> = line.points.iter().map(|&point| at(point)).collect();
             let head = arrow(&points, HEAD * s);
             // The line ends inside its head.
             let last = points.len() - 1;
@@ -138,7 +149,7 @@ impl Draw for Painting {
             let outline = place(*area);
             if card.is_closed() {
                 // A second sheet behind: there is more inside.
-                let behind = Area { x: outline.x + 3.0 * s, y: outline.y - 3.0 * s, ..outline };
+                let behind = Area { x: outline.x + 3.0 * s, y: outline.y + 3.0 * s, ..outline };
                 canvas.card(behind, 5.0 * s, Ink::Class(5), 0.3);
             }
             canvas.card(outline, 5.0 * s, card.parts[0].kind.ink(), 0.15);
@@ -192,7 +203,7 @@ fn arrow(points: &[(f64, f64)], size: f64) -> [(f64, f64); 3] {
 
 /// The shape of what flows, once for each source where all its lines carry the same: beside the
 /// line, where it touches neither boxes nor other lines nor other texts.
-fn labels(diagram: &Diagram, scene: &Scene) -> Vec<(f64, f64, String)> {
+fn labels(diagram: &Diagram, scene: &Scene, tight: bool) -> Vec<(f64, f64, String)> {
     let mut taken: Vec<Area> = scene.cards.iter().map(|(_, area)| *area).collect();
     for &(group, frame) in &scene.frames {
         // The frame's border and header; what is inside it may be written on.
@@ -214,7 +225,7 @@ fn labels(diagram: &Diagram, scene: &Scene) -> Vec<(f64, f64, String)> {
     let lines: Vec<Area> = scene
         .lines
         .iter()
-        .flat_map(|(_, points)| points.windows(2))
+        .flat_map(|line| line.points.windows(2))
         .map(|pair| {
             let (a, b) = (pair[0], pair[1]);
             Area {
@@ -227,14 +238,15 @@ fn labels(diagram: &Diagram, scene: &Scene) -> Vec<(f64, f64, String)> {
         .collect();
     let mut labels: Vec<(f64, f64, String)> = Vec::new();
     let mut done: Vec<(&str, &str)> = Vec::new();
-    for (edge, points) in &scene.lines {
+    for Line { edge, points, quiet } in &scene.lines {
         let edge = &diagram.edges[*edge];
+        let text = if tight { edge.shape.replace(" × ", "×") } else { edge.shape.clone() };
         let said = (edge.from.as_str(), edge.shape.as_str());
-        if edge.shape.is_empty() || done.contains(&said) {
+        if edge.shape.is_empty() || done.contains(&said) || *quiet {
             continue;
         }
         done.push(said);
-        let width = SMALL.width(&edge.shape);
+        let width = SMALL.width(&text);
         let (start, end) = (points[0], points[points.len() - 1]);
         let middle = (start.1 + points[1].1) / 2.0;
         let mut tried = Vec::new();
@@ -263,14 +275,14 @@ fn labels(diagram: &Diagram, scene: &Scene) -> Vec<(f64, f64, String)> {
         let free = tried.into_iter().find(|&(x, y)| {
             let area = Area { x: x - 2.0, y: y - 9.0, width: width + 4.0, height: 11.0 };
             let inside = area.x >= 0.0
-                && area.right() <= scene.width.max(area.x + 1.0)
+                && area.right() <= scene.width + 8.0
                 && area.y >= 0.0
                 && area.bottom() <= scene.height;
             inside && !taken.iter().chain(&lines).any(|other| area.touches(*other))
         });
         if let Some((x, y)) = free {
             taken.push(Area { x, y: y - 9.0, width, height: 11.0 });
-            labels.push((x, y, edge.shape.clone()));
+            labels.push((x, y, text));
         }
     }
     labels
@@ -301,7 +313,8 @@ mod tests {
                 .scene
                 .lines
                 .iter()
-                .map(|(edge, _)| diagram.edges[*edge].from.as_str())
+                .filter(|line| !line.quiet)
+                .map(|line| diagram.edges[line.edge].from.as_str())
                 .collect();
             let (written, all) = (painting.labels.len(), sources.len());
             assert!(10 * written >= 9 * all, "{name}: {written} of {all}");
@@ -314,19 +327,5 @@ mod tests {
             let painting = Painting::new(&diagram, 872.0).unwrap();
             assert_eq!(painting.scale, 1.0, "{name}");
         }
-    }
-}
-#[cfg(test)]
-#[test]
-fn zz_look() {
-    use crate::plot::Theme;
-    std::fs::create_dir_all("/tmp/look").unwrap();
-    for (name, d) in super::samples::all() {
-        let f = d.figure().unwrap();
-        for (t, theme) in [("light", Theme::light()), ("dark", Theme::dark())] {
-            std::fs::write(format!("/tmp/look/{name}_{t}.png"), f.to_png(&theme, 1.5).unwrap())
-                .unwrap();
-        }
-        println!("{name}");
     }
 }

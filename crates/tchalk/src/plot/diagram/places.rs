@@ -219,7 +219,8 @@ mod tests {
     use super::*;
 
     fn placed(n: usize, edges: &[(usize, usize)]) -> Vec<f64> {
-        let graph = Graph { sizes: vec![(100.0, 30.0); n], edges: edges.to_vec() };
+        let graph =
+            Graph { sizes: vec![(100.0, 30.0); n], edges: edges.to_vec(), quiet: Vec::new() };
         places(&graph, &graph.layered(&[]).unwrap())
     }
 

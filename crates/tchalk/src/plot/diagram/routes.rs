@@ -11,12 +11,16 @@ use crate::plot::canvas::Area;
 
 /// Room for what is written beside a line, below its source.
 const LABEL_ROOM: f64 = 17.0;
+/// The same where nothing is written.
+const QUIET_ROOM: f64 = 9.0;
 /// Between two tracks.
 const TRACK: f64 = 8.0;
 /// Room for an arrow's head above its target.
 const HEAD_ROOM: f64 = 13.0;
 /// Between two columns.
 const GUTTER: f64 = 36.0;
+/// Every column has at least this part of the highest one's height.
+const LEAST_PIECE: f64 = 0.3;
 /// Above and below columns, for the line from one to the next.
 const TURN: f64 = 16.0;
 
@@ -93,7 +97,7 @@ pub(super) fn draw(graph: &Graph, most: f64) -> Option<Drawing> {
         })
         .collect();
     let channels: Vec<Channel> =
-        (1..rows).map(|row| channel(&layered, &x, &ports, row - 1)).collect();
+        (1..rows).map(|row| channel(graph, &layered, &x, &ports, row - 1)).collect();
     let cuts = cuts(&layered, &heights, &channels, most);
 
     // Where each row begins, and how far its column is moved to the right.
@@ -199,7 +203,10 @@ fn ports(layered: &Layered, x: &[f64]) -> Vec<f64> {
 }
 
 /// The tracks between a row and the next.
-fn channel(layered: &Layered, x: &[f64], ports: &[f64], row: usize) -> Channel {
+fn channel(graph: &Graph, layered: &Layered, x: &[f64], ports: &[f64], row: usize) -> Channel {
+    let mut above = layered.rows[row].iter().filter_map(|&v| layered.vertices[v].item);
+    let quiet = above.all(|item| graph.quiet.get(item).copied().unwrap_or(false));
+    let room = if quiet { QUIET_ROOM } else { LABEL_ROOM };
     let mut nets: Vec<Net> = Vec::new();
     for (segment, &(from, _)) in layered.segments().iter().enumerate() {
         if layered.vertices[from].layer != row {
@@ -212,7 +219,7 @@ fn channel(layered: &Layered, x: &[f64], ports: &[f64], row: usize) -> Channel {
     }
     nets.retain(|net| !net.is_straight());
     if nets.is_empty() {
-        return Channel { height: LABEL_ROOM + 7.0, tracks: Vec::new() };
+        return Channel { height: room + 7.0, tracks: Vec::new() };
     }
     // An order with few crossings: as long as an exchange of neighbours helps, it is made.
     nets.sort_by(|a, b| a.low().total_cmp(&b.low()));
@@ -236,10 +243,8 @@ fn channel(layered: &Layered, x: &[f64], ports: &[f64], row: usize) -> Channel {
     let most = track.iter().copied().max().unwrap_or(0);
     let tracks = nets.iter().zip(&track);
     Channel {
-        height: LABEL_ROOM + TRACK * most as f64 + HEAD_ROOM,
-        tracks: tracks
-            .map(|(net, &track)| (net.source, LABEL_ROOM + TRACK * track as f64))
-            .collect(),
+        height: room + TRACK * most as f64 + HEAD_ROOM,
+        tracks: tracks.map(|(net, &track)| (net.source, room + TRACK * track as f64)).collect(),
     }
 }
 
@@ -297,8 +302,23 @@ fn cuts(layered: &Layered, heights: &[f64], channels: &[Channel], most: f64) -> 
             low = middle;
         }
     }
-    // What would stand in a column of its own, though it is only a little piece, stays.
-    best.0
+    // A little piece is not worth a column of its own.
+    let height = |first: usize, last: usize| {
+        heights[first..=last].iter().sum::<f64>()
+            + channels[first..last].iter().map(|channel| channel.height).sum::<f64>()
+    };
+    let (mut cuts, tallest) = best;
+    loop {
+        let begins = std::iter::once(0).chain(cuts.iter().map(|cut| cut + 1));
+        let ends = cuts.iter().copied().chain([rows - 1]);
+        let little = |(first, last)| height(first, last) < LEAST_PIECE * tallest;
+        match begins.zip(ends).position(little) {
+            Some(piece) if !cuts.is_empty() => {
+                cuts.remove(piece.min(cuts.len() - 1));
+            }
+            _ => return cuts,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -356,7 +376,7 @@ mod tests {
             let n = sizes.len();
             let edges = pairs.into_iter().map(|(a, b)| (a % n, b % n)).filter(|(a, b)| a != b);
             let edges = edges.map(|(a, b)| (a.min(b), a.max(b))).collect();
-            let graph = Graph { sizes, edges };
+            let graph = Graph { sizes, edges, quiet: Vec::new() };
             let drawing = draw(&graph, most).expect("edges lead upwards");
             check(&graph, &drawing);
         }
@@ -365,7 +385,7 @@ mod tests {
     #[test]
     fn a_long_chain_continues_in_columns() {
         let edges = (1..40).map(|i| (i - 1, i)).collect();
-        let graph = Graph { sizes: vec![(100.0, 30.0); 40], edges };
+        let graph = Graph { sizes: vec![(100.0, 30.0); 40], edges, quiet: vec![] };
         let drawing = draw(&graph, 600.0).unwrap();
         check(&graph, &drawing);
         assert!(drawing.height < 650.0 && drawing.width > 500.0, "{drawing:?}");
@@ -376,7 +396,7 @@ mod tests {
     #[test]
     fn a_comb_lies_flat() {
         let edges = vec![(0, 1), (1, 2), (0, 3), (1, 4), (2, 5), (3, 6), (4, 6), (5, 6)];
-        let graph = Graph { sizes: vec![(100.0, 30.0); 7], edges };
+        let graph = Graph { sizes: vec![(100.0, 30.0); 7], edges, quiet: vec![] };
         let drawing = draw(&graph, 600.0).unwrap();
         check(&graph, &drawing);
         assert_eq!(drawing.boxes[0].y, drawing.boxes[2].y);
