@@ -18,13 +18,14 @@
 //! ```
 //!
 //! The rooms, from the ground up: [`error`], [`display`], [`runtime`]; [`table`], [`plot`], [`data`]
-//! (reached through [`datasets`]); [`layers`]; [`model`]; [`train`]; and the [`prelude`], which is
-//! all that a notebook has to import.
+//! (reached through [`datasets`]); [`layers`]; [`model`]; [`train`]; [`evaluate`]; and the
+//! [`prelude`], which is all that a notebook has to import.
 
 pub mod data;
 pub mod datasets;
 pub mod display;
 pub mod error;
+pub mod evaluate;
 pub mod layers;
 pub mod model;
 pub mod plot;
