@@ -29,7 +29,7 @@ fn predictions(case: &Value) -> Predictions {
     let names = (0..classes).map(|class| class.to_string()).collect();
     let pictures = Array4::zeros((rows.len(), 2, 2, 1));
     let set = Split::new("reference", pictures, truth, names).unwrap().to_tensors(Device::Cpu);
-    Predictions::new(probabilities, &set).unwrap()
+    Predictions::from_probabilities(probabilities, &set).unwrap()
 }
 
 /// Scores are ratios of the same counts: only the last digit of a mean may differ.

@@ -111,8 +111,9 @@ impl Calibration {
         let points = points.filter(|(confidence, _)| confidence.is_finite()).collect();
         let curve = LinePanel::new("part that is right")
             .x_label("how sure it was, 0 to 1")
+            .y_range(0.0, 1.0)
             .line(Line::new("this network", points))
-            .line(Line::new("as sure as right", vec![(0.0, 0.0), (1.0, 1.0)]).dashed());
+            .line(Line::new("as sure as right", vec![(0.0, 0.0), (1.0, 1.0)]).reference().dashed());
         let counts = self.bins.iter().map(|bin| bin.count as f64);
         let counts = HistogramPanel::new("pictures")
             .x_label("how sure it was, 0 to 1")

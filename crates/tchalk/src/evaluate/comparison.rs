@@ -26,7 +26,7 @@ impl Predictions {
     /// let always = |class| ndarray::Array2::from_shape_fn((20, 10), |(_, c)| {
     ///     if c == class { 1.0 } else { 0.0 }
     /// });
-    /// let (a, b) = (Predictions::new(always(0), &test)?, Predictions::new(always(1), &test)?);
+    /// let (a, b) = (Predictions::from_probabilities(always(0), &test)?, Predictions::from_probabilities(always(1), &test)?);
     /// let comparison = a.compare(&b)?.names("circles", "rings");
     /// assert_eq!(comparison.differing(), 20);
     /// # Ok::<(), tchalk::Error>(())

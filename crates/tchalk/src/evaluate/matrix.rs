@@ -66,7 +66,7 @@ impl Predictions {
     /// let always_a_circle = ndarray::Array2::from_shape_fn((20, 10), |(_, class)| {
     ///     if class == 0 { 1.0 } else { 0.0 }
     /// });
-    /// let worst = Predictions::new(always_a_circle, &test)?.most_confused(3)?;
+    /// let worst = Predictions::from_probabilities(always_a_circle, &test)?.most_confused(3)?;
     /// assert_eq!(worst.pairs()[0].said, "circle");
     /// # Ok::<(), tchalk::Error>(())
     /// ```

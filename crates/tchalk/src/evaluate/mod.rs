@@ -81,14 +81,15 @@ mod testing {
         let rows = Array2::from_shape_fn((said.len(), classes), |(row, class)| {
             if said[row] == class { 1.0 } else { 0.0 }
         });
-        Predictions::new(rows, &set(said.len(), truth.to_vec(), classes)).unwrap()
+        Predictions::from_probabilities(rows, &set(said.len(), truth.to_vec(), classes)).unwrap()
     }
 
     /// Predictions with these probabilities, row by row.
     pub(super) fn rows(truth: &[usize], rows: &[&[f32]]) -> Predictions {
         let all: Vec<f32> = rows.concat();
         let table = Array2::from_shape_vec((rows.len(), rows[0].len()), all).unwrap();
-        Predictions::new(table, &set(rows.len(), truth.to_vec(), rows[0].len())).unwrap()
+        Predictions::from_probabilities(table, &set(rows.len(), truth.to_vec(), rows[0].len()))
+            .unwrap()
     }
 }
 
@@ -101,7 +102,7 @@ mod tests {
     #[test]
     fn without_labels_everything_says_so() {
         let table = Array2::from_elem((3, 2), 0.5);
-        let blind = Predictions::new(table, &set(3, Vec::new(), 2)).unwrap();
+        let blind = Predictions::from_probabilities(table, &set(3, Vec::new(), 2)).unwrap();
         let messages = [
             blind.confusion_matrix().unwrap_err(),
             blind.report().unwrap_err(),
@@ -133,7 +134,8 @@ mod tests {
         for label in [5i64, -1] {
             let y = tch::Tensor::from_slice(&[0, label]);
             let set = crate::data::TensorSet::new(&x, &y, &["a", "b"]).unwrap();
-            let predictions = Predictions::new(Array2::from_elem((2, 2), 0.5), &set).unwrap();
+            let predictions =
+                Predictions::from_probabilities(Array2::from_elem((2, 2), 0.5), &set).unwrap();
             let message = predictions.report().unwrap_err().to_string();
             assert!(message.contains(&format!("got label {label}")), "{message}");
         }

@@ -16,7 +16,7 @@ impl Predictions {
     /// ```
     /// use tchalk::prelude::*;
     /// let test = datasets::shapes()?.test.take(20).to_tensors(Device::Cpu);
-    /// let even = Predictions::new(ndarray::Array2::from_elem((20, 10), 0.1), &test)?;
+    /// let even = Predictions::from_probabilities(ndarray::Array2::from_elem((20, 10), 0.1), &test)?;
     /// even.probability_bars(10)?;
     /// # Ok::<(), tchalk::Error>(())
     /// ```
@@ -115,7 +115,8 @@ mod tests {
         for classes in [1, 2, 10, 100] {
             let even = Array2::from_elem((12, classes), 1.0 / classes as f32);
             let truth = (0..12).map(|i| i % classes).collect();
-            let predictions = Predictions::new(even, &set(12, truth, classes)).unwrap();
+            let predictions =
+                Predictions::from_probabilities(even, &set(12, truth, classes)).unwrap();
             let figure = predictions.probability_bars(10).unwrap();
             assert!(figure.overlaps().is_empty(), "{classes}: {:?}", figure.overlaps());
         }

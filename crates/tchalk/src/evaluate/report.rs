@@ -83,7 +83,7 @@ impl Predictions {
     /// ```
     /// use tchalk::prelude::*;
     /// let test = datasets::shapes()?.test.take(20).to_tensors(Device::Cpu);
-    /// let even = Predictions::new(ndarray::Array2::from_elem((20, 10), 0.1), &test)?;
+    /// let even = Predictions::from_probabilities(ndarray::Array2::from_elem((20, 10), 0.1), &test)?;
     /// assert_eq!(even.top_k(10)?, 1.0);
     /// # Ok::<(), tchalk::Error>(())
     /// ```

@@ -364,7 +364,10 @@ impl Draw for HeatPanel {
         }
         if let Some(legend) = &self.legend {
             let y = area.y + self.height(area.width) - 12.0;
-            let (low, high) = (number(legend.low), number(legend.high));
+            // What is next to nothing beside the other end is nothing.
+            let least = 1e-3 * (legend.high - legend.low);
+            let end = |value: f64| number(if value.abs() < least { 0.0 } else { value });
+            let (low, high) = (end(legend.low), end(legend.high));
             let mut x = area.x;
             let mut write = |canvas: &mut Canvas, text: &str, set: Type| {
                 canvas.text(x, y, text, set);

@@ -89,6 +89,16 @@ impl From<MatrixPanel> for Panel {
 }
 
 impl Draw for MatrixPanel {
+    fn width(&self, room: f64) -> f64 {
+        let n = self.names.len();
+        let layout = self.layout(room);
+        if n > NAMED {
+            room
+        } else {
+            (layout.left + n as f64 * layout.cell + 2.0).max(330.0).min(room)
+        }
+    }
+
     fn height(&self, width: f64) -> f64 {
         let n = self.names.len() as f64;
         match self.names.len() > NAMED {
@@ -103,7 +113,12 @@ impl Draw for MatrixPanel {
     fn draw(&self, canvas: &mut Canvas, area: Area) {
         let title = text::shortened(&self.title, HEADING.size, HEADING.bold, area.width);
         canvas.text(area.x, area.y + 12.0, &title, HEADING);
-        let what = format!("rows: {}; columns: {}", self.rows, self.columns);
+        let squares = match self.names.len() {
+            n if n <= BOTH => "number, and per cent of the row",
+            n if n <= NAMED => "per cent of the row",
+            _ => "classes by number",
+        };
+        let what = format!("rows: {}; columns: {}; {squares}", self.rows, self.columns);
         let what = text::shortened(&what, TICK.size, false, area.width);
         canvas.text(area.x, area.y + 28.0, &what, TICK);
         if self.names.len() > NAMED {

@@ -50,7 +50,7 @@ impl Predictions {
     /// use tchalk::prelude::*;
     /// let test = datasets::shapes()?.test.take(4).to_tensors(Device::Cpu);
     /// let even = ndarray::Array2::from_elem((4, 10), 0.1);
-    /// assert_eq!(Predictions::new(even, &test)?.classes(), [0, 0, 0, 0]);
+    /// assert_eq!(Predictions::from_probabilities(even, &test)?.classes(), [0, 0, 0, 0]);
     /// # Ok::<(), tchalk::Error>(())
     /// ```
     ///
@@ -58,8 +58,8 @@ impl Predictions {
     ///
     /// If there is not one row for each picture, there are no classes or more than the set has
     /// names for, or a value is not a number.
-    pub fn new(probabilities: Array2<f32>, set: &TensorSet) -> Result<Predictions> {
-        const OP: &str = "Predictions::new";
+    pub fn from_probabilities(probabilities: Array2<f32>, set: &TensorSet) -> Result<Predictions> {
+        const OP: &str = "Predictions::from_probabilities";
         let (rows, columns) = probabilities.dim();
         let names = set.class_names().len();
         if rows != set.len() || columns == 0 || columns > names {
@@ -69,9 +69,14 @@ impl Predictions {
         if let Some(value) = probabilities.iter().find(|value| !value.is_finite()) {
             return Err(Error::invalid(OP, "numbers", value.to_string(), ""));
         }
+        Ok(Predictions::new(probabilities, set.clone()))
+    }
+
+    /// What was said about the examples of `set`: a row of probabilities for each.
+    pub(crate) fn new(probabilities: Array2<f32>, set: TensorSet) -> Predictions {
         let classes = probabilities.rows().into_iter().map(|row| largest(row.iter().copied()));
-        let (classes, places) = (classes.collect(), (0..rows).collect());
-        Ok(Predictions { probabilities, classes, set: set.clone(), places, part: String::new() })
+        let (classes, places) = (classes.collect(), (0..set.len()).collect());
+        Predictions { probabilities, classes, set, places, part: String::new() }
     }
 
     /// How many pictures.
@@ -120,7 +125,7 @@ impl Predictions {
     /// let always_the_first = ndarray::Array2::from_shape_fn((20, 10), |(_, class)| {
     ///     if class == 0 { 1.0 } else { 0.0 }
     /// });
-    /// let wrong = Predictions::new(always_the_first, &test)?.wrong()?;
+    /// let wrong = Predictions::from_probabilities(always_the_first, &test)?.wrong()?;
     /// assert!(wrong.labels().unwrap().iter().all(|&label| label != 0));
     /// wrong.image_grid(2, 5)?;
     /// # Ok::<(), tchalk::Error>(())
@@ -254,7 +259,7 @@ impl Model {
         }
         let probabilities = Array2::from_shape_vec((set.len(), outputs[0]), rows)
             .expect("every example gives one row");
-        Predictions::new(probabilities, &set)
+        Ok(Predictions::new(probabilities, set))
     }
 }
 
