@@ -214,9 +214,13 @@ fn several_runs() -> Fallible<Figure> {
         points.collect::<Vec<_>>()
     };
     let panel = LinePanel::new("loss").x_label("epoch").integer_x();
-    let panel = [0.05, 0.1, 0.2]
-        .into_iter()
-        .fold(panel, |panel, rate| panel.line(Line::new(format!("rate {rate}"), curve(rate))));
+    let rates = [0.05, 0.1, 0.2, 0.3].into_iter().enumerate();
+    let panel = rates.fold(panel, |panel, (run, rate)| {
+        let validation = Line::new(format!("rate {rate}, validation"), curve(0.8 * rate));
+        panel
+            .line(Line::new(format!("rate {rate}, train"), curve(rate)).colour(run))
+            .line(validation.colour(run).dashed())
+    });
     Ok(Figure::grid(vec![panel.into()], 1)?.title("four runs"))
 }
 

@@ -18,12 +18,13 @@
 //! ```
 //!
 //! The rooms, from the ground up: [`error`], [`display`], [`runtime`]; [`table`], [`plot`], [`data`]
-//! (reached through [`datasets`]); [`layers`]; [`model`]; [`train`]; [`evaluate`]; and the
-//! [`prelude`], which is all that a notebook has to import.
+//! (reached through [`datasets`]); [`layers`]; [`model`]; [`train`]; [`evaluate`], [`ensemble`]; and
+//! the [`prelude`], which is all that a notebook has to import.
 
 pub mod data;
 pub mod datasets;
 pub mod display;
+pub mod ensemble;
 pub mod error;
 pub mod evaluate;
 pub mod layers;

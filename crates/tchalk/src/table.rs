@@ -28,6 +28,13 @@ impl Table {
         }
     }
 
+    /// A table whose number of columns is known only when it is made.
+    pub(crate) fn of_columns(headings: Vec<String>, rows: Vec<Vec<String>>) -> Table {
+        debug_assert!(rows.iter().all(|row| row.len() == headings.len()));
+        let right = vec![false; headings.len()];
+        Table { headings, rows, right, footers: Vec::new() }
+    }
+
     /// More rows, with a text for each heading.
     ///
     /// # Panics

@@ -1,7 +1,8 @@
 //! Two-dimensional convolution: the same small pattern looked for everywhere in a picture.
 
-use super::{Initializer, Layer, Mode, Padding, Shape, WeightSpec, picture_axes};
+use super::{Initializer, Layer, LayerId, Mode, Padding, Shape, WeightSpec, config, picture_axes};
 use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 /// Looks for `filters` small patterns everywhere in a picture.
@@ -24,18 +25,20 @@ use tch::Tensor;
 /// assert_eq!(model.output_shape(), [64, 15, 15]);
 /// # Ok::<(), tchalk::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conv2d {
     filters: usize,
     kernel: usize,
     stride: usize,
     padding: Padding,
+    #[serde(skip)]
+    id: LayerId,
 }
 
 impl Conv2d {
     /// `filters` patterns of `kernel` by `kernel` pixels; stride 1, no padding.
     pub fn new(filters: usize, kernel: usize) -> Conv2d {
-        Conv2d { filters, kernel, stride: 1, padding: Padding::Valid }
+        Conv2d { filters, kernel, stride: 1, padding: Padding::Valid, id: LayerId::new() }
     }
 
     /// How the edges are treated.
@@ -91,6 +94,18 @@ impl Layer for Conv2d {
         let (x, inside) = pad_for(x, self.padding, self.kernel, self.stride, 0.0);
         let stride = self.stride as i64;
         x.conv2d(&weights[0], Some(&weights[1]), [stride, stride], inside, [1, 1], 1)
+    }
+
+    fn config(&self) -> serde_json::Value {
+        config::of(self)
+    }
+
+    fn identity(&self) -> Option<LayerId> {
+        Some(self.id.clone())
+    }
+
+    fn window(&self) -> Option<(usize, usize)> {
+        Some((self.kernel, self.stride))
     }
 
     fn boxed(&self) -> Box<dyn Layer> {

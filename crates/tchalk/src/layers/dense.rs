@@ -1,7 +1,8 @@
 //! The fully connected layer: every output looks at every input.
 
-use super::{Initializer, Layer, Mode, Shape, WeightSpec, shape_text};
+use super::{Initializer, Layer, LayerId, Mode, Shape, WeightSpec, config, shape_text};
 use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 /// Every output is a weighted sum of all inputs, plus a bias.
@@ -16,15 +17,17 @@ use tch::Tensor;
 /// assert_eq!(model.parameter_count(), 7_850);
 /// # Ok::<(), tchalk::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dense {
     units: usize,
+    #[serde(skip)]
+    id: LayerId,
 }
 
 impl Dense {
     /// A layer with `units` outputs.
     pub fn new(units: usize) -> Dense {
-        Dense { units }
+        Dense { units, id: LayerId::new() }
     }
 }
 
@@ -62,6 +65,18 @@ impl Layer for Dense {
 
     fn forward(&self, x: &Tensor, weights: &[Tensor], _mode: Mode) -> Tensor {
         x.linear(&weights[0], Some(&weights[1]))
+    }
+
+    fn config(&self) -> serde_json::Value {
+        config::of(self)
+    }
+
+    fn identity(&self) -> Option<LayerId> {
+        Some(self.id.clone())
+    }
+
+    fn window(&self) -> Option<(usize, usize)> {
+        None
     }
 
     fn boxed(&self) -> Box<dyn Layer> {

@@ -1,7 +1,8 @@
 //! Dropout: values left out at random while learning.
 
-use super::{Layer, Mode, Shape};
+use super::{Layer, Mode, Shape, config};
 use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 /// Leaves out a random part of the values while learning, so that the network cannot lean on any
@@ -10,7 +11,7 @@ use tch::Tensor;
 /// # Shapes
 ///
 /// Output like the input.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Dropout {
     rate: f64,
 }
@@ -46,6 +47,14 @@ impl Layer for Dropout {
 
     fn forward(&self, x: &Tensor, _weights: &[Tensor], mode: Mode) -> Tensor {
         x.dropout(self.rate, mode == Mode::Training)
+    }
+
+    fn config(&self) -> serde_json::Value {
+        config::of(self)
+    }
+
+    fn depends_on_mode(&self) -> bool {
+        true
     }
 
     fn boxed(&self) -> Box<dyn Layer> {

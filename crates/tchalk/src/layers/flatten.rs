@@ -1,7 +1,8 @@
 //! A picture laid out as one long vector.
 
-use super::{Layer, Mode, Shape};
+use super::{Layer, Mode, Shape, config};
 use crate::error::Result;
+use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 /// Lays a picture out as one long vector, for the layers that look at everything at once.
@@ -9,7 +10,7 @@ use tch::Tensor;
 /// # Shapes
 ///
 /// Input of any shape, output `[features]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flatten;
 
 impl Layer for Flatten {
@@ -27,6 +28,10 @@ impl Layer for Flatten {
 
     fn forward(&self, x: &Tensor, _weights: &[Tensor], _mode: Mode) -> Tensor {
         x.flatten(1, -1)
+    }
+
+    fn config(&self) -> serde_json::Value {
+        config::of(self)
     }
 
     fn boxed(&self) -> Box<dyn Layer> {

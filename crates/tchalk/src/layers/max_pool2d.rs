@@ -1,8 +1,9 @@
 //! Pooling: a picture made smaller by keeping the largest value of each window.
 
 use super::conv2d::pad_for;
-use super::{Layer, Mode, Padding, Shape, picture_axes};
+use super::{Layer, Mode, Padding, Shape, config, picture_axes};
 use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 /// Keeps the largest value of each window: what was found counts, where exactly does not.
@@ -20,7 +21,7 @@ use tch::Tensor;
 /// assert_eq!(model.output_shape(), [3, 16, 16]);
 /// # Ok::<(), tchalk::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MaxPool2d {
     pool: usize,
     stride: usize,
@@ -77,6 +78,14 @@ impl Layer for MaxPool2d {
         let (pool, stride) = (self.pool as i64, self.stride as i64);
         let (x, inside) = pad_for(x, self.padding, self.pool, self.stride, f64::NEG_INFINITY);
         x.max_pool2d([pool, pool], [stride, stride], inside, [1, 1], false)
+    }
+
+    fn config(&self) -> serde_json::Value {
+        config::of(self)
+    }
+
+    fn window(&self) -> Option<(usize, usize)> {
+        Some((self.pool, self.stride))
     }
 
     fn boxed(&self) -> Box<dyn Layer> {

@@ -4,13 +4,18 @@
 //! [`Model`](crate::model::Model) that it becomes part of. Shapes leave out the batch: a picture is
 //! `[channels, height, width]`, a vector `[features]`. Names and defaults are Keras's.
 
+pub(crate) mod config;
 mod conv2d;
 mod dense;
 mod dropout;
 mod flatten;
+mod identity;
 mod initializer;
 mod max_pool2d;
+mod merge;
+mod named;
 mod padding;
+pub mod registry;
 mod relu;
 mod softmax;
 
@@ -18,8 +23,11 @@ pub use conv2d::Conv2d;
 pub use dense::Dense;
 pub use dropout::Dropout;
 pub use flatten::Flatten;
+pub use identity::LayerId;
 pub use initializer::Initializer;
 pub use max_pool2d::MaxPool2d;
+pub use merge::{Add, Average, Concatenate, Merge};
+pub use named::Named;
 pub use padding::Padding;
 pub use relu::Relu;
 pub use softmax::Softmax;
@@ -65,7 +73,7 @@ pub enum Mode {
 }
 
 /// One step of a network.
-pub trait Layer: std::fmt::Debug + Send {
+pub trait Layer: std::fmt::Debug + Send + Sync {
     /// The name that automatic names are made of: `conv2d` becomes `conv2d`, `conv2d_1`, …
     fn kind(&self) -> &'static str;
 
@@ -87,8 +95,42 @@ pub trait Layer: std::fmt::Debug + Send {
     /// The output for a batch: `x` is `[batch, …input shape]`, the result `[batch, …output shape]`.
     fn forward(&self, x: &Tensor, weights: &[Tensor], mode: Mode) -> Tensor;
 
+    /// What makes this layer again: with its kind it goes into a saved model, and
+    /// [`registry::from_config`] reads it.
+    fn config(&self) -> serde_json::Value;
+
     /// A copy of the description; the weights are not in it.
     fn boxed(&self) -> Box<dyn Layer>;
+
+    /// Who this layer is. Clones of one layer are the same one, and share their weights wherever
+    /// they are used. Only layers with weights need it.
+    fn identity(&self) -> Option<LayerId> {
+        None
+    }
+
+    /// The name that the reader gave, with [`Named`].
+    fn given_name(&self) -> Option<String> {
+        None
+    }
+
+    /// This layer under a name of your own.
+    fn named(self, name: &str) -> Named<Self>
+    where
+        Self: Sized,
+    {
+        Named::new(name, self)
+    }
+
+    /// Whether a layer without weights does something else in training than in use, as dropout does.
+    fn depends_on_mode(&self) -> bool {
+        false
+    }
+
+    /// The side of the window through which one output sees the input, and how far the window moves
+    /// from one output to the next; nothing for a layer whose outputs see everything.
+    fn window(&self) -> Option<(usize, usize)> {
+        Some((1, 1))
+    }
 }
 
 /// `[3, 32, 32]`, or `[channels, height, width]` for the named axes.

@@ -1,7 +1,10 @@
 //! What happens at the edges of a picture.
 
+use serde::{Deserialize, Serialize};
+
 /// What happens at the edges when a window moves over a picture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Padding {
     /// The window stays inside; the output is smaller. Keras's default.
     #[default]

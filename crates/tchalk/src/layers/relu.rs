@@ -1,7 +1,8 @@
 //! The rectifier: negative values become zero.
 
-use super::{Layer, Mode, Shape};
+use super::{Layer, Mode, Shape, config};
 use crate::error::Result;
+use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 /// Makes negative values zero and leaves the others: the bend without which a stack of layers would be
@@ -10,7 +11,7 @@ use tch::Tensor;
 /// # Shapes
 ///
 /// Output like the input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Relu;
 
 impl Layer for Relu {
@@ -28,6 +29,10 @@ impl Layer for Relu {
 
     fn forward(&self, x: &Tensor, _weights: &[Tensor], _mode: Mode) -> Tensor {
         x.relu()
+    }
+
+    fn config(&self) -> serde_json::Value {
+        config::of(self)
     }
 
     fn boxed(&self) -> Box<dyn Layer> {

@@ -1,7 +1,8 @@
 //! Scores become probabilities.
 
-use super::{Layer, Mode, Shape, shape_text};
+use super::{Layer, Mode, Shape, config, shape_text};
 use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 /// Turns the scores of the classes into probabilities: positive, and adding up to 1.
@@ -9,7 +10,7 @@ use tch::Tensor;
 /// # Shapes
 ///
 /// Input `[classes]`, output `[classes]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Softmax;
 
 impl Layer for Softmax {
@@ -35,6 +36,14 @@ impl Layer for Softmax {
 
     fn forward(&self, x: &Tensor, _weights: &[Tensor], _mode: Mode) -> Tensor {
         x.softmax(-1, None)
+    }
+
+    fn config(&self) -> serde_json::Value {
+        config::of(self)
+    }
+
+    fn window(&self) -> Option<(usize, usize)> {
+        None
     }
 
     fn boxed(&self) -> Box<dyn Layer> {

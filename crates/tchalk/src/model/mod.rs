@@ -1,178 +1,337 @@
-//! What a network is: named layers in order, their shapes, and their weights.
+//! What a network is: a graph of named layers, their shapes, and their weights.
 //!
-//! A [`Model`] is a handle. Cloning it shares the weights, as a Keras model does, and every method
-//! takes `&self`, so a cell never uses a model up. Training it is in [`crate::train`].
+//! [`Sequential`] builds it layer by layer, [`Input`] and `call` as one writes a formula; both make
+//! the same thing. A [`Model`] is a handle. Cloning it shares the weights, as a Keras model does, and
+//! every method takes `&self`, so a cell never uses a model up. A model can stand in another one as a
+//! layer does, and is addressed by path: `vgg16/block5_conv3`. Training it is in [`crate::train`].
 
+mod cell;
+mod file;
+mod freeze;
+mod graph;
+mod load;
+mod load_weights;
+mod names;
+mod parts;
+mod program;
+mod save;
 mod sequential;
 mod summary;
+mod symbol;
+mod weights;
 
-pub use sequential::Sequential;
+pub use load_weights::LoadReport;
+pub use sequential::{Part, Sequential};
+pub use summary::Summary;
+pub use symbol::{CallLayer, CallMerge, Feed, FeedOne, Input, Symbol, Symbols};
+
+pub(crate) use program::{Access, Action, Program, Step};
 
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
-use crate::layers::{Layer, Mode, Shape, shape_text};
+use crate::layers::{Shape, shape_text};
 use crate::plot::thousands;
+use crate::runtime;
 use crate::train::Compiled;
+use graph::{Graph, MOST_NUMBERS};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tch::{Device, Kind, Tensor, no_grad};
 
 /// A network: its layers, its weights, and, once compiled, how it learns.
 #[derive(Clone)]
 pub struct Model {
-    inner: Arc<Mutex<Inner>>,
+    pub(crate) inner: Arc<Inner>,
 }
 
-/// One layer in its place.
-pub(crate) struct Node {
-    pub(crate) name: String,
-    pub(crate) layer: Box<dyn Layer>,
-    pub(crate) output_shape: Shape,
-    pub(crate) weights: Vec<Weight>,
-}
-
-/// One tensor that the network learns.
-pub(crate) struct Weight {
-    /// The node's name and the weight's: `conv2d_1.bias`.
-    pub(crate) name: String,
-    pub(crate) tensor: Tensor,
-}
-
-/// What the handles share.
+/// What the handles share. The graph never changes; weights and frozen flags are in its cells, which
+/// other networks may hold, too.
 pub(crate) struct Inner {
-    pub(crate) input_shape: Shape,
-    pub(crate) nodes: Vec<Node>,
+    /// The name, or what automatic names are made of.
+    title: String,
+    /// Whether the reader gave the name.
+    given: bool,
+    pub(crate) graph: Graph,
+    pub(crate) program: Program,
+    /// How deep models stand in this one.
+    depth: usize,
+    /// How many nodes there are, those of models inside included, as often as they stand there.
+    size: usize,
     pub(crate) device: Device,
-    pub(crate) compiled: Option<Compiled>,
+    compiled: Mutex<Option<Compiled>>,
 }
 
 impl Inner {
-    /// Runs `x` through all layers.
-    pub(crate) fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
-        self.forward_through(self.nodes.len(), x, mode)
+    /// What `compile` chose. Held for a step at most, so that what is called between steps can look.
+    pub(crate) fn compiled(&self) -> MutexGuard<'_, Option<Compiled>> {
+        self.compiled.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// Runs `x` through the first `count` layers.
-    pub(crate) fn forward_through(&self, count: usize, x: &Tensor, mode: Mode) -> Tensor {
-        self.nodes[..count].iter().fold(x.shallow_clone(), |x, node| {
-            let weights: Vec<Tensor> =
-                node.weights.iter().map(|weight| weight.tensor.shallow_clone()).collect();
-            node.layer.forward(&x, &weights, mode)
-        })
+    /// The shape of one example for the first input.
+    pub(crate) fn input_shape(&self) -> Shape {
+        self.graph.nodes[self.graph.inputs[0]].shape.clone()
     }
 
-    /// The weights that training changes.
-    pub(crate) fn trainable(&self) -> Vec<Tensor> {
-        let weights = self.nodes.iter().flat_map(|node| &node.weights);
-        weights.map(|weight| weight.tensor.shallow_clone()).collect()
-    }
-
-    /// The shape of one output.
+    /// The shape of one example of the first output.
     pub(crate) fn output_shape(&self) -> Shape {
-        self.nodes.last().map_or(self.input_shape.clone(), |node| node.output_shape.clone())
+        self.graph.nodes[self.graph.outputs[0]].shape.clone()
+    }
+
+    /// The layer that gives the output.
+    pub(crate) fn last(&self) -> &Step {
+        &self.program.steps[self.program.outputs[0]]
+    }
+
+    /// The call that made the layer that gives the output.
+    pub(crate) fn last_written(&self) -> String {
+        match &self.last().action {
+            Action::Input => "nothing".into(),
+            Action::Layer(cell) => cell.layer.written(),
+            Action::Merge(merge) => merge.written(),
+        }
     }
 
     /// Whether the last layer is a softmax, which the loss then takes care of.
     pub(crate) fn ends_in_softmax(&self) -> bool {
-        self.nodes.last().is_some_and(|node| node.layer.kind() == "softmax")
+        self.last().kind() == "softmax"
+    }
+
+    /// The weights that training changes, in order.
+    pub(crate) fn trainable(&self) -> Vec<Tensor> {
+        let free = self.program.cells().filter(|cell| !cell.is_frozen());
+        let weights = free.flat_map(|cell| cell.tensors().into_iter().zip(&cell.specs));
+        weights.filter_map(|(tensor, spec)| spec.trainable.then_some(tensor)).collect()
+    }
+
+    /// Their places among all weights of the network.
+    pub(crate) fn trainable_places(&self) -> Vec<usize> {
+        let trained = self
+            .program
+            .cells()
+            .flat_map(|cell| cell.specs.iter().map(|spec| spec.trainable && !cell.is_frozen()));
+        trained.enumerate().filter_map(|(place, trained)| trained.then_some(place)).collect()
     }
 }
 
 impl Model {
-    pub(crate) fn from_inner(inner: Inner) -> Model {
-        Model { inner: Arc::new(Mutex::new(inner)) }
+    /// The network of a graph whose shapes have been checked. Weights that are not there yet are
+    /// drawn, in the order of the layers.
+    pub(crate) fn from_graph(
+        op: &str,
+        title: String,
+        given: bool,
+        graph: Graph,
+        device: Device,
+    ) -> Result<Model> {
+        let model = Model::without_weights(op, title, given, graph, device)?;
+        let program = &model.inner.program;
+        if program.cells().any(|cell| cell.device().is_none() && !cell.specs.is_empty()) {
+            enough_memory(op, model.parameter_count())?;
+            // libtorch's generator is shared by the whole process: start it anew for every model.
+            tch::manual_seed(runtime::seed::derive("weights"));
+            program.cells().for_each(|cell| cell.fill(device));
+        }
+        Ok(model)
     }
 
-    /// The one lock. A cell that panicked while it trained leaves the weights as they were after the
-    /// last step, and the model goes on being usable.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    /// The network of a graph, with the weights that are there already and no others.
+    fn without_weights(
+        op: &str,
+        title: String,
+        given: bool,
+        graph: Graph,
+        device: Device,
+    ) -> Result<Model> {
+        graph.check_size(op)?;
+        let program = Program::of(&graph);
+        let cells: Vec<_> = program.cells().collect();
+        let mut total = 0usize;
+        for spec in cells.iter().flat_map(|cell| &cell.specs) {
+            graph::check_numbers(op, &spec.shape)?;
+            total = total.saturating_add(spec.shape.iter().product());
+        }
+        graph::check_numbers(op, &[total])?;
+        let away = cells.iter().find(|cell| cell.device().is_some_and(|at| at != device));
+        if let Some(away) = away {
+            return Err(Error::invalid(
+                op,
+                format!("layers on {device:?}"),
+                format!("{} with weights on {:?}", away.layer.written(), away.device().unwrap()),
+                "Build both networks on one device.",
+            ));
+        }
+        let (depth, size) = (graph.depth(), graph.size());
+        let compiled = Mutex::new(None);
+        let inner = Inner { title, given, graph, program, depth, size, device, compiled };
+        Ok(Model { inner: Arc::new(inner) })
     }
 
-    /// The shape of one input: `[channels, height, width]` or `[features]`.
+    /// What the handles share.
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.inner
+    }
+
+    /// The name: the one that was given, or `sequential`.
+    pub fn name(&self) -> String {
+        self.inner.title.clone()
+    }
+
+    /// The shape of one input: `[channels, height, width]` or `[features]`. Of several inputs, the
+    /// first.
     pub fn input_shape(&self) -> Vec<usize> {
-        self.lock().input_shape.clone()
+        self.inner.input_shape()
     }
 
-    /// The shape of one output, for a classifier `[classes]`.
+    /// The shapes of all inputs.
+    pub fn input_shapes(&self) -> Vec<Vec<usize>> {
+        let graph = &self.inner.graph;
+        graph.inputs.iter().map(|&input| graph.nodes[input].shape.clone()).collect()
+    }
+
+    /// The shape of one output, for a classifier `[classes]`. Of several outputs, the first.
     pub fn output_shape(&self) -> Vec<usize> {
-        self.lock().output_shape()
+        self.inner.output_shape()
+    }
+
+    /// The shapes of all outputs.
+    pub fn output_shapes(&self) -> Vec<Vec<usize>> {
+        let graph = &self.inner.graph;
+        graph.outputs.iter().map(|&output| graph.nodes[output].shape.clone()).collect()
     }
 
     /// Where the weights are.
     pub fn device(&self) -> Device {
-        self.lock().device
+        self.inner.device
     }
 
-    /// How many numbers the network holds.
-    pub fn parameter_count(&self) -> usize {
-        let inner = self.lock();
-        inner.nodes.iter().flat_map(|node| &node.weights).map(|w| w.tensor.numel()).sum()
-    }
-
-    /// How many of them training changes.
-    pub fn trainable_count(&self) -> usize {
-        self.parameter_count()
-    }
-
-    /// The names of the layers, in order.
+    /// The names of the layers, in order; a model inside is one of them.
     pub fn layer_names(&self) -> Vec<String> {
-        self.lock().nodes.iter().map(|node| node.name.clone()).collect()
+        let nodes = self.inner.graph.nodes.iter();
+        let layers = nodes.filter(|node| !matches!(node.op, graph::Op::Input));
+        layers.map(|node| node.name.clone()).collect()
     }
 
-    /// The names of the weights, in order: `conv2d.weight`, `conv2d.bias`, …
-    pub fn weight_names(&self) -> Vec<String> {
-        let inner = self.lock();
-        inner.nodes.iter().flat_map(|node| &node.weights).map(|w| w.name.clone()).collect()
-    }
-
-    /// A copy of one weight: `[filters, channels, height, width]` for the kernel of a convolution,
-    /// `[units, features]` for that of a dense layer.
-    ///
-    /// # Errors
-    ///
-    /// If there is no weight of that name.
-    pub fn weight(&self, name: &str) -> Result<Tensor> {
-        let inner = self.lock();
-        Ok(find(&inner, "Model::weight", name)?.tensor.detach().copy())
-    }
-
-    /// Replaces one weight.
-    ///
-    /// # Errors
-    ///
-    /// If there is no weight of that name, or `value` has another shape.
-    pub fn set_weight(&self, name: &str, value: &Tensor) -> Result<()> {
-        let inner = self.lock();
-        let weight = find(&inner, "Model::set_weight", name)?;
-        if weight.tensor.size() != value.size() {
-            let (expected, got) =
-                (format!("{:?}", weight.tensor.size()), format!("{:?}", value.size()));
-            return Err(Error::invalid(format!("Model::set_weight({name:?})"), expected, got, ""));
-        }
-        no_grad(|| weight.tensor.shallow_clone().copy_(value));
-        Ok(())
+    /// The paths of all layers, those of models inside included: `vgg16/block1_conv1`, …
+    pub fn layer_paths(&self) -> Vec<String> {
+        let steps = self.inner.program.steps.iter();
+        let layers = steps.filter(|step| !matches!(step.action, Action::Input));
+        layers.map(|step| step.path.clone()).collect()
     }
 
     /// Runs a batch `[batch, …input shape]` through the network as it is used, not trained, and
-    /// returns `[batch, …output shape]`. No gradients are kept.
+    /// returns `[batch, …output shape]`. No gradients are kept. A network of several inputs takes a
+    /// list of them.
+    ///
+    /// Called with a [`Symbol`], a value that does not exist yet, the network becomes part of
+    /// another one, and the result is a symbol, too.
     ///
     /// # Errors
     ///
-    /// If the batch has another shape than the network takes.
-    pub fn call(&self, x: &Tensor) -> Result<Tensor> {
-        let inner = self.lock();
-        let size: Vec<usize> = x.size().iter().map(|&n| n as usize).collect();
-        if size.get(1..) != Some(&inner.input_shape[..]) {
+    /// If the batch has another shape than the network takes, or the network has several outputs.
+    pub fn call<X: Feed + ?Sized>(&self, x: &X) -> Result<X::Output> {
+        x.feed(self)
+    }
+
+    /// Runs a batch through a network of several outputs, and returns all of them, in order.
+    ///
+    /// # Errors
+    ///
+    /// If the batch has another shape than the network takes, or the network has several inputs.
+    pub fn call_all(&self, x: &Tensor) -> Result<Vec<Tensor>> {
+        self.run_at("Model::call_all", &[x], &self.inner.program.outputs)
+    }
+
+    pub(crate) fn run_one(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+        if self.inner.graph.outputs.len() != 1 {
             return Err(Error::invalid(
                 "Model::call",
-                format!("a batch [n, {}", &shape_text(&inner.input_shape)[1..]),
-                shape_text(&size),
-                "unsqueeze(0) makes a batch of one from a single example.",
+                "a network of one output",
+                format!("{:?} with {}", self.name(), self.inner.graph.outputs.len()),
+                "call_all gives all outputs.",
             ));
         }
-        let x = x.to_device(inner.device).to_kind(Kind::Float);
-        Ok(no_grad(|| inner.forward(&x, Mode::Inference)))
+        Ok(self.run_at("Model::call", inputs, &self.inner.program.outputs)?.remove(0))
     }
+
+    /// The outputs of these steps for a batch, without gradients.
+    pub(crate) fn run_at(
+        &self,
+        op: &str,
+        inputs: &[&Tensor],
+        targets: &[usize],
+    ) -> Result<Vec<Tensor>> {
+        let inputs = self.taken(op, inputs)?;
+        let known: Vec<(usize, &Tensor)> =
+            self.inner.program.inputs.iter().copied().zip(&inputs).collect();
+        Ok(no_grad(|| self.inner.program.using().run(&known, targets)))
+    }
+
+    /// The inputs of a call, checked, on the network's device.
+    fn taken(&self, op: &str, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+        let shapes = self.input_shapes();
+        if inputs.len() != shapes.len() {
+            return Err(Error::invalid(
+                op,
+                format!("{} inputs", shapes.len()),
+                inputs.len().to_string(),
+                "A network of several inputs is called with a list: model.call(&[a, b]).",
+            ));
+        }
+        let mut batch = None;
+        for (x, shape) in inputs.iter().zip(&shapes) {
+            let size: Vec<usize> = x.size().iter().map(|&n| n as usize).collect();
+            if size.get(1..) != Some(&shape[..]) {
+                return Err(Error::invalid(
+                    op,
+                    format!("a batch [n, {}", &shape_text(shape)[1..]),
+                    shape_text(&size),
+                    "unsqueeze(0) makes a batch of one from a single example.",
+                ));
+            }
+            if *batch.get_or_insert(size[0]) != size[0] {
+                let got = format!("{} and {}", batch.unwrap_or(0), size[0]);
+                return Err(Error::invalid(op, "inputs for the same number of examples", got, ""));
+            }
+        }
+        let device = self.inner.device;
+        Ok(inputs.iter().map(|x| x.to_device(device).to_kind(Kind::Float)).collect())
+    }
+
+    /// The output's shape where this network is a layer of another one.
+    fn nested_shape(&self, inputs: &[Shape], from: &[String]) -> Result<Shape> {
+        let op = format!("the model {:?}", self.name());
+        if self.inner.graph.outputs.len() != 1 {
+            let got = format!("{} outputs", self.inner.graph.outputs.len());
+            let hint = "until(\"name of a layer\") gives a network with one of them, which shares \
+                        its weights.";
+            return Err(Error::invalid(format!("{op} inside another"), "one output", got, hint));
+        }
+        let shapes = self.input_shapes();
+        if shapes != inputs {
+            let all = |shapes: &[Shape]| {
+                shapes.iter().map(|shape| shape_text(shape)).collect::<Vec<_>>().join(" and ")
+            };
+            let got = inputs.iter().zip(from);
+            let got = got.map(|(shape, from)| format!("{} from {from:?}", shape_text(shape)));
+            let hint = "Build it with the input_shape that it is to take here.";
+            let got = got.collect::<Vec<_>>().join(" and ");
+            return Err(Error::invalid(op, all(&shapes), got, hint));
+        }
+        Ok(self.output_shape())
+    }
+}
+
+/// Asks for the memory of so many numbers, so that a refusal is an error and no abort.
+fn enough_memory(op: &str, numbers: usize) -> Result<()> {
+    debug_assert!(numbers <= MOST_NUMBERS);
+    if numbers < 1 << 28 {
+        return Ok(());
+    }
+    let empty = Tensor::f_empty([numbers as i64], (Kind::Float, Device::Cpu));
+    empty.map(drop).map_err(|_| {
+        let got = format!("{} numbers, {} GiB", thousands(numbers as f64), numbers >> 28);
+        let hint = "Pool more before the first Dense layer, or use fewer filters and units.";
+        Error::invalid(op, "weights that fit into memory", got, hint)
+    })
 }
 
 /// The names of the layers and the shapes at both ends.
@@ -189,18 +348,6 @@ impl Show for Model {
     fn content(&self) -> Content {
         self.summary().content()
     }
-}
-
-fn find<'a>(inner: &'a Inner, op: &str, name: &str) -> Result<&'a Weight> {
-    let mut weights = inner.nodes.iter().flat_map(|node| &node.weights);
-    weights.find(|weight| weight.name == name).ok_or_else(|| {
-        Error::invalid(
-            format!("{op}({name:?})"),
-            "the name of a weight",
-            "no such name",
-            "weight_names() lists them.",
-        )
-    })
 }
 
 #[cfg(test)]

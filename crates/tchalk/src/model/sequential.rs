@@ -1,10 +1,11 @@
 //! Building a network layer by layer.
 
-use super::{Inner, Model, Node, Weight};
+use super::cell::Cell;
+use super::graph::{Graph, Op, check_numbers};
+use super::{Model, names};
 use crate::error::{Error, Result};
-use crate::layers::{Layer, Shape};
-use crate::runtime;
-use std::collections::HashMap;
+use crate::layers::{Layer, LayerId, Shape};
+use std::sync::Arc;
 use tch::Device;
 
 /// A network described layer by layer, each fed by the one before.
@@ -23,16 +24,74 @@ use tch::Device;
 /// assert_eq!(model.parameter_count(), 896 + 327_690);
 /// # Ok::<(), tchalk::Error>(())
 /// ```
+///
+/// A network can be a layer of another one, which then shares its weights:
+///
+/// ```
+/// use tchalk::prelude::*;
+/// let base = Sequential::new().name("base").input_shape([3, 8, 8]).add(Conv2d::new(4, 3));
+/// let base = base.build(Device::Cpu)?;
+/// let model = Sequential::new().add(&base).add(Flatten).add(Dense::new(2)).build(Device::Cpu)?;
+/// assert_eq!(model.weight_names()[0], "base/conv2d.weight");
+/// # Ok::<(), tchalk::Error>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct Sequential {
+    name: Option<String>,
     input_shape: Option<Shape>,
-    layers: Vec<Box<dyn Layer>>,
+    parts: Vec<(Part, Option<String>)>,
+    /// Whether this is a copy of a description: what is built of it has weights of its own.
+    copied: bool,
 }
 
+/// What can be added to a [`Sequential`]: a layer, or a network.
+#[derive(Debug)]
+pub struct Part(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Layer(Box<dyn Layer>, Option<String>),
+    Model(Model),
+}
+
+impl<L: Layer + 'static> From<L> for Part {
+    fn from(layer: L) -> Part {
+        let name = layer.given_name();
+        Part(Kind::Layer(layer.boxed(), name))
+    }
+}
+
+impl From<&Model> for Part {
+    fn from(model: &Model) -> Part {
+        Part(Kind::Model(model.clone()))
+    }
+}
+
+impl From<Model> for Part {
+    fn from(model: Model) -> Part {
+        Part(Kind::Model(model))
+    }
+}
+
+impl Clone for Part {
+    fn clone(&self) -> Part {
+        Part(match &self.0 {
+            Kind::Layer(layer, name) => Kind::Layer(layer.boxed(), name.clone()),
+            Kind::Model(model) => Kind::Model(model.clone()),
+        })
+    }
+}
+
+/// A copy of the description. Networks built of it share no weights with those built of the
+/// original, except for whole networks inside.
 impl Clone for Sequential {
     fn clone(&self) -> Sequential {
-        let layers = self.layers.iter().map(|layer| layer.boxed()).collect();
-        Sequential { input_shape: self.input_shape.clone(), layers }
+        Sequential {
+            name: self.name.clone(),
+            input_shape: self.input_shape.clone(),
+            parts: self.parts.clone(),
+            copied: true,
+        }
     }
 }
 
@@ -42,16 +101,29 @@ impl Sequential {
         Sequential::default()
     }
 
+    /// A name for the network, by which it is addressed inside another one.
+    pub fn name(mut self, name: &str) -> Sequential {
+        self.name = Some(name.to_owned());
+        self
+    }
+
     /// The shape of one input: `[channels, height, width]` for pictures, `[features]` for vectors.
+    /// Not needed where the first layer is a network.
     pub fn input_shape(mut self, shape: impl Into<Vec<usize>>) -> Sequential {
         self.input_shape = Some(shape.into());
         self
     }
 
-    /// Puts `layer` behind the layers so far.
+    /// Puts a layer, or a whole network, behind the layers so far.
     #[allow(clippy::should_implement_trait)] // Keras's name; nobody adds networks with `+`.
-    pub fn add(mut self, layer: impl Layer + 'static) -> Sequential {
-        self.layers.push(Box::new(layer));
+    pub fn add(mut self, layer: impl Into<Part>) -> Sequential {
+        self.parts.push((layer.into(), None));
+        self
+    }
+
+    /// Puts a layer or a network behind the layers so far, under this name.
+    pub fn add_named(mut self, name: &str, layer: impl Into<Part>) -> Sequential {
+        self.parts.push((layer.into(), Some(name.to_owned())));
         self
     }
 
@@ -60,52 +132,86 @@ impl Sequential {
     ///
     /// # Errors
     ///
-    /// If the input's shape was not given or is empty, there are no layers, or a layer cannot take
-    /// what the one before it gives; the message names both.
+    /// If the input's shape was not given or is empty, there are no layers, two of them have one
+    /// name, or a layer cannot take what the one before it gives; the message names both.
     pub fn build(self, device: Device) -> Result<Model> {
-        let input_shape = self.input_shape.ok_or_else(|| {
+        const OP: &str = "Sequential::build";
+        let first = self.parts.first().and_then(|(part, _)| match &part.0 {
+            Kind::Model(model) => Some(model.input_shape()),
+            Kind::Layer(..) => None,
+        });
+        let input_shape = self.input_shape.clone().or(first).ok_or_else(|| {
             let hint = "Try .input_shape([3, 32, 32]) before the first layer.";
-            Error::invalid("Sequential::build", "an input shape", "none", hint)
+            Error::invalid(OP, "an input shape", "none", hint)
         })?;
         if input_shape.is_empty() || input_shape.contains(&0) {
             let got = format!("{input_shape:?}");
             return Err(Error::invalid("Sequential::input_shape", "sizes of at least 1", got, ""));
         }
-        if self.layers.is_empty() {
+        check_numbers("Sequential::input_shape", &input_shape)?;
+        if self.parts.is_empty() {
             let hint = "Try .add(Flatten).add(Dense::new(10)).add(Softmax).";
-            return Err(Error::invalid("Sequential::build", "at least one layer", "none", hint));
+            return Err(Error::invalid(OP, "at least one layer", "none", hint));
         }
-        // libtorch's generator is shared by the whole process: start it anew for every model.
-        tch::manual_seed(runtime::seed::derive("weights"));
-        let mut used = HashMap::new();
-        let mut nodes: Vec<Node> = Vec::new();
-        for layer in self.layers {
-            let (shape, from) = match nodes.last() {
-                Some(node) => (&node.output_shape, node.name.as_str()),
-                None => (&input_shape, "input"),
+        if let Some(name) = &self.name {
+            names::check("Sequential::name", name)?;
+        }
+        let (name, given) = match &self.name {
+            Some(name) => (name.clone(), true),
+            None => ("sequential".into(), false),
+        };
+        let graph = self.graph(OP, input_shape)?;
+        Model::from_graph(OP, name, given, graph, device)
+    }
+
+    fn graph(self, op: &str, input_shape: Shape) -> Result<Graph> {
+        let mut own: Vec<(LayerId, Arc<Cell>)> = Vec::new();
+        let mut draft: Vec<(Op, Option<String>, Vec<usize>, Shape)> =
+            vec![(Op::Input, Some("input".into()), Vec::new(), input_shape)];
+        let mut wanted = vec![names::Wanted::of(&Op::Input, Some("input".into()))];
+        for (part, name) in self.parts {
+            let shape = draft.last().expect("it begins with the input").3.clone();
+            let from = names::all(op, &wanted)?.pop().unwrap_or_default();
+            let (action, given) = match part.0 {
+                Kind::Layer(layer, given) => {
+                    check_numbers(&layer.written(), &layer.output_shape(&shape, &from)?)?;
+                    let cell = match self.copied {
+                        true => own_cell(&mut own, layer, &shape, &from)?,
+                        false => Cell::of(&*layer, &shape, &from)?,
+                    };
+                    (Op::Layer(cell), given)
+                }
+                Kind::Model(model) => {
+                    let given = model.inner().given.then(|| model.name());
+                    (Op::Model(model), given)
+                }
             };
-            let output_shape = layer.output_shape(shape, from)?;
-            let name = unique(layer.kind(), &mut used);
-            let weights = layer.weights(shape).into_iter().map(|spec| Weight {
-                name: format!("{name}.{}", spec.name),
-                tensor: spec
-                    .initializer
-                    .fill(&spec.shape)
-                    .to_device(device)
-                    .set_requires_grad(true),
-            });
-            let weights = weights.collect();
-            nodes.push(Node { name, layer, output_shape, weights });
+            let given = name.or(given);
+            let output = action.output_shape(&[shape], &[from])?;
+            wanted.push(names::Wanted::of(&action, given.clone()));
+            draft.push((action, given, vec![draft.len() - 1], output));
         }
-        Ok(Model::from_inner(Inner { input_shape, nodes, device, compiled: None }))
+        let last = draft.len() - 1;
+        Graph::new(op, draft, vec![0], vec![last])
     }
 }
 
-/// `dense`, then `dense_1`, `dense_2`, …
-fn unique(kind: &str, used: &mut HashMap<String, usize>) -> String {
-    let count = used.entry(kind.to_owned()).or_default();
-    *count += 1;
-    if *count == 1 { kind.to_owned() } else { format!("{kind}_{}", *count - 1) }
+/// The cell of a layer in a copied description: shared inside it, and with nobody else.
+fn own_cell(
+    own: &mut Vec<(LayerId, Arc<Cell>)>,
+    layer: Box<dyn Layer>,
+    shape: &Shape,
+    from: &str,
+) -> Result<Arc<Cell>> {
+    let Some(identity) = layer.identity() else { return Ok(Cell::new(layer, shape)) };
+    match own.iter().find(|(id, cell)| id.is(&identity) && cell.is_for(&*layer)) {
+        Some((_, cell)) => cell.clone().again(&*layer, shape, from),
+        None => {
+            let cell = Cell::new(layer, shape);
+            own.push((identity, cell.clone()));
+            Ok(cell)
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,34 +1,294 @@
 //! A network as a table.
 
-use super::Model;
+use super::graph::{Graph, Op};
+use super::{Action, Model, Step};
+use crate::layers::Shape;
 use crate::plot::thousands;
 use crate::table::Table;
+use std::collections::HashMap;
+
+/// What [`Model::summary_with`] adds to the table of layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Summary {
+    expanded: bool,
+    multiply_adds: bool,
+    memory: bool,
+    receptive_field: bool,
+}
+
+impl Summary {
+    /// Nothing more than [`Model::summary`] shows.
+    pub fn new() -> Summary {
+        Summary::default()
+    }
+
+    /// The layers of models inside, set in below their model.
+    pub fn expanded(mut self) -> Summary {
+        self.expanded = true;
+        self
+    }
+
+    /// How many multiplications, each with its addition, one example costs in each layer with
+    /// weights.
+    pub fn multiply_adds(mut self) -> Summary {
+        self.multiply_adds = true;
+        self
+    }
+
+    /// The memory that the outputs of the layers take for one example, in `f32`: what training keeps
+    /// for the way back.
+    pub fn memory(mut self) -> Summary {
+        self.memory = true;
+        self
+    }
+
+    /// The side of the square of the input, in pixels, that one output looks at, the edges of the
+    /// picture left aside.
+    pub fn receptive_field(mut self) -> Summary {
+        self.receptive_field = true;
+        self
+    }
+}
+
+/// One line of the table.
+struct Row {
+    name: String,
+    written: String,
+    shape: Shape,
+    parameters: String,
+    connected: String,
+    trained: String,
+    multiply_adds: usize,
+    numbers: usize,
+    field: Option<Field>,
+}
+
+/// The square of the input that one output sees: its side, and the distance from one output's to
+/// the next one's.
+#[derive(Clone, Copy)]
+enum Field {
+    Square { side: usize, step: usize },
+    Everything,
+}
 
 impl Model {
-    /// A table of the layers: name, the call that made it, output shape, number of parameters.
+    /// A table of the layers: name, the call that made it, output shape, number of parameters,
+    /// whether training changes it, and, where a layer is fed by another than the one before it, by
+    /// which. A model inside is one line.
     pub fn summary(&self) -> Table {
-        let inner = self.lock();
-        let text = |shape: &[usize]| {
-            shape.iter().map(|&n| thousands(n as f64)).collect::<Vec<_>>().join(" × ")
-        };
-        let input = text(&inner.input_shape);
-        let mut rows = vec![["input".into(), String::new(), input, "0".into()]];
-        for node in &inner.nodes {
-            let parameters: usize = node.weights.iter().map(|w| w.tensor.numel()).sum();
-            rows.push([
-                node.name.clone(),
-                node.layer.written(),
-                text(&node.output_shape),
-                thousands(parameters as f64),
-            ]);
+        self.summary_with(Summary::new())
+    }
+
+    /// The table of the layers, with more in it.
+    ///
+    /// ```
+    /// use tchalk::prelude::*;
+    /// let layers = Sequential::new().input_shape([3, 32, 32]).add(Conv2d::new(8, 3));
+    /// let model = layers.add(MaxPool2d::new(2)).build(Device::Cpu)?;
+    /// let table = model.summary_with(Summary::new().multiply_adds().receptive_field());
+    /// assert!(format!("{table:?}").contains("194,400"), "30 × 30 places, 8 × 3 × 9 weights");
+    /// # Ok::<(), tchalk::Error>(())
+    /// ```
+    pub fn summary_with(&self, options: Summary) -> Table {
+        let fields = self.fields();
+        let mut rows = Vec::new();
+        let mut chain = self.inner.graph.is_chain();
+        self.rows(&self.inner.graph, "", 0, options.expanded, &fields, &mut chain, &mut rows);
+
+        let mut headings = vec!["layer", "made by", "output shape", "parameters"];
+        let mut right = vec![2, 3];
+        if !chain {
+            headings.push("connected to");
         }
-        drop(inner);
+        headings.push("trained");
+        let optional = [
+            (options.multiply_adds, "multiply-adds"),
+            (options.memory, "memory"),
+            (options.receptive_field, "sees pixels"),
+        ];
+        for (_, heading) in optional.iter().filter(|(wanted, _)| *wanted) {
+            right.push(headings.len());
+            headings.push(heading);
+        }
+        let texts = rows.iter().map(|row| {
+            let shape = row.shape.iter().map(|&n| thousands(n as f64)).collect::<Vec<_>>();
+            let mut texts = vec![
+                row.name.clone(),
+                row.written.clone(),
+                shape.join(" × "),
+                row.parameters.clone(),
+            ];
+            if !chain {
+                texts.push(row.connected.clone());
+            }
+            texts.push(row.trained.clone());
+            if options.multiply_adds {
+                texts.push(thousands(row.multiply_adds as f64));
+            }
+            if options.memory {
+                texts.push(memory_text(row.numbers));
+            }
+            if options.receptive_field {
+                texts.push(match row.field {
+                    Some(Field::Square { side, .. }) => format!("{side} × {side}"),
+                    Some(Field::Everything) => "all".into(),
+                    None => String::new(),
+                });
+            }
+            texts
+        });
+        let texts = texts.collect();
+        let headings = headings.into_iter().map(str::to_owned).collect();
+        let table = right.into_iter().fold(Table::of_columns(headings, texts), Table::align_right);
         let total = thousands(self.parameter_count() as f64);
         let trainable = thousands(self.trainable_count() as f64);
-        Table::new(["layer", "made by", "output shape", "parameters"])
-            .rows(rows)
-            .align_right(2)
-            .align_right(3)
-            .footer(format!("{total} parameters, {trainable} of them trainable"))
+        let table = table.footer(format!("{total} parameters, {trainable} of them trainable"));
+        let steps = &self.inner.program.steps;
+        let table = match options.multiply_adds {
+            true => {
+                let sum: usize = steps.iter().map(|step| self.multiply_adds(step)).sum();
+                table.footer(format!("{} multiply-adds for one example", thousands(sum as f64)))
+            }
+            false => table,
+        };
+        match options.memory {
+            true => {
+                let sum = steps.iter().map(numbers).sum();
+                table.footer(format!("{} for the outputs of one example", memory_text(sum)))
+            }
+            false => table,
+        }
     }
+
+    #[allow(clippy::too_many_arguments)] // What changes from model to model inside.
+    fn rows(
+        &self,
+        graph: &Graph,
+        prefix: &str,
+        depth: usize,
+        expanded: bool,
+        fields: &HashMap<String, Field>,
+        chain: &mut bool,
+        rows: &mut Vec<Row>,
+    ) {
+        let program = &self.inner.program;
+        *chain = *chain && graph.is_chain();
+        for node in &graph.nodes {
+            let path = format!("{prefix}{}", node.name);
+            let names = node.inputs.iter().map(|&input| graph.nodes[input].name.clone());
+            let connected = names.collect::<Vec<_>>().join(", ");
+            let inside = |step: &&Step| {
+                step.path.strip_prefix(&path).is_some_and(|r| r.is_empty() || r.starts_with('/'))
+            };
+            let steps: Vec<&Step> = match depth > 0 && matches!(node.op, Op::Input) {
+                true => Vec::new(),
+                false => program.steps.iter().filter(inside).collect(),
+            };
+            if depth > 0 && matches!(node.op, Op::Input) {
+                continue; // The line of the model says what feeds it.
+            }
+            let mut row = Row {
+                name: format!("{}{}", "  ".repeat(depth), node.name),
+                written: match &node.op {
+                    Op::Input => String::new(),
+                    Op::Model(model) => {
+                        let layers =
+                            model.inner.program.steps.len() - model.inner.graph.inputs.len();
+                        format!("a model of {layers} layers")
+                    }
+                    op => op.written(),
+                },
+                shape: node.shape.clone(),
+                parameters: String::new(),
+                connected,
+                trained: String::new(),
+                multiply_adds: steps.iter().map(|step| self.multiply_adds(step)).sum(),
+                numbers: steps.iter().map(|step| numbers(step)).sum(),
+                field: program
+                    .find(&path)
+                    .and_then(|at| fields.get(&program.steps[at].path))
+                    .copied(),
+            };
+            self.count(node.op.shared(), &path, &steps, &mut row);
+            rows.push(row);
+            if let (Op::Model(model), true) = (&node.op, expanded) {
+                let inside = format!("{path}/");
+                self.rows(&model.inner.graph, &inside, depth + 1, expanded, fields, chain, rows);
+            }
+        }
+    }
+
+    /// How many parameters stand first in these steps, and whether they are trained.
+    fn count(&self, shared: Option<usize>, path: &str, steps: &[&Step], row: &mut Row) {
+        let first: HashMap<String, _> = self.inner.program.named_cells().iter().cloned().collect();
+        let own = steps.iter().filter_map(|step| first.get(&step.path));
+        let (total, trained) = own.fold((0, 0), |(total, trained), cell| {
+            let (all, free) = cell.counts();
+            (total + all, trained + free)
+        });
+        let again = shared.is_some() && path.rsplit('/').next().is_some_and(|n| n.contains(':'));
+        row.parameters = match again {
+            true => "shared".into(),
+            false => thousands(total as f64),
+        };
+        // Also a layer without weights can be frozen: dropout is.
+        let cells: Vec<_> = steps.iter().filter_map(|step| step.cell()).collect();
+        let frozen = cells.iter().filter(|cell| cell.is_frozen()).count();
+        let weighted = cells.iter().any(|cell| cell.counts().0 > 0);
+        row.trained = match (frozen, weighted) {
+            (0, true) => "yes",
+            (0, false) => "",
+            (n, _) if n == cells.len() => "frozen",
+            _ if trained == 0 && !again => "frozen",
+            _ => "in part",
+        }
+        .into();
+    }
+
+    /// Multiply-adds of one step for one example: each number of a kernel is used once at every
+    /// place of the output.
+    fn multiply_adds(&self, step: &Step) -> usize {
+        let Some(cell) = step.cell() else { return 0 };
+        let places: usize = step.shape.get(1..).unwrap_or_default().iter().product();
+        let kernels = cell.specs.iter().filter(|spec| spec.shape.len() > 1);
+        kernels.map(|spec| spec.shape.iter().product::<usize>() * places).sum()
+    }
+
+    /// What one output of each step sees of the input.
+    fn fields(&self) -> HashMap<String, Field> {
+        let steps = &self.inner.program.steps;
+        let mut fields: Vec<Field> = Vec::with_capacity(steps.len());
+        for step in steps {
+            let inputs = step.inputs.iter().map(|&input| fields[input]);
+            let widest = inputs.reduce(|a, b| match (a, b) {
+                (Field::Square { side: a, step }, Field::Square { side: b, step: other }) => {
+                    Field::Square { side: a.max(b), step: step.max(other) }
+                }
+                _ => Field::Everything,
+            });
+            let before = widest.unwrap_or(Field::Square { side: 1, step: 1 });
+            let window = match &step.action {
+                Action::Layer(cell) => cell.layer.window(),
+                _ => Some((1, 1)),
+            };
+            fields.push(match (before, window) {
+                (Field::Square { side, step }, Some((window, stride))) => Field::Square {
+                    side: side.saturating_add(window.saturating_sub(1).saturating_mul(step)),
+                    step: step.saturating_mul(stride),
+                },
+                _ => Field::Everything,
+            });
+        }
+        steps.iter().map(|step| step.path.clone()).zip(fields).collect()
+    }
+}
+
+fn numbers(step: &Step) -> usize {
+    step.shape.iter().product()
+}
+
+/// So many `f32` numbers as KiB or MiB.
+fn memory_text(numbers: usize) -> String {
+    let kib = numbers as f64 * 4.0 / 1024.0;
+    if kib < 1000.0 { format!("{kib:.1} KiB") } else { format!("{:.1} MiB", kib / 1024.0) }
 }

@@ -1,16 +1,15 @@
 //! How well a network does on a set.
 
-use super::{check, check_labels, count_right, scores};
+use super::{check, check_labels, count_right};
 use crate::data::TensorSet;
 use crate::display::{Content, Show};
 use crate::error::Result;
-use crate::layers::Mode;
 use crate::model::{Inner, Model};
 use crate::runtime::{Budget, interrupt};
 use tch::{Tensor, no_grad};
 
 /// How many examples go through the network at a time where nothing is learned.
-pub(super) const BATCH: i64 = 500;
+pub(crate) const BATCH: i64 = 500;
 
 /// Loss and accuracy over a whole set.
 #[derive(Clone, PartialEq)]
@@ -26,6 +25,11 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
+    /// What was measured on so many examples; the note says what a budget left out.
+    pub(crate) fn new(loss: f64, accuracy: f64, examples: usize, note: String) -> Evaluation {
+        Evaluation { loss, accuracy, examples, note }
+    }
+
     /// Half the width of the accuracy's 95 % interval: what chance alone could do with so many
     /// examples (normal approximation).
     pub fn margin(&self) -> f64 {
@@ -61,9 +65,9 @@ impl Model {
     /// If the model is not compiled, the set has no labels or does not fit the network, or the
     /// reader pressed stop.
     pub fn evaluate(&self, set: &TensorSet) -> Result<Evaluation> {
-        let inner = self.lock();
-        check("Model::evaluate", &inner, set)?;
-        check_labels("Model::evaluate", &inner, set)?;
+        let inner = self.inner();
+        check("Model::evaluate", inner, set)?;
+        check_labels("Model::evaluate", inner, set)?;
         let kept = Budget::current().evaluation(set.len(), inner.device);
         let note = match kept < set.len() {
             true => {
@@ -71,14 +75,14 @@ impl Model {
             }
             false => String::new(),
         };
-        let (loss, accuracy) = measure(&inner, &set.first(kept), "Model::evaluate")?;
+        let (loss, accuracy) = measure(inner, &set.first(kept), "Model::evaluate")?;
         Ok(Evaluation { loss, accuracy, examples: kept, note })
     }
 }
 
 /// Mean loss and accuracy over `set`, in inference mode.
 pub(super) fn measure(inner: &Inner, set: &TensorSet, op: &str) -> Result<(f64, f64)> {
-    let loss = super::fit::compiled(inner, op)?.loss;
+    let loss = super::fit::compiled(inner, op)?;
     let mut sums: Option<(Tensor, Tensor)> = None;
     for (x, y) in set.batches(BATCH, inner.device) {
         if interrupt::requested() {
@@ -86,7 +90,7 @@ pub(super) fn measure(inner: &Inner, set: &TensorSet, op: &str) -> Result<(f64, 
         }
         let y = y.expect("labels were checked");
         let (l, r) = no_grad(|| {
-            let scores = scores(inner, &x, Mode::Inference);
+            let scores = inner.program.using().scores(&x);
             (loss.of_scores(&scores, &y) * x.size()[0] as f64, count_right(&scores, &y))
         });
         sums = Some(match sums {

@@ -2,10 +2,9 @@
 
 use super::evaluation::measure;
 use super::progress::Progress;
-use super::{Compiled, Epoch, History, check, check_labels, count_right, scores};
+use super::{Compiled, Epoch, History, Loss, check, check_labels, count_right};
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
-use crate::layers::Mode;
 use crate::model::{Inner, Model};
 use crate::runtime::{self, Budget, interrupt};
 use rand_chacha::rand_core::SeedableRng;
@@ -87,10 +86,11 @@ impl Model {
     /// ```
     pub fn fit(&self, set: &TensorSet, how: Fit) -> Result<History> {
         const OP: &str = "Model::fit";
-        let mut inner = self.lock();
-        compiled(&inner, OP)?;
-        check(OP, &inner, set)?;
-        check_labels(OP, &inner, set)?;
+        let inner = self.inner();
+        compiled(inner, OP)?;
+        check(OP, inner, set)?;
+        check_labels(OP, inner, set)?;
+        check_trainable(inner, OP)?;
         if how.batch_size == 0 {
             return Err(Error::invalid("Fit::batch_size", "at least 1", "0", "128 is usual."));
         }
@@ -98,8 +98,8 @@ impl Model {
         let set = set.first(allowed.examples);
         let validation = match how.validation {
             Some(validation) => {
-                check("Fit::validation", &inner, &validation)?;
-                check_labels("Fit::validation", &inner, &validation)?;
+                check("Fit::validation", inner, &validation)?;
+                check_labels("Fit::validation", inner, &validation)?;
                 Some(validation.first(how.budget.evaluation(validation.len(), inner.device)))
             }
             None => None,
@@ -122,20 +122,14 @@ impl Model {
         for number in 1..=allowed.epochs {
             let begun = Instant::now();
             let order = epoch_order(order_seed, number, set.len());
-            let Some((loss, accuracy)) = epoch(
-                &mut inner,
-                &set,
-                &order,
-                how.batch_size,
-                (order_seed, number),
-                &mut progress,
-            )?
+            let Some((loss, accuracy)) =
+                epoch(inner, &set, &order, how.batch_size, (order_seed, number), &mut progress)?
             else {
                 history.notes.push(format!("stopped in epoch {number}; the weights are kept"));
                 break;
             };
             let measured = match &validation {
-                Some(validation) => match measure(&inner, validation, OP) {
+                Some(validation) => match measure(inner, validation, OP) {
                     Ok(measured) => Some(measured),
                     Err(Error::Interrupted { .. }) => None,
                     Err(error) => return Err(error),
@@ -158,12 +152,33 @@ impl Model {
 }
 
 /// What `compile` chose, or the error that says to compile.
-pub(super) fn compiled<'a>(inner: &'a Inner, op: &str) -> Result<&'a Compiled> {
-    inner.compiled.as_ref().ok_or_else(|| {
+pub(super) fn compiled(inner: &Inner, op: &str) -> Result<Loss> {
+    inner.compiled().as_ref().map(|compiled| compiled.loss).ok_or_else(|| {
         let hint =
             "Try model.compile(RmsProp::new(1e-3), Loss::CategoricalCrossEntropy)? before it.";
         Error::invalid(op, "a compiled model", "one that is not", hint)
     })
+}
+
+/// Refuses a network in which nothing can be learned, and an optimiser that remembers other weights
+/// than those it would get.
+fn check_trainable(inner: &Inner, op: &str) -> Result<()> {
+    let places = inner.trainable_places();
+    if places.is_empty() {
+        let hint = "unfreeze() sets all layers free, unfreeze_at(\"name\") one of them.";
+        return Err(Error::invalid(op, "weights to train", "none", hint));
+    }
+    let mut compiled = inner.compiled();
+    let Some(compiled) = compiled.as_mut() else { return Ok(()) };
+    if *compiled.places.get_or_insert_with(|| places.clone()) == places {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        op,
+        "the weights that were trained before",
+        "others: layers have been frozen or set free since",
+        "Compile the model again.",
+    ))
 }
 
 /// A random order of the examples, the same on every device.
@@ -177,7 +192,7 @@ fn epoch_order(seed: u64, epoch: usize, examples: usize) -> Tensor {
 
 /// One pass over the examples: the mean loss and accuracy, or nothing if the reader pressed stop.
 fn epoch(
-    inner: &mut Inner,
+    inner: &Inner,
     set: &TensorSet,
     order: &Tensor,
     batch_size: usize,
@@ -185,7 +200,6 @@ fn epoch(
     progress: &mut Progress,
 ) -> Result<Option<(f64, f64)>> {
     let device = inner.device;
-    let weights = inner.trainable();
     let order = order.to_device(device);
     let (mut loss_sum, mut right, mut seen) = (None::<Tensor>, None::<Tensor>, 0);
     for (step, picked) in order.split(batch_size as i64, 0).into_iter().enumerate() {
@@ -197,13 +211,19 @@ fn epoch(
         tch::manual_seed(step_seed(seed, number, step));
         let (x, y) = set.pick(&picked, device);
         let y = y.expect("labels were checked");
-        let scores = scores(inner, &x, Mode::Training);
-        let Compiled { optimizer, loss, steps } =
-            inner.compiled.as_mut().expect("compiled was checked");
+        // The weights belong to this step until it is done.
+        let access = inner.program.training();
+        check_trainable(inner, "Model::fit")?;
+        let weights = inner.trainable();
+        let scores = access.scores(&x);
+        let mut compiled = inner.compiled();
+        let Compiled { optimizer, loss, steps, .. } =
+            compiled.as_mut().expect("a compiled model stays compiled");
         let batch_loss = loss.of_scores(&scores, &y);
         let gradients = Tensor::run_backward(&[&batch_loss], &weights, false, false);
         no_grad(|| optimizer.update(*steps, &weights, &gradients));
         *steps += 1;
+        drop((compiled, access));
         let count = x.size()[0];
         let (l, r) =
             no_grad(|| (batch_loss.detach() * count as f64, count_right(&scores.detach(), &y)));

@@ -19,9 +19,12 @@ pub use predictions::Predictions;
 pub use rmsprop::RmsProp;
 pub use sgd::Sgd;
 
+pub(crate) use evaluation::BATCH;
+pub(crate) use predictions::largest;
+
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
-use crate::layers::{Mode, shape_text};
+use crate::layers::shape_text;
 use crate::model::{Inner, Model};
 use tch::{Kind, Tensor};
 
@@ -31,6 +34,8 @@ pub(crate) struct Compiled {
     pub(crate) loss: Loss,
     /// Steps made since `compile`.
     pub(crate) steps: u64,
+    /// Which weights the optimiser remembers something about: the networks' places of them.
+    pub(crate) places: Option<Vec<usize>>,
 }
 
 impl Model {
@@ -41,9 +46,9 @@ impl Model {
     /// If the optimiser's numbers make no sense, or the loss does not go with the last layer.
     pub fn compile(&self, optimizer: impl Optimizer + 'static, loss: Loss) -> Result<()> {
         optimizer.check()?;
-        let mut inner = self.lock();
+        let inner = self.inner();
         if loss == Loss::CategoricalCrossEntropy && !inner.ends_in_softmax() {
-            let last = inner.nodes.last().map_or("nothing".into(), |node| node.layer.written());
+            let last = inner.last_written();
             return Err(Error::invalid(
                 "Model::compile with CategoricalCrossEntropy",
                 "a network that ends in Softmax",
@@ -51,25 +56,33 @@ impl Model {
                 "Try adding Softmax as the last layer.",
             ));
         }
-        inner.compiled = Some(Compiled { optimizer: Box::new(optimizer), loss, steps: 0 });
+        let optimizer = Box::new(optimizer);
+        *inner.compiled() = Some(Compiled { optimizer, loss, steps: 0, places: None });
         Ok(())
     }
 }
 
 /// What `fit` and `evaluate` cannot work with is said before anything runs.
-fn check(op: &str, inner: &Inner, set: &TensorSet) -> Result<()> {
+pub(crate) fn check(op: &str, inner: &Inner, set: &TensorSet) -> Result<()> {
     if set.is_empty() {
         return Err(Error::invalid(op, "at least one example", "an empty set", ""));
     }
-    if set.example_shape() != inner.input_shape {
-        let hint = match (inner.input_shape.first(), set.example_shape().first()) {
+    if inner.graph.inputs.len() != 1 || inner.graph.outputs.len() != 1 {
+        let (inputs, outputs) = (inner.graph.inputs.len(), inner.graph.outputs.len());
+        let got = format!("{inputs} inputs and {outputs} outputs");
+        let hint = "until(\"name of a layer\") gives a network with one of the outputs.";
+        return Err(Error::invalid(op, "a network of one input and one output", got, hint));
+    }
+    let input_shape = inner.input_shape();
+    if set.example_shape() != input_shape {
+        let hint = match (input_shape.first(), set.example_shape().first()) {
             (Some(1), Some(3)) | (Some(3), Some(1)) => {
                 "The first number is the channels: 1 for grey pictures, 3 for colour. Build the \
                  network with the input_shape of these pictures."
             }
             _ => "Build the network with the input_shape of these pictures.",
         };
-        let expected = format!("examples {}", shape_text(&inner.input_shape));
+        let expected = format!("examples {}", shape_text(&input_shape));
         return Err(Error::invalid(op, expected, shape_text(&set.example_shape()), hint));
     }
     Ok(())
@@ -89,12 +102,6 @@ fn check_labels(op: &str, inner: &Inner, set: &TensorSet) -> Result<()> {
         return Err(Error::invalid(op, format!("labels from 0 to {}", classes - 1), got, hint));
     }
     Ok(())
-}
-
-/// The outputs before a final softmax (or the outputs as they are, where there is none).
-fn scores(inner: &Inner, x: &Tensor, mode: Mode) -> Tensor {
-    let count = inner.nodes.len() - usize::from(inner.ends_in_softmax());
-    inner.forward_through(count, x, mode)
 }
 
 /// How many of these scores are largest at the right label.

@@ -4,7 +4,6 @@ use super::check;
 use super::evaluation::BATCH;
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
-use crate::layers::Mode;
 use crate::model::Model;
 use crate::plot::{Caption, Figure, Mark, image_grid, thousands};
 use crate::runtime::{self, Budget, interrupt};
@@ -241,8 +240,8 @@ impl Model {
     /// or the reader pressed stop.
     pub fn predict(&self, set: &TensorSet) -> Result<Predictions> {
         const OP: &str = "Model::predict";
-        let inner = self.lock();
-        check(OP, &inner, set)?;
+        let inner = self.inner();
+        check(OP, inner, set)?;
         let outputs = inner.output_shape();
         if outputs.len() != 1 || outputs[0] > set.class_names().len() {
             let expected = format!("a network with {} outputs", set.class_names().len());
@@ -254,7 +253,7 @@ impl Model {
             if interrupt::requested() {
                 return Err(Error::Interrupted { op: OP.into() });
             }
-            let y = no_grad(|| inner.forward(&x, Mode::Inference));
+            let y = no_grad(|| inner.program.using().forward(&x));
             rows.extend(Vec::<f32>::try_from(flat(&y))?);
         }
         let probabilities = Array2::from_shape_vec((set.len(), outputs[0]), rows)
@@ -268,7 +267,7 @@ fn flat(y: &Tensor) -> Tensor {
 }
 
 /// The position of the largest value; the first, where several are equal.
-fn largest(values: impl Iterator<Item = f32>) -> usize {
+pub(crate) fn largest(values: impl Iterator<Item = f32>) -> usize {
     values
         .enumerate()
         .fold((0, f32::NEG_INFINITY), |best, (i, v)| if v > best.1 { (i, v) } else { best })

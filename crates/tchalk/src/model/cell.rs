@@ -1,0 +1,146 @@
+//! A layer in use: its weights, and whether they are frozen.
+
+use crate::error::{Error, Result};
+use crate::layers::{Layer, Shape, WeightSpec, shape_text};
+use std::any::Any;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock, Weak};
+use tch::{Device, Tensor};
+
+/// A layer with its weights. Every network that uses the layer holds the same cell, so that weights
+/// and frozen flag are shared.
+pub(crate) struct Cell {
+    /// The order in which several cells are locked, so that no two threads wait for each other.
+    pub(super) order: u64,
+    pub(super) layer: Box<dyn Layer>,
+    pub(super) specs: Vec<WeightSpec>,
+    /// One tensor for each spec, or none before the first network is built with this cell. Held
+    /// only to fetch the handles.
+    weights: Mutex<Vec<Tensor>>,
+    frozen: AtomicBool,
+    /// A step of training has the weights to itself, everybody else shares them.
+    pub(super) gate: RwLock<()>,
+}
+
+impl std::fmt::Debug for Cell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.layer.written())
+    }
+}
+
+impl Cell {
+    /// A cell that no other network knows.
+    pub(super) fn new(layer: Box<dyn Layer>, input: &Shape) -> Arc<Cell> {
+        static ORDER: AtomicU64 = AtomicU64::new(0);
+        Arc::new(Cell {
+            order: ORDER.fetch_add(1, Ordering::Relaxed),
+            specs: layer.weights(input),
+            layer,
+            weights: Mutex::new(Vec::new()),
+            frozen: AtomicBool::new(false),
+            gate: RwLock::new(()),
+        })
+    }
+
+    /// The cell of `layer`: the one that a clone of it was used with before, or a new one. A clone
+    /// that was changed since is another layer.
+    pub(super) fn of(layer: &dyn Layer, input: &Shape, from: &str) -> Result<Arc<Cell>> {
+        let Some(identity) = layer.identity() else { return Ok(Cell::new(layer.boxed(), input)) };
+        let known = identity.known().into_iter().filter_map(|one| one.downcast::<Cell>().ok());
+        match known.into_iter().find(|cell| cell.is_for(layer)) {
+            Some(cell) => cell.again(layer, input, from),
+            None => {
+                let cell = Cell::new(layer.boxed(), input);
+                let one: Weak<dyn Any + Send + Sync> = Arc::downgrade(&(cell.clone() as Arc<_>));
+                identity.remember(one);
+                Ok(cell)
+            }
+        }
+    }
+
+    /// Whether the cell was made for this layer, unchanged.
+    pub(super) fn is_for(&self, layer: &dyn Layer) -> bool {
+        self.layer.kind() == layer.kind() && self.layer.config() == layer.config()
+    }
+
+    /// The cell for a second use, whose inputs must go with the weights there are.
+    pub(super) fn again(
+        self: Arc<Cell>,
+        layer: &dyn Layer,
+        input: &Shape,
+        from: &str,
+    ) -> Result<Arc<Cell>> {
+        if self.specs == layer.weights(input) {
+            return Ok(self);
+        }
+        let weights = self.specs.iter().map(|spec| shape_text(&spec.shape)).collect::<Vec<_>>();
+        Err(Error::invalid(
+            format!("{}, used again", layer.written()),
+            format!("an input for the weights it has, {}", weights.join(" and ")),
+            format!("{} from {from:?}", shape_text(input)),
+            format!("Make a second layer with {} for it.", layer.written()),
+        ))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Tensor>> {
+        self.weights.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Handles on the weights, in the order of the specs.
+    pub(crate) fn tensors(&self) -> Vec<Tensor> {
+        self.lock().iter().map(Tensor::shallow_clone).collect()
+    }
+
+    /// Fills the weights, where this has not been done, from libtorch's generator.
+    pub(super) fn fill(&self, device: Device) {
+        let mut weights = self.lock();
+        if weights.is_empty() {
+            let fresh = self.specs.iter().map(|spec| {
+                let filled = spec.initializer.fill(&spec.shape).to_device(device);
+                filled.set_requires_grad(spec.trainable && !self.is_frozen())
+            });
+            *weights = fresh.collect();
+        }
+    }
+
+    /// Takes these tensors for weights: they have the shapes of the specs.
+    pub(super) fn put(&self, tensors: Vec<Tensor>) {
+        let trained = |spec: &WeightSpec| spec.trainable && !self.is_frozen();
+        let tensors = self.specs.iter().zip(tensors);
+        *self.lock() = tensors.map(|(spec, t)| t.set_requires_grad(trained(spec))).collect();
+    }
+
+    /// Where the weights are, if there are any.
+    pub(super) fn device(&self) -> Option<Device> {
+        self.lock().first().map(Tensor::device)
+    }
+
+    /// How many numbers the weights are, and how many of them training changes.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        let size = |spec: &WeightSpec| spec.shape.iter().product::<usize>();
+        let trained = self.specs.iter().filter(|spec| spec.trainable && !self.is_frozen());
+        (self.specs.iter().map(size).sum(), trained.map(size).sum())
+    }
+
+    /// Whether the layer runs as in use even while the network learns.
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.frozen.load(Ordering::SeqCst)
+    }
+
+    /// Freezes the layer or sets it free.
+    pub(super) fn set_frozen(&self, frozen: bool) {
+        let _alone = self.gate.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+        self.frozen.store(frozen, Ordering::SeqCst);
+        let mut weights = self.lock();
+        for (spec, tensor) in self.specs.iter().zip(weights.iter_mut()) {
+            *tensor = tensor.set_requires_grad(spec.trainable && !frozen);
+        }
+    }
+
+    /// Whether the output is the same for the same input, however often the network has learned in
+    /// between.
+    #[allow(dead_code)] // As is the frontier that it serves.
+    pub(super) fn is_constant(&self) -> bool {
+        self.is_frozen() || (self.specs.is_empty() && !self.layer.depends_on_mode())
+    }
+}

@@ -1,0 +1,326 @@
+//! A graph laid out flat, models inside models included: what actually runs.
+
+use super::cell::Cell;
+use super::graph::{Graph, Op};
+use crate::layers::{Merge, Mode, Shape};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, RwLockReadGuard, RwLockWriteGuard};
+use tch::Tensor;
+
+/// What a step does.
+#[derive(Debug, Clone)]
+pub(crate) enum Action {
+    Input,
+    Layer(Arc<Cell>),
+    Merge(Arc<dyn Merge>),
+}
+
+/// One step: a layer, wherever it stands.
+#[derive(Debug, Clone)]
+pub(crate) struct Step {
+    /// The name, with those of the models around it: `vgg16/block5_conv3`.
+    pub(crate) path: String,
+    pub(crate) action: Action,
+    /// The steps that feed it, all of them earlier.
+    pub(crate) inputs: Vec<usize>,
+    pub(crate) shape: Shape,
+}
+
+impl Step {
+    /// The layer of this step, if it is one.
+    pub(crate) fn cell(&self) -> Option<&Arc<Cell>> {
+        match &self.action {
+            Action::Layer(cell) => Some(cell),
+            _ => None,
+        }
+    }
+
+    /// The kind of the layer: `conv2d`.
+    pub(crate) fn kind(&self) -> &'static str {
+        match &self.action {
+            Action::Input => "input",
+            Action::Layer(cell) => cell.layer.kind(),
+            Action::Merge(merge) => merge.kind(),
+        }
+    }
+}
+
+/// All steps of a network, in an order in which they can run.
+#[derive(Debug, Default)]
+pub(crate) struct Program {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) inputs: Vec<usize>,
+    pub(crate) outputs: Vec<usize>,
+    /// Where a path leads: to the step itself, for a model to its output.
+    places: HashMap<String, usize>,
+    /// The layers, once each, in order, with the path of their first use.
+    cells: Vec<(String, Arc<Cell>)>,
+    /// The layers with weights, once each, in the order in which they are locked.
+    gates: Vec<Arc<Cell>>,
+}
+
+impl Program {
+    pub(super) fn of(graph: &Graph) -> Program {
+        let mut program = Program::default();
+        let places = program.lay_out(graph, "", None);
+        program.inputs = graph.inputs.iter().map(|&input| places[input]).collect();
+        program.outputs = graph.outputs.iter().map(|&output| places[output]).collect();
+        let mut seen = HashSet::new();
+        let cells = program.steps.iter().filter_map(|step| Some((step.path.clone(), step.cell()?)));
+        let new = cells.filter(|(_, cell)| seen.insert(Arc::as_ptr(cell)));
+        program.cells = new.map(|(path, cell)| (path, cell.clone())).collect();
+        let mut gates: Vec<Arc<Cell>> = program.cells().cloned().collect();
+        gates.retain(|cell| !cell.specs.is_empty());
+        gates.sort_by_key(|cell| cell.order);
+        program.gates = gates;
+        program
+    }
+
+    /// Appends the steps of `graph`, whose inputs are the steps `given`, or steps of their own.
+    fn lay_out(&mut self, graph: &Graph, prefix: &str, given: Option<&[usize]>) -> Vec<usize> {
+        let mut places: Vec<usize> = Vec::with_capacity(graph.nodes.len());
+        for (i, node) in graph.nodes.iter().enumerate() {
+            let path = format!("{prefix}{}", node.name);
+            let inputs: Vec<usize> = node.inputs.iter().map(|&input| places[input]).collect();
+            let action = match &node.op {
+                Op::Layer(cell) => Some(Action::Layer(cell.clone())),
+                Op::Merge(merge) => Some(Action::Merge(merge.clone())),
+                Op::Input | Op::Model(_) => None,
+            };
+            let place = match (&node.op, action, given) {
+                (Op::Model(model), ..) => {
+                    let inner = &model.inner().graph;
+                    let inside = self.lay_out(inner, &format!("{path}/"), Some(&inputs));
+                    inside[inner.outputs[0]]
+                }
+                (_, None, Some(given)) => {
+                    let at = graph.inputs.iter().position(|&input| input == i);
+                    given[at.expect("an input is among the graph's inputs")]
+                }
+                (_, action, _) => {
+                    let action = action.unwrap_or(Action::Input);
+                    let shape = node.shape.clone();
+                    self.steps.push(Step { path: path.clone(), action, inputs, shape });
+                    self.steps.len() - 1
+                }
+            };
+            self.places.insert(path, place);
+            places.push(place);
+        }
+        places
+    }
+
+    /// Where this path leads.
+    pub(crate) fn find(&self, path: &str) -> Option<usize> {
+        self.places.get(path).copied()
+    }
+
+    /// The layers, once each, in order.
+    pub(crate) fn cells(&self) -> impl Iterator<Item = &Arc<Cell>> {
+        self.cells.iter().map(|(_, cell)| cell)
+    }
+
+    /// The layers, once each, in order, with the path of their first use.
+    pub(crate) fn named_cells(&self) -> &[(String, Arc<Cell>)] {
+        &self.cells
+    }
+
+    /// The step before a final softmax, or the output itself where there is none.
+    pub(crate) fn scores(&self) -> usize {
+        let output = self.outputs[0];
+        match self.steps[output].kind() {
+            "softmax" => self.steps[output].inputs[0],
+            _ => output,
+        }
+    }
+
+    /// Which steps have to run for `targets`, when the values of `known` are there.
+    pub(crate) fn needed(&self, known: &[usize], targets: &[usize]) -> Vec<bool> {
+        let mut needed = vec![false; self.steps.len()];
+        targets.iter().for_each(|&target| needed[target] = true);
+        for i in (0..self.steps.len()).rev() {
+            if known.contains(&i) {
+                needed[i] = false;
+            } else if needed[i] {
+                self.steps[i].inputs.iter().for_each(|&input| needed[input] = true);
+            }
+        }
+        needed
+    }
+
+    /// The steps whose outputs never change while the network learns and that feed one whose does:
+    /// what they give can be computed once. `target` is where the learning starts from, usually
+    /// [`Program::scores`].
+    ///
+    /// A network without a frozen part has its inputs for a frontier.
+    #[allow(dead_code)] // For training, which computes once what a frozen part gives.
+    pub(crate) fn frozen_frontier(&self, target: usize) -> Vec<usize> {
+        let needed = self.needed(&[], &[target]);
+        let mut constant = vec![false; self.steps.len()];
+        for (i, step) in self.steps.iter().enumerate() {
+            let itself = step.cell().is_none_or(|cell| cell.is_constant());
+            constant[i] = itself && step.inputs.iter().all(|&input| constant[input]);
+        }
+        let mut frontier = vec![false; self.steps.len()];
+        frontier[target] = constant[target];
+        for (_, step) in self.steps.iter().enumerate().filter(|&(i, _)| needed[i] && !constant[i]) {
+            step.inputs
+                .iter()
+                .filter(|&&input| constant[input])
+                .for_each(|&at| frontier[at] = true);
+        }
+        (0..self.steps.len()).filter(|&i| frontier[i]).collect()
+    }
+
+    /// The right to use the weights, beside others who do no more than that.
+    pub(crate) fn using(&self) -> Access<'_> {
+        let gates = self.gates.iter().map(|cell| {
+            Gate::Shared(cell.gate.read().unwrap_or_else(|poisoned| poisoned.into_inner()))
+        });
+        Access { program: self, mode: Mode::Inference, _gates: gates.collect() }
+    }
+
+    /// The right to change the weights: for one step of training, while all others wait.
+    pub(crate) fn training(&self) -> Access<'_> {
+        let gates = self.gates.iter().map(|cell| {
+            Gate::Alone(cell.gate.write().unwrap_or_else(|poisoned| poisoned.into_inner()))
+        });
+        Access { program: self, mode: Mode::Training, _gates: gates.collect() }
+    }
+}
+
+enum Gate<'a> {
+    Shared(#[allow(dead_code)] RwLockReadGuard<'a, ()>),
+    Alone(#[allow(dead_code)] RwLockWriteGuard<'a, ()>),
+}
+
+/// A program with the right to run. Never ask for a second one while one is held: the first may wait
+/// for a thread that waits for the second.
+pub(crate) struct Access<'a> {
+    program: &'a Program,
+    mode: Mode,
+    _gates: Vec<Gate<'a>>,
+}
+
+impl Access<'_> {
+    /// The outputs of the steps `targets`, given those of some steps; `known` has to hold all that
+    /// they need. A value is let go as soon as nothing needs it any more.
+    ///
+    /// Under [`Program::training`] layers that are not frozen run in training mode.
+    pub(crate) fn run(&self, known: &[(usize, &Tensor)], targets: &[usize]) -> Vec<Tensor> {
+        let steps = &self.program.steps;
+        let places: Vec<usize> = known.iter().map(|(place, _)| *place).collect();
+        let needed = self.program.needed(&places, targets);
+        let mut uses = vec![0usize; steps.len()];
+        targets.iter().for_each(|&target| uses[target] += 1);
+        for step in steps.iter().zip(&needed).filter_map(|(step, needed)| needed.then_some(step)) {
+            step.inputs.iter().for_each(|&input| uses[input] += 1);
+        }
+        let mut values: Vec<Option<Tensor>> = steps.iter().map(|_| None).collect();
+        for (place, value) in known.iter().filter(|(place, _)| uses[*place] > 0) {
+            values[*place] = Some(value.shallow_clone());
+        }
+        for (i, step) in steps.iter().enumerate().filter(|(i, _)| needed[*i]) {
+            let of = |&input: &usize| -> &Tensor {
+                values[input].as_ref().expect("a step runs after those that feed it")
+            };
+            let value = match &step.action {
+                Action::Input => panic!("nothing was given for the input {:?}", step.path),
+                Action::Layer(cell) => {
+                    let mode = if cell.is_frozen() { Mode::Inference } else { self.mode };
+                    cell.layer.forward(of(&step.inputs[0]), &cell.tensors(), mode)
+                }
+                Action::Merge(merge) => {
+                    let inputs: Vec<Tensor> =
+                        step.inputs.iter().map(|input| of(input).shallow_clone()).collect();
+                    merge.forward(&inputs)
+                }
+            };
+            values[i] = Some(value);
+            for &input in &step.inputs {
+                uses[input] -= 1;
+                if uses[input] == 0 {
+                    values[input] = None;
+                }
+            }
+        }
+        let fetch = |&target: &usize| values[target].as_ref().map(Tensor::shallow_clone);
+        targets.iter().map(|target| fetch(target).expect("a target has run")).collect()
+    }
+
+    /// The network's only input, and its only or first output, for a batch.
+    pub(crate) fn forward(&self, x: &Tensor) -> Tensor {
+        self.run_to(x, self.program.outputs[0])
+    }
+
+    /// The outputs before a final softmax, or as they are where there is none.
+    pub(crate) fn scores(&self, x: &Tensor) -> Tensor {
+        self.run_to(x, self.program.scores())
+    }
+
+    /// The output of one step for a batch.
+    pub(crate) fn run_to(&self, x: &Tensor, target: usize) -> Tensor {
+        self.run(&[(self.program.inputs[0], x)], &[target]).remove(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::prelude::*;
+    use tch::no_grad;
+
+    /// A frozen base with dropout in it, a branch around its end, and a free head.
+    fn model() -> Model {
+        let base = Sequential::new().input_shape([2, 8, 8]).add(Conv2d::new(3, 3)).add(Relu);
+        let base = base.add(Dropout::new(0.5)).add(MaxPool2d::new(2)).name("base");
+        let base = base.build(Device::Cpu).unwrap();
+        base.freeze();
+        let input = Input::new("x", [2, 8, 8]);
+        let deep = Flatten.call(&base.call(&input).unwrap()).unwrap();
+        let early = Flatten.call(&MaxPool2d::new(4).call(&input).unwrap()).unwrap();
+        let both = Concatenate::new().call(&[&deep, &early]).unwrap();
+        let head = Dense::new(4).call(&Dropout::new(0.5).call(&both).unwrap()).unwrap();
+        let around = Dense::new(4).call(&early).unwrap();
+        let sum = Softmax.call(&Add::new().call(&[head, around]).unwrap()).unwrap();
+        Model::new("m", &input, &sum, Device::Cpu).unwrap()
+    }
+
+    fn paths(model: &Model) -> Vec<String> {
+        let program = &model.inner.program;
+        let frontier = program.frozen_frontier(program.scores());
+        frontier.into_iter().map(|place| program.steps[place].path.clone()).collect()
+    }
+
+    #[test]
+    fn the_frontier_is_where_learning_begins() {
+        let model = model();
+        assert_eq!(paths(&model), ["flatten_1", "concatenate"], "{:?}", model.summary());
+        model.unfreeze_at("base/conv2d").unwrap();
+        assert_eq!(paths(&model), ["x", "flatten_1"]);
+        model.freeze();
+        assert_eq!(paths(&model), ["add"], "nothing is left to learn");
+    }
+
+    #[test]
+    fn from_the_frontier_on_the_outputs_are_the_same() {
+        let model = model();
+        let program = &model.inner.program;
+        let x = Tensor::rand([5, 2, 8, 8], (Kind::Float, Device::Cpu));
+        let frontier = program.frozen_frontier(program.scores());
+        let access = program.using();
+        let values = no_grad(|| access.run(&[(program.inputs[0], &x)], &frontier));
+        let known: Vec<(usize, &Tensor)> = frontier.iter().copied().zip(&values).collect();
+        let scores = access.run(&known, &[program.scores()]).remove(0);
+        assert_eq!(scores, access.scores(&x));
+    }
+
+    #[test]
+    fn only_what_is_needed_runs() {
+        let model = model();
+        let program = &model.inner.program;
+        let needed = program.needed(&[], &[program.find("flatten_1").unwrap()]);
+        let paths = program.steps.iter().zip(needed).filter(|(_, needed)| *needed);
+        let paths: Vec<&str> = paths.map(|(step, _)| step.path.as_str()).collect();
+        assert_eq!(paths, ["x", "max_pool2d", "flatten_1"]);
+    }
+}

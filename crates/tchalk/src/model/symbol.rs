@@ -1,0 +1,377 @@
+//! Building a network as one writes a formula: a value that does not exist yet goes through layers.
+
+use super::cell::Cell;
+use super::graph::{Graph, Op, check_numbers};
+use super::{Model, names};
+use crate::error::{Error, Result};
+use crate::layers::{Layer, Merge, Shape, shape_text};
+use std::borrow::Borrow;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tch::{Device, Tensor};
+
+/// Where a network begins.
+#[derive(Debug, Clone, Copy)]
+pub struct Input;
+
+impl Input {
+    /// A value that the network will be given: `[channels, height, width]` for pictures, `[features]`
+    /// for vectors, the batch left out.
+    ///
+    /// ```
+    /// use tchalk::prelude::*;
+    /// let input = Input::new("picture", [3, 32, 32]);
+    /// let x = Conv2d::new(8, 3).call(&input)?;
+    /// assert_eq!(x.shape(), [8, 30, 30]);
+    /// # Ok::<(), tchalk::Error>(())
+    /// ```
+    #[allow(clippy::new_ret_no_self)] // What it makes goes through layers as any other value does.
+    pub fn new(name: &str, shape: impl Into<Vec<usize>>) -> Symbol {
+        Symbol::made(Op::Input, Some(name.to_owned()), Vec::new(), shape.into())
+    }
+}
+
+/// A value that does not exist yet: what a layer will give once the network runs.
+#[derive(Clone)]
+pub struct Symbol(Arc<Made>);
+
+/// How a symbol came to be.
+struct Made {
+    /// Later ones have larger numbers, so this is an order in which they can run.
+    number: u64,
+    op: Op,
+    given: Option<String>,
+    inputs: Vec<Symbol>,
+    shape: Shape,
+}
+
+impl std::fmt::Debug for Symbol {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let made = &self.0;
+        let name = made.given.clone().unwrap_or_else(|| made.op.kind());
+        write!(f, "a value {} from {name:?}", shape_text(&made.shape))
+    }
+}
+
+impl Symbol {
+    fn made(op: Op, given: Option<String>, inputs: Vec<Symbol>, shape: Shape) -> Symbol {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        Symbol(Arc::new(Made { number, op, given, inputs, shape }))
+    }
+
+    /// The shape, the batch left out.
+    pub fn shape(&self) -> Vec<usize> {
+        self.0.shape.clone()
+    }
+
+    /// What `op` gives for these inputs.
+    fn after(op: Op, given: Option<String>, inputs: &[&Symbol]) -> Result<Symbol> {
+        let shapes: Vec<Shape> = inputs.iter().map(|input| input.shape()).collect();
+        shapes.iter().try_for_each(|shape| check_numbers(&op.written(), shape))?;
+        let shape = told(inputs, |from| op.output_shape(&shapes, from))?;
+        check_numbers(&op.written(), &shape)?;
+        let inputs = inputs.iter().map(|&input| input.clone()).collect();
+        Ok(Symbol::made(op, given, inputs, shape))
+    }
+
+    /// What a layer gives.
+    pub(super) fn through(&self, layer: &dyn Layer) -> Result<Symbol> {
+        // Before the weights are thought of: they depend on a shape that fits.
+        let shape = self.shape();
+        check_numbers(&layer.written(), &shape)?;
+        let fits = |from: &[String]| layer.output_shape(&shape, &from[0]);
+        check_numbers(&layer.written(), &told(&[self], fits)?)?;
+        let cell = told(&[self], |from| Cell::of(layer, &shape, &from[0]))?;
+        Symbol::after(Op::Layer(cell), layer.given_name(), &[self])
+    }
+
+    /// What a network gives.
+    pub(super) fn through_model(model: &Model, inputs: &[&Symbol]) -> Result<Symbol> {
+        let given = model.inner().given.then(|| model.name());
+        Symbol::after(Op::Model(model.clone()), given, inputs)
+    }
+
+    fn is(&self, other: &Symbol) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+/// Runs `check` with the names that its inputs would have in a network. Those are looked for only
+/// when something is wrong.
+fn told<T>(inputs: &[&Symbol], check: impl Fn(&[String]) -> Result<T>) -> Result<T> {
+    let kinds: Vec<String> = inputs.iter().map(|input| input.0.op.kind()).collect();
+    let first = check(&kinds);
+    if first.is_ok() {
+        return first;
+    }
+    let order = ancestors(inputs.iter().copied());
+    let wanted = order.iter().map(|s| names::Wanted::of(&s.0.op, s.0.given.clone()));
+    match names::all("Model::new", &wanted.collect::<Vec<_>>()) {
+        Ok(names) => {
+            let place = |input: &&Symbol| order.iter().position(|symbol| symbol.is(input));
+            check(&inputs.iter().map(|i| names[place(i).unwrap_or(0)].clone()).collect::<Vec<_>>())
+        }
+        Err(_) => first,
+    }
+}
+
+/// All that these were made from, and they themselves, in the order in which they were made.
+fn ancestors<'a>(of: impl Iterator<Item = &'a Symbol>) -> Vec<Symbol> {
+    let mut waiting: Vec<Symbol> = of.cloned().collect();
+    let mut seen = HashSet::new();
+    let mut found = Vec::new();
+    while let Some(symbol) = waiting.pop() {
+        if seen.insert(symbol.0.number) {
+            waiting.extend(symbol.0.inputs.iter().cloned());
+            found.push(symbol);
+        }
+    }
+    found.sort_by_key(|symbol| symbol.0.number);
+    found
+}
+
+/// One value or several: what [`Model::new`] takes for inputs and outputs.
+pub trait Symbols {
+    /// Them, in order.
+    fn symbols(&self) -> Vec<Symbol>;
+}
+
+impl Symbols for Symbol {
+    fn symbols(&self) -> Vec<Symbol> {
+        vec![self.clone()]
+    }
+}
+
+impl<T: Symbols> Symbols for [T] {
+    fn symbols(&self) -> Vec<Symbol> {
+        self.iter().flat_map(T::symbols).collect()
+    }
+}
+
+impl<T: Symbols, const N: usize> Symbols for [T; N] {
+    fn symbols(&self) -> Vec<Symbol> {
+        self[..].symbols()
+    }
+}
+
+impl<T: Symbols> Symbols for Vec<T> {
+    fn symbols(&self) -> Vec<Symbol> {
+        self[..].symbols()
+    }
+}
+
+impl<T: Symbols + ?Sized> Symbols for &T {
+    fn symbols(&self) -> Vec<Symbol> {
+        (**self).symbols()
+    }
+}
+
+/// `layer.call(&x)`: what the layer gives for a value that does not exist yet.
+pub trait CallLayer {
+    /// The value after the layer. A layer called twice shares its weights.
+    ///
+    /// # Errors
+    ///
+    /// If the layer cannot take a value of this shape; the message says what it could take.
+    fn call(&self, x: &Symbol) -> Result<Symbol>;
+}
+
+impl<L: Layer> CallLayer for L {
+    fn call(&self, x: &Symbol) -> Result<Symbol> {
+        x.through(self)
+    }
+}
+
+/// `Concatenate::new().call(&[a, b])`: what several values become.
+pub trait CallMerge {
+    /// The one value made of several.
+    ///
+    /// # Errors
+    ///
+    /// If they do not go together; the message says why.
+    fn call<S: Borrow<Symbol>>(&self, inputs: &[S]) -> Result<Symbol>;
+}
+
+impl<M: Merge> CallMerge for M {
+    fn call<S: Borrow<Symbol>>(&self, inputs: &[S]) -> Result<Symbol> {
+        let inputs: Vec<&Symbol> = inputs.iter().map(Borrow::borrow).collect();
+        Symbol::after(Op::Merge(Arc::from(self.boxed())), self.given_name(), &inputs)
+    }
+}
+
+/// What a network can be called with: tensors, which run through it, or symbols, which make it part
+/// of another network.
+pub trait Feed {
+    /// A tensor for tensors, a symbol for symbols.
+    type Output;
+
+    /// Calls the model.
+    #[doc(hidden)]
+    fn feed(&self, model: &Model) -> Result<Self::Output>;
+}
+
+/// One of what a network can be called with.
+pub trait FeedOne {
+    /// A tensor for tensors, a symbol for symbols.
+    type Output;
+
+    /// Calls the model with as many as it has inputs.
+    #[doc(hidden)]
+    fn feed_all(model: &Model, inputs: &[&Self]) -> Result<Self::Output>;
+}
+
+impl FeedOne for Tensor {
+    type Output = Tensor;
+    fn feed_all(model: &Model, inputs: &[&Tensor]) -> Result<Tensor> {
+        model.run_one(inputs)
+    }
+}
+
+impl FeedOne for Symbol {
+    type Output = Symbol;
+    fn feed_all(model: &Model, inputs: &[&Symbol]) -> Result<Symbol> {
+        Symbol::through_model(model, inputs)
+    }
+}
+
+impl<T: FeedOne> FeedOne for &T {
+    type Output = T::Output;
+    fn feed_all(model: &Model, inputs: &[&Self]) -> Result<T::Output> {
+        T::feed_all(model, &inputs.iter().map(|&&input| input).collect::<Vec<&T>>())
+    }
+}
+
+impl Feed for Tensor {
+    type Output = Tensor;
+    fn feed(&self, model: &Model) -> Result<Tensor> {
+        Tensor::feed_all(model, &[self])
+    }
+}
+
+impl Feed for Symbol {
+    type Output = Symbol;
+    fn feed(&self, model: &Model) -> Result<Symbol> {
+        Symbol::feed_all(model, &[self])
+    }
+}
+
+impl<T: FeedOne> Feed for [T] {
+    type Output = T::Output;
+    fn feed(&self, model: &Model) -> Result<T::Output> {
+        T::feed_all(model, &self.iter().collect::<Vec<_>>())
+    }
+}
+
+impl<T: FeedOne, const N: usize> Feed for [T; N] {
+    type Output = T::Output;
+    fn feed(&self, model: &Model) -> Result<T::Output> {
+        self[..].feed(model)
+    }
+}
+
+impl<T: FeedOne> Feed for Vec<T> {
+    type Output = T::Output;
+    fn feed(&self, model: &Model) -> Result<T::Output> {
+        self[..].feed(model)
+    }
+}
+
+impl<T: Feed + ?Sized> Feed for &T {
+    type Output = T::Output;
+    fn feed(&self, model: &Model) -> Result<T::Output> {
+        (**self).feed(model)
+    }
+}
+
+impl Model {
+    /// The network that makes `outputs` of `inputs`, each one value or several, with fresh weights
+    /// on `device`, drawn from the library's seed. Layers that belong to another network already
+    /// share their weights with it.
+    ///
+    /// # Errors
+    ///
+    /// If the outputs need an input that is not listed, or one that is listed is not needed, two
+    /// layers have one name, or a shared layer is on another device.
+    ///
+    /// ```
+    /// use tchalk::prelude::*;
+    /// let input = Input::new("picture", [3, 8, 8]);
+    /// let left = Flatten.call(&Conv2d::new(4, 3).call(&input)?)?;
+    /// let right = Flatten.call(&MaxPool2d::new(2).call(&input)?)?;
+    /// let both = Concatenate::new().call(&[left, right])?;
+    /// let outputs = Softmax.call(&Dense::new(10).call(&both)?)?;
+    /// let model = Model::new("two_branches", &input, &outputs, Device::Cpu)?;
+    /// assert_eq!(model.parameter_count(), 112 + (144 + 48) * 10 + 10);
+    /// # Ok::<(), tchalk::Error>(())
+    /// ```
+    pub fn new(
+        name: &str,
+        inputs: &(impl Symbols + ?Sized),
+        outputs: &(impl Symbols + ?Sized),
+        device: Device,
+    ) -> Result<Model> {
+        let op = format!("Model::new({name:?})");
+        names::check(&op, name)?;
+        let (inputs, outputs) = (inputs.symbols(), outputs.symbols());
+        if inputs.is_empty() || outputs.is_empty() {
+            let got = format!("{} inputs and {} outputs", inputs.len(), outputs.len());
+            return Err(Error::invalid(op, "at least one of each", got, ""));
+        }
+        let order = ancestors(outputs.iter());
+        check_inputs(&op, &inputs, &order)?;
+        let places: HashMap<u64, usize> =
+            order.iter().enumerate().map(|(i, symbol)| (symbol.0.number, i)).collect();
+        let place = |symbol: &Symbol| places[&symbol.0.number];
+        let draft = order.iter().map(|symbol| {
+            let made = &symbol.0;
+            let inputs = made.inputs.iter().map(place).collect();
+            (made.op.clone(), made.given.clone(), inputs, made.shape.clone())
+        });
+        let (inputs, outputs) =
+            (inputs.iter().map(place).collect(), outputs.iter().map(place).collect());
+        let graph = Graph::new(&op, draft.collect(), inputs, outputs)?;
+        Model::from_graph(&op, name.to_owned(), true, graph, device)
+    }
+}
+
+/// The inputs that are listed are those that the outputs need.
+fn check_inputs(op: &str, inputs: &[Symbol], order: &[Symbol]) -> Result<()> {
+    for (i, input) in inputs.iter().enumerate() {
+        let refused =
+            |expected: &str, got: String, hint: &str| Err(Error::invalid(op, expected, got, hint));
+        if !matches!(input.0.op, Op::Input) {
+            let hint = "Begin with Input::new(name, shape).";
+            return refused("inputs made by Input::new", format!("{input:?}"), hint);
+        }
+        let name = input.0.given.clone().unwrap_or_default();
+        if inputs[..i].iter().any(|other| other.is(input)) {
+            return refused("each input once", format!("{name:?} twice"), "");
+        }
+        if !order.iter().any(|symbol| symbol.is(input)) {
+            let hint = "Leave it out, or send it through layers to an output.";
+            return refused("inputs that the outputs need", format!("{name:?}, unused"), hint);
+        }
+        if input.0.shape.is_empty() || input.0.shape.contains(&0) {
+            let got = format!("{:?} for {name:?}", input.0.shape);
+            return refused("inputs with sizes of at least 1", got, "");
+        }
+    }
+    let stranger = order.iter().find(|symbol| {
+        matches!(symbol.0.op, Op::Input) && !inputs.iter().any(|input| input.is(symbol))
+    });
+    let Some(stranger) = stranger else { return Ok(()) };
+    let name = stranger.0.given.clone().unwrap_or_default();
+    let fed = order.iter().find(|symbol| symbol.0.inputs.iter().any(|input| input.is(stranger)));
+    let fed = match fed {
+        Some(fed) => format!(", which feeds {}", fed.0.op.written()),
+        None => String::new(),
+    };
+    Err(Error::invalid(
+        op,
+        "outputs that depend on its inputs alone",
+        format!("the input {name:?} of another network{fed}"),
+        "List that input among the inputs, or feed the layer from one that is listed.",
+    ))
+}
