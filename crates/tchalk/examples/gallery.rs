@@ -62,6 +62,20 @@ fn main() -> Fallible {
     gallery.table("comparison", &comparison.table())?;
     gallery.figure("where two networks differ", comparison.image_grid(2, 10)?)?;
 
+    gallery.section("Explanations")?;
+    let photo = test.image(3);
+    gallery.figure("kernels of the first layer", explain::kernels(&model, "conv2d")?)?;
+    gallery.figure("kernels of the second layer", explain::kernels(&model, "conv2d_1")?)?;
+    let maps = explain::feature_maps_of(&model, &model.conv_layers(), &photo)?;
+    gallery.figure("feature maps", maps)?;
+    gallery.figure("responses", explain::responses(&model, "conv2d_1")?.figure()?)?;
+    let cam = explain::grad_cam(&model, "conv2d_1", &photo)?.names(&shapes.classes());
+    gallery.figure("Grad-CAM", cam.figure()?)?;
+    gallery.figure("saliency", explain::saliency(&model, &photo, None)?.figure()?)?;
+    let contributions = explain::integrated_gradients(&model, &photo, None)?;
+    gallery.figure("integrated gradients", contributions.figure()?)?;
+    gallery.figure("occlusion", explain::occlusion(&model, &photo, None, 8)?.figure()?)?;
+
     gallery.section("Heat maps")?;
     gallery.figure("maps over a picture", maps(ColourScale::Heat)?)?;
     gallery.figure("signed maps", maps(ColourScale::Signed)?)?;

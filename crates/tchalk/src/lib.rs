@@ -18,7 +18,8 @@
 //! ```
 //!
 //! The rooms, from the ground up: [`error`], [`display`], [`runtime`]; [`table`], [`plot`], [`data`]
-//! (reached through [`datasets`]); [`layers`]; [`model`]; [`train`]; [`evaluate`], [`ensemble`]; and
+//! (reached through [`datasets`]); [`layers`]; [`model`]; [`train`]; [`evaluate`], [`ensemble`],
+//! [`explain`]; and
 //! the [`prelude`], which is all that a notebook has to import.
 
 pub mod data;
@@ -27,6 +28,7 @@ pub mod display;
 pub mod ensemble;
 pub mod error;
 pub mod evaluate;
+pub mod explain;
 pub mod layers;
 pub mod model;
 pub mod plot;

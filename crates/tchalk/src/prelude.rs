@@ -9,6 +9,7 @@ pub use crate::datasets;
 pub use crate::display::{self, Show};
 pub use crate::ensemble::{Ensemble, View};
 pub use crate::evaluate::{Calibration, Comparison, ConfusionMatrix, Report};
+pub use crate::explain;
 pub use crate::layers::{Add, Average, Concatenate, Merge};
 pub use crate::layers::{
     Conv2d, Dense, Dropout, Flatten, Layer, MaxPool2d, Padding, Relu, Softmax,

@@ -31,6 +31,7 @@ mod picture;
 mod scale;
 mod text;
 mod theme;
+mod tiles;
 
 pub use bars::BarPanel;
 pub use diagram::{Diagram, DiagramGroup, DiagramNode, NodeKind};
@@ -45,3 +46,4 @@ pub use theme::Theme;
 pub(crate) use answer::AnswerPanel;
 pub(crate) use matrix::MatrixPanel;
 pub(crate) use text::thousands;
+pub(crate) use tiles::TilePanel;
