@@ -37,7 +37,12 @@ fn main() -> Fallible {
     gallery.diagram("a network", &small())?;
     gallery.diagram("a network with a network inside", &nested())?;
     gallery.diagram("a residual network", &residual())?;
-    gallery.table("summary", &model.summary())?;
+    let base = applications::vgg16().weights(Weights::Random).without_top();
+    let base = base.input_shape([3, 32, 32]).build(Device::Cpu)?;
+    gallery.diagram("VGG16", &base.diagram())?;
+    let resnet = applications::resnet18().weights(Weights::Random).build(Device::Cpu)?;
+    gallery.diagram("ResNet-18", &resnet.diagram())?;
+    gallery.show("summary", &model.summary())?;
 
     gallery.section("Training")?;
     gallery.figure("history", history.plot()?)?;

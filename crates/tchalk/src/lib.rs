@@ -19,9 +19,9 @@
 //!
 //! The rooms, from the ground up: [`error`], [`display`], [`runtime`]; [`table`], [`plot`], [`data`]
 //! (reached through [`datasets`]); [`layers`]; [`model`]; [`train`]; [`evaluate`], [`ensemble`],
-//! [`explain`]; and
-//! the [`prelude`], which is all that a notebook has to import.
+//! [`explain`]; and the [`prelude`], which is all that a notebook has to import.
 
+pub mod applications;
 pub mod data;
 pub mod datasets;
 pub mod display;
@@ -29,6 +29,7 @@ pub mod ensemble;
 pub mod error;
 pub mod evaluate;
 pub mod explain;
+pub mod kaggle;
 pub mod layers;
 pub mod model;
 pub mod plot;

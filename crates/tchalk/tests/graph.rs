@@ -370,7 +370,7 @@ fn wrong_graphs_are_told() {
 fn absurd_sizes_are_refused_before_any_memory_is_taken() {
     let layers = Sequential::new().input_shape([3, 32, 32]).add(Flatten);
     let message = refused(layers.add(Dense::new(1 << 40)).build(Device::Cpu));
-    assert!(message.contains("numbers"), "{message}");
+    assert!(message.contains("units of at most 16777216"), "{message}");
     let input = Input::new("x", [1 << 30, 1 << 30, 1 << 30]);
     assert!(refused(Flatten.call(&input)).contains("numbers"));
 }
@@ -480,4 +480,36 @@ fn the_tutorial_s_networks_have_their_published_sizes() {
     assert!(line.ends_with("16 × 16"), "{line}");
     let line = text.lines().find(|line| line.starts_with("block5_pool")).unwrap();
     assert!(line.ends_with("212 × 212"), "{line}");
+}
+
+#[test]
+fn a_softmax_inside_the_last_layer_counts_as_one_behind_it() {
+    let inside = Sequential::new().input_shape([3, 16, 16]).add(Flatten);
+    let inside = inside.add(Dense::new(3).activation(Softmax)).build(Device::Cpu).unwrap();
+    let behind = Sequential::new().input_shape([3, 16, 16]).add(Flatten).add(Dense::new(3));
+    let behind = behind.add(Softmax).build(Device::Cpu).unwrap();
+    for name in ["dense.weight", "dense.bias"] {
+        behind.set_weight(name, &inside.weight(name).unwrap()).unwrap();
+    }
+    assert_eq!(inside.layer_paths(), ["flatten", "dense"]);
+    let (x, set) = (noise(&[4, 3, 16, 16]), set(6));
+    assert!(close(&inside.call(&x).unwrap(), &behind.call(&x).unwrap()));
+    let maps = inside.activations(&["dense"], &x).unwrap().remove(0);
+    assert_eq!(maps, inside.call(&x).unwrap(), "a layer's output is what its activation gives");
+    assert_eq!(inside.until("dense").unwrap().call(&x).unwrap(), maps);
+    for model in [&inside, &behind] {
+        model.compile(Sgd::new(0.5), Loss::CategoricalCrossEntropy).unwrap();
+        model.fit(&set, Fit::new().epochs(2).batch_size(6)).unwrap();
+    }
+    assert!(close(
+        &inside.weight("dense.weight").unwrap(),
+        &behind.weight("dense.weight").unwrap()
+    ));
+    // As a layer of another network, too.
+    let outer = Sequential::new().add(&inside).build(Device::Cpu).unwrap();
+    outer.compile(Sgd::new(0.5), Loss::CategoricalCrossEntropy).unwrap();
+    outer.fit(&set, Fit::new()).unwrap();
+    assert!(outer.diagram().figure().is_ok());
+    assert_eq!(format!("{:?}", outer.summary()).matches("softmax").count(), 0);
+    assert!(Ensemble::average(&[&inside, &behind]).unwrap().evaluate(&set).is_ok());
 }

@@ -100,7 +100,8 @@ impl Disagreement {
     }
 
     /// Pictures on which they differ, those first about which most answers are given: what each
-    /// member says, in the order of the members, and ✔ or ✘ for all together.
+    /// member says, in the order of the members, the truth behind it where that is known, and ✔
+    /// or ✘ for all together.
     ///
     /// # Errors
     ///
@@ -120,12 +121,12 @@ impl Disagreement {
                 let said = self.answers.iter().map(|answers| classes[answers[i]].as_str());
                 let said = said.collect::<Vec<_>>().join(" / ");
                 match &labels {
-                    Some(labels) if labels[i] == self.together[i] => {
-                        Caption::new(said).mark(Mark::Right)
-                    }
                     Some(labels) => {
-                        let truth = &classes[labels[i]];
-                        Caption::new(format!("{said} ({truth})")).mark(Mark::Wrong)
+                        let mark = match labels[i] == self.together[i] {
+                            true => Mark::Right,
+                            false => Mark::Wrong,
+                        };
+                        Caption::new(format!("{said} ({})", classes[labels[i]])).mark(mark)
                     }
                     None => Caption::new(said),
                 }

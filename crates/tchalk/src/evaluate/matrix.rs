@@ -118,7 +118,7 @@ impl ConfusionMatrix {
             })
             .collect();
         // The sort keeps the order of equals.
-        pairs.sort_by(|a, b| b.count.cmp(&a.count));
+        pairs.sort_by_key(|pair| std::cmp::Reverse(pair.count));
         pairs.truncate(count);
         ConfusedPairs { pairs }
     }

@@ -70,7 +70,10 @@ fn network(file: &TensorFile, device: Device) -> Result<Model> {
     }
     let saved: SavedNetwork = serde_json::from_value(value)
         .map_err(|error| bad(file, format!("the description of the network: {error}")))?;
-    let within = |error: Error| bad(file, format!("the network in it does not work: {error}"));
+    let within = |error: Error| {
+        let error = error.to_string();
+        bad(file, format!("the network in it does not work: {}", error.trim_end_matches('.')))
+    };
     let mut layers = Vec::with_capacity(saved.layers.len());
     for layer in &saved.layers {
         if !modest(&layer.config) {

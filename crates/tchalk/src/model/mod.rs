@@ -6,6 +6,7 @@
 //! layer does, and is addressed by path: `vgg16/block5_conv3`. Training it is in [`crate::train`].
 
 mod cell;
+mod diagram;
 mod file;
 mod freeze;
 mod graph;
@@ -87,6 +88,7 @@ impl Inner {
             Action::Input => "nothing".into(),
             Action::Layer(cell) => cell.layer.written(),
             Action::Merge(merge) => merge.written(),
+            Action::Softmax => "Softmax".into(),
         }
     }
 
@@ -213,7 +215,7 @@ impl Model {
     /// The paths of all layers, those of models inside included: `vgg16/block1_conv1`, …
     pub fn layer_paths(&self) -> Vec<String> {
         let steps = self.inner.program.steps.iter();
-        let layers = steps.filter(|step| !matches!(step.action, Action::Input));
+        let layers = steps.filter(|step| step.is_layer());
         layers.map(|step| step.path.clone()).collect()
     }
 

@@ -13,6 +13,9 @@ pub(crate) enum Action {
     Input,
     Layer(Arc<Cell>),
     Merge(Arc<dyn Merge>),
+    /// The softmax that the last layer has for its activation: a step of its own, so that a loss can
+    /// read the scores before it. It has no place in the graph.
+    Softmax,
 }
 
 /// One step: a layer, wherever it stands.
@@ -24,6 +27,8 @@ pub(crate) struct Step {
     /// The steps that feed it, all of them earlier.
     pub(crate) inputs: Vec<usize>,
     pub(crate) shape: Shape,
+    /// Whether the softmax inside the layer is left to a step behind it.
+    scores: bool,
 }
 
 impl Step {
@@ -41,7 +46,13 @@ impl Step {
             Action::Input => "input",
             Action::Layer(cell) => cell.layer.kind(),
             Action::Merge(merge) => merge.kind(),
+            Action::Softmax => "softmax",
         }
+    }
+
+    /// Whether the step is a layer of the graph.
+    pub(crate) fn is_layer(&self) -> bool {
+        !matches!(self.action, Action::Input | Action::Softmax)
     }
 }
 
@@ -65,6 +76,7 @@ impl Program {
         let places = program.lay_out(graph, "", None);
         program.inputs = graph.inputs.iter().map(|&input| places[input]).collect();
         program.outputs = graph.outputs.iter().map(|&output| places[output]).collect();
+        program.split_softmax();
         let mut seen = HashSet::new();
         let cells = program.steps.iter().filter_map(|step| Some((step.path.clone(), step.cell()?)));
         let new = cells.filter(|(_, cell)| seen.insert(Arc::as_ptr(cell)));
@@ -100,7 +112,8 @@ impl Program {
                 (_, action, _) => {
                     let action = action.unwrap_or(Action::Input);
                     let shape = node.shape.clone();
-                    self.steps.push(Step { path: path.clone(), action, inputs, shape });
+                    let path = path.clone();
+                    self.steps.push(Step { path, action, inputs, shape, scores: false });
                     self.steps.len() - 1
                 }
             };
@@ -108,6 +121,24 @@ impl Program {
             places.push(place);
         }
         places
+    }
+
+    /// Makes two steps of a last layer with a softmax inside: its scores, and the softmax.
+    fn split_softmax(&mut self) {
+        let &[output] = &self.outputs[..] else { return };
+        let step = &self.steps[output];
+        let inside = step.cell().is_some_and(|cell| cell.layer.ends_in_softmax());
+        let read = self.steps.iter().any(|step| step.inputs.contains(&output));
+        if !inside || step.kind() == "softmax" || read {
+            return;
+        }
+        let (path, shape) = (format!("{}.softmax", step.path), step.shape.clone());
+        let last = self.steps.len();
+        self.places.values_mut().filter(|place| **place == output).for_each(|place| *place = last);
+        self.steps[output].scores = true;
+        let (action, inputs) = (Action::Softmax, vec![output]);
+        self.steps.push(Step { path, action, inputs, shape, scores: false });
+        self.outputs = vec![last];
     }
 
     /// Where this path leads.
@@ -228,8 +259,13 @@ impl Access<'_> {
                 Action::Input => panic!("nothing was given for the input {:?}", step.path),
                 Action::Layer(cell) => {
                     let mode = if cell.is_frozen() { Mode::Inference } else { self.mode };
-                    cell.layer.forward(of(&step.inputs[0]), &cell.tensors(), mode)
+                    let (x, weights) = (of(&step.inputs[0]), cell.tensors());
+                    match step.scores {
+                        true => cell.layer.scores(x, &weights, mode),
+                        false => cell.layer.forward(x, &weights, mode),
+                    }
                 }
+                Action::Softmax => of(&step.inputs[0]).softmax(-1, None),
                 Action::Merge(merge) => {
                     let inputs: Vec<Tensor> =
                         step.inputs.iter().map(|input| of(input).shallow_clone()).collect();

@@ -378,7 +378,6 @@ impl Draw for HeatPanel {
             canvas.picture(bar, &legend.url, true);
             canvas.outline(bar, 0.0, Ink::Rule, 1.0, false);
             x += BAR.0 + 7.0;
-            let mut x = x;
             canvas.text(x, y, &high, TICK);
             x += TICK.width(&high) + 14.0;
             let label = text::shortened(&legend.label, TICK.size, false, area.right() - x);
@@ -399,7 +398,7 @@ impl Draw for HeatPanel {
 fn number(value: f64) -> String {
     let digits = match value.abs() {
         0.0 => 0,
-        size if size >= 1e5 || size < 1e-3 => return format!("{value:.1e}"),
+        size if !(1e-3..1e5).contains(&size) => return format!("{value:.1e}"),
         size => (2 - size.log10().floor() as i32).clamp(0, 5) as usize,
     };
     let text = format!("{value:.digits$}");
