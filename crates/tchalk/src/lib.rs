@@ -18,8 +18,8 @@
 //! ```
 //!
 //! The rooms, from the ground up: [`error`], [`display`], [`runtime`]; [`table`], [`plot`], [`data`]
-//! (reached through [`datasets`]); [`layers`]; [`model`]; [`train`]; [`applications`], [`ensemble`];
-//! and the [`prelude`], which is all that a notebook has to import.
+//! (reached through [`datasets`]); [`layers`]; [`model`]; [`train`]; [`applications`], [`ensemble`],
+//! [`evaluate`], [`explain`]; and the [`prelude`], which is all that a notebook has to import.
 
 pub mod applications;
 pub mod data;
@@ -27,6 +27,8 @@ pub mod datasets;
 pub mod display;
 pub mod ensemble;
 pub mod error;
+pub mod evaluate;
+pub mod explain;
 pub mod kaggle;
 pub mod layers;
 pub mod model;

@@ -13,6 +13,8 @@ pub use crate::datasets;
 pub use crate::display::ShowDebug as _;
 pub use crate::display::{self, Show};
 pub use crate::ensemble::{Ensemble, View};
+pub use crate::evaluate::{Calibration, Comparison, ConfusionMatrix, Report};
+pub use crate::explain;
 pub use crate::kaggle;
 pub use crate::layers::{
     Activation, AdaptiveAveragePool2d, Add, Average, AveragePool2d, BatchNorm2d, Concatenate,
@@ -21,7 +23,7 @@ pub use crate::layers::{
     Padding, Relu, Relu6, Rescale, Reshape, Resize, Sigmoid, Silu, Softmax, Tanh, ZeroPad2d,
 };
 pub use crate::model::{CallLayer, CallMerge, Input, Model, Sequential, Summary, Symbol};
-pub use crate::plot::Figure;
+pub use crate::plot::{Diagram, Figure};
 pub use crate::runtime::{self, Budget};
 pub use crate::table::Table;
 pub use crate::train::{

@@ -12,7 +12,7 @@ use tch::{Device, Tensor};
 pub(crate) struct Cell {
     /// The order in which several cells are locked, so that no two threads wait for each other.
     pub(super) order: u64,
-    pub(super) layer: Box<dyn Layer>,
+    pub(crate) layer: Box<dyn Layer>,
     pub(super) specs: Vec<WeightSpec>,
     /// One tensor for each spec, or none before the first network is built with this cell. Held
     /// only to fetch the handles.

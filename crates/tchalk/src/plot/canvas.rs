@@ -113,6 +113,23 @@ impl Canvas {
         ));
     }
 
+    /// A text that reads upwards, from `y` on; `x` is its baseline.
+    pub(super) fn upright_text(&mut self, x: f64, y: f64, text: &str, set: Type) {
+        if text.is_empty() {
+            return;
+        }
+        let width = set.width(text);
+        let area = Area { x: x - 0.76 * set.size, y: y - width, width: set.size, height: width };
+        self.texts.push((text.to_owned(), area));
+        let colour = self.paint.colour(set.ink);
+        self.push(format_args!(
+            "<text transform=\"translate({x:.1} {y:.1}) rotate(-90)\" font-size=\"{}\" \
+             fill=\"{colour}\">{}</text>",
+            set.size,
+            escape(text)
+        ));
+    }
+
     pub(super) fn rect(&mut self, area: Area, ink: Ink) {
         let Area { x, y, width, height } = area;
         let colour = self.paint.colour(ink);
@@ -219,8 +236,49 @@ impl Canvas {
         ));
     }
 
+    /// A picture whose pixels stay square, or, where `smooth`, flow into one another.
+    pub(super) fn picture(&mut self, area: Area, data_url: &str, smooth: bool) {
+        if !smooth {
+            return self.image(area, data_url);
+        }
+        let Area { x, y, width, height } = area;
+        self.push(format_args!(
+            "<image x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" \
+             preserveAspectRatio=\"none\" href=\"{data_url}\"/>"
+        ));
+    }
+
+    /// Keeps a picture of this height and width for [`Canvas::use_picture`], which may draw it any
+    /// number of times. Its name is that of its content: a page may hold the same figure twice.
+    pub(super) fn define_picture(
+        &mut self,
+        (height, width): (usize, usize),
+        data_url: &str,
+        smooth: bool,
+    ) -> String {
+        let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+        for byte in data_url.bytes() {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        let id = format!("tk-{hash:016x}");
+        let style = if smooth { "" } else { " style=\"image-rendering:pixelated\"" };
+        self.push(format_args!(
+            "<defs><image id=\"{id}\" width=\"{width}\" height=\"{height}\"{style} \
+             href=\"{data_url}\"/></defs>"
+        ));
+        id
+    }
+
+    /// Draws a picture that was defined, of this height and width.
+    pub(super) fn use_picture(&mut self, area: Area, (height, width): (usize, usize), id: &str) {
+        let (across, down) = (area.width / width as f64, area.height / height as f64);
+        self.push(format_args!(
+            "<use href=\"#{id}\" transform=\"translate({:.1} {:.1}) scale({across:.4} {down:.4})\"/>",
+            area.x, area.y
+        ));
+    }
+
     /// Where each text is.
-    #[cfg(test)]
     pub(super) fn texts(&self) -> Vec<(String, Area)> {
         self.texts.clone()
     }

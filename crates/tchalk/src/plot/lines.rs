@@ -20,12 +20,14 @@ pub struct Line {
     name: String,
     points: Vec<(f64, f64)>,
     dashed: bool,
+    colour: Option<usize>,
+    quiet: bool,
 }
 
 impl Line {
     /// A line through these `(x, y)`.
     pub fn new(name: impl Into<String>, points: Vec<(f64, f64)>) -> Line {
-        Line { name: name.into(), points, dashed: false }
+        Line { name: name.into(), points, dashed: false, colour: None, quiet: false }
     }
 
     /// Drawn in dashes.
@@ -35,19 +37,45 @@ impl Line {
     }
 }
 
+impl Line {
+    /// With the colour of this number instead of that of its place: what belongs together, a run's
+    /// training and validation, looks alike.
+    pub fn colour(mut self, number: usize) -> Line {
+        self.colour = Some(number);
+        self
+    }
+
+    /// A line to compare others with, not one of them: grey, without points.
+    pub fn reference(mut self) -> Line {
+        self.quiet = true;
+        self
+    }
+
+    fn ink(&self, place: usize) -> Ink {
+        if self.quiet { Ink::Quiet } else { Ink::Class(self.colour.unwrap_or(place)) }
+    }
+}
+
 /// Lines over a common axis, with a legend.
 #[derive(Debug, Clone)]
 pub struct LinePanel {
     title: String,
     x_label: String,
     whole_x: bool,
+    y_range: Option<(f64, f64)>,
     lines: Vec<Line>,
 }
 
 impl LinePanel {
     /// No lines yet.
     pub fn new(title: impl Into<String>) -> LinePanel {
-        LinePanel { title: title.into(), x_label: String::new(), whole_x: false, lines: Vec::new() }
+        LinePanel {
+            title: title.into(),
+            x_label: String::new(),
+            whole_x: false,
+            y_range: None,
+            lines: Vec::new(),
+        }
     }
 
     /// What the horizontal axis is, with its unit.
@@ -62,10 +90,27 @@ impl LinePanel {
         self
     }
 
+    /// The vertical axis shows this range, whatever the values: so that panels can be compared.
+    pub fn y_range(mut self, low: f64, high: f64) -> LinePanel {
+        self.y_range = Some((low, high));
+        self
+    }
+
     /// One more line.
     pub fn line(mut self, line: Line) -> LinePanel {
         self.lines.push(line);
         self
+    }
+
+    fn legend(&self) -> Vec<LegendEntry<'_>> {
+        let lines = self.lines.iter().enumerate();
+        lines
+            .map(|(i, line)| LegendEntry {
+                name: &line.name,
+                ink: line.ink(i),
+                dashed: line.dashed,
+            })
+            .collect()
     }
 
     fn range(&self, pick: impl Fn(&(f64, f64)) -> f64) -> (f64, f64) {
@@ -83,23 +128,15 @@ impl From<LinePanel> for Panel {
 }
 
 impl Draw for LinePanel {
-    fn height(&self, _width: f64) -> f64 {
-        frame_height(&self.x_label)
+    fn height(&self, width: f64) -> f64 {
+        frame_height(&self.x_label) + legend_height(&self.title, &self.legend(), width)
     }
 
     fn draw(&self, canvas: &mut Canvas, area: Area) {
-        let ((left, right), (low, high)) = (self.range(|p| p.0), self.range(|p| p.1));
+        let (left, right) = self.range(|p| p.0);
+        let (low, high) = self.y_range.unwrap_or_else(|| self.range(|p| p.1));
         let x = Axis::new(left, right, 8);
-        let legend: Vec<LegendEntry> = self
-            .lines
-            .iter()
-            .enumerate()
-            .map(|(i, line)| LegendEntry {
-                name: &line.name,
-                ink: Ink::Class(i),
-                dashed: line.dashed,
-            })
-            .collect();
+        let legend = self.legend();
         let frame = Frame {
             title: &self.title,
             x_label: &self.x_label,
@@ -112,10 +149,10 @@ impl Draw for LinePanel {
             for run in line.points.split(|(_, y)| !y.is_finite()) {
                 let places: Vec<(f64, f64)> = run.iter().map(|&(x, y)| at(x, y)).collect();
                 if places.len() > 1 {
-                    canvas.line(&places, Ink::Class(i), 2.0, line.dashed);
+                    canvas.line(&places, line.ink(i), 2.0, line.dashed);
                 }
-                if places.len() == 1 || line.points.len() <= FEW {
-                    places.iter().for_each(|&place| canvas.dot(place, 3.0, Ink::Class(i)));
+                if (places.len() == 1 || line.points.len() <= FEW) && !line.quiet {
+                    places.iter().for_each(|&place| canvas.dot(place, 3.0, line.ink(i)));
                 }
             }
         }
@@ -151,6 +188,40 @@ pub(super) fn frame_height(x_label: &str) -> f64 {
     HEADING_HEIGHT + PLOT + TICKS_HEIGHT + if x_label.is_empty() { 0.0 } else { X_LABEL_HEIGHT }
 }
 
+const SAMPLE: f64 = 24.0;
+const LEGEND_ROW: f64 = 17.0;
+
+fn entry_width(entry: &LegendEntry, width: f64) -> f64 {
+    let name = text::shortened(entry.name, LABEL.size, LABEL.bold, width / 4.0);
+    SAMPLE + 6.0 + LABEL.width(&name) + 14.0
+}
+
+/// How high the legend is below the title; nothing where it fits beside the title.
+fn legend_height(title: &str, legend: &[LegendEntry], width: f64) -> f64 {
+    let entries: f64 = legend.iter().map(|entry| entry_width(entry, width)).sum();
+    if entries == 0.0 || entries + HEADING.width(title).min(width / 3.0) <= width {
+        return 0.0;
+    }
+    legend_rows(legend, width).last().map_or(0.0, |(_, y, _)| y + LEGEND_ROW)
+}
+
+/// The legend in rows of this width.
+fn legend_rows<'a, 'b>(
+    legend: &'a [LegendEntry<'b>],
+    width: f64,
+) -> Vec<(f64, f64, &'a LegendEntry<'b>)> {
+    let (mut x, mut y, mut rows) = (0.0, 0.0, Vec::new());
+    for entry in legend {
+        let wide = entry_width(entry, width);
+        if x > 0.0 && x + wide - 14.0 > width {
+            (x, y) = (0.0, y + LEGEND_ROW);
+        }
+        rows.push((x, y, entry));
+        x += wide;
+    }
+    rows
+}
+
 impl Frame<'_> {
     /// Draws the frame; the result says where a value belongs.
     pub(super) fn draw(
@@ -158,18 +229,30 @@ impl Frame<'_> {
         canvas: &mut Canvas,
         area: Area,
     ) -> impl Fn(f64, f64) -> (f64, f64) + use<> {
-        const SAMPLE: f64 = 24.0;
+        let below = legend_height(self.title, self.legend, area.width);
+        let room = area.width / 4.0;
+        let name = |entry: &LegendEntry| text::shortened(entry.name, LABEL.size, false, room);
+        let sample = |canvas: &mut Canvas, x: f64, y: f64, entry: &LegendEntry| {
+            let name = name(entry);
+            canvas.text(x + SAMPLE + 6.0, y, &name, LABEL);
+            let middle = y - 3.5;
+            canvas.line(&[(x, middle), (x + SAMPLE, middle)], entry.ink, 2.0, entry.dashed);
+        };
         let mut right = area.right();
-        for entry in self.legend.iter().rev() {
-            let name = text::shortened(entry.name, LABEL.size, LABEL.bold, area.width / 4.0);
-            let x = right - LABEL.width(&name);
-            canvas.text(x, area.y + 12.0, &name, LABEL);
-            let y = area.y + 8.5;
-            canvas.line(&[(x - 6.0 - SAMPLE, y), (x - 6.0, y)], entry.ink, 2.0, entry.dashed);
-            right = x - 6.0 - SAMPLE - 14.0;
+        if below == 0.0 {
+            for entry in self.legend.iter().rev() {
+                right -= SAMPLE + 6.0 + LABEL.width(&name(entry));
+                sample(canvas, right, area.y + 12.0, entry);
+                right -= 14.0;
+            }
+        } else {
+            for (x, y, entry) in legend_rows(self.legend, area.width) {
+                sample(canvas, area.x + x, area.y + 30.0 + y, entry);
+            }
         }
         let title = text::shortened(self.title, HEADING.size, HEADING.bold, right - area.x);
         canvas.text(area.x, area.y + 12.0, &title, HEADING);
+        let area = Area { y: area.y + below, height: area.height - below, ..area };
 
         let (x_ticks, y_ticks) = (self.x.ticks(), self.y.ticks());
         let before = y_ticks.iter().map(|(_, text)| TICK.width(text)).fold(0.0, f64::max) + 8.0;
@@ -225,6 +308,17 @@ mod tests {
         }
         assert_tidy(&figure(vec![Line::new("one point", vec![(1.0, 0.5)])]));
         assert_tidy(&figure(vec![]));
+    }
+
+    #[test]
+    fn many_runs_have_their_legend_below_the_title() {
+        let run = |i: usize| {
+            let name = format!("a run of number {i}");
+            Line::new(name, vec![(1.0, i as f64), (2.0, 1.0)]).colour(i / 2)
+        };
+        assert_tidy(&figure((0..12).map(run).collect()));
+        let reference = Line::new("as sure as right", vec![(1.0, 0.0), (2.0, 1.0)]).reference();
+        assert_tidy(&figure(vec![run(0), reference.dashed()]));
     }
 
     #[test]

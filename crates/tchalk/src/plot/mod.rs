@@ -15,24 +15,35 @@
 //! # Ok::<(), tchalk::Error>(())
 //! ```
 
+mod answer;
 mod axis;
 mod bars;
 mod canvas;
 mod diagram;
 mod export;
 mod figure;
+mod heat;
 mod histogram;
 mod images;
 mod lines;
+mod matrix;
+mod picture;
+mod scale;
 mod text;
 mod theme;
+mod tiles;
 
 pub use bars::BarPanel;
 pub use diagram::{Diagram, DiagramGroup, DiagramNode, NodeKind};
 pub use figure::{Figure, Panel};
+pub use heat::{HeatGrid, HeatMap};
 pub use histogram::HistogramPanel;
 pub use images::{Caption, Mark, image_grid};
 pub use lines::{Line, LinePanel};
+pub use scale::ColourScale;
 pub use theme::Theme;
 
+pub(crate) use answer::AnswerPanel;
+pub(crate) use matrix::MatrixPanel;
 pub(crate) use text::thousands;
+pub(crate) use tiles::TilePanel;

@@ -91,6 +91,14 @@ impl Theme {
     }
 }
 
+impl Theme {
+    /// Red, green and blue of a colour, for pictures.
+    pub(super) fn rgb(&self, ink: Ink) -> [u8; 3] {
+        let colour = self.colour(ink);
+        [1, 3, 5].map(|at| u8::from_str_radix(&colour[at..at + 2], 16).expect("two digits"))
+    }
+}
+
 /// How colours are written: fixed, or so that they follow the page.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Paint {

@@ -8,23 +8,30 @@ use super::progress::Ticker;
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::plot::{Caption, Figure, Mark, image_grid};
+use crate::plot::{Caption, Figure, Mark, image_grid, thousands};
 use crate::runtime::{self, Budget, interrupt};
-use ndarray::Array2;
+use ndarray::{ArcArray, Array2, Ix3};
 use tch::{Kind, Tensor, no_grad};
 
 /// What a network says about a set of pictures: a probability for each class of each picture.
+///
+/// How good that is, and where it goes wrong, is in [`crate::evaluate`].
 #[derive(Clone)]
 pub struct Predictions {
     probabilities: Array2<f32>,
     classes: Vec<usize>,
     set: TensorSet,
+    /// Where each picture is in the set.
+    places: Vec<usize>,
+    /// Which part of the set's pictures these are, in words; empty if all.
+    part: String,
 }
 
 impl std::fmt::Debug for Predictions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "predictions for {} pictures", crate::plot::thousands(self.len() as f64))?;
+        write!(f, "predictions for {} pictures", thousands(self.len() as f64))?;
         match self.fraction_right() {
+            _ if !self.part.is_empty() => write!(f, ", {}", self.part),
             Some(right) => write!(f, ", {:.2} % right", 100.0 * right),
             None => Ok(()),
         }
@@ -38,11 +45,40 @@ impl crate::display::Show for Predictions {
 }
 
 impl Predictions {
+    /// Predictions from elsewhere, an ensemble for example: `probabilities` `[pictures, classes]`
+    /// for the pictures of `set`, in its order.
+    ///
+    /// ```
+    /// use tchalk::prelude::*;
+    /// let test = datasets::shapes()?.test.take(4).to_tensors(Device::Cpu);
+    /// let even = ndarray::Array2::from_elem((4, 10), 0.1);
+    /// assert_eq!(Predictions::from_probabilities(even, &test)?.classes(), [0, 0, 0, 0]);
+    /// # Ok::<(), tchalk::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If there is not one row for each picture, there are no classes or more than the set has
+    /// names for, or a value is not a number.
+    pub fn from_probabilities(probabilities: Array2<f32>, set: &TensorSet) -> Result<Predictions> {
+        const OP: &str = "Predictions::from_probabilities";
+        let (rows, columns) = probabilities.dim();
+        let names = set.class_names().len();
+        if rows != set.len() || columns == 0 || columns > names {
+            let expected = format!("[{}, 1 to {names}]", set.len());
+            return Err(Error::invalid(OP, expected, format!("[{rows}, {columns}]"), ""));
+        }
+        if let Some(value) = probabilities.iter().find(|value| !value.is_finite()) {
+            return Err(Error::invalid(OP, "numbers", value.to_string(), ""));
+        }
+        Ok(Predictions::new(probabilities, set.clone()))
+    }
+
     /// What was said about the examples of `set`: a row of probabilities for each.
     pub(crate) fn new(probabilities: Array2<f32>, set: TensorSet) -> Predictions {
         let classes = probabilities.rows().into_iter().map(|row| largest(row.iter().copied()));
-        let classes = classes.collect();
-        Predictions { probabilities, classes, set }
+        let (classes, places) = (classes.collect(), (0..set.len()).collect());
+        Predictions { probabilities, classes, set, places, part: String::new() }
     }
 
     /// How many pictures.
@@ -55,9 +91,20 @@ impl Predictions {
         self.classes.is_empty()
     }
 
-    /// The most probable class of each picture, as an index.
+    /// The most probable class of each picture, as an index; the first, where several are equal.
     pub fn classes(&self) -> Vec<usize> {
         self.classes.clone()
+    }
+
+    /// The names of the classes.
+    pub fn class_names(&self) -> Vec<String> {
+        self.set.class_names()
+    }
+
+    /// The right classes, where they are known.
+    pub fn labels(&self) -> Option<Vec<usize>> {
+        let labels = self.set.label_vec()?;
+        Some(self.places.iter().map(|&place| labels[place]).collect())
     }
 
     /// The probabilities `[pictures, classes]`; each row adds up to 1.
@@ -67,9 +114,33 @@ impl Predictions {
 
     /// The fraction that is right, where the true classes are known.
     pub fn fraction_right(&self) -> Option<f64> {
-        let truth = self.set.label_vec()?;
+        let truth = self.labels()?;
         let right = self.classes.iter().zip(&truth).filter(|(a, b)| a == b).count();
         Some(right as f64 / truth.len() as f64)
+    }
+
+    /// Only the pictures that it got wrong.
+    ///
+    /// ```
+    /// use tchalk::prelude::*;
+    /// let test = datasets::shapes()?.test.take(20).to_tensors(Device::Cpu);
+    /// let always_the_first = ndarray::Array2::from_shape_fn((20, 10), |(_, class)| {
+    ///     if class == 0 { 1.0 } else { 0.0 }
+    /// });
+    /// let wrong = Predictions::from_probabilities(always_the_first, &test)?.wrong()?;
+    /// assert!(wrong.labels().unwrap().iter().all(|&label| label != 0));
+    /// wrong.image_grid(2, 5)?;
+    /// # Ok::<(), tchalk::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the set has no labels.
+    pub fn wrong(&self) -> Result<Predictions> {
+        let truth = self.truth("Predictions::wrong")?;
+        let places: Vec<usize> = (0..self.len()).filter(|&i| self.classes[i] != truth[i]).collect();
+        let (n, all) = (thousands(places.len() as f64), thousands(self.len() as f64));
+        Ok(Predictions { part: format!("the {n} wrong ones of {all}"), ..self.pick(&places) })
     }
 
     /// Random pictures with what the network says: ✔ where it is right, ✘ with the truth where not.
@@ -77,13 +148,37 @@ impl Predictions {
     ///
     /// # Errors
     ///
-    /// If there is nothing to draw: no rows, no columns, or inputs that are not pictures.
+    /// If there is nothing to draw: no rows, no columns, no pictures, or inputs that are not
+    /// pictures.
     pub fn image_grid(&self, rows: usize, columns: usize) -> Result<Figure> {
         let mut rng = runtime::seed::host_rng("predictions");
         let shown = runtime::seed::choose(self.len(), (rows * columns).min(self.len()), &mut rng);
-        let truth = self.set.label_vec();
-        let names = self.set.class_names();
-        let captions: Vec<Caption> = shown
+        if self.is_empty() {
+            let hint = if self.part.is_empty() { "" } else { "All of them were right." };
+            return Err(Error::invalid("Predictions::image_grid", "a picture", "none", hint));
+        }
+        let captions = self.captions(&shown);
+        let figure = image_grid(&self.pictures(&shown)?, &captions, columns)?;
+        Ok(match self.fraction_right() {
+            _ if !self.part.is_empty() => {
+                figure.title(format!("{}: {}", self.set.name(), self.part))
+            }
+            Some(right) => figure.title(format!(
+                "{}: {:.1} % of {} right (here {} of {})",
+                self.set.name(),
+                100.0 * right,
+                thousands(self.len() as f64),
+                captions.iter().filter(|caption| caption.is_right()).count(),
+                captions.len(),
+            )),
+            None => figure.title(self.set.name()),
+        })
+    }
+
+    /// What is written under pictures: ✔ and the class, or ✘, the class, and the right one.
+    pub(crate) fn captions(&self, shown: &[usize]) -> Vec<Caption> {
+        let (truth, names) = (self.labels(), self.class_names());
+        shown
             .iter()
             .map(|&i| {
                 let said = &names[self.classes[i]];
@@ -92,25 +187,50 @@ impl Predictions {
                         Caption::new(said).mark(Mark::Right)
                     }
                     Some(truth) => {
-                        Caption::new(format!("{said} ({})", names[truth[i]])).mark(Mark::Wrong)
+                        let right = names.get(truth[i]).map_or("?", String::as_str);
+                        Caption::new(format!("{said} ({right})")).mark(Mark::Wrong)
                     }
                     None => Caption::new(said),
                 }
             })
-            .collect();
-        let pictures = self.set.pictures(&shown)?;
-        let figure = image_grid(&pictures, &captions, columns)?;
-        Ok(match self.fraction_right() {
-            Some(right) => figure.title(format!(
-                "{}: {:.1} % of {} right (here {} of {})",
-                self.set.name(),
-                100.0 * right,
-                crate::plot::thousands(self.len() as f64),
-                captions.iter().filter(|caption| caption.is_right()).count(),
-                captions.len(),
-            )),
-            None => figure.title(self.set.name()),
-        })
+            .collect()
+    }
+
+    /// Some of the pictures: `u8 [height, width, channels]`.
+    pub(crate) fn pictures(&self, shown: &[usize]) -> Result<Vec<ArcArray<u8, Ix3>>> {
+        self.set.pictures(&shown.iter().map(|&i| self.places[i]).collect::<Vec<_>>())
+    }
+
+    /// The set that the pictures are from.
+    pub(crate) fn set_name(&self) -> String {
+        self.set.name()
+    }
+
+    /// The right classes, each of which has a name, or the error that says that there are none.
+    pub(crate) fn truth(&self, op: &str) -> Result<Vec<usize>> {
+        let truth = self.labels().ok_or_else(|| {
+            let hint = "Without the right answers nobody can tell how good these are.";
+            Error::invalid(op, "a set with labels", "one without", hint)
+        })?;
+        let names = self.class_names().len();
+        match truth.iter().find(|&&label| label >= names) {
+            Some(&label) => {
+                let got = format!("label {}", label as i64);
+                Err(Error::invalid(op, format!("labels from 0 to {}", names - 1), got, ""))
+            }
+            None => Ok(truth),
+        }
+    }
+
+    /// The predictions for some of the pictures.
+    fn pick(&self, rows: &[usize]) -> Predictions {
+        Predictions {
+            probabilities: self.probabilities.select(ndarray::Axis(0), rows),
+            classes: rows.iter().map(|&row| self.classes[row]).collect(),
+            set: self.set.clone(),
+            places: rows.iter().map(|&row| self.places[row]).collect(),
+            part: String::new(),
+        }
     }
 }
 

@@ -125,10 +125,10 @@ impl Graph {
                 });
                 let mut ways: Vec<(usize, usize)> = ways.collect();
                 ways.sort_unstable();
-                if let [(short, _), (long, first)] = ways[..] {
-                    if long > short {
-                        row.push(first);
-                    }
+                if let [(short, _), (long, first)] = ways[..]
+                    && long > short
+                {
+                    row.push(first);
                 }
             }
             if row.len() < 3 || row.len() + 1 < taps.len() { Vec::new() } else { row }
@@ -150,11 +150,9 @@ impl Graph {
                 layer[edge.1] = layer[edge.1].max(layer[v] + step);
             }
         }
-        // The back of a comb is as low as its lowest box.
-        if let Some(low) = spine.iter().map(|&v| layer[v]).max() {
-            if spine.iter().any(|&v| layer[v] != low) {
-                return self.layered(&[]);
-            }
+        // The back of a comb lies in one row, or there is none.
+        if spine.iter().any(|&v| layer[v] != layer[spine[0]]) {
+            return self.layered(&[]);
         }
         // What begins late stands where it is needed.
         for v in 0..n {

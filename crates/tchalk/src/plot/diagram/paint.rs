@@ -20,6 +20,9 @@ const MANY: usize = 60;
 const LEGEND: f64 = 30.0;
 const HEAD: f64 = 6.0;
 
+/// An entry of the legend: place, colour if it has one, and text.
+type Sample = (f64, f64, Option<Ink>, String);
+
 /// A diagram, laid out.
 #[derive(Debug)]
 pub(super) struct Painting {
@@ -74,8 +77,8 @@ impl Painting {
         kinds
     }
 
-    /// Samples of the colours, in lines of at most `room`: place, colour if any, and text.
-    fn legend(&self, room: f64) -> (Vec<(f64, f64, Option<Ink>, String)>, f64) {
+    /// Samples of the colours, in lines of at most `room`, and how far down the last line is.
+    fn legend(&self, room: f64) -> (Vec<Sample>, f64) {
         let kinds = self.kinds();
         let has =
             |kind| self.scene.cards.iter().any(|(c, _)| c.parts.iter().any(|p| p.kind == kind));
@@ -109,7 +112,7 @@ impl Draw for Painting {
     fn width(&self, room: f64) -> f64 {
         // A legend in one line looks better than a narrow drawing.
         let (placed, _) = self.legend(f64::INFINITY);
-        let end = |(x, _, _, text): &(f64, f64, Option<Ink>, String)| x + 15.0 + SMALL.width(text);
+        let end = |(x, _, _, text): &Sample| x + 15.0 + SMALL.width(text);
         let legend = placed.last().map_or(0.0, end);
         (self.scene.width * self.scale).max(legend.min(640.0)).min(room)
     }

@@ -1,0 +1,376 @@
+//! Every figure that the library draws, from built-in data, on one page.
+//!
+//! `cargo run --example gallery -- FOLDER` writes `gallery.html`, which follows the theme of whoever
+//! looks at it, and each figure as a PNG on light and on dark paper. It fails if a figure is empty,
+//! too large, or a text in it touches another one or is cut off by the edge. A figure that should be
+//! looked at is one line in `main`.
+
+use ndarray::{Array2, Array3};
+use std::path::{Path, PathBuf};
+use tchalk::plot::{
+    BarPanel, ColourScale, Diagram, DiagramGroup, DiagramNode, HeatGrid, HeatMap, HistogramPanel,
+    Line, LinePanel, NodeKind, Theme,
+};
+use tchalk::prelude::*;
+
+/// A figure as SVG has at most so many bytes.
+const LARGEST: usize = 300_000;
+
+type Fallible<T = ()> = Result<T, Box<dyn std::error::Error>>;
+
+fn main() -> Fallible {
+    let folder = std::env::args().nth(1).ok_or("usage: gallery FOLDER")?;
+    let mut gallery = Gallery::new(Path::new(&folder))?;
+    runtime::seed(42);
+    let shapes = datasets::shapes()?;
+    let (train, test) = (shapes.train.take(1000), shapes.test.take(300));
+    let (model, history) = trained(&train)?;
+    let answers = model.predict(&test.to_tensors(Device::Cpu))?;
+    let blind = blind(&test)?;
+
+    gallery.section("Data")?;
+    gallery.figure("image grid", train.image_grid(4, 10)?)?;
+    gallery.figure("histograms", train.histograms()?)?;
+    gallery.table("description of a data set", &shapes.describe())?;
+
+    gallery.section("Networks")?;
+    gallery.diagram("a network", &small())?;
+    gallery.diagram("a network with a network inside", &nested())?;
+    gallery.diagram("a residual network", &residual())?;
+    let base = applications::vgg16().weights(Weights::Random).without_top();
+    let base = base.input_shape([3, 32, 32]).build(Device::Cpu)?;
+    gallery.diagram("VGG16", &base.diagram())?;
+    let resnet = applications::resnet18().weights(Weights::Random).build(Device::Cpu)?;
+    gallery.diagram("ResNet-18", &resnet.diagram())?;
+    gallery.show("summary", &model.summary())?;
+
+    gallery.section("Training")?;
+    gallery.figure("history", history.plot()?)?;
+    gallery.table("history as a table", &history.table())?;
+    gallery.figure("several runs", several_runs()?)?;
+
+    gallery.section("Evaluation")?;
+    gallery.figure("predictions", answers.image_grid(4, 10)?)?;
+    gallery.figure("only the wrong ones", answers.wrong()?.image_grid(2, 10)?)?;
+    gallery.figure("predictions without labels", blind.image_grid(1, 10)?)?;
+    gallery.figure("probability bars", answers.probability_bars(10)?)?;
+    gallery.figure("probability bars without labels", blind.probability_bars(2)?)?;
+    gallery.figure("confusion matrix", answers.confusion_matrix()?.figure()?)?;
+    gallery.figure("confusion matrix, 20 classes", counts(20)?.figure()?)?;
+    gallery.figure("confusion matrix, 100 classes", counts(100)?.figure()?)?;
+    gallery.table("report", &answers.report()?.table())?;
+    gallery.table("most confused", &answers.most_confused(8)?.table())?;
+    gallery.figure("top losses", answers.top_losses(12)?)?;
+    gallery.figure("calibration", answers.calibration()?.figure()?)?;
+    let other = trained(&train.take(300))?.0.predict(&test.to_tensors(Device::Cpu))?;
+    let comparison = answers.compare(&other)?.names("network A", "network B");
+    gallery.table("comparison", &comparison.table())?;
+    gallery.figure("where two networks differ", comparison.image_grid(2, 10)?)?;
+
+    gallery.section("Explanations")?;
+    let photo = test.image(3);
+    gallery.figure("kernels of the first layer", explain::kernels(&model, "conv2d")?)?;
+    gallery.figure("kernels of the second layer", explain::kernels(&model, "conv2d_1")?)?;
+    let maps = explain::feature_maps_of(&model, &model.conv_layers(), &photo)?;
+    gallery.figure("feature maps", maps)?;
+    gallery.figure("responses", explain::responses(&model, "conv2d_1")?.figure()?)?;
+    let cam = explain::grad_cam(&model, "conv2d_1", &photo)?.names(&shapes.classes());
+    gallery.figure("Grad-CAM", cam.figure()?)?;
+    gallery.figure("saliency", explain::saliency(&model, &photo, None)?.figure()?)?;
+    let contributions = explain::integrated_gradients(&model, &photo, None)?;
+    gallery.figure("integrated gradients", contributions.figure()?)?;
+    gallery.figure("occlusion", explain::occlusion(&model, &photo, None, 8)?.figure()?)?;
+
+    gallery.section("Heat maps")?;
+    gallery.figure("maps over a picture", maps(ColourScale::Heat)?)?;
+    gallery.figure("signed maps", maps(ColourScale::Signed)?)?;
+
+    gallery.section("Panels")?;
+    gallery.figure("bars", bars()?)?;
+    gallery.figure("a histogram", histogram()?)?;
+    gallery.finish()
+}
+
+/// Collects figures, and looks at each of them.
+struct Gallery {
+    folder: PathBuf,
+    page: String,
+    names: Vec<String>,
+}
+
+impl Gallery {
+    fn new(folder: &Path) -> Fallible<Gallery> {
+        std::fs::create_dir_all(folder)?;
+        Ok(Gallery { folder: folder.to_owned(), page: String::new(), names: Vec::new() })
+    }
+
+    fn section(&mut self, title: &str) -> Fallible {
+        self.page += &format!("<h2>{title}</h2>\n");
+        Ok(())
+    }
+
+    /// Adds whatever can be shown, by its HTML.
+    fn show(&mut self, name: &str, shown: &impl Show) -> Fallible {
+        let html = shown.content().as_html().ok_or_else(|| format!("{name}: nothing to show"))?;
+        self.page += &format!("<h3>{name}</h3>\n{html}\n");
+        Ok(())
+    }
+
+    fn figure(&mut self, name: &str, figure: Figure) -> Fallible {
+        self.check(name, &figure)?;
+        self.show(name, &figure)
+    }
+
+    fn table(&mut self, name: &str, table: &Table) -> Fallible {
+        if format!("{table:?}").lines().count() < 3 {
+            return Err(format!("{name}: an empty table").into());
+        }
+        self.show(name, table)
+    }
+
+    /// A diagram in both of its states.
+    fn diagram(&mut self, name: &str, diagram: &Diagram) -> Fallible {
+        self.check(name, &diagram.figure()?)?;
+        let closed = diagram.clone().collapsed();
+        if closed != *diagram {
+            self.check(&format!("{name}, closed"), &closed.figure()?)?;
+        }
+        self.show(name, diagram)
+    }
+
+    fn check(&mut self, name: &str, figure: &Figure) -> Fallible {
+        let untidy = figure.overlaps();
+        if !untidy.is_empty() {
+            return Err(format!("{name}: {}", untidy.join("\n")).into());
+        }
+        let file = name.replace(", ", " ").replace(' ', "-");
+        if self.names.contains(&file) {
+            return Err(format!("{name}: two figures of that name").into());
+        }
+        for (paper, theme) in [("light", Theme::light()), ("dark", Theme::dark())] {
+            let size = figure.to_svg(&theme).len();
+            if size > LARGEST {
+                return Err(format!("{name}: {size} bytes").into());
+            }
+            let png = figure.to_png(&theme, 1.5)?;
+            if is_empty(&png)? {
+                return Err(format!("{name}: nothing but paper").into());
+            }
+            std::fs::write(self.folder.join(format!("{file}-{paper}.png")), png)?;
+        }
+        self.names.push(file);
+        Ok(())
+    }
+
+    fn finish(self) -> Fallible {
+        let style = "body{font-family:sans-serif;max-width:940px;margin:2em auto;padding:0 1em;\
+                     background:#fff;color:#1f2328}\
+                     @media (prefers-color-scheme:dark){body{background:#16181c;color:#e6e9ed}}";
+        let page = format!(
+            "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>tchalk: all figures\
+             </title><style>{style}</style><body><h1>All figures</h1>\n{}</body></html>\n",
+            self.page
+        );
+        std::fs::write(self.folder.join("gallery.html"), page)?;
+        println!("{} figures in {}", self.names.len(), self.folder.display());
+        Ok(())
+    }
+}
+
+/// Whether hardly any pixel differs from the one in the corner.
+fn is_empty(png: &[u8]) -> Fallible<bool> {
+    let pixels = image::load_from_memory(png)?.to_luma8();
+    let paper = i16::from(pixels.get_pixel(0, 0)[0]);
+    let drawn = pixels.pixels().filter(|pixel| (i16::from(pixel[0]) - paper).abs() > 20).count();
+    Ok(1000 * drawn < pixels.len())
+}
+
+/// A small network that has learned a little.
+fn trained(split: &Split) -> Fallible<(Model, History)> {
+    let model = Sequential::new()
+        .input_shape([3, 32, 32])
+        .add(Conv2d::new(8, 3))
+        .add(Relu)
+        .add(MaxPool2d::new(2))
+        .add(Conv2d::new(16, 3))
+        .add(Relu)
+        .add(MaxPool2d::new(2))
+        .add(Flatten)
+        .add(Dense::new(10))
+        .add(Softmax)
+        .build(Device::Cpu)?;
+    model.compile(RmsProp::new(2e-3), Loss::CategoricalCrossEntropy)?;
+    let set = split.to_tensors(Device::Cpu);
+    let history =
+        model.fit(&set, Fit::new().epochs(8).batch_size(32).validation(&set.first(200)))?;
+    Ok((model, history))
+}
+
+/// Predictions for pictures whose labels nobody knows.
+fn blind(split: &Split) -> Fallible<Predictions> {
+    let few = split.take(20);
+    let unknown = Split::new("pictures without labels", few.images(), vec![], few.classes())?;
+    let table =
+        Array2::from_shape_fn((20, 10), |(row, class)| if row % 10 == class { 0.64 } else { 0.04 });
+    Ok(Predictions::from_probabilities(table, &unknown.to_tensors(Device::Cpu))?)
+}
+
+/// A matrix of invented counts.
+fn counts(classes: usize) -> Fallible<ConfusionMatrix> {
+    let counts = Array2::from_shape_fn((classes, classes), |(truth, said)| match truth == said {
+        true => 90 - (truth * 7) % 40,
+        false if (truth / 5) == (said / 5) => (truth * 3 + said * 5) % 12,
+        false => usize::from((truth * 31 + said * 17) % 23 == 0),
+    });
+    let names = (0..classes).map(|class| format!("class {class}")).collect();
+    Ok(ConfusionMatrix::new("invented counts", names, counts)?)
+}
+
+fn several_runs() -> Fallible<Figure> {
+    let curve = |rate: f64| {
+        let points =
+            (1..=25).map(|epoch| (f64::from(epoch), 2.3 * (-rate * f64::from(epoch)).exp()));
+        points.collect::<Vec<_>>()
+    };
+    let panel = LinePanel::new("loss").x_label("epoch").integer_x();
+    let rates = [0.05, 0.1, 0.2, 0.3].into_iter().enumerate();
+    let panel = rates.fold(panel, |panel, (run, rate)| {
+        let validation = Line::new(format!("rate {rate}, validation"), curve(0.8 * rate));
+        panel
+            .line(Line::new(format!("rate {rate}, train"), curve(rate)).colour(run))
+            .line(validation.colour(run).dashed())
+    });
+    Ok(Figure::grid(vec![panel.into()], 1)?.title("four runs"))
+}
+
+fn maps(scale: ColourScale) -> Fallible<Figure> {
+    let picture = Array3::from_shape_fn((224, 224, 3), |(y, x, channel)| {
+        let (dx, dy) = (x as f64 - 112.0, y as f64 - 100.0);
+        let ball = (dx * dx + dy * dy).sqrt() < 60.0;
+        let sky = [90.0, 140.0, 200.0][channel] + y as f64 * 0.2;
+        if ball { [220, 120, 60][channel] } else { sky as u8 }
+    });
+    let spot = |cx: f32, cy: f32| {
+        Array2::from_shape_fn((14, 14), |(y, x)| {
+            let (dx, dy) = (x as f32 - cx, y as f32 - cy);
+            let height = (-(dx * dx + dy * dy) / 12.0).exp();
+            if scale == ColourScale::Signed {
+                height - 0.5 * (-(dx * dx) / 40.0).exp()
+            } else {
+                height
+            }
+        })
+    };
+    let grid = HeatGrid::new(5).scale(scale).label("how much it matters");
+    let grid = grid.picture("the picture", picture.clone());
+    let places = [("ball 0.91", 6.5, 6.0), ("sky 0.06", 2.0, 2.0), ("sea 0.02", 11.0, 12.0)];
+    let grid = places.into_iter().fold(grid, |grid, (title, x, y)| {
+        grid.map(HeatMap::new(title, spot(x, y)).over(picture.clone()))
+    });
+    Ok(grid.map(HeatMap::new("by itself", spot(6.5, 6.0))).figure()?)
+}
+
+fn bars() -> Fallible<Figure> {
+    let bars = [("cat", 512.0), ("dog", 498.0), ("bird", 120.0), ("frog", 0.0)];
+    let bars = bars.map(|(name, value)| (name.to_owned(), value));
+    Ok(Figure::grid(vec![BarPanel::new("animals").bars(bars).into()], 1)?)
+}
+
+fn histogram() -> Fallible<Figure> {
+    let counts = (0..64).map(|i| (-(f64::from(i) - 30.0).powi(2) / 200.0).exp() * 1000.0);
+    let panel = HistogramPanel::new("values").x_label("value").counts(0.0, 64.0, counts);
+    Ok(Figure::grid(vec![panel.into()], 1)?)
+}
+
+/// Layers one after another, as parts of a diagram.
+struct Chain {
+    diagram: Diagram,
+    last: String,
+    shape: String,
+}
+
+impl Chain {
+    fn new(title: &str) -> Chain {
+        Chain { diagram: Diagram::new(title), last: String::new(), shape: String::new() }
+    }
+
+    fn add(self, node: DiagramNode, id: &str, shape: &str) -> Chain {
+        let mut diagram = self.diagram.node(node);
+        if !self.last.is_empty() {
+            diagram = diagram.edge(&self.last, id, &self.shape);
+        }
+        Chain { diagram, last: id.into(), shape: shape.into() }
+    }
+
+    fn layer(self, id: &str, what: &str, kind: NodeKind, weights: usize, shape: &str) -> Chain {
+        let node = DiagramNode::new(id, id, kind).subtitle(what).parameters(weights);
+        self.add(node, id, shape)
+    }
+}
+
+fn small() -> Diagram {
+    Chain::new("a small network")
+        .layer("input_1", "Input", NodeKind::Input, 0, "3 × 32 × 32")
+        .layer("conv2d", "Conv2d 32 3×3", NodeKind::Convolution, 896, "32 × 30 × 30")
+        .layer("relu", "Relu", NodeKind::Activation, 0, "32 × 30 × 30")
+        .layer("max_pool2d", "MaxPool2d 2", NodeKind::Pooling, 0, "32 × 15 × 15")
+        .layer("dropout", "Dropout 0.25", NodeKind::Dropout, 0, "32 × 15 × 15")
+        .layer("flatten", "Flatten", NodeKind::Reshape, 0, "7,200")
+        .layer("dense", "Dense 10", NodeKind::Dense, 72_010, "10")
+        .layer("softmax", "Softmax", NodeKind::Activation, 0, "10")
+        .diagram
+}
+
+fn nested() -> Diagram {
+    let group = DiagramGroup::new("base", "base").parameters(19_392).frozen(true);
+    let inside = |id: &str, what: &str, kind, weights| {
+        let node = DiagramNode::new(id, id, kind).subtitle(what).parameters(weights);
+        node.group("base").frozen(weights > 0)
+    };
+    let mut chain = Chain::new("a network over a frozen base");
+    chain.diagram = chain.diagram.group(group);
+    let conv = NodeKind::Convolution;
+    let chain = chain
+        .add(inside("conv_a", "Conv2d 32 3×3 relu", conv, 896), "conv_a", "32 × 30 × 30")
+        .add(inside("conv_b", "Conv2d 64 3×3 relu", conv, 18_496), "conv_b", "64 × 28 × 28")
+        .add(inside("pool", "MaxPool2d 2", NodeKind::Pooling, 0), "pool", "64 × 14 × 14");
+    let chain = Chain { last: "base".into(), shape: "64 × 14 × 14".into(), ..chain };
+    let chain = chain.layer("flatten", "Flatten", NodeKind::Reshape, 0, "12,544").layer(
+        "dense",
+        "Dense 10",
+        NodeKind::Dense,
+        125_450,
+        "10",
+    );
+    let input = DiagramNode::new("input_1", "input_1", NodeKind::Input).subtitle("Input");
+    chain.diagram.node(input).edge("input_1", "base", "3 × 32 × 32")
+}
+
+fn residual() -> Diagram {
+    let shape = "16 × 32 × 32";
+    let mut chain = Chain::new("a residual network")
+        .layer("input_1", "Input", NodeKind::Input, 0, "3 × 32 × 32")
+        .layer("conv2d", "Conv2d 16 3×3", NodeKind::Convolution, 432, shape);
+    for block in 1..=6 {
+        let start = chain.last.clone();
+        let name = |part: &str| format!("block{block}_{part}");
+        for i in 1..=2 {
+            let (conv, bn) = (name(&format!("conv{i}")), name(&format!("bn{i}")));
+            chain = chain.layer(&conv, "Conv2d 16 3×3", NodeKind::Convolution, 2_304, shape).layer(
+                &bn,
+                "BatchNorm2d",
+                NodeKind::Normalization,
+                64,
+                shape,
+            );
+        }
+        let add = name("add");
+        chain = chain.layer(&add, "Add", NodeKind::Merge, 0, shape);
+        chain.diagram = chain.diagram.edge(&start, &add, shape);
+        chain = chain.layer(&name("relu"), "Relu", NodeKind::Activation, 0, shape);
+    }
+    chain
+        .layer("pool", "GlobalAveragePool2d", NodeKind::Pooling, 0, "16")
+        .layer("dense", "Dense 10", NodeKind::Dense, 170, "10")
+        .diagram
+}

@@ -1,0 +1,246 @@
+//! Two networks on the same pictures: where they differ.
+
+use super::not_empty;
+use crate::display::{Content, Show};
+use crate::error::{Error, Result};
+use crate::plot::{Caption, Figure, image_grid, thousands};
+use crate::runtime;
+use crate::table::Table;
+use crate::train::Predictions;
+
+/// Two networks on the same pictures.
+#[derive(Clone)]
+pub struct Comparison {
+    first: Predictions,
+    second: Predictions,
+    names: [String; 2],
+    truth: Vec<usize>,
+}
+
+impl Predictions {
+    /// These answers and another network's, for the same pictures.
+    ///
+    /// ```
+    /// use tchalk::prelude::*;
+    /// let test = datasets::shapes()?.test.take(20).to_tensors(Device::Cpu);
+    /// let always = |class| ndarray::Array2::from_shape_fn((20, 10), |(_, c)| {
+    ///     if c == class { 1.0 } else { 0.0 }
+    /// });
+    /// let (a, b) = (Predictions::from_probabilities(always(0), &test)?, Predictions::from_probabilities(always(1), &test)?);
+    /// let comparison = a.compare(&b)?.names("circles", "rings");
+    /// assert_eq!(comparison.differing(), 20);
+    /// # Ok::<(), tchalk::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If there are no pictures or no labels, or the pictures are not the same.
+    pub fn compare(&self, other: &Predictions) -> Result<Comparison> {
+        const OP: &str = "Predictions::compare";
+        let truth = self.truth(OP)?;
+        not_empty(OP, self)?;
+        if self.set_name() != other.set_name() || truth != other.truth(OP)? {
+            let told = |predictions: &Predictions| {
+                format!("{} of {}", thousands(predictions.len() as f64), predictions.set_name())
+            };
+            return Err(Error::invalid(
+                OP,
+                format!("predictions for the same pictures, {}", told(self)),
+                told(other),
+                "Let both networks predict the same set.",
+            ));
+        }
+        let names = ["the first".to_owned(), "the second".to_owned()];
+        Ok(Comparison { first: self.clone(), second: other.clone(), names, truth })
+    }
+}
+
+impl Comparison {
+    /// What the two are called.
+    pub fn names(mut self, first: impl Into<String>, second: impl Into<String>) -> Comparison {
+        self.names = [first.into(), second.into()];
+        self
+    }
+
+    fn count(&self, first_right: bool, second_right: bool) -> usize {
+        let said = self.first.classes().into_iter().zip(self.second.classes());
+        said.zip(&self.truth)
+            .filter(|&((a, b), &truth)| (a == truth, b == truth) == (first_right, second_right))
+            .count()
+    }
+
+    /// How many pictures both got right.
+    pub fn both_right(&self) -> usize {
+        self.count(true, true)
+    }
+
+    /// How many pictures neither got right.
+    pub fn both_wrong(&self) -> usize {
+        self.count(false, false)
+    }
+
+    /// How many pictures only the first got right.
+    pub fn only_first(&self) -> usize {
+        self.count(true, false)
+    }
+
+    /// How many pictures only the second got right.
+    pub fn only_second(&self) -> usize {
+        self.count(false, true)
+    }
+
+    /// How many pictures they say different things about.
+    pub fn differing(&self) -> usize {
+        self.places().len()
+    }
+
+    /// How likely so unequal a result is between networks that are equally good, by McNemar's exact
+    /// test (two-sided): of the pictures that only one got right, each belongs to either of them
+    /// with the same probability. Below 0.05 the difference is hardly chance.
+    pub fn p_value(&self) -> f64 {
+        let (a, b) = (self.only_first(), self.only_second());
+        let n = a + b;
+        // The lower tail of the binomial distribution with one half, summed in logarithms.
+        let mut term = -(n as f64) * std::f64::consts::LN_2;
+        let mut tail = term.exp();
+        for k in 1..=a.min(b) {
+            term += ((n - k + 1) as f64 / k as f64).ln();
+            tail += term.exp();
+        }
+        (2.0 * tail).min(1.0)
+    }
+
+    fn places(&self) -> Vec<usize> {
+        let (a, b) = (self.first.classes(), self.second.classes());
+        (0..a.len()).filter(|&i| a[i] != b[i]).collect()
+    }
+
+    /// Random pictures that they say different things about: what it is, then both answers. Another
+    /// call shows others.
+    ///
+    /// # Errors
+    ///
+    /// If they never differ, there are no rows or columns, or the inputs are no pictures.
+    pub fn image_grid(&self, rows: usize, columns: usize) -> Result<Figure> {
+        let mut places = self.places();
+        if places.is_empty() {
+            let got = "two that always say the same";
+            let expected = "networks that differ";
+            return Err(Error::invalid("Comparison::image_grid", expected, got, ""));
+        }
+        runtime::seed::shuffle(&mut places, &mut runtime::seed::host_rng("comparison"));
+        places.truncate(rows * columns);
+        let (a, b) = (self.first.classes(), self.second.classes());
+        let names = self.first.class_names();
+        let mark = |said: usize, truth: usize| if said == truth { "✔" } else { "✘" };
+        let captions: Vec<Caption> = places
+            .iter()
+            .map(|&i| {
+                let truth = self.truth[i];
+                let answer = |said: usize| format!("{}\u{a0}{}", mark(said, truth), names[said]);
+                Caption::new(format!("{} {}", answer(a[i]), answer(b[i])))
+            })
+            .collect();
+        let figure = image_grid(&self.first.pictures(&places)?, &captions, columns)?;
+        let [first, second] = &self.names;
+        let differing = thousands(self.differing() as f64);
+        let title = format!("{differing} pictures on which they differ: {first}, then {second}");
+        Ok(figure.title(title))
+    }
+
+    /// The counts as a table.
+    pub fn table(&self) -> Table {
+        let [first, second] = &self.names;
+        let n = self.truth.len();
+        let row = |what: String, count: usize| {
+            let part = format!("{:.2} %", 100.0 * count as f64 / n as f64);
+            [what, thousands(count as f64), part]
+        };
+        let right = |predictions: &Predictions| {
+            let said = predictions.classes();
+            said.iter().zip(&self.truth).filter(|(a, b)| a == b).count()
+        };
+        Table::new(["", "pictures", "of all"])
+            .rows([
+                row(format!("{first} right"), right(&self.first)),
+                row(format!("{second} right"), right(&self.second)),
+                row("both right".into(), self.both_right()),
+                row(format!("only {first} right"), self.only_first()),
+                row(format!("only {second} right"), self.only_second()),
+                row("both wrong".into(), self.both_wrong()),
+                row("they say different things".into(), self.differing()),
+            ])
+            .align_right(1)
+            .align_right(2)
+            .footer(format!(
+                "If both were equally good, chance would make a difference at least this large with \
+                 a probability of {} (McNemar's exact test).",
+                match self.p_value() {
+                    p if p < 0.001 => "less than 0.001".to_owned(),
+                    p => format!("{p:.3}"),
+                }
+            ))
+    }
+}
+
+/// The counts, and pictures on which they differ.
+impl Show for Comparison {
+    fn content(&self) -> Content {
+        let table = self.table().content();
+        let html = table.as_html().unwrap_or_default();
+        let pictures = self.image_grid(2, 10).ok().and_then(|figure| figure.content().as_html());
+        Content::html(table.plain(), html + &pictures.unwrap_or_default())
+    }
+}
+
+impl std::fmt::Debug for Comparison {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}", self.table())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::sure;
+
+    #[test]
+    fn each_picture_is_counted_once() {
+        let truth = [0, 0, 0, 0, 1, 1];
+        let (a, b) = (sure(&truth, &[0, 0, 1, 1, 1, 1], 3), sure(&truth, &[0, 1, 0, 2, 1, 0], 3));
+        let comparison = a.compare(&b).unwrap();
+        let counts = [
+            comparison.both_right(),
+            comparison.only_first(),
+            comparison.only_second(),
+            comparison.both_wrong(),
+        ];
+        assert_eq!(counts, [2, 2, 1, 1]);
+        assert_eq!(comparison.differing(), 4, "both wrong, but differently, counts");
+        assert!(comparison.image_grid(2, 2).unwrap().overlaps().is_empty());
+        assert!(a.compare(&a).unwrap().image_grid(1, 1).is_err());
+    }
+
+    #[test]
+    fn the_test_is_the_binomial_one() {
+        let compared = |only_first: usize, only_second: usize| {
+            let n = only_first + only_second + 1;
+            let first: Vec<usize> = (0..n).map(|i| usize::from(i >= only_first)).collect();
+            let second: Vec<usize> = (0..n).map(|i| usize::from(i < only_first)).collect();
+            let mut second = second;
+            second[n - 1] = 1;
+            sure(&vec![0; n], &first, 2).compare(&sure(&vec![0; n], &second, 2)).unwrap()
+        };
+        // 2 · (1 + 6 + 15) / 64 for 2 of 6; 1 for a draw and where they never differ.
+        assert!((compared(4, 2).p_value() - 44.0 / 64.0).abs() < 1e-12);
+        assert_eq!(compared(3, 3).p_value(), 1.0);
+        assert_eq!(compared(0, 0).p_value(), 1.0);
+        assert!((compared(10, 0).p_value() - 2.0 / 1024.0).abs() < 1e-12);
+        assert!(compared(2000, 1000).p_value() < 1e-60);
+    }
+
+    #[test]
+    fn other_pictures_are_refused() {
+        let message = sure(&[0, 1], &[0, 1], 2).compare(&sure(&[0], &[0], 2)).unwrap_err();
+        assert!(message.to_string().contains("1 of little pictures"), "{message}");
+    }
+}

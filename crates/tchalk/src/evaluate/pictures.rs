@@ -1,0 +1,136 @@
+//! The pictures themselves: with the probabilities of their classes, and the worst ones.
+
+use super::{not_empty, probabilities};
+use crate::error::Result;
+use crate::plot::{AnswerPanel, Caption, Figure, Mark, Panel, image_grid};
+use crate::runtime;
+use crate::train::Predictions;
+
+/// No loss is larger than that of this probability, so that one absurd answer is still a number.
+const LEAST: f64 = 1e-12;
+
+impl Predictions {
+    /// `count` random pictures, each beside a bar for the probability of each class (of many
+    /// classes, the ten most probable ones). Another call shows others.
+    ///
+    /// ```
+    /// use tchalk::prelude::*;
+    /// let test = datasets::shapes()?.test.take(20).to_tensors(Device::Cpu);
+    /// let even = Predictions::from_probabilities(ndarray::Array2::from_elem((20, 10), 0.1), &test)?;
+    /// even.probability_bars(10)?;
+    /// # Ok::<(), tchalk::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If there is nothing to draw, or the inputs are no pictures.
+    pub fn probability_bars(&self, count: usize) -> Result<Figure> {
+        not_empty("Predictions::probability_bars", self)?;
+        let mut rng = runtime::seed::host_rng("probability_bars");
+        let shown = runtime::seed::choose(self.len(), count.min(self.len()), &mut rng);
+        let (rows, said, truth) = (self.probabilities(), self.classes(), self.labels());
+        let names = self.class_names();
+        let panels: Vec<Panel> = shown
+            .iter()
+            .zip(self.pictures(&shown)?)
+            .map(|(&i, picture)| {
+                let truth = truth.as_ref().map(|truth| truth[i]);
+                AnswerPanel::new(&picture, &rows.row(i).to_vec(), said[i], truth, &names).into()
+            })
+            .collect();
+        Ok(Figure::grid(panels, 2)?.title(self.set_name()))
+    }
+
+    /// The loss of each picture: the negative logarithm of the probability of its right class, at
+    /// most 27.6.
+    ///
+    /// # Errors
+    ///
+    /// If the set has no labels, or these are no probabilities.
+    pub fn losses(&self) -> Result<Vec<f64>> {
+        const OP: &str = "Predictions::losses";
+        let truth = self.truth(OP)?;
+        let rows = probabilities(OP, self)?;
+        let of_truth = truth.iter().zip(rows.rows());
+        let of_truth = of_truth.map(|(&truth, row)| row.get(truth).copied().unwrap_or(0.0));
+        Ok(of_truth.map(|p| -f64::from(p).clamp(LEAST, 1.0).ln()).collect())
+    }
+
+    /// The `count` pictures that it is most wrong about, the worst first: what it said, what it is,
+    /// and the loss.
+    ///
+    /// # Errors
+    ///
+    /// If there is nothing to draw, the set has no labels, these are no probabilities, or the inputs
+    /// are no pictures.
+    pub fn top_losses(&self, count: usize) -> Result<Figure> {
+        const OP: &str = "Predictions::top_losses";
+        let truth = self.truth(OP)?;
+        not_empty(OP, self)?;
+        let losses = self.losses()?;
+        let mut worst: Vec<usize> = (0..self.len()).collect();
+        worst.sort_by(|&a, &b| losses[b].total_cmp(&losses[a]));
+        worst.truncate(count);
+        let (said, names) = (self.classes(), self.class_names());
+        let captions: Vec<Caption> = worst
+            .iter()
+            .map(|&i| {
+                let loss = format!("loss\u{a0}{:.2}", losses[i].max(0.0));
+                let right = &names[truth[i]];
+                match said[i] == truth[i] {
+                    true => Caption::new(format!("{right} {loss}")).mark(Mark::Right),
+                    false => {
+                        let text = format!("{} ({right}) {loss}", names[said[i]]);
+                        Caption::new(text).mark(Mark::Wrong)
+                    }
+                }
+            })
+            .collect();
+        let figure = image_grid(&self.pictures(&worst)?, &captions, 6)?;
+        let title = format!("{}: the largest losses; what it said (what it is)", self.set_name());
+        Ok(figure.title(title))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{rows, set};
+    use super::*;
+    use ndarray::Array2;
+
+    #[test]
+    fn the_worst_come_first() {
+        let predictions = rows(&[0, 0, 0], &[&[0.5, 0.5], &[0.0, 1.0], &[1.0, 0.0]]);
+        let losses = predictions.losses().unwrap();
+        assert!((losses[0] - 2.0f64.ln()).abs() < 1e-7 && losses[1] > 27.0, "{losses:?}");
+        let figure = predictions.top_losses(2).unwrap();
+        let words = figure.description();
+        let place = |text: &str| words.find(text).unwrap();
+        assert!(place("loss\u{a0}27.63") < place("loss\u{a0}0.69"), "{words}");
+        assert!(figure.overlaps().is_empty());
+    }
+
+    #[test]
+    fn bars_are_tidy_with_few_and_many_classes() {
+        for classes in [1, 2, 10, 100] {
+            let even = Array2::from_elem((12, classes), 1.0 / classes as f32);
+            let truth = (0..12).map(|i| i % classes).collect();
+            let predictions =
+                Predictions::from_probabilities(even, &set(12, truth, classes)).unwrap();
+            let figure = predictions.probability_bars(10).unwrap();
+            assert!(figure.overlaps().is_empty(), "{classes}: {:?}", figure.overlaps());
+        }
+    }
+
+    #[test]
+    fn only_the_wrong_ones_on_request() {
+        let predictions = rows(&[0, 1, 0], &[&[1.0, 0.0], &[1.0, 0.0], &[0.4, 0.6]]);
+        let wrong = predictions.wrong().unwrap();
+        assert_eq!((wrong.len(), wrong.labels().unwrap()), (2, vec![1, 0]));
+        let figure = wrong.image_grid(1, 2).unwrap();
+        assert!(figure.description().contains("the 2 wrong ones of 3"), "{figure:?}");
+        let right = rows(&[0], &[&[1.0, 0.0]]).wrong().unwrap();
+        let message = right.image_grid(1, 1).unwrap_err().to_string();
+        assert!(message.contains("All of them were right"), "{message}");
+    }
+}

@@ -1,0 +1,239 @@
+//! How good each class is: precision, recall, F1.
+
+use super::not_empty;
+use crate::display::{Content, Show};
+use crate::error::Result;
+use crate::plot::thousands;
+use crate::table::Table;
+use crate::train::Predictions;
+
+/// How good the answers for one class are, or for all on average; from 0 to 1.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClassScore {
+    /// The class.
+    pub class: String,
+    /// Of the pictures said to be of this class, the part that is; 0 where there are none.
+    pub precision: f64,
+    /// Of the pictures of this class, the part that was found; 0 where there are none.
+    pub recall: f64,
+    /// The harmonic mean of the two: high only where both are.
+    pub f1: f64,
+    /// How many pictures there are of this class.
+    pub support: usize,
+    /// How many pictures were said to be of this class.
+    pub said: usize,
+}
+
+/// How good each class is, and all together: scikit-learn's `classification_report`.
+#[derive(Clone, PartialEq)]
+pub struct Report {
+    name: String,
+    classes: Vec<ClassScore>,
+    accuracy: f64,
+    macro_average: ClassScore,
+    weighted_average: ClassScore,
+}
+
+impl Predictions {
+    /// Precision, recall and F1 of each class, and their averages.
+    ///
+    /// # Errors
+    ///
+    /// If there are no pictures, or the set has no labels.
+    pub fn report(&self) -> Result<Report> {
+        const OP: &str = "Predictions::report";
+        let truth = self.truth(OP)?;
+        not_empty(OP, self)?;
+        let names = self.class_names();
+        let mut counts = vec![[0usize; 3]; names.len()];
+        for (&truth, said) in truth.iter().zip(self.classes()) {
+            counts[truth][0] += 1;
+            counts[said][1] += 1;
+            counts[truth][2] += usize::from(truth == said);
+        }
+        let part = |of: f64, all: usize| if all == 0 { 0.0 } else { of / all as f64 };
+        let score = |(class, &[support, said, right]): (String, &[usize; 3])| ClassScore {
+            class,
+            precision: part(right as f64, said),
+            recall: part(right as f64, support),
+            f1: part(2.0 * right as f64, support + said),
+            support,
+            said,
+        };
+        let classes: Vec<ClassScore> = names.into_iter().zip(&counts).map(score).collect();
+        let n = truth.len();
+        let right: usize = counts.iter().map(|count| count[2]).sum();
+        // As scikit-learn does, only of classes that occur or were named.
+        let seen = classes.iter().filter(|class| class.support + class.said > 0).count();
+        let occurs = |class: &ClassScore| f64::from(u8::from(class.support + class.said > 0));
+        Ok(Report {
+            name: self.set_name(),
+            accuracy: right as f64 / n as f64,
+            macro_average: average("macro average", &classes, n, |c| occurs(c) / seen as f64),
+            weighted_average: average("weighted average", &classes, n, |class| {
+                class.support as f64 / n as f64
+            }),
+            classes,
+        })
+    }
+
+    /// The part of the pictures whose right class is among the `k` most probable ones; of equally
+    /// probable classes the first comes first.
+    ///
+    /// ```
+    /// use tchalk::prelude::*;
+    /// let test = datasets::shapes()?.test.take(20).to_tensors(Device::Cpu);
+    /// let even = Predictions::from_probabilities(ndarray::Array2::from_elem((20, 10), 0.1), &test)?;
+    /// assert_eq!(even.top_k(10)?, 1.0);
+    /// # Ok::<(), tchalk::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If there are no pictures, the set has no labels, or `k` is 0.
+    pub fn top_k(&self, k: usize) -> Result<f64> {
+        const OP: &str = "Predictions::top_k";
+        let truth = self.truth(OP)?;
+        not_empty(OP, self)?;
+        if k == 0 {
+            return Err(crate::Error::invalid(OP, "k of at least 1", "0", ""));
+        }
+        let rows = self.probabilities();
+        let found = truth.iter().zip(rows.rows()).filter(|(truth, row)| {
+            let Some(&own) = row.get(**truth) else { return false };
+            let before = |(class, &p): (usize, &f32)| p > own || (p == own && class < **truth);
+            row.iter().enumerate().filter(|&pair| before(pair)).count() < k
+        });
+        Ok(found.count() as f64 / truth.len() as f64)
+    }
+}
+
+fn average(
+    name: &str,
+    classes: &[ClassScore],
+    support: usize,
+    weight: impl Fn(&ClassScore) -> f64,
+) -> ClassScore {
+    let mean = |value: fn(&ClassScore) -> f64| {
+        classes.iter().map(|class| weight(class) * value(class)).sum()
+    };
+    ClassScore {
+        class: name.to_owned(),
+        precision: mean(|class| class.precision),
+        recall: mean(|class| class.recall),
+        f1: mean(|class| class.f1),
+        support,
+        said: support,
+    }
+}
+
+impl Report {
+    /// The scores of the classes, in their order.
+    pub fn classes(&self) -> Vec<ClassScore> {
+        self.classes.clone()
+    }
+
+    /// The scores of one class, by its name.
+    pub fn class(&self, name: &str) -> Option<ClassScore> {
+        self.classes.iter().find(|class| class.class == name).cloned()
+    }
+
+    /// The part of all pictures that is right.
+    pub fn accuracy(&self) -> f64 {
+        self.accuracy
+    }
+
+    /// The mean over the classes, all alike, however many pictures each has. A class that neither
+    /// occurs nor was named is left out.
+    pub fn macro_average(&self) -> ClassScore {
+        self.macro_average.clone()
+    }
+
+    /// The mean over the classes, each as often as it has pictures.
+    pub fn weighted_average(&self) -> ClassScore {
+        self.weighted_average.clone()
+    }
+
+    /// The scores as a table.
+    pub fn table(&self) -> Table {
+        let row = |score: &ClassScore| {
+            let number = |value: f64, defined: bool| match defined {
+                true => format!("{value:.3}"),
+                false => "–".into(),
+            };
+            [
+                score.class.clone(),
+                number(score.precision, score.said > 0),
+                number(score.recall, score.support > 0),
+                number(score.f1, score.support + score.said > 0),
+                thousands(score.support as f64),
+            ]
+        };
+        let averages = [&self.macro_average, &self.weighted_average];
+        let mut table = Table::new(["", "precision", "recall", "F1", "pictures"])
+            .rows(self.classes.iter().chain(averages).map(row));
+        for column in 1..5 {
+            table = table.align_right(column);
+        }
+        let accuracy = 100.0 * self.accuracy;
+        let n = thousands(self.macro_average.support as f64);
+        table = table.footer(format!("{}: {accuracy:.2} % of {n} right", self.name));
+        let silent: Vec<&str> = self
+            .classes
+            .iter()
+            .filter(|class| class.said == 0 && class.support > 0)
+            .map(|class| class.class.as_str())
+            .collect();
+        match silent.is_empty() {
+            true => table,
+            false => table.footer(format!("never said: {}", silent.join(", "))),
+        }
+    }
+}
+
+impl Show for Report {
+    fn content(&self) -> Content {
+        self.table().content()
+    }
+}
+
+impl std::fmt::Debug for Report {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}", self.table())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{rows, sure};
+
+    #[test]
+    fn scores_by_hand() {
+        // Two of class 0 found, one missed; one of class 1 found, one wrongly said.
+        let report = sure(&[0, 0, 0, 1], &[0, 0, 1, 1], 2).report().unwrap();
+        let zero = report.class("class 0").unwrap();
+        assert_eq!((zero.precision, zero.recall, zero.support), (1.0, 2.0 / 3.0, 3));
+        assert!((zero.f1 - 0.8).abs() < 1e-12);
+        assert_eq!(report.accuracy(), 0.75);
+        assert!((report.macro_average().precision - 0.75).abs() < 1e-12);
+        assert!((report.weighted_average().recall - 0.75).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_was_never_said_is_told_and_what_never_occurs_left_out() {
+        let report = sure(&[0, 1], &[0, 0], 4).report().unwrap();
+        let text = format!("{report:?}");
+        assert!(text.contains("never said: class 1"), "{text}");
+        assert!(text.contains("class 3                   –       –      –"), "{text}");
+        assert!((report.macro_average().recall - 0.5).abs() < 1e-12, "of two classes, not four");
+    }
+
+    #[test]
+    fn the_first_of_equals_is_first() {
+        let even = rows(&[0, 1, 2], &[&[0.4, 0.3, 0.3][..]; 3]);
+        assert_eq!(even.top_k(1).unwrap(), 1.0 / 3.0);
+        assert_eq!(even.top_k(2).unwrap(), 2.0 / 3.0);
+        assert_eq!(even.top_k(9).unwrap(), 1.0);
+        assert!(even.top_k(0).is_err());
+    }
+}

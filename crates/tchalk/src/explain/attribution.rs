@@ -1,0 +1,208 @@
+//! Which pixels change an answer: by gradients.
+
+use super::{AsInput, batch_of_one, chunk, class_of, classes, to_array, to_picture};
+use crate::display::{Content, Show};
+use crate::error::{Error, Result};
+use crate::model::Model;
+use crate::plot::{ColourScale, Figure, HeatGrid, HeatMap};
+use crate::runtime::interrupt;
+use ndarray::{ArcArray, Array2, Ix3};
+use tch::{Kind, Tensor, no_grad};
+
+/// How many points of the way integrated gradients look at.
+const POINTS: i64 = 64;
+
+/// How much each place of a picture has to do with an answer.
+#[derive(Clone)]
+pub struct Attribution {
+    pub(super) title: String,
+    pub(super) label: String,
+    pub(super) picture: ArcArray<u8, Ix3>,
+    pub(super) map: Array2<f32>,
+    pub(super) class: usize,
+    pub(super) signed: bool,
+    /// The score of the class for the picture, and for what it is compared with.
+    pub(super) scores: (f64, f64),
+}
+
+/// How strongly each pixel would change the score of a class (before the softmax): the largest
+/// gradient of its channels. Simonyan et al., *Deep Inside Convolutional Networks* (2013).
+///
+/// `class` is a number or `None` for the most probable one.
+///
+/// # Errors
+///
+/// If the picture does not fit, the network gives no classes, or has none of that number.
+pub fn saliency(
+    model: &Model,
+    picture: &impl AsInput,
+    class: impl Into<Option<usize>>,
+) -> Result<Attribution> {
+    const OP: &str = "explain::saliency";
+    let x = batch_of_one(OP, model, picture)?.set_requires_grad(true);
+    let count = classes(OP, model)?;
+    let access = model.inner().program.using();
+    let scores = access.scores(&x);
+    let class = class_of(OP, count, class.into(), &scores)?;
+    let score = scores.get(0).get(class as i64);
+    let gradient = Tensor::run_backward(&[&score], &[&x], false, false).remove(0);
+    let map = gradient.get(0).abs().amax(0i64, false);
+    let score = score.double_value(&[]);
+    Ok(Attribution {
+        title: "saliency".into(),
+        label: "how much the pixel would change the score".into(),
+        picture: to_picture(&x.get(0)),
+        map: to_array(&map),
+        class,
+        signed: false,
+        scores: (score, score),
+    })
+}
+
+/// How much each pixel contributes to the score of a class (before the softmax), compared with a
+/// black picture: the gradients on the way from black to the picture, averaged, times the pixel, added
+/// up over the channels. All contributions together are the difference of the two scores.
+/// Sundararajan et al., *Axiomatic Attribution for Deep Networks* (2017).
+///
+/// `class` is a number or `None` for the most probable one.
+///
+/// # Errors
+///
+/// If the picture does not fit, the network gives no classes, has none of that number, or the reader
+/// pressed stop.
+pub fn integrated_gradients(
+    model: &Model,
+    picture: &impl AsInput,
+    class: impl Into<Option<usize>>,
+) -> Result<Attribution> {
+    const OP: &str = "explain::integrated_gradients";
+    let x = batch_of_one(OP, model, picture)?;
+    let count = classes(OP, model)?;
+    let program = &model.inner().program;
+    let black = x.zeros_like();
+    let ends = no_grad(|| program.using().scores(&Tensor::cat(&[&x, &black], 0)));
+    let class = class_of(OP, count, class.into(), &ends)?;
+    let size = chunk(model.device(), &model.input_shape());
+    let mut sum = x.zeros_like();
+    for first in (0..POINTS).step_by(size as usize) {
+        if interrupt::requested() {
+            return Err(Error::Interrupted { op: OP.into() });
+        }
+        let n = size.min(POINTS - first);
+        // The middle of each part of the way.
+        let part = Tensor::arange_start(first, first + n, (Kind::Float, x.device()));
+        let part = ((part + 0.5) / POINTS as f64).view([n, 1, 1, 1]);
+        let points = (&x * part).detach().set_requires_grad(true);
+        let scores = program.using().scores(&points).select(1, class as i64);
+        let total = scores.sum(Kind::Float);
+        let gradient = Tensor::run_backward(&[total], &[&points], false, false).remove(0);
+        sum += gradient.sum_dim_intlist(0i64, true, Kind::Float);
+    }
+    let map = (sum * &x / POINTS as f64).get(0).sum_dim_intlist(0i64, false, Kind::Float);
+    let score = |row: i64| ends.get(row).get(class as i64).double_value(&[]);
+    Ok(Attribution {
+        title: "integrated gradients".into(),
+        label: "contribution to the score".into(),
+        picture: to_picture(&x.get(0)),
+        map: to_array(&map),
+        class,
+        signed: true,
+        scores: (score(0), score(1)),
+    })
+}
+
+impl Attribution {
+    /// The map `[height, width]`.
+    pub fn map(&self) -> Array2<f32> {
+        self.map.clone()
+    }
+
+    /// The class whose score it is about.
+    pub fn class(&self) -> usize {
+        self.class
+    }
+
+    /// The score of the class for the picture, and for what it is compared with (a black picture for
+    /// [`integrated_gradients`], else the picture itself).
+    pub fn scores(&self) -> (f64, f64) {
+        self.scores
+    }
+
+    /// The picture, the map, and the map over the picture.
+    ///
+    /// # Errors
+    ///
+    /// None for what the functions of this module made.
+    pub fn figure(&self) -> Result<Figure> {
+        let scale = if self.signed { ColourScale::Signed } else { ColourScale::Heat };
+        let over = HeatMap::new("over the picture", self.map.clone()).over(self.picture.clone());
+        let grid = HeatGrid::new(3)
+            .scale(scale)
+            .picture("the picture", self.picture.clone())
+            .map(HeatMap::new(&self.title, self.map.clone()))
+            .map(over)
+            .label(&self.label);
+        let figure = if self.map.iter().all(|&value| value == 0.0) {
+            grid.range(-1.0, 1.0).figure()?
+        } else {
+            grid.figure()?
+        };
+        Ok(figure.title(format!("{} for class {}", self.title, self.class)))
+    }
+}
+
+impl std::fmt::Debug for Attribution {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (height, width) = self.map.dim();
+        write!(f, "{} for class {}: a map of {height} × {width}", self.title, self.class)
+    }
+}
+
+impl Show for Attribution {
+    fn content(&self) -> Content {
+        match self.figure() {
+            Ok(figure) => {
+                Content::html(format!("{self:?}"), figure.content().as_html().unwrap_or_default())
+            }
+            Err(error) => Content::text(error.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{model, picture};
+    use super::*;
+
+    #[test]
+    fn contributions_add_up_to_the_difference_of_the_scores() {
+        let found = integrated_gradients(&model(), &picture(), 3).unwrap();
+        let (score, black) = found.scores();
+        let sum = f64::from(found.map().sum());
+        assert!(
+            (sum - (score - black)).abs() < 0.01 * (score - black).abs(),
+            "{sum} {score} {black}"
+        );
+    }
+
+    #[test]
+    fn the_gradient_is_that_of_a_small_change() {
+        let (model, x) = (model(), picture());
+        let found = saliency(&model, &x, 1).unwrap();
+        let score = |x: &Tensor| {
+            no_grad(|| model.inner().program.using().scores(&x.unsqueeze(0))).double_value(&[0, 1])
+        };
+        let step = 1e-3;
+        let largest = (0..3)
+            .map(|channel| {
+                let mut up = x.copy();
+                let pixel = up.get(channel).get(5).get(6);
+                let _ = pixel.shallow_clone().fill_(pixel.double_value(&[]) + step);
+                up = up.shallow_clone();
+                ((score(&up) - score(&x)) / step).abs()
+            })
+            .fold(0.0, f64::max);
+        let ours = f64::from(found.map()[[5, 6]]);
+        assert!((ours - largest).abs() < 0.02 * largest.max(0.01), "{ours} {largest}");
+    }
+}

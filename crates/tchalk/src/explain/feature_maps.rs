@@ -1,0 +1,49 @@
+//! What does it give for a picture: the output of each kernel.
+
+use super::{AsInput, activated, batch_of_one, convolution, grey};
+use crate::error::{Error, Result};
+use crate::model::Model;
+use crate::plot::{Figure, Panel, TilePanel};
+use tch::Device;
+
+const COLUMNS: usize = 10;
+
+/// What each kernel of a convolution layer gives for a picture, after its activation, 10 to a row.
+/// Each map has its own range, from its least value (black) to its largest (white); a map that is
+/// the same everywhere is black.
+///
+/// # Errors
+///
+/// If there is no layer of that path, it gives no maps, or the picture does not fit the network.
+pub fn feature_maps(model: &Model, layer: &str, picture: &impl AsInput) -> Result<Figure> {
+    feature_maps_of(model, &[layer], picture)
+}
+
+/// The same for several layers, one below the other; the network runs once.
+///
+/// # Errors
+///
+/// As [`feature_maps`], or if there are no layers.
+pub fn feature_maps_of(
+    model: &Model,
+    layers: &[impl AsRef<str>],
+    picture: &impl AsInput,
+) -> Result<Figure> {
+    const OP: &str = "explain::feature_maps";
+    if layers.is_empty() {
+        return Err(Error::invalid(OP, "at least one layer", "none", ""));
+    }
+    let x = batch_of_one(OP, model, picture)?;
+    let places = layers
+        .iter()
+        .map(|layer| convolution(OP, model, layer.as_ref()).map(|place| activated(model, place)));
+    let outputs = model.run_at(OP, &[&x], &places.collect::<Result<Vec<_>>>()?)?;
+    let panels = layers.iter().zip(outputs).map(|(layer, maps)| {
+        let maps = maps.get(0).to_device(Device::Cpu);
+        let size = maps.size();
+        let pictures: Vec<_> = (0..size[0]).map(|map| grey(&maps.get(map))).collect();
+        let title = format!("{}: {} maps of {} × {}", layer.as_ref(), size[0], size[1], size[2]);
+        Panel::from(TilePanel::new(title, "", &pictures, COLUMNS))
+    });
+    Figure::grid(panels.collect(), 1)
+}

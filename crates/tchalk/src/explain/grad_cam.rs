@@ -1,0 +1,152 @@
+//! Where in the picture does an answer come from: class activation maps by gradients.
+//!
+//! Selvaraju et al., *Grad-CAM* (2017). How much a map of the layer matters for a class is the mean
+//! gradient of the class's score with respect to it; the maps, weighted so and added up, show where
+//! the class was seen. The scores are those before the softmax. All classes are done in one pass:
+//! the layer's output is repeated once for each, and each copy is asked for another class.
+
+use super::{AsInput, activated, batch_of_one, classes, convolution, to_picture};
+use crate::display::{Content, Show};
+use crate::error::{Error, Result};
+use crate::model::Model;
+use crate::plot::{Figure, HeatGrid, HeatMap};
+use ndarray::{Array3, Axis};
+use tch::{Device, Kind, Tensor};
+
+/// Of more classes only the most probable ones are looked at.
+const MOST: usize = 10;
+const MANY: usize = 12;
+const COLUMNS: usize = 6;
+
+/// For each class a map of where in the picture it was seen.
+#[derive(Clone)]
+pub struct GradCam {
+    layer: String,
+    picture: ndarray::ArcArray<u8, ndarray::Ix3>,
+    maps: Array3<f32>,
+    classes: Vec<usize>,
+    probabilities: Vec<f64>,
+    names: Vec<String>,
+}
+
+/// Where in the picture the classes were seen, by the output of a convolution layer: one map for
+/// each class; for the ten most probable ones where there are more than twelve.
+///
+/// # Errors
+///
+/// If there is no layer of that path, it gives no maps, nothing of it reaches the output, the picture
+/// does not fit, or the network gives no classes.
+pub fn grad_cam(model: &Model, layer: &str, picture: &impl AsInput) -> Result<GradCam> {
+    const OP: &str = "explain::grad_cam";
+    let count = classes(OP, model)?;
+    let place = activated(model, convolution(OP, model, layer)?);
+    let x = batch_of_one(OP, model, picture)?;
+    let program = &model.inner().program;
+    let (input, scores) = (program.inputs[0], program.scores());
+    let (activation, outputs) = {
+        let found = model.run_at(OP, &[&x], &[place, scores, program.outputs[0]])?;
+        (found[0].shallow_clone(), found[2].get(0))
+    };
+    if !program.needed(&[], &[scores])[place] {
+        let expected = "a layer on the way to the output";
+        return Err(Error::invalid(OP, expected, format!("{layer:?}"), ""));
+    }
+    let probabilities: Vec<f64> =
+        Vec::try_from(outputs.to_kind(Kind::Double).to_device(Device::Cpu))?;
+    let mut shown: Vec<usize> = (0..count).collect();
+    if count > MANY {
+        shown.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
+        shown.truncate(MOST);
+    }
+    let n = shown.len() as i64;
+    let repeat = |tensor: &Tensor| tensor.repeat([n, 1, 1, 1]).detach();
+    let copies = repeat(&activation).set_requires_grad(true);
+    let access = program.using();
+    let found = access.run(&[(input, &repeat(&x)), (place, &copies)], &[scores]).remove(0);
+    let wanted: Vec<i64> = shown.iter().map(|&class| class as i64).collect();
+    let wanted = Tensor::from_slice(&wanted).to_device(found.device()).unsqueeze(1);
+    let sum = found.gather(1, &wanted, false).sum(Kind::Float);
+    let gradient = Tensor::run_backward(&[sum], &[&copies], false, false).remove(0);
+    let weights = gradient.mean_dim([2i64, 3].as_slice(), true, Kind::Float);
+    let maps = (weights * copies.detach()).sum_dim_intlist(1i64, false, Kind::Float).relu();
+    let size = maps.size();
+    let values: Vec<f32> =
+        Vec::try_from(maps.detach().to_device(Device::Cpu).contiguous().view(-1))?;
+    let maps =
+        Array3::from_shape_vec((size[0] as usize, size[1] as usize, size[2] as usize), values)
+            .expect("a map for each class");
+    Ok(GradCam {
+        layer: layer.to_owned(),
+        picture: to_picture(&x.get(0)),
+        maps,
+        probabilities: shown.iter().map(|&class| probabilities[class]).collect(),
+        names: shown.iter().map(|class| format!("class {class}")).collect(),
+        classes: shown,
+    })
+}
+
+impl GradCam {
+    /// The names of all classes, for the titles.
+    pub fn names(mut self, names: &[impl AsRef<str>]) -> GradCam {
+        for (name, &class) in self.names.iter_mut().zip(&self.classes) {
+            if let Some(given) = names.get(class) {
+                *name = given.as_ref().to_owned();
+            }
+        }
+        self
+    }
+
+    /// The maps `[classes, height, width]` at the size of the layer's output, not negative, in the
+    /// order of [`GradCam::classes`].
+    pub fn maps(&self) -> Array3<f32> {
+        self.maps.clone()
+    }
+
+    /// Which classes the maps are for.
+    pub fn classes(&self) -> Vec<usize> {
+        self.classes.clone()
+    }
+
+    /// What the network gives for each of these classes.
+    pub fn probabilities(&self) -> Vec<f64> {
+        self.probabilities.clone()
+    }
+
+    /// The picture, and beside it each class's map over it, all on the same scale.
+    ///
+    /// # Errors
+    ///
+    /// None for what [`grad_cam`] made.
+    pub fn figure(&self) -> Result<Figure> {
+        let columns = COLUMNS.min(self.classes.len() + 1);
+        let grid = HeatGrid::new(columns).picture("the picture", self.picture.clone());
+        let titles = self.names.iter().zip(&self.probabilities);
+        let grid = titles.zip(self.maps.axis_iter(Axis(0))).fold(grid, |grid, ((name, p), map)| {
+            let map = HeatMap::new(format!("{name} {p:.2}"), map.to_owned());
+            grid.map(map.over(self.picture.clone()))
+        });
+        let most = f64::from(self.maps.iter().copied().fold(0.0, f32::max));
+        let grid = grid.range(0.0, if most > 0.0 { most } else { 1.0 });
+        let figure = grid.label("how much it speaks for the class").figure()?;
+        Ok(figure.title(format!("Grad-CAM at {}", self.layer)))
+    }
+}
+
+impl std::fmt::Debug for GradCam {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let said = self.names.iter().zip(&self.probabilities);
+        let said: Vec<String> = said.map(|(name, p)| format!("{name} {p:.2}")).collect();
+        write!(f, "Grad-CAM at {}: {}", self.layer, said.join(", "))
+    }
+}
+
+impl Show for GradCam {
+    fn content(&self) -> Content {
+        match self.figure() {
+            Ok(figure) => {
+                Content::html(format!("{self:?}"), figure.content().as_html().unwrap_or_default())
+            }
+            Err(error) => Content::text(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! What are its weights: the kernels of a layer as pictures.
+
+use super::{convolution, grey, to_picture};
+use crate::error::{Error, Result};
+use crate::model::Model;
+use crate::plot::{Figure, TilePanel};
+use tch::{Device, no_grad};
+
+const COLUMNS: usize = 12;
+
+/// The kernels of a convolution layer as pictures, 12 to a row: in colour where they look at colour
+/// pictures, else the part that looks at the first input channel, in grey. Each has its own range,
+/// from its least weight (black) to its largest (white).
+///
+/// # Errors
+///
+/// If there is no layer of that path, or it has no kernels.
+pub fn kernels(model: &Model, layer: &str) -> Result<Figure> {
+    const OP: &str = "explain::kernels";
+    convolution(OP, model, layer)?;
+    let weight = model.weight(&format!("{layer}.weight")).map_err(|_| {
+        let hint = format!("conv_layers() lists them: {}", model.conv_layers().join(", "));
+        Error::invalid(format!("{OP}({layer:?})"), "a layer with kernels", "one without", hint)
+    })?;
+    let weight = weight.to_device(Device::Cpu);
+    let size = weight.size();
+    if size.len() != 4 {
+        let got = format!("weights {size:?}");
+        return Err(Error::invalid(
+            format!("{OP}({layer:?})"),
+            "kernels of two dimensions",
+            got,
+            "",
+        ));
+    }
+    let colour = size[1] == 3;
+    let pictures: Vec<_> = (0..size[0])
+        .map(|filter| {
+            no_grad(|| {
+                let kernel = weight.get(filter);
+                if !colour {
+                    return grey(&kernel.get(0));
+                }
+                let (low, high) = (kernel.min(), kernel.max());
+                let range = (&high - &low).clamp_min(1e-12);
+                to_picture(&((kernel - low) / range))
+            })
+        })
+        .collect();
+    let note = match colour {
+        true => "red, green and blue as the weights of the three channels".to_owned(),
+        false if size[1] == 1 => String::new(),
+        false => format!("the first of {} input channels", size[1]),
+    };
+    let title = format!("{layer}: {} kernels of {} × {}", size[0], size[2], size[3]);
+    Figure::grid(vec![TilePanel::new(title, note, &pictures, COLUMNS).into()], 1)
+}

@@ -1,0 +1,244 @@
+//! What did it learn: looking into a network.
+//!
+//! Three questions about a convolution layer: what are its weights ([`kernels`]), what does it give
+//! for a picture ([`feature_maps`]), which picture excites it most ([`responses`]). And three about
+//! an answer: where in the picture does it come from ([`grad_cam`]), which pixels change it
+//! ([`saliency`], [`integrated_gradients`]), what happens when a part is covered ([`occlusion`]).
+//!
+//! Layers are named by their paths, in models inside models, too: `vgg16/block5_conv3`. Pictures are
+//! a [`Picture`] of the size that the network takes, or a tensor `[channels, height, width]` in
+//! \[0, 1\].
+//!
+//! ```
+//! use tchalk::prelude::*;
+//! use tchalk::explain;
+//! let model = Sequential::new().input_shape([3, 32, 32]).add(Conv2d::new(4, 3)).add(Relu);
+//! let model = model.add(Flatten).add(Dense::new(10)).add(Softmax).build(Device::Cpu)?;
+//! let photo = datasets::shapes()?.test.image(0);
+//! explain::kernels(&model, "conv2d")?;
+//! explain::feature_maps(&model, "conv2d", &photo)?;
+//! let cam = explain::grad_cam(&model, "conv2d", &photo)?;
+//! assert_eq!(cam.maps().dim(), (10, 30, 30));
+//! # Ok::<(), tchalk::Error>(())
+//! ```
+
+mod attribution;
+mod feature_maps;
+mod grad_cam;
+mod kernels;
+mod occlusion;
+mod progress;
+mod responses;
+
+pub use attribution::{Attribution, integrated_gradients, saliency};
+pub use feature_maps::{feature_maps, feature_maps_of};
+pub use grad_cam::{GradCam, grad_cam};
+pub use kernels::kernels;
+pub use occlusion::occlusion;
+pub use responses::{Responses, ResponsesOf, responses};
+
+use crate::data::Picture;
+use crate::error::{Error, Result};
+use crate::model::Model;
+use ndarray::{ArcArray, Array2, Ix3};
+use tch::{Device, Kind, Tensor};
+
+/// What can be looked at: a [`Picture`], or a tensor `[channels, height, width]` in \[0, 1\].
+pub trait AsInput {
+    /// The picture as `f32 [channels, height, width]` in \[0, 1\].
+    fn as_input(&self) -> Tensor;
+}
+
+impl AsInput for Picture {
+    fn as_input(&self) -> Tensor {
+        let pixels = self.pixels();
+        let (height, width, channels) = pixels.dim();
+        let bytes: Vec<u8> = pixels.iter().copied().collect();
+        let sizes = [height as i64, width as i64, channels as i64];
+        let tensor = Tensor::from_slice(&bytes).view(sizes).permute([2, 0, 1]);
+        tensor.to_kind(Kind::Float).contiguous() / 255.0
+    }
+}
+
+impl AsInput for Tensor {
+    fn as_input(&self) -> Tensor {
+        self.detach().to_kind(Kind::Float)
+    }
+}
+
+/// A picture as a batch of one on the network's device, checked.
+fn batch_of_one(op: &str, model: &Model, picture: &impl AsInput) -> Result<Tensor> {
+    only_input(op, model)?;
+    let (x, shape) = (picture.as_input(), model.input_shape());
+    let size: Vec<usize> = x.size().iter().map(|&n| n as usize).collect();
+    if size != shape {
+        return Err(Error::invalid(
+            op,
+            format!("a picture [channels, height, width] of {shape:?}"),
+            format!("{size:?}"),
+            "The network says with input_shape() what it takes.",
+        ));
+    }
+    Ok(x.unsqueeze(0).to_device(model.device()))
+}
+
+fn only_input(op: &str, model: &Model) -> Result<()> {
+    match model.input_shapes().len() {
+        1 => Ok(()),
+        n => Err(Error::invalid(op, "a network of one input", n.to_string(), "")),
+    }
+}
+
+/// How many classes the network tells apart.
+fn classes(op: &str, model: &Model) -> Result<usize> {
+    match model.output_shape()[..] {
+        [classes] if classes > 0 => Ok(classes),
+        ref other => {
+            Err(Error::invalid(op, "a network that gives [classes]", format!("{other:?}"), ""))
+        }
+    }
+}
+
+/// The most probable class, unless the reader has named one.
+fn class_of(op: &str, classes: usize, wanted: Option<usize>, scores: &Tensor) -> Result<usize> {
+    match wanted {
+        None => Ok(scores.argmax(-1, false).int64_value(&[0]) as usize),
+        Some(class) if class < classes => Ok(class),
+        Some(class) => {
+            let expected = format!("a class from 0 to {}", classes - 1);
+            Err(Error::invalid(op, expected, class.to_string(), ""))
+        }
+    }
+}
+
+/// The place of a convolution layer, whose output is `[filters, height, width]`.
+fn convolution(op: &str, model: &Model, layer: &str) -> Result<usize> {
+    let place = model.place(op, layer)?;
+    let shape = &model.inner().program.steps[place].shape;
+    match shape.len() {
+        3 => Ok(place),
+        _ => Err(Error::invalid(
+            format!("{op}({layer:?})"),
+            "a layer that gives [filters, height, width]",
+            format!("{shape:?}"),
+            format!("conv_layers() lists them: {}", model.conv_layers().join(", ")),
+        )),
+    }
+}
+
+/// Where the output of a layer has gone through its normalisation and activation, where these are
+/// layers of their own and nothing else uses what is before them.
+fn activated(model: &Model, place: usize) -> usize {
+    const FOLLOWERS: [&str; 9] =
+        ["batch_norm2d", "relu", "relu6", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid"];
+    let program = &model.inner().program;
+    let mut at = place;
+    loop {
+        let mut after = (0..program.steps.len()).filter(|&i| program.steps[i].inputs.contains(&at));
+        let (Some(next), None) = (after.next(), after.next()) else { return at };
+        let kind = program.steps[next].kind();
+        if !FOLLOWERS.contains(&kind) || program.outputs.contains(&at) {
+            return at;
+        }
+        at = next;
+        if kind != "batch_norm2d" {
+            return at;
+        }
+    }
+}
+
+/// A plane of numbers as a picture from black (the least) to white (the largest); all black where
+/// they are all alike.
+fn grey(plane: &Tensor) -> ArcArray<u8, Ix3> {
+    let (low, high) = (plane.min().double_value(&[]), plane.max().double_value(&[]));
+    let range = if high > low { high - low } else { 1.0 };
+    to_picture(&((plane - low) / range).unsqueeze(0))
+}
+
+/// `f32 [1 or 3, height, width]` in \[0, 1\] as a picture.
+fn to_picture(x: &Tensor) -> ArcArray<u8, Ix3> {
+    let size = x.size();
+    let bytes = (x.detach().clamp(0.0, 1.0) * 255.0).round().to_kind(Kind::Uint8);
+    let bytes = bytes.permute([1, 2, 0]).contiguous().view(-1).to_device(Device::Cpu);
+    let bytes = Vec::<u8>::try_from(bytes).expect("bytes on the CPU");
+    let shape = (size[1] as usize, size[2] as usize, size[0] as usize);
+    ArcArray::from_shape_vec(shape, bytes).expect("a byte for each pixel and channel")
+}
+
+/// A plane `[height, width]` as an array.
+fn to_array(plane: &Tensor) -> Array2<f32> {
+    let size = plane.size();
+    let flat = plane.detach().to_device(Device::Cpu).to_kind(Kind::Float).contiguous().view(-1);
+    let values = Vec::<f32>::try_from(flat).expect("numbers on the CPU");
+    let shape = (size[0] as usize, size[1] as usize);
+    Array2::from_shape_vec(shape, values).expect("a number for each place")
+}
+
+/// How many pictures of this shape go through a network at a time where gradients are kept.
+fn chunk(device: Device, shape: &[usize]) -> i64 {
+    const NUMBERS: usize = 600_000;
+    let most = if device.is_cuda() { 16 * NUMBERS } else { NUMBERS };
+    (most / shape.iter().product::<usize>().max(1)).clamp(1, 64) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prelude::*;
+
+    pub(super) fn model() -> Model {
+        let layers = Sequential::new().input_shape([3, 12, 12]).add(Conv2d::new(4, 3)).add(Relu);
+        let layers = layers.add(MaxPool2d::new(2)).add(Conv2d::new(6, 3)).add(Relu);
+        let layers = layers.add(Flatten).add(Dense::new(5)).add(Softmax);
+        let model = layers.build(Device::Cpu).unwrap();
+        // Some answer to every picture, whatever weights were drawn.
+        let bias = Tensor::full([4], 0.5, (Kind::Float, Device::Cpu));
+        model.set_weight("conv2d.bias", &bias).unwrap();
+        model
+    }
+
+    pub(super) fn picture() -> Tensor {
+        tch::manual_seed(3);
+        Tensor::rand([3, 12, 12], (Kind::Float, Device::Cpu))
+    }
+
+    #[test]
+    fn everything_is_tidy() {
+        let (model, x) = (model(), picture());
+        let figures = [
+            kernels(&model, "conv2d").unwrap(),
+            kernels(&model, "conv2d_1").unwrap(),
+            feature_maps_of(&model, &["conv2d", "conv2d_1"], &x).unwrap(),
+            responses(&model, "conv2d_1").unwrap().figure().unwrap(),
+            grad_cam(&model, "conv2d_1", &x).unwrap().figure().unwrap(),
+            saliency(&model, &x, None).unwrap().figure().unwrap(),
+            integrated_gradients(&model, &x, 2).unwrap().figure().unwrap(),
+            occlusion(&model, &x, None, 4).unwrap().figure().unwrap(),
+        ];
+        for figure in figures {
+            assert!(figure.overlaps().is_empty(), "{figure:?}");
+        }
+    }
+
+    #[test]
+    fn mistakes_are_told() {
+        let (model, x) = (model(), picture());
+        let said = |error: Error| error.to_string();
+        assert!(said(kernels(&model, "conv2d_9").unwrap_err()).contains("conv2d_9"));
+        let error = said(kernels(&model, "max_pool2d").unwrap_err());
+        assert!(error.contains("conv_layers()"), "{error}");
+        let error = said(grad_cam(&model, "dense", &x).unwrap_err());
+        assert!(error.contains("conv2d, conv2d_1"), "{error}");
+        let error = said(saliency(&model, &x.narrow(1, 0, 6), None).unwrap_err());
+        assert!(error.contains("[3, 12, 12], got [3, 6, 12]"), "{error}");
+        assert!(said(saliency(&model, &x, 5).unwrap_err()).contains("a class from 0 to 4"));
+        assert!(said(occlusion(&model, &x, None, 0).unwrap_err()).contains("got 0"));
+    }
+
+    #[test]
+    fn an_output_is_read_after_its_activation() {
+        let model = model();
+        let place = model.place("test", "conv2d").unwrap();
+        assert_eq!(model.inner().program.steps[activated(&model, place)].path, "relu");
+    }
+}

@@ -1,0 +1,481 @@
+//! Heat maps, alone or over the picture that they are about, all on one scale.
+
+use super::canvas::{Anchor, Area, Canvas, LABEL, TICK, Type};
+use super::figure::{Draw, Figure, Panel};
+use super::picture::{picture_url, png_url};
+use super::scale::ColourScale;
+use super::text;
+use super::theme::Ink;
+use crate::error::{Error, Result};
+use ndarray::{ArcArray, Array2, Ix3};
+
+const WIDEST: f64 = 168.0;
+const GAP: f64 = 8.0;
+const LINE: f64 = 13.0;
+const LEGEND: f64 = 34.0;
+const BAR: (f64, f64) = (180.0, 9.0);
+/// Maps are drawn with at most so many pixels a side: enough for smooth slopes.
+const FINEST: usize = 80;
+/// Where a map is over a picture, its least is transparent, and its most as opaque as this.
+const OPAQUE: f64 = 0.75;
+
+/// One map: numbers over a place, with a title.
+#[derive(Debug, Clone)]
+pub struct HeatMap {
+    title: String,
+    values: Array2<f32>,
+    over: Option<ArcArray<u8, Ix3>>,
+}
+
+impl HeatMap {
+    /// A map of `values` `[height, width]`.
+    pub fn new(title: impl Into<String>, values: Array2<f32>) -> HeatMap {
+        HeatMap { title: title.into(), values, over: None }
+    }
+
+    /// Drawn over a picture `u8 [height, width, 1 or 3]`, stretched to its size: where the map is
+    /// low, the picture shines through.
+    pub fn over(mut self, picture: impl Into<ArcArray<u8, Ix3>>) -> HeatMap {
+        self.over = Some(picture.into());
+        self
+    }
+}
+
+/// Pictures and heat maps side by side, all maps on the same scale, with a legend.
+///
+/// ```
+/// use tchalk::plot::{HeatGrid, HeatMap};
+/// use ndarray::{Array2, Array3};
+/// let picture = Array3::from_elem((32, 32, 3), 128u8);
+/// let map = Array2::from_shape_fn((4, 4), |(y, x)| (y * x) as f32);
+/// let figure = HeatGrid::new(2)
+///     .picture("a grey square", picture.clone())
+///     .map(HeatMap::new("lower right", map).over(picture))
+///     .figure()?;
+/// assert!(figure.overlaps().is_empty());
+/// # Ok::<(), tchalk::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct HeatGrid {
+    columns: usize,
+    tiles: Vec<Tile>,
+    scale: ColourScale,
+    range: Option<(f64, f64)>,
+    label: String,
+    smooth: bool,
+}
+
+#[derive(Debug, Clone)]
+enum Tile {
+    Picture(String, ArcArray<u8, Ix3>),
+    Map(HeatMap),
+}
+
+impl HeatGrid {
+    /// Nothing yet; `columns` to a row.
+    pub fn new(columns: usize) -> HeatGrid {
+        let (tiles, scale) = (Vec::new(), ColourScale::Heat);
+        HeatGrid { columns, tiles, scale, range: None, label: String::new(), smooth: true }
+    }
+
+    /// A picture `u8 [height, width, 1 or 3]` as it is.
+    pub fn picture(
+        mut self,
+        title: impl Into<String>,
+        picture: impl Into<ArcArray<u8, Ix3>>,
+    ) -> HeatGrid {
+        self.tiles.push(Tile::Picture(title.into(), picture.into()));
+        self
+    }
+
+    /// One more map.
+    pub fn map(mut self, map: HeatMap) -> HeatGrid {
+        self.tiles.push(Tile::Map(map));
+        self
+    }
+
+    /// The colours; [`ColourScale::Heat`] from the start.
+    pub fn scale(mut self, scale: ColourScale) -> HeatGrid {
+        self.scale = scale;
+        self
+    }
+
+    /// Which numbers have the colours of the two ends; from the start the least and the largest of
+    /// all maps, for [`ColourScale::Signed`] as far below zero as above.
+    pub fn range(mut self, low: f64, high: f64) -> HeatGrid {
+        self.range = Some((low, high));
+        self
+    }
+
+    /// What the numbers are, written beside the legend.
+    pub fn label(mut self, label: impl Into<String>) -> HeatGrid {
+        self.label = label.into();
+        self
+    }
+
+    /// Every value as a square of its own, not as a point of a slope.
+    pub fn squares(mut self) -> HeatGrid {
+        self.smooth = false;
+        self
+    }
+
+    /// The figure.
+    ///
+    /// # Errors
+    ///
+    /// If there is nothing to draw, a map has no values or one that is no number, a picture is
+    /// neither grey nor colour, or the range has no width.
+    pub fn figure(&self) -> Result<Figure> {
+        const OP: &str = "HeatGrid::figure";
+        let refuse = |expected: &str, got: String| Err(Error::invalid(OP, expected, got, ""));
+        if self.tiles.is_empty() || self.columns == 0 {
+            let got = format!("{} in {} columns", self.tiles.len(), self.columns);
+            return refuse("at least one picture or map, and one column", got);
+        }
+        for tile in &self.tiles {
+            let picture = match tile {
+                Tile::Picture(_, picture) => Some(picture),
+                Tile::Map(map) => {
+                    if map.values.is_empty() || map.values.iter().any(|value| !value.is_finite()) {
+                        return refuse("maps of numbers", format!("{:?}", map.title));
+                    }
+                    map.over.as_ref()
+                }
+            };
+            if let Some((height, width, channels)) = picture.map(|picture| picture.dim())
+                && (height == 0 || width == 0 || !matches!(channels, 1 | 3))
+            {
+                let got = format!("[{height}, {width}, {channels}]");
+                return refuse("pictures [height, width, 1 or 3]", got);
+            }
+        }
+        let (low, high) = self.range.unwrap_or_else(|| self.extent());
+        if !(high > low && (high - low).is_finite()) {
+            return refuse("a range that goes upwards", format!("{low} to {high}"));
+        }
+        let drawn = self.tiles.iter().map(|tile| self.drawn(tile, low, high)).collect();
+        let has_maps = self.tiles.iter().any(|tile| matches!(tile, Tile::Map(_)));
+        let panel = HeatPanel {
+            columns: self.columns.min(self.tiles.len()),
+            tiles: drawn,
+            legend: has_maps.then(|| Legend {
+                url: self.legend_url(),
+                low,
+                high,
+                label: self.label.clone(),
+            }),
+        };
+        Figure::grid(vec![Panel::new(panel)], 1)
+    }
+
+    /// From the least to the largest value of all maps.
+    fn extent(&self) -> (f64, f64) {
+        let maps = self.tiles.iter().filter_map(|tile| match tile {
+            Tile::Map(map) => Some(&map.values),
+            Tile::Picture(..) => None,
+        });
+        let (low, high) = maps
+            .flat_map(|values| values.iter().map(|&value| f64::from(value)))
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
+        let (low, high) = if low > high { (0.0, 1.0) } else { (low, high) };
+        let (low, high) = match self.scale {
+            ColourScale::Signed => (-low.abs().max(high.abs()), low.abs().max(high.abs())),
+            _ => (low, high),
+        };
+        if high > low { (low, high) } else { (low, low + 1.0) }
+    }
+
+    fn drawn(&self, tile: &Tile, low: f64, high: f64) -> Drawn {
+        match tile {
+            Tile::Picture(title, picture) => Drawn {
+                title: title.clone(),
+                shape: (picture.dim().0, picture.dim().1),
+                picture: Some(picture_url(picture)),
+                map: None,
+            },
+            Tile::Map(map) => {
+                let (height, width) = map.values.dim();
+                let shape =
+                    map.over.as_ref().map_or((height, width), |over| (over.dim().0, over.dim().1));
+                let values = match self.smooth {
+                    true => {
+                        let finest = |side: usize| side.clamp(1, FINEST);
+                        let most = shape.0.max(shape.1) as f64;
+                        let grown = (most.max(FINEST as f64 / 2.0) / most).min(8.0);
+                        let side = |n: usize| finest((n as f64 * grown).round() as usize);
+                        // Both sides by the same factor, so that squares stay squares.
+                        let (rows, columns) = (side(shape.0), side(shape.1));
+                        stretched(&map.values, rows.max(1), columns.max(1))
+                    }
+                    false => map.values.clone(),
+                };
+                let mut bytes = Vec::with_capacity(values.len() * 4);
+                for &value in &values {
+                    let part = ((f64::from(value) - low) / (high - low)).clamp(0.0, 1.0);
+                    bytes.extend(self.scale.rgb(part));
+                    if map.over.is_some() {
+                        let strength = match self.scale {
+                            ColourScale::Signed => 2.0 * (part - 0.5).abs(),
+                            _ => part,
+                        };
+                        bytes.push((255.0 * OPAQUE * strength.powf(0.7)) as u8);
+                    }
+                }
+                let channels = if map.over.is_some() { 4 } else { 3 };
+                let (rows, columns) = values.dim();
+                Drawn {
+                    title: map.title.clone(),
+                    shape,
+                    picture: map.over.as_ref().map(picture_url),
+                    map: Some((png_url(columns, rows, channels, &bytes), self.smooth)),
+                }
+            }
+        }
+    }
+
+    fn legend_url(&self) -> String {
+        let colours = (0..128).flat_map(|i| self.scale.rgb(f64::from(i) / 127.0));
+        png_url(128, 1, 3, &colours.collect::<Vec<u8>>())
+    }
+}
+
+/// The values on a grid of another size, in between as on straight slopes; the outermost values
+/// reach to the edge, as in PyTorch's `interpolate` with `align_corners=False`.
+pub(crate) fn stretched(values: &Array2<f32>, height: usize, width: usize) -> Array2<f32> {
+    let (rows, columns) = values.dim();
+    let place = |to: usize, size: usize, from: usize| {
+        let at =
+            ((to as f32 + 0.5) * from as f32 / size as f32 - 0.5).clamp(0.0, from as f32 - 1.0);
+        let first = (at as usize).min(from - 1);
+        (first, (first + 1).min(from - 1), at - first as f32)
+    };
+    Array2::from_shape_fn((height, width), |(y, x)| {
+        let (top, bottom, down) = place(y, height, rows);
+        let (left, right, across) = place(x, width, columns);
+        let row = |row: usize| values[[row, left]] * (1.0 - across) + values[[row, right]] * across;
+        row(top) * (1.0 - down) + row(bottom) * down
+    })
+}
+
+#[derive(Debug)]
+struct Drawn {
+    title: String,
+    /// Height by width.
+    shape: (usize, usize),
+    picture: Option<(String, bool)>,
+    map: Option<(String, bool)>,
+}
+
+#[derive(Debug)]
+struct Legend {
+    url: String,
+    low: f64,
+    high: f64,
+    label: String,
+}
+
+#[derive(Debug)]
+struct HeatPanel {
+    columns: usize,
+    tiles: Vec<Drawn>,
+    legend: Option<Legend>,
+}
+
+impl HeatPanel {
+    fn tile_width(&self, width: f64) -> f64 {
+        ((width + GAP) / self.columns as f64 - GAP).min(WIDEST)
+    }
+
+    fn tile_height(&self, tile_width: f64) -> f64 {
+        let steepest = |tile: &Drawn| tile.shape.0 as f64 / tile.shape.1 as f64;
+        tile_width * self.tiles.iter().map(steepest).fold(0.0, f64::max).min(2.0)
+    }
+
+    fn title_lines(&self, tile_width: f64) -> usize {
+        let lines = |tile: &Drawn| text::wrapped(&tile.title, LABEL.size, tile_width, 2).len();
+        self.tiles.iter().map(lines).max().unwrap_or(0)
+    }
+
+    fn row_height(&self, tile_width: f64) -> f64 {
+        self.tile_height(tile_width) + LINE * self.title_lines(tile_width) as f64 + 6.0
+    }
+}
+
+impl Draw for HeatPanel {
+    fn width(&self, room: f64) -> f64 {
+        let grid = (self.tile_width(room) + GAP) * self.columns as f64 - GAP;
+        let legend = self.legend.as_ref().map_or(0.0, |legend| {
+            let label = TICK.width(&legend.label);
+            BAR.0 + 130.0 + if label > 0.0 { label + 14.0 } else { 0.0 }
+        });
+        grid.max(legend.min(room))
+    }
+
+    fn height(&self, width: f64) -> f64 {
+        let rows = self.tiles.len().div_ceil(self.columns) as f64;
+        let legend = if self.legend.is_some() { LEGEND } else { 0.0 };
+        rows * (self.row_height(self.tile_width(width)) + GAP) - GAP + legend
+    }
+
+    fn draw(&self, canvas: &mut Canvas, area: Area) {
+        let width = self.tile_width(area.width);
+        let (height, row) = (self.tile_height(width), self.row_height(width));
+        let lines = self.title_lines(width) as f64;
+        // A picture under several maps is in the figure once.
+        let mut defined: Vec<(&str, String)> = Vec::new();
+        for tile in &self.tiles {
+            let Some((url, smooth)) = &tile.picture else { continue };
+            if defined.iter().any(|(known, _)| known == url) {
+                continue;
+            }
+            let again = self
+                .tiles
+                .iter()
+                .filter(|other| other.picture.as_ref().is_some_and(|(other, _)| other == url));
+            if again.count() > 1 {
+                defined.push((url, canvas.define_picture(tile.shape, url, *smooth)));
+            }
+        }
+        for (i, tile) in self.tiles.iter().enumerate() {
+            let x = area.x + (i % self.columns) as f64 * (width + GAP);
+            let y = area.y + (i / self.columns) as f64 * (row + GAP);
+            for (line, text) in text::wrapped(&tile.title, LABEL.size, width, 2).iter().enumerate()
+            {
+                let baseline = y + 10.0 + LINE * line as f64;
+                canvas.text(x + width / 2.0, baseline, text, LABEL.anchor(Anchor::Middle));
+            }
+            let (h, w) = (tile.shape.0 as f64, tile.shape.1 as f64);
+            let scale = (width / w).min(height / h);
+            let place = Area {
+                x: x + (width - scale * w) / 2.0,
+                y: y + LINE * lines + 6.0 + (height - scale * h) / 2.0,
+                width: scale * w,
+                height: scale * h,
+            };
+            if let Some((url, smooth)) = &tile.picture {
+                match defined.iter().find(|(known, _)| known == url) {
+                    Some((_, id)) => canvas.use_picture(place, tile.shape, id),
+                    None => canvas.picture(place, url, *smooth),
+                }
+            }
+            if let Some((url, smooth)) = &tile.map {
+                canvas.picture(place, url, *smooth);
+            }
+        }
+        if let Some(legend) = &self.legend {
+            let y = area.y + self.height(area.width) - 12.0;
+            // What is next to nothing beside the other end is nothing.
+            let least = 1e-3 * (legend.high - legend.low);
+            let end = |value: f64| number(if value.abs() < least { 0.0 } else { value });
+            let (low, high) = (end(legend.low), end(legend.high));
+            let mut x = area.x;
+            let mut write = |canvas: &mut Canvas, text: &str, set: Type| {
+                canvas.text(x, y, text, set);
+                x += set.width(text) + 7.0;
+            };
+            write(canvas, &low, TICK);
+            let bar = Area { x, y: y - 8.5, width: BAR.0, height: BAR.1 };
+            canvas.picture(bar, &legend.url, true);
+            canvas.outline(bar, 0.0, Ink::Rule, 1.0, false);
+            x += BAR.0 + 7.0;
+            canvas.text(x, y, &high, TICK);
+            x += TICK.width(&high) + 14.0;
+            let label = text::shortened(&legend.label, TICK.size, false, area.right() - x);
+            canvas.text(x, y, &label, TICK);
+        }
+    }
+
+    fn description(&self) -> String {
+        let titles: Vec<&str> =
+            self.tiles.iter().map(|tile| tile.title.as_str()).filter(|t| !t.is_empty()).collect();
+        let maps = self.tiles.iter().filter(|tile| tile.map.is_some()).count();
+        let noun = if maps == 1 { "heat map" } else { "heat maps" };
+        format!("{maps} {noun}: {}", titles.join(", "))
+    }
+}
+
+/// A number with three digits that count.
+fn number(value: f64) -> String {
+    let digits = match value.abs() {
+        0.0 => 0,
+        size if !(1e-3..1e5).contains(&size) => return format!("{value:.1e}"),
+        size => (2 - size.log10().floor() as i32).clamp(0, 5) as usize,
+    };
+    let text = format!("{value:.digits$}");
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plot::Theme;
+    use crate::plot::figure::assert_tidy;
+    use ndarray::{Array3, array};
+
+    fn picture(side: usize) -> ArcArray<u8, Ix3> {
+        Array3::from_shape_fn((side, side, 3), |(y, x, c)| (x * 3 + y * 2 + c * 40) as u8)
+            .into_shared()
+    }
+
+    fn maps(side: usize, count: usize) -> HeatGrid {
+        let values = Array2::from_shape_fn((14, 14), |(y, x)| (y as f32 - x as f32) / 13.0);
+        let grid = HeatGrid::new(6).picture("a picture with a long name", picture(side));
+        (0..count).fold(grid, |grid, i| {
+            let title = format!("class number {i} 0.{i:02}");
+            grid.map(HeatMap::new(title, values.clone()).over(picture(side)))
+        })
+    }
+
+    #[test]
+    fn many_maps_over_a_photo_are_tidy_and_small() {
+        for side in [32, 224] {
+            let figure = maps(side, 10).label("how much it matters").figure().unwrap();
+            assert_tidy(&figure.clone().title("maps"));
+            let size = figure.to_svg(&Theme::light()).len();
+            assert!(size < 300_000, "{size} bytes at {side} pixels");
+        }
+        assert_tidy(&maps(32, 0).figure().unwrap());
+        assert_tidy(&maps(32, 1).scale(ColourScale::Signed).squares().figure().unwrap());
+    }
+
+    #[test]
+    fn the_scale_is_that_of_all_maps_and_signed_ones_have_zero_in_the_middle() {
+        let grid = HeatGrid::new(2)
+            .map(HeatMap::new("a", array![[0.0, 1.0]]))
+            .map(HeatMap::new("b", array![[-3.0, 2.0]]));
+        assert_eq!(grid.extent(), (-3.0, 2.0));
+        assert_eq!(grid.scale(ColourScale::Signed).extent(), (-3.0, 3.0));
+        let flat = HeatGrid::new(1).map(HeatMap::new("flat", array![[2.0]]));
+        assert!(flat.figure().is_ok());
+    }
+
+    #[test]
+    fn stretching_is_pytorch_s() {
+        // torch.nn.functional.interpolate(torch.tensor([[[[0., 1.]]]]), (1, 4), mode="bilinear")
+        let grown = stretched(&array![[0.0, 1.0]], 1, 4);
+        assert_eq!(grown, array![[0.0, 0.25, 0.75, 1.0]]);
+        assert_eq!(stretched(&array![[0.5]], 2, 2), array![[0.5, 0.5], [0.5, 0.5]]);
+    }
+
+    #[test]
+    fn what_cannot_be_drawn_is_refused() {
+        let refused = |grid: HeatGrid| grid.figure().unwrap_err().to_string();
+        assert!(refused(HeatGrid::new(2)).contains("at least one picture"));
+        assert!(
+            refused(HeatGrid::new(2).map(HeatMap::new("n", array![[f32::NAN]]))).contains("\"n\"")
+        );
+        let map = HeatMap::new("m", array![[1.0]]);
+        assert!(refused(HeatGrid::new(1).map(map).range(1.0, 1.0)).contains("upwards"));
+        let odd = Array3::zeros((2, 2, 2));
+        assert!(refused(HeatGrid::new(1).picture("odd", odd)).contains("[2, 2, 2]"));
+    }
+
+    #[test]
+    fn legends_have_short_numbers() {
+        let numbers = [0.0, 1.0, 0.123456, -12.5, 12345.0, 1e-6].map(number);
+        assert_eq!(numbers, ["0", "1", "0.123", "-12.5", "12345", "1.0e-6"]);
+    }
+}

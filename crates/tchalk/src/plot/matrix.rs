@@ -1,0 +1,265 @@
+//! A table of counts as coloured squares: what is on the diagonal, and what is beside it.
+
+use super::canvas::{Anchor, Area, Canvas, HEADING, LABEL, TICK, Type};
+use super::figure::{Draw, Panel};
+use super::picture::png_url;
+use super::text::{self, thousands};
+use super::theme::{Ink, Theme};
+use ndarray::Array2;
+
+/// Up to so many classes each square says its count and its percentage.
+const BOTH: usize = 12;
+/// Up to so many it says its percentage, and all names are written.
+const NAMED: usize = 30;
+const HEADING_HEIGHT: f64 = 26.0;
+const LARGEST_CELL: f64 = 66.0;
+/// Names take at most this part of the width.
+const NAMES: f64 = 0.22;
+/// How strong the strongest colour is: text on it stays readable on light and dark pages.
+const STRONGEST: f64 = 0.62;
+const RIGHT_INK: Ink = Ink::Class(0);
+const WRONG_INK: Ink = Ink::Class(6);
+
+/// Counts with a name for each row and column, coloured by their part of the row.
+#[derive(Debug, Clone)]
+pub(crate) struct MatrixPanel {
+    title: String,
+    rows: String,
+    columns: String,
+    names: Vec<String>,
+    counts: Array2<usize>,
+}
+
+impl MatrixPanel {
+    /// `counts` `[n, n]` with `n` names, and what the rows and the columns are.
+    pub(crate) fn new(
+        title: &str,
+        (rows, columns): (&str, &str),
+        names: Vec<String>,
+        counts: Array2<usize>,
+    ) -> MatrixPanel {
+        assert_eq!(counts.dim(), (names.len(), names.len()), "a name for each row and column");
+        let (title, rows, columns) = (title.to_owned(), rows.to_owned(), columns.to_owned());
+        MatrixPanel { title, rows, columns, names, counts }
+    }
+
+    fn fraction(&self, row: usize, column: usize) -> f64 {
+        let sum: usize = self.counts.row(row).sum();
+        if sum == 0 { 0.0 } else { self.counts[[row, column]] as f64 / sum as f64 }
+    }
+
+    fn ink(row: usize, column: usize) -> Ink {
+        if row == column { RIGHT_INK } else { WRONG_INK }
+    }
+
+    /// Small parts are seen, too.
+    fn strength(fraction: f64) -> f64 {
+        STRONGEST * fraction.sqrt()
+    }
+
+    fn layout(&self, width: f64) -> Layout {
+        let n = self.names.len() as f64;
+        let set = if self.names.len() <= BOTH { LABEL } else { Type { size: 9.0, ..LABEL } };
+        let longest = self.names.iter().map(|name| set.width(name)).fold(0.0, f64::max);
+        let left = longest.min(NAMES * width) + 8.0;
+        let cell = ((width - left - 2.0) / n).min(LARGEST_CELL);
+        // Upright where a name does not fit over its column.
+        let upright = longest > cell - 4.0;
+        let top = if upright { longest.min(110.0) + 10.0 } else { 18.0 };
+        Layout { left, top, cell, upright, set }
+    }
+
+    fn heading(&self) -> f64 {
+        HEADING_HEIGHT + 16.0
+    }
+}
+
+struct Layout {
+    left: f64,
+    top: f64,
+    cell: f64,
+    upright: bool,
+    set: Type,
+}
+
+impl From<MatrixPanel> for Panel {
+    fn from(panel: MatrixPanel) -> Panel {
+        Panel::new(panel)
+    }
+}
+
+impl Draw for MatrixPanel {
+    fn width(&self, room: f64) -> f64 {
+        let n = self.names.len();
+        let layout = self.layout(room);
+        if n > NAMED {
+            room
+        } else {
+            (layout.left + n as f64 * layout.cell + 2.0).max(330.0).min(room)
+        }
+    }
+
+    fn height(&self, width: f64) -> f64 {
+        let n = self.names.len() as f64;
+        match self.names.len() > NAMED {
+            true => self.heading() + 36.0 + (width - 44.0),
+            false => {
+                let layout = self.layout(width);
+                self.heading() + layout.top + n * layout.cell + 4.0
+            }
+        }
+    }
+
+    fn draw(&self, canvas: &mut Canvas, area: Area) {
+        let title = text::shortened(&self.title, HEADING.size, HEADING.bold, area.width);
+        canvas.text(area.x, area.y + 12.0, &title, HEADING);
+        let squares = match self.names.len() {
+            n if n <= BOTH => "number, and per cent of the row",
+            n if n <= NAMED => "per cent of the row",
+            _ => "classes by number",
+        };
+        let what = format!("rows: {}; columns: {}; {squares}", self.rows, self.columns);
+        let what = text::shortened(&what, TICK.size, false, area.width);
+        canvas.text(area.x, area.y + 28.0, &what, TICK);
+        if self.names.len() > NAMED {
+            self.draw_many(canvas, area);
+        } else {
+            self.draw_few(canvas, area);
+        }
+    }
+
+    fn description(&self) -> String {
+        let right: usize = self.counts.diag().sum();
+        let all: usize = self.counts.sum();
+        let (n, right, all) = (self.names.len(), thousands(right as f64), thousands(all as f64));
+        format!("{}: {n} classes, {right} of {all} on the diagonal", self.title)
+    }
+}
+
+impl MatrixPanel {
+    /// Every square with its numbers.
+    fn draw_few(&self, canvas: &mut Canvas, area: Area) {
+        let n = self.names.len();
+        let Layout { left, top, cell, upright, set } = self.layout(area.width);
+        let (x, y) = (area.x + left, area.y + self.heading() + top);
+        let count_set = Type { size: if n <= BOTH { 12.0 } else { 8.0 }, ..LABEL };
+        for (i, name) in self.names.iter().enumerate() {
+            let middle = (i as f64 + 0.5) * cell;
+            let row = text::shortened(name, set.size, false, left - 8.0);
+            canvas.text(x - 7.0, y + middle + 3.8, &row, set.anchor(Anchor::End));
+            if upright {
+                let column = text::shortened(name, set.size, false, top - 10.0);
+                canvas.upright_text(x + middle + 3.6, y - 6.0, &column, set);
+            } else {
+                let column = text::shortened(name, set.size, false, cell - 4.0);
+                canvas.text(x + middle, y - 6.0, &column, set.anchor(Anchor::Middle));
+            }
+        }
+        for row in 0..n {
+            for column in 0..n {
+                let (count, fraction) = (self.counts[[row, column]], self.fraction(row, column));
+                let square = Area {
+                    x: x + column as f64 * cell + 0.5,
+                    y: y + row as f64 * cell + 0.5,
+                    width: cell - 1.0,
+                    height: cell - 1.0,
+                };
+                canvas.tinted(square, 2.0, Ink::Rule, 0.25);
+                if count == 0 {
+                    continue;
+                }
+                canvas.tinted(square, 2.0, Self::ink(row, column), Self::strength(fraction));
+                let (middle, centre) =
+                    (square.x + square.width / 2.0, square.y + square.height / 2.0);
+                let percent = percent(fraction);
+                if n <= BOTH {
+                    let number = thousands(count as f64);
+                    let size = count_set
+                        .size
+                        .min(count_set.size * (cell - 6.0) / count_set.width(&number));
+                    let number_set = Type { size, ..count_set };
+                    canvas.text(middle, centre - 1.0, &number, number_set.anchor(Anchor::Middle));
+                    let small = Type { size: 9.0, ..LABEL };
+                    canvas.text(middle, centre + 12.0, &percent, small.anchor(Anchor::Middle));
+                } else if fraction >= 0.005 {
+                    let number = percent.trim_end_matches(" %").to_owned();
+                    canvas.text(middle, centre + 3.0, &number, count_set.anchor(Anchor::Middle));
+                }
+            }
+        }
+    }
+
+    /// Squares too small for numbers, as one picture; a name at every few.
+    fn draw_many(&self, canvas: &mut Canvas, area: Area) {
+        let n = self.names.len();
+        let side = area.width - 44.0;
+        let square =
+            Area { x: area.x + 40.0, y: area.y + self.heading() + 22.0, width: side, height: side };
+        canvas.tinted(square, 0.0, Ink::Rule, 0.25);
+        let mut bytes = Vec::with_capacity(4 * n * n);
+        for row in 0..n {
+            for column in 0..n {
+                let colour = Theme::light().rgb(Self::ink(row, column));
+                let strength = self.fraction(row, column).sqrt();
+                bytes.extend(colour);
+                bytes.push((255.0 * strength) as u8);
+            }
+        }
+        canvas.image(square, &png_url(n, n, 4, &bytes));
+        let cell = side / n as f64;
+        // A number at every tenth class or so: their names are too many to be written.
+        let step =
+            [5, 10, 20, 50, 100, 200].into_iter().find(|&step| n / step <= 12).unwrap_or(500);
+        for class in (0..n).step_by(step) {
+            let middle = (class as f64 + 0.5) * cell;
+            let number = class.to_string();
+            canvas.text(square.x - 6.0, square.y + middle + 3.8, &number, TICK.anchor(Anchor::End));
+            canvas.text(square.x + middle, square.y - 6.0, &number, TICK.anchor(Anchor::Middle));
+        }
+        canvas.outline(square, 0.0, Ink::Rule, 1.0, false);
+    }
+}
+
+/// `97 %`, and `0.4 %` where whole numbers would say nothing.
+fn percent(fraction: f64) -> String {
+    match 100.0 * fraction {
+        p if p > 0.0 && p < 0.95 => format!("{p:.1} %"),
+        p => format!("{p:.0} %"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plot::figure::{Figure, assert_tidy};
+
+    fn figure(classes: usize, name: &str, most: usize) -> Figure {
+        let counts =
+            Array2::from_shape_fn((classes, classes), |(i, j)| most / (1 + 3 * i.abs_diff(j)));
+        let names = (0..classes).map(|i| format!("{name} {i}")).collect();
+        let panel = MatrixPanel::new("all", ("what it is", "what was said"), names, counts);
+        Figure::grid(vec![panel.into()], 1).unwrap()
+    }
+
+    #[test]
+    fn few_and_many_classes_are_tidy() {
+        for classes in [1, 2, 10, 12, 13, 20, 30, 31, 100, 1000] {
+            assert_tidy(&figure(classes, "class", 1000));
+            assert_tidy(&figure(classes, "a class with a very long name indeed, number", 123_456));
+        }
+    }
+
+    #[test]
+    fn a_hundred_classes_are_small() {
+        let svg = figure(100, "class", 1000).to_svg(&Theme::light());
+        assert!(svg.len() < 60_000, "{}", svg.len());
+        let svg = figure(30, "class", 1000).to_svg(&Theme::light());
+        assert!(svg.len() < 300_000, "{}", svg.len());
+    }
+
+    #[test]
+    fn small_parts_are_not_called_nothing() {
+        assert_eq!((percent(0.004).as_str(), percent(0.25).as_str()), ("0.4 %", "25 %"));
+        assert_eq!(percent(0.0), "0 %");
+    }
+}

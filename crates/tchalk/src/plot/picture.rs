@@ -1,0 +1,56 @@
+//! Pictures inside figures: encoded as PNG or JPEG, in a URL.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use image::codecs::jpeg::JpegEncoder;
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::{ExtendedColorType, ImageEncoder};
+use ndarray::{ArcArray, Ix3};
+
+/// Up to this side a picture keeps every pixel; larger ones are photos, and kept as JPEG.
+const LARGEST_EXACT: usize = 96;
+const JPEG_QUALITY: u8 = 85;
+
+/// A picture `u8 [height, width, 1 or 3]` in a URL, and whether it may be smoothed when enlarged.
+pub(super) fn picture_url(picture: &ArcArray<u8, Ix3>) -> (String, bool) {
+    let (height, width, channels) = picture.dim();
+    let bytes: Vec<u8> = picture.iter().copied().collect();
+    if height.max(width) <= LARGEST_EXACT {
+        return (png_url(width, height, channels, &bytes), false);
+    }
+    let colour = if channels == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
+    let mut jpeg = Vec::new();
+    JpegEncoder::new_with_quality(&mut jpeg, JPEG_QUALITY)
+        .encode(&bytes, width as u32, height as u32, colour)
+        .expect("the sizes match");
+    (format!("data:image/jpeg;base64,{}", STANDARD.encode(jpeg)), true)
+}
+
+/// Pixels as a PNG in a URL: one, three, or, with opacity, four bytes each.
+pub(super) fn png_url(width: usize, height: usize, channels: usize, bytes: &[u8]) -> String {
+    let colour = match channels {
+        1 => ExtendedColorType::L8,
+        4 => ExtendedColorType::Rgba8,
+        _ => ExtendedColorType::Rgb8,
+    };
+    let mut png = Vec::new();
+    PngEncoder::new_with_quality(&mut png, CompressionType::Best, FilterType::Adaptive)
+        .write_image(bytes, width as u32, height as u32, colour)
+        .expect("the sizes match");
+    format!("data:image/png;base64,{}", STANDARD.encode(png))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::Array3;
+
+    #[test]
+    fn small_pictures_are_exact_and_large_ones_small() {
+        let grey = |side| Array3::from_elem((side, side, 3), 128u8).into_shared();
+        let (url, smooth) = picture_url(&grey(32));
+        assert!(url.starts_with("data:image/png") && !smooth);
+        let (url, smooth) = picture_url(&grey(224));
+        assert!(url.starts_with("data:image/jpeg") && smooth && url.len() < 20_000);
+    }
+}

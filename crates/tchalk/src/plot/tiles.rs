@@ -1,0 +1,141 @@
+//! Many small pictures without captions: kernels, feature maps, responses.
+
+use super::canvas::{Area, Canvas, HEADING, TICK};
+use super::figure::{Draw, Panel};
+use super::picture::png_url;
+use super::text;
+use image::imageops::FilterType;
+use ndarray::{ArcArray, Ix3};
+
+const HEADING_HEIGHT: f64 = 24.0;
+const WIDEST: f64 = 80.0;
+const GAP: f64 = 5.0;
+/// All pictures of a panel together have at most so many pixels, so that a figure stays small.
+const PIXELS: usize = 150_000;
+
+/// Pictures of one size under a heading, `columns` to a row.
+#[derive(Debug, Clone)]
+pub(crate) struct TilePanel {
+    title: String,
+    note: String,
+    urls: Vec<String>,
+    /// Whether they were made smaller, and so are no longer to be seen pixel by pixel.
+    smooth: bool,
+    /// Height by width.
+    shape: f64,
+    columns: usize,
+}
+
+impl TilePanel {
+    /// `pictures` `u8 [height, width, 1 or 3]`, all of one size.
+    pub(crate) fn new(
+        title: impl Into<String>,
+        note: impl Into<String>,
+        pictures: &[ArcArray<u8, Ix3>],
+        columns: usize,
+    ) -> TilePanel {
+        let (height, width, _) = pictures.first().map_or((1, 1, 1), |picture| picture.dim());
+        let most = ((PIXELS / pictures.len().max(1)) as f64).sqrt().clamp(8.0, 160.0);
+        let shrink = (most / height.max(width) as f64).min(1.0);
+        let urls = pictures.iter().map(|picture| encoded(picture, shrink)).collect();
+        TilePanel {
+            title: title.into(),
+            note: note.into(),
+            urls,
+            smooth: shrink < 1.0,
+            shape: height as f64 / width as f64,
+            columns,
+        }
+    }
+
+    fn tile(&self, width: f64) -> f64 {
+        ((width + GAP) / self.columns as f64 - GAP).min(WIDEST)
+    }
+
+    fn head(&self) -> f64 {
+        HEADING_HEIGHT + if self.note.is_empty() { 0.0 } else { 16.0 }
+    }
+}
+
+fn encoded(picture: &ArcArray<u8, Ix3>, shrink: f64) -> String {
+    let (height, width, channels) = picture.dim();
+    let bytes: Vec<u8> = picture.iter().copied().collect();
+    if shrink >= 1.0 {
+        return png_url(width, height, channels, &bytes);
+    }
+    let side = |length: usize| ((length as f64 * shrink).round() as u32).max(1);
+    let (w, h) = (side(width), side(height));
+    let (rows, columns) = (height as u32, width as u32);
+    let smaller = match channels {
+        1 => {
+            let grey = image::GrayImage::from_raw(columns, rows, bytes).expect("the sizes match");
+            image::imageops::resize(&grey, w, h, FilterType::Triangle).into_raw()
+        }
+        _ => {
+            let colour = image::RgbImage::from_raw(columns, rows, bytes).expect("the sizes match");
+            image::imageops::resize(&colour, w, h, FilterType::Triangle).into_raw()
+        }
+    };
+    png_url(w as usize, h as usize, channels, &smaller)
+}
+
+impl From<TilePanel> for Panel {
+    fn from(panel: TilePanel) -> Panel {
+        Panel::new(panel)
+    }
+}
+
+impl Draw for TilePanel {
+    fn width(&self, room: f64) -> f64 {
+        let heading = HEADING.width(&self.title).max(TICK.width(&self.note));
+        let columns = self.columns.min(self.urls.len().max(1)) as f64;
+        ((self.tile(room) + GAP) * columns - GAP).max(heading.min(room))
+    }
+
+    fn height(&self, width: f64) -> f64 {
+        let rows = self.urls.len().div_ceil(self.columns) as f64;
+        self.head() + rows * (self.tile(width) * self.shape + GAP) - GAP
+    }
+
+    fn draw(&self, canvas: &mut Canvas, area: Area) {
+        let title = text::shortened(&self.title, HEADING.size, HEADING.bold, area.width);
+        canvas.text(area.x, area.y + 12.0, &title, HEADING);
+        let note = text::shortened(&self.note, TICK.size, false, area.width);
+        canvas.text(area.x, area.y + 27.0, &note, TICK);
+        let width = self.tile(area.width);
+        let height = width * self.shape;
+        for (i, url) in self.urls.iter().enumerate() {
+            let x = area.x + (i % self.columns) as f64 * (width + GAP);
+            let y = area.y + self.head() + (i / self.columns) as f64 * (height + GAP);
+            canvas.picture(Area { x, y, width, height }, url, self.smooth);
+        }
+    }
+
+    fn description(&self) -> String {
+        let note = if self.note.is_empty() { String::new() } else { format!(" ({})", self.note) };
+        format!("{}: {} pictures{note}", self.title, self.urls.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plot::Theme;
+    use crate::plot::figure::{Figure, assert_tidy};
+    use ndarray::Array3;
+
+    #[test]
+    fn few_and_many_pictures_are_small() {
+        let noise = |i: usize, side| {
+            Array3::from_shape_fn((side, side, 1), |(y, x, _)| ((i + y * 7 + x * x) % 251) as u8)
+        };
+        for (count, side) in [(1, 3), (64, 224), (512, 14)] {
+            let pictures: Vec<_> = (0..count).map(|i| noise(i, side).into_shared()).collect();
+            let panel = TilePanel::new("maps", "each by itself", &pictures, 12);
+            let figure = Figure::grid(vec![panel.into()], 1).unwrap();
+            assert_tidy(&figure);
+            let size = figure.to_svg(&Theme::light()).len();
+            assert!(size < 400_000, "{count} of {side}: {size}");
+        }
+    }
+}
