@@ -275,3 +275,20 @@ fn the_tutorial_s_networks_have_their_published_sizes() {
     let combined = Model::new("combined_cnn_classifier", &input, &x, Device::Cpu).unwrap();
     assert_eq!(combined.trainable_count(), 15_882);
 }
+
+#[test]
+fn every_network_comes_back_from_its_file_bit_for_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.safetensors");
+    let all = [resnet18(), resnet50(), squeezenet1_0(), squeezenet1_1(), mobilenet_v2()];
+    let all = all.into_iter().chain([vgg16().without_top()]);
+    let x = made_up("input", &[2, 3, 48, 40]) / 2.0 + 0.5;
+    for application in all {
+        let wanted = application.weights(Weights::Random).preprocessing(TORCHVISION).classes(7);
+        let net = wanted.input_shape([3, 48, 40]).build(Device::Cpu).unwrap();
+        net.save(&path).unwrap();
+        let back = Model::load(&path, Device::Cpu).unwrap();
+        assert_eq!(back.layer_names(), net.layer_names());
+        assert_eq!(back.call(&x).unwrap(), net.call(&x).unwrap(), "{}", net.name());
+    }
+}

@@ -40,7 +40,7 @@ impl Layer for Normalize {
     }
 
     fn written(&self) -> String {
-        format!("Normalize::new({:?}, {:?})", self.mean, self.deviation)
+        format!("Normalize::new({}, {})", short(&self.mean), short(&self.deviation))
     }
 
     fn output_shape(&self, input: &Shape, from: &str) -> Result<Shape> {
@@ -56,7 +56,7 @@ impl Layer for Normalize {
         let usable = self.mean.iter().all(|mean| mean.is_finite())
             && self.deviation.iter().all(|&it| it.is_finite() && it != 0.0);
         if !usable {
-            let got = format!("{:?} and {:?}", self.mean, self.deviation);
+            let got = format!("{} and {}", short(&self.mean), short(&self.deviation));
             let hint = "A channel that never varies can be left as it is with 1.";
             return Err(Error::invalid(self.written(), "numbers that divide", got, hint));
         }
@@ -82,9 +82,33 @@ impl Layer for Normalize {
     }
 }
 
+/// Up to four numbers, with three digits each; of more, how many.
+fn short(values: &[f64]) -> String {
+    if values.len() > 4 {
+        return format!("[… {} numbers]", values.len());
+    }
+    let digits = |&value: &f64| match value.abs() {
+        0.0 => "0".into(),
+        size if size >= 0.1 => format!("{value:.3}"),
+        _ => format!("{value:.2e}"),
+    };
+    format!("[{}]", values.iter().map(digits).collect::<Vec<_>>().join(", "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_numbers_are_written_short() {
+        let layer = Normalize::new([123.0 / 255.0, 0.5, 0.0], [1.0 / 255.0; 3]);
+        assert_eq!(
+            layer.written(),
+            "Normalize::new([0.482, 0.500, 0], [3.92e-3, 3.92e-3, 3.92e-3])"
+        );
+        let layer = Normalize::new([0.0; 512], [1.0; 512]);
+        assert_eq!(layer.written(), "Normalize::new([… 512 numbers], [… 512 numbers])");
+    }
 
     #[test]
     fn numbers_and_channels_must_agree() {
