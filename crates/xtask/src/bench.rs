@@ -6,7 +6,7 @@ use crate::paths::Paths;
 use crate::references;
 use crate::setup::{self, Register};
 use crate::step::{create_folder, whole_file};
-use crate::{glue, kernel};
+use crate::{example, glue, kernel};
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -16,8 +16,24 @@ use std::process::Command;
 pub fn run(paths: &Paths, what: &[String]) -> Result<()> {
     match what.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["kernel"] => kernels(paths),
-        _ => bail!("cargo xtask bench knows: kernel"),
+        ["data"] => {
+            scripts(paths, "data.py", &["bench_csv", "bench_pca", "bench_tsne", "bench_augment"])
+        }
+        ["train"] => scripts(paths, "train.py", &["bench_train"]),
+        ["explain"] => scripts(paths, "explain.py", &["bench_explain"]),
+        _ => bail!("cargo xtask bench knows: kernel, data, train, explain"),
     }
+}
+
+/// A script that runs both sides, in the environment of the references; it is given our programs.
+fn scripts(paths: &Paths, script: &str, programs: &[&str]) -> Result<()> {
+    setup::run(paths, Register::CheckoutOnly)?;
+    let python = references::python(paths)?;
+    let programs = programs.iter().map(|name| example::release(paths, name));
+    let programs = programs.collect::<Result<Vec<_>>>()?;
+    let mut bench = Command::new(python);
+    bench.arg(paths.root.join("benches").join(script)).args(programs);
+    run_command(bench.env("KERAS_BACKEND", "torch").current_dir(&paths.root))
 }
 
 /// Cells of the tutorial under this kernel, stock Evcxr, and ipykernel with PyTorch.

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: all that has to hold before a change is good.
 
 use crate::command::{first_line, run as run_command};
+use crate::example;
 use crate::kernel;
 use crate::lab;
 use crate::paths::Paths;
@@ -98,6 +99,7 @@ fn check_code(paths: &Paths, checks: &mut Checks) -> bool {
         })
         && checks
             .check("unit tests of the kernel", || run_command(&mut kernel::cargo(paths, "test")))
+        && checks.check("the gallery of figures", || example::draw_gallery(paths).map(drop))
         && checks.check("documentation", || {
             let document = ["doc", "--no-deps", "--locked", "--package", "tchalk"];
             run_command(cargo(&document).env("RUSTDOCFLAGS", "-D warnings"))

@@ -8,6 +8,7 @@ mod bench;
 mod checks;
 mod command;
 mod doctor;
+mod example;
 mod glue;
 mod kernel;
 mod lab;
@@ -36,7 +37,9 @@ cargo xtask: set up, run and test tchalk
                     target/notebooks, and fails if a cell fails
   test              formatting, lints, unit tests, doctests, kernel tests, all notebooks
   env               print the environment as shell exports: eval \"$(cargo xtask env)\"
-  bench kernel      time notebook cells beside other kernels on this machine
+  bench WHAT        time kernel, data, train or explain beside their rivals on this machine
+  gallery           draw every figure from built-in data on one page
+  train-base        train the built-in base anew on the CIFAR-10 in TCHALK_DATA_DIR
   references        compute the tests' reference values anew (installs PyTorch and Keras)
 
 Environment:
@@ -47,8 +50,19 @@ Environment:
   TCHALK_LIBTORCH   cpu or cuda, instead of looking for an NVIDIA GPU
 ";
 
-const COMMANDS: [&str; 9] =
-    ["tutorial", "lab", "setup", "doctor", "run", "test", "env", "bench", "references"];
+const COMMANDS: [&str; 11] = [
+    "tutorial",
+    "lab",
+    "setup",
+    "doctor",
+    "run",
+    "test",
+    "env",
+    "bench",
+    "gallery",
+    "train-base",
+    "references",
+];
 
 fn main() {
     forget_build_folders();
@@ -125,6 +139,8 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         "doctor" => doctor::run(&paths),
         "test" => checks::run(&paths),
         "env" => lab::print_env(&paths),
+        "gallery" => example::gallery(&paths),
+        "train-base" => example::train_base(&paths),
         _ => references::run(&paths),
     }
 }

@@ -40,10 +40,15 @@ impl Paths {
         self.state.join("jupyter")
     }
 
+    /// Where cargo builds.
+    pub fn target(&self) -> PathBuf {
+        let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+        self.root.join(target.unwrap_or_else(|| "target".into()))
+    }
+
     /// Where executed notebooks and pages go.
     pub fn pages(&self) -> PathBuf {
-        let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-        self.root.join(target.unwrap_or_else(|| "target".into())).join("notebooks")
+        self.target().join("notebooks")
     }
 }
 

@@ -198,7 +198,7 @@ impl CsvTable {
             true => format!("the first {} of {size}", thousands(self.len() as f64)),
             false => size,
         };
-        let table = Table::from_rows(headings, rows);
+        let table = Table::of_columns(headings, rows);
         right.into_iter().fold(table, Table::align_right).footer(size)
     }
 }

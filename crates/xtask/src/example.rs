@@ -1,0 +1,49 @@
+//! Programs of `crates/tchalk/examples`: the gallery, the built-in base's training, our side of benches.
+
+use crate::command::run as run_command;
+use crate::paths::Paths;
+use crate::setup::{self, Register};
+use anyhow::{Context, Result, bail};
+use std::path::PathBuf;
+use std::process::Command;
+
+/// The optimised program of this name, built if need be.
+pub fn release(paths: &Paths, name: &str) -> Result<PathBuf> {
+    let mut build = Command::new("cargo");
+    build.args(["build", "--release", "--locked", "--package", "tchalk", "--example", name]);
+    run_command(build.current_dir(&paths.root))?;
+    Ok(paths.target().join("release/examples").join(name))
+}
+
+/// Draws every figure from built-in data, and says where the page is.
+pub fn gallery(paths: &Paths) -> Result<()> {
+    setup::run(paths, Register::CheckoutOnly)?;
+    let page = draw_gallery(paths)?;
+    println!("The gallery, a page for any browser: {}", page.display());
+    Ok(())
+}
+
+/// The gallery's page, drawn anew by the program as it is built for tests; fails if a figure is empty,
+/// clipped, or has texts that touch.
+pub fn draw_gallery(paths: &Paths) -> Result<PathBuf> {
+    let folder = paths.target().join("gallery");
+    let mut draw = Command::new("cargo");
+    draw.args(["run", "--quiet", "--locked", "--package", "tchalk", "--example", "gallery", "--"]);
+    run_command(draw.arg(&folder).current_dir(&paths.root))?;
+    let page = folder.join("gallery.html");
+    if !page.is_file() {
+        bail!("the gallery wrote no {}", page.display());
+    }
+    Ok(page)
+}
+
+/// Trains the built-in base on the CIFAR-10 of `TCHALK_DATA_DIR`, into the crate.
+pub fn train_base(paths: &Paths) -> Result<()> {
+    std::env::var_os("TCHALK_DATA_DIR")
+        .filter(|folder| !folder.is_empty())
+        .context("the built-in base is trained on CIFAR-10: name its folder in TCHALK_DATA_DIR")?;
+    setup::run(paths, Register::CheckoutOnly)?;
+    let program = release(paths, "train_base")?;
+    let out = paths.library().join("src/applications/built_in_base.safetensors");
+    run_command(Command::new(program).arg(&out).current_dir(&paths.root))
+}
