@@ -41,6 +41,16 @@ pub enum Error {
         /// What to try; may be empty.
         hint: String,
     },
+    /// A file could not be had from the network.
+    #[error("{file}: {problem}.{}", Hint(hint))]
+    Download {
+        /// What the file is called.
+        file: String,
+        /// What went wrong, for each address that was tried.
+        problem: String,
+        /// What to try; may be empty.
+        hint: String,
+    },
     /// libtorch refused an operation; its C++ trace is left out.
     #[error("{op}: libtorch says: {message}")]
     Torch {
@@ -103,6 +113,15 @@ impl Error {
             problem: problem.into(),
             hint: hint.into(),
         }
+    }
+
+    /// A file that the network did not give.
+    pub(crate) fn download(
+        file: impl Into<String>,
+        problem: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Error {
+        Error::Download { file: file.into(), problem: problem.into(), hint: hint.into() }
     }
 
     /// An operating-system error at `path`.

@@ -18,13 +18,16 @@
 //! ```
 //!
 //! The rooms, from the ground up: [`error`], [`display`], [`runtime`]; [`table`], [`plot`], [`data`]
-//! (reached through [`datasets`]); [`layers`]; [`model`]; [`train`]; and the [`prelude`], which is
-//! all that a notebook has to import.
+//! (reached through [`datasets`]); [`layers`]; [`model`]; [`train`]; [`ensemble`]; and the
+//! [`prelude`], which is all that a notebook has to import.
 
+pub mod applications;
 pub mod data;
 pub mod datasets;
 pub mod display;
+pub mod ensemble;
 pub mod error;
+pub mod kaggle;
 pub mod layers;
 pub mod model;
 pub mod plot;

@@ -4,12 +4,19 @@
 //! use tchalk::prelude::*;
 //! ```
 
-pub use crate::data::{Dataset, Picture, Split, TensorSet};
+pub use crate::applications::{self, Prediction, Preprocessing, Weights};
+pub use crate::data::{
+    CsvTable, Dataset, Framing, ImageFolder, Picture, PictureStream, Split, TensorSet,
+};
 pub use crate::datasets;
 pub use crate::display::{self, Show};
-pub use crate::layers::{Add, Average, Concatenate, Merge};
+pub use crate::ensemble::{Ensemble, View};
+pub use crate::kaggle;
 pub use crate::layers::{
-    Conv2d, Dense, Dropout, Flatten, Layer, MaxPool2d, Padding, Relu, Softmax,
+    Activation, AdaptiveAveragePool2d, Add, Average, AveragePool2d, BatchNorm2d, Concatenate,
+    Conv2d, Dense, DepthwiseConv2d, Dropout, Elu, Flatten, Gelu, GlobalAveragePool2d,
+    GlobalMaxPool2d, Initializer, Layer, LeakyRelu, MaxPool2d, Merge, Normalize, PadChannels,
+    Padding, Relu, Relu6, Rescale, Reshape, Resize, Sigmoid, Silu, Softmax, Tanh, ZeroPad2d,
 };
 pub use crate::model::{CallLayer, CallMerge, Input, Model, Sequential, Summary, Symbol};
 pub use crate::plot::Figure;

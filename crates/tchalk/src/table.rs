@@ -35,6 +35,12 @@ impl Table {
         Table { headings, rows, right, footers: Vec::new() }
     }
 
+    /// A table whose number of columns is known only when it runs; each row is as long as `headings`.
+    pub(crate) fn from_rows(headings: Vec<String>, rows: Vec<Vec<String>>) -> Table {
+        debug_assert!(rows.iter().all(|row| row.len() == headings.len()));
+        Table { right: vec![false; headings.len()], headings, rows, footers: Vec::new() }
+    }
+
     /// More rows, with a text for each heading.
     ///
     /// # Panics

@@ -45,27 +45,6 @@ fn refused<T>(result: tchalk::Result<T>) -> String {
 }
 
 #[test]
-fn sequential_and_functional_build_the_same_network() {
-    runtime::seed(3);
-    let sequential = Sequential::new()
-        .input_shape([3, 8, 8])
-        .add(Conv2d::new(4, 3))
-        .add(Relu)
-        .add(Flatten)
-        .add(Dense::new(5))
-        .build(Device::Cpu)
-        .unwrap();
-    runtime::seed(3);
-    let input = Input::new("input", [3, 8, 8]);
-    let x = Relu.call(&Conv2d::new(4, 3).call(&input).unwrap()).unwrap();
-    let x = Dense::new(5).call(&Flatten.call(&x).unwrap()).unwrap();
-    let functional = Model::new("same", &input, &x, Device::Cpu).unwrap();
-    assert_eq!(sequential.weight_names(), functional.weight_names());
-    let x = noise(&[2, 3, 8, 8]);
-    assert_eq!(sequential.call(&x).unwrap(), functional.call(&x).unwrap());
-}
-
-#[test]
 fn branches_meet_and_the_numbers_are_those_done_by_hand() {
     let input = Input::new("x", [2, 6, 6]);
     let a = Conv2d::new(3, 3).padding(Padding::Same).call(&input).unwrap();
@@ -394,7 +373,7 @@ fn wrong_graphs_are_told() {
 fn absurd_sizes_are_refused_before_any_memory_is_taken() {
     let layers = Sequential::new().input_shape([3, 32, 32]).add(Flatten);
     let message = refused(layers.add(Dense::new(1 << 40)).build(Device::Cpu));
-    assert!(message.contains("numbers"), "{message}");
+    assert!(message.contains("units of at most 16777216"), "{message}");
     let input = Input::new("x", [1 << 30, 1 << 30, 1 << 30]);
     assert!(refused(Flatten.call(&input)).contains("numbers"));
 }
@@ -443,4 +422,94 @@ fn the_summary_says_what_is_connected_and_frozen() {
     let sum = Add::new().call(&[&Dense::new(4).call(&input).unwrap(), &input]).unwrap();
     let text = format!("{:?}", Model::new("skip", &input, &sum, Device::Cpu).unwrap().summary());
     assert!(text.contains("connected to") && text.contains("dense, x"), "{text}");
+}
+
+/// VGG16 without its classifier, a layer for each activation.
+fn vgg16() -> Model {
+    let mut layers = Sequential::new().name("vgg16").input_shape([3, 32, 32]);
+    for (block, (filters, count)) in
+        [(64, 2), (128, 2), (256, 3), (512, 3), (512, 3)].into_iter().enumerate()
+    {
+        for conv in 1..=count {
+            let convolution = Conv2d::new(filters, 3).padding(Padding::Same);
+            let name = format!("block{}_conv{conv}", block + 1);
+            layers = layers.add_named(&name, convolution).add(Relu);
+        }
+        layers = layers.add_named(&format!("block{}_pool", block + 1), MaxPool2d::new(2));
+    }
+    layers.build(Device::Cpu).unwrap()
+}
+
+#[test]
+fn the_tutorial_s_networks_have_their_published_sizes() {
+    let conv_base = vgg16();
+    conv_base.freeze();
+    assert_eq!(conv_base.parameter_count(), 14_714_688);
+    let head = |layers: Sequential| {
+        let layers = layers.add(Flatten).add(Dense::new(512)).add(Relu).add(Dropout::new(0.5));
+        layers.add(Dense::new(10)).add(Softmax).build(Device::Cpu).unwrap()
+    };
+    let transfer = head(Sequential::new().name("transfer").add(&conv_base));
+    assert_eq!((transfer.parameter_count(), transfer.trainable_count()), (14_982_474, 267_786));
+
+    let mut layers = Sequential::new().name("simple").input_shape([3, 32, 32]);
+    for filters in [32, 64] {
+        layers = layers.add(Conv2d::new(filters, 3).padding(Padding::Same)).add(Relu);
+        layers = layers.add(Conv2d::new(filters, 3)).add(Relu).add(MaxPool2d::new(2));
+        layers = layers.add(Dropout::new(0.25));
+    }
+    let simple = head(layers);
+    assert_eq!(simple.parameter_count(), 1_250_858);
+
+    transfer.freeze();
+    simple.freeze();
+    let input = Input::new("cifar10_image", [3, 32, 32]);
+    let both = [transfer.call(&input).unwrap(), simple.call(&input).unwrap()];
+    let x = Concatenate::new().call(&both).unwrap();
+    let x = Relu.call(&Dense::new(512).call(&x).unwrap()).unwrap();
+    let x = Dense::new(10).call(&Dropout::new(0.5).call(&x).unwrap()).unwrap();
+    let outputs = Softmax.call(&x).unwrap();
+    let combined = Model::new("combined_cnn_classifier", &input, &outputs, Device::Cpu).unwrap();
+    assert_eq!(combined.trainable_count(), 15_882);
+    assert_eq!(combined.conv_layers()[12], "transfer/vgg16/block5_conv3");
+    assert_eq!(conv_base.split_at_pools().unwrap().len(), 5);
+
+    // Two fifths of it seen by hand: 3, 5, 6, 10, 14, 16 pixels after the second pooling.
+    let text = format!("{:?}", conv_base.summary_with(Summary::new().receptive_field()));
+    let line = text.lines().find(|line| line.starts_with("block2_pool")).unwrap();
+    assert!(line.ends_with("16 × 16"), "{line}");
+    let line = text.lines().find(|line| line.starts_with("block5_pool")).unwrap();
+    assert!(line.ends_with("212 × 212"), "{line}");
+}
+
+#[test]
+fn a_softmax_inside_the_last_layer_counts_as_one_behind_it() {
+    let inside = Sequential::new().input_shape([3, 16, 16]).add(Flatten);
+    let inside = inside.add(Dense::new(3).activation(Softmax)).build(Device::Cpu).unwrap();
+    let behind = Sequential::new().input_shape([3, 16, 16]).add(Flatten).add(Dense::new(3));
+    let behind = behind.add(Softmax).build(Device::Cpu).unwrap();
+    for name in ["dense.weight", "dense.bias"] {
+        behind.set_weight(name, &inside.weight(name).unwrap()).unwrap();
+    }
+    assert_eq!(inside.layer_paths(), ["flatten", "dense"]);
+    let (x, set) = (noise(&[4, 3, 16, 16]), set(6));
+    assert!(close(&inside.call(&x).unwrap(), &behind.call(&x).unwrap()));
+    let maps = inside.activations(&["dense"], &x).unwrap().remove(0);
+    assert_eq!(maps, inside.call(&x).unwrap(), "a layer's output is what its activation gives");
+    assert_eq!(inside.until("dense").unwrap().call(&x).unwrap(), maps);
+    for model in [&inside, &behind] {
+        model.compile(Sgd::new(0.5), Loss::CategoricalCrossEntropy).unwrap();
+        model.fit(&set, Fit::new().epochs(2).batch_size(6)).unwrap();
+    }
+    assert!(close(
+        &inside.weight("dense.weight").unwrap(),
+        &behind.weight("dense.weight").unwrap()
+    ));
+    // As a layer of another network, too.
+    let outer = Sequential::new().add(&inside).build(Device::Cpu).unwrap();
+    outer.compile(Sgd::new(0.5), Loss::CategoricalCrossEntropy).unwrap();
+    outer.fit(&set, Fit::new()).unwrap();
+    assert!(outer.diagram().figure().is_ok());
+    assert_eq!(format!("{:?}", outer.summary()).matches("softmax").count(), 0);
+    assert!(Ensemble::average(&[&inside, &behind]).unwrap().evaluate(&set).is_ok());
 }

@@ -1,7 +1,7 @@
 //! A classroom bundle: a folder of downloaded files, with the sums that vouch for them.
 
+use super::source::{sha256_of, sha256_of_file};
 use crate::error::{Error, Result};
-use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
@@ -56,7 +56,8 @@ impl Bundle {
         };
         let sums = text.lines().filter_map(|line| {
             let (sum, name) = line.split_once(char::is_whitespace)?;
-            Some((name.trim_start().trim_start_matches(['*', ' ']).to_owned(), sum.to_lowercase()))
+            let name = name.trim_start().trim_start_matches('*').trim_start_matches("./");
+            Some((name.trim_end().to_owned(), sum.to_lowercase()))
         });
         Ok(Bundle { folder: folder.to_owned(), sums: sums.collect() })
     }
@@ -86,19 +87,35 @@ impl Bundle {
         File::open(&path)
             .and_then(|mut file| file.read_to_end(&mut bytes))
             .map_err(|error| Error::io(&path, error, "Check that you may read it."))?;
-        let Some(expected) = self.sums.get(name) else {
-            return Ok(Found { path, bytes, verified: false });
-        };
-        let sum =
-            Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let verified = self.check(name, &bytes)?;
+        Ok(Found { path, bytes, verified })
+    }
+
+    /// Whether a sum vouches for these bytes of the file `name`, its path inside the folder.
+    ///
+    /// # Errors
+    ///
+    /// If a sum is listed, and it is another file's.
+    pub(crate) fn check(&self, name: &str, bytes: &[u8]) -> Result<bool> {
+        self.compare(name, || Ok(sha256_of(bytes)))
+    }
+
+    /// The same for a file that is too large to be held in memory.
+    pub(crate) fn check_file(&self, name: &str, path: &Path) -> Result<bool> {
+        self.compare(name, || sha256_of_file(path))
+    }
+
+    fn compare(&self, name: &str, sum: impl Fn() -> Result<String>) -> Result<bool> {
+        let Some(expected) = self.sums.get(name) else { return Ok(false) };
+        let sum = sum()?;
         if sum != *expected {
             return Err(Error::bad_file(
-                path,
+                self.folder.join(name),
                 format!("its SHA-256 is {sum}, but SHA256SUMS says {expected}"),
                 "The file was damaged or exchanged: copy it again from where the bundle came from.",
             ));
         }
-        Ok(Found { path, bytes, verified: true })
+        Ok(true)
     }
 }
 

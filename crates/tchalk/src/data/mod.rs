@@ -5,16 +5,31 @@
 //! network. Readers call [`crate::datasets`] for the sets there are.
 
 pub(crate) mod bundle;
+pub(crate) mod cache;
 pub(crate) mod cifar;
+mod csv_table;
 mod dataset;
+pub(crate) mod digits_csv;
+pub(crate) mod download;
 mod figures;
+mod folder;
+pub(crate) mod framing;
 pub(crate) mod idx;
 mod picture;
+pub(crate) mod places;
+pub(crate) mod progress;
 pub(crate) mod shapes;
+pub(crate) mod source;
 mod split;
+mod stream;
+pub(crate) mod strokes;
 mod tensor_set;
 
+pub use csv_table::CsvTable;
 pub use dataset::Dataset;
+pub use folder::ImageFolder;
+pub use framing::Framing;
 pub use picture::Picture;
 pub use split::Split;
+pub use stream::PictureStream;
 pub use tensor_set::TensorSet;

@@ -3,7 +3,7 @@
 use super::Picture;
 use crate::error::{Error, Result};
 use crate::runtime;
-use ndarray::{ArcArray, Axis, Ix4};
+use ndarray::{ArcArray, Array2, Axis, Ix4};
 use std::sync::Arc;
 
 /// Pictures, their labels, and the names of the classes. Cloning shares the pictures.
@@ -116,7 +116,169 @@ impl Split {
         self.pick(&runtime::seed::choose(self.len(), self.len(), &mut rng))
     }
 
-    fn pick(&self, places: &[usize]) -> Split {
+    /// Two parts at random: `fraction` of the pictures is held out, as a validation set, in the second
+    /// one. Every class loses the same fraction, so both parts have the classes equally often.
+    ///
+    /// # Errors
+    ///
+    /// If `fraction` is not between 0 and 1, or leaves one part without pictures.
+    ///
+    /// ```
+    /// use tchalk::prelude::*;
+    /// let (train, validation) = datasets::shapes()?.train.split(0.1)?;
+    /// assert_eq!((train.len(), validation.len()), (4_500, 500));
+    /// # Ok::<(), tchalk::Error>(())
+    /// ```
+    pub fn split(&self, fraction: f64) -> Result<(Split, Split)> {
+        let mut rng = runtime::seed::host_rng("split");
+        let order = runtime::seed::choose(self.len(), self.len(), &mut rng);
+        // Without labels all pictures are of one class.
+        let mut groups = vec![Vec::new(); self.classes.len().max(1)];
+        for &place in &order {
+            groups[self.labels.get(place).copied().unwrap_or(0)].push(place);
+        }
+        let mut held = vec![false; self.len()];
+        // What rounding takes from one class it gives to the next, so the total is right, too.
+        let (mut due, mut done) = (0.0, 0);
+        for group in &groups {
+            due += fraction * group.len() as f64;
+            let count = (due.round() as usize).saturating_sub(done).min(group.len());
+            done += count;
+            group[..count].iter().for_each(|&place| held[place] = true);
+        }
+        if !(fraction > 0.0 && fraction < 1.0) || done == 0 || done == self.len() {
+            let expected =
+                format!("a fraction of {} pictures that leaves some for both", self.len());
+            let hint = "0.1 holds out every tenth picture.";
+            return Err(Error::invalid("Split::split", expected, fraction.to_string(), hint));
+        }
+        let part = |wanted: bool, name: &str| {
+            let places: Vec<usize> =
+                order.iter().copied().filter(|&place| held[place] == wanted).collect();
+            let part = self.pick(&places);
+            Split { name: format!("{}{name}", self.name), ..part }
+        };
+        Ok((part(false, ""), part(true, " held out")))
+    }
+
+    /// Only the pictures of these classes, whose labels become places in the new, shorter list.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such class, one is named twice, or there are no labels.
+    ///
+    /// ```
+    /// use tchalk::prelude::*;
+    /// let pair = datasets::shapes()?.test.filter_classes(&["star", "heart"])?;
+    /// assert_eq!((pair.len(), pair.classes()), (200, vec!["star".into(), "heart".into()]));
+    /// # Ok::<(), tchalk::Error>(())
+    /// ```
+    pub fn filter_classes(&self, names: &[&str]) -> Result<Split> {
+        let op = "Split::filter_classes";
+        if self.labels.is_empty() && !self.is_empty() {
+            return Err(Error::invalid(op, "pictures with labels", "none have any", ""));
+        }
+        let mut new_label = vec![None; self.classes.len()];
+        for (label, name) in names.iter().enumerate() {
+            let place = self.classes.iter().position(|class| class == name);
+            match place.map(|place| &mut new_label[place]) {
+                Some(slot @ None) => *slot = Some(label),
+                _ => {
+                    let expected = format!("names out of {}, each once", self.classes.join(", "));
+                    return Err(Error::invalid(op, expected, format!("{name:?}"), ""));
+                }
+            }
+        }
+        let kept: Vec<usize> =
+            (0..self.len()).filter(|&place| new_label[self.labels[place]].is_some()).collect();
+        let labels = kept.iter().filter_map(|&place| new_label[self.labels[place]]).collect();
+        Ok(Split {
+            labels: Arc::new(labels),
+            classes: Arc::new(names.iter().map(|&name| name.to_owned()).collect()),
+            ..self.pick(&kept)
+        })
+    }
+
+    /// The pictures of both, these first.
+    ///
+    /// # Errors
+    ///
+    /// If pictures or classes differ in kind, or only one of the two has labels.
+    pub fn concatenate(&self, other: &Split) -> Result<Split> {
+        let kind = |split: &Split| {
+            let shape = split.images.shape()[1..].to_vec();
+            let labelled = !split.labels.is_empty() || split.is_empty();
+            (shape, split.classes.clone(), labelled)
+        };
+        let (own, others) = (kind(self), kind(other));
+        if own != others {
+            let text = |(shape, classes, labelled): (Vec<usize>, Arc<Vec<String>>, bool)| {
+                let labels = if labelled { "with labels" } else { "without labels" };
+                format!("pictures {shape:?} {labels}, classes {}", classes.join(", "))
+            };
+            return Err(Error::invalid("Split::concatenate", text(own), text(others), ""));
+        }
+        let images = ndarray::concatenate(Axis(0), &[self.images.view(), other.images.view()])
+            .expect("both have pictures of the same shape");
+        Ok(Split {
+            images: images.into(),
+            labels: Arc::new([&self.labels[..], &other.labels[..]].concat()),
+            ..self.clone()
+        })
+    }
+
+    /// The labels as rows of zeros with a one in the place of the class: `f32 [n, classes]`; no rows
+    /// where there are no labels. [`Split::from_one_hot`] turns them back.
+    ///
+    /// ```
+    /// use tchalk::prelude::*;
+    /// let one_hot = datasets::shapes()?.test.take(3).one_hot();
+    /// assert_eq!(one_hot.shape(), [3, 10]);
+    /// assert_eq!(one_hot.sum(), 3.0);
+    /// # Ok::<(), tchalk::Error>(())
+    /// ```
+    pub fn one_hot(&self) -> Array2<f32> {
+        let mut rows = Array2::zeros((self.labels.len(), self.classes.len()));
+        self.labels.iter().enumerate().for_each(|(row, &label)| rows[[row, label]] = 1.0);
+        rows
+    }
+
+    /// A split whose labels come as rows `f32 [n, classes]`: each picture is of the class with the
+    /// largest number in its row, so rows of probabilities will do.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Split::new`]; also if there are not as many columns as classes, or a number is NaN.
+    pub fn from_one_hot(
+        name: impl Into<String>,
+        images: impl Into<ArcArray<u8, Ix4>>,
+        one_hot: &Array2<f32>,
+        classes: Vec<String>,
+    ) -> Result<Split> {
+        let (name, columns) = (name.into(), one_hot.len_of(Axis(1)));
+        if columns != classes.len() || columns == 0 {
+            let expected = format!("a column for each of {} classes", classes.len());
+            return Err(Error::invalid(name, expected, format!("{columns} columns"), ""));
+        }
+        let mut labels = Vec::with_capacity(one_hot.len_of(Axis(0)));
+        for (number, row) in one_hot.outer_iter().enumerate() {
+            let mut best = 0;
+            for (column, &value) in row.iter().enumerate() {
+                if value.is_nan() {
+                    let got = format!("NaN in row {number}");
+                    return Err(Error::invalid(name, "numbers in every row", got, ""));
+                }
+                if value > row[best] {
+                    best = column;
+                }
+            }
+            labels.push(best);
+        }
+        Split::new(name, images, labels, classes)
+    }
+
+    /// The pictures at these places, in this order.
+    pub(crate) fn pick(&self, places: &[usize]) -> Split {
         let labels = if self.labels.is_empty() {
             Vec::new()
         } else {
@@ -166,6 +328,79 @@ mod tests {
         let unlabelled = split(vec![]).unwrap();
         assert_eq!(unlabelled.image(3).label(), None);
         assert!(unlabelled.take(2).labels().is_empty());
+    }
+
+    /// Ten of the first class, thirty of the second, each picture with a number of its own.
+    fn uneven() -> Split {
+        let images = Array4::from_shape_fn((40, 1, 1, 1), |(n, ..)| n as u8);
+        let labels = (0..40).map(|n| usize::from(n >= 10)).collect();
+        Split::new("uneven", images, labels, vec!["few".into(), "many".into()]).unwrap()
+    }
+
+    fn numbers(split: &Split) -> Vec<u8> {
+        split.images().iter().copied().collect()
+    }
+
+    #[test]
+    fn a_split_is_fair_to_every_class_and_loses_nothing() {
+        let (rest, held) = uneven().split(0.3).unwrap();
+        let count = |split: &Split, class| split.labels().iter().filter(|&&it| it == class).count();
+        assert_eq!((count(&held, 0), count(&held, 1)), (3, 9));
+        assert_eq!((count(&rest, 0), count(&rest, 1)), (7, 21));
+        let mut all = [numbers(&rest), numbers(&held)].concat();
+        assert!(!all.is_sorted(), "both are mixed");
+        all.sort();
+        assert_eq!(all, (0..40).collect::<Vec<u8>>());
+        for (image, label) in held.images().outer_iter().zip(held.labels()) {
+            assert_eq!(usize::from(image[[0, 0, 0]] >= 10), label);
+        }
+        let (rest, held) = split(vec![]).unwrap().split(0.5).unwrap();
+        assert_eq!((rest.len(), held.len(), held.labels()), (2, 2, vec![]));
+        for fraction in [0.0, 1.0, -1.0, 0.01, f64::NAN, f64::INFINITY] {
+            let error = uneven().split(fraction).unwrap_err().to_string();
+            assert!(error.contains("leaves some for both"), "{error}");
+        }
+    }
+
+    #[test]
+    fn kept_classes_are_numbered_anew() {
+        let few = uneven().filter_classes(&["many"]).unwrap();
+        assert_eq!((few.len(), few.labels()[0], few.classes()), (30, 0, vec!["many".to_owned()]));
+        let turned = uneven().filter_classes(&["many", "few"]).unwrap();
+        assert_eq!((turned.len(), turned.labels()[0], turned.labels()[39]), (40, 1, 0));
+        let refuse = |names: &[&str]| uneven().filter_classes(names).unwrap_err().to_string();
+        assert!(refuse(&["lots"]).contains("names out of few, many, each once, got \"lots\""));
+        assert!(refuse(&["few", "few"]).contains("each once"));
+        assert!(split(vec![]).unwrap().filter_classes(&["a"]).is_err());
+    }
+
+    #[test]
+    fn what_is_put_together_is_of_one_kind() {
+        let (a, b) = (uneven().take(3), uneven().filter_classes(&["many"]).unwrap());
+        let both = uneven().concatenate(&a).unwrap();
+        assert_eq!((both.len(), numbers(&both)[42], both.labels()[42]), (43, 2, 0));
+        let error = a.concatenate(&b).unwrap_err().to_string();
+        assert!(error.contains("classes few, many, got pictures [1, 1, 1]"), "{error}");
+        let unlabelled = Split::new("x", a.images(), vec![], a.classes()).unwrap();
+        assert!(a.concatenate(&unlabelled).is_err());
+        assert_eq!(unlabelled.concatenate(&unlabelled).unwrap().len(), 6);
+    }
+
+    #[test]
+    fn one_hot_rows_go_there_and_back() {
+        let rows = uneven().one_hot();
+        assert_eq!((rows[[9, 0]], rows[[9, 1]], rows[[10, 1]]), (1.0, 0.0, 1.0));
+        let back =
+            Split::from_one_hot("back", uneven().images(), &rows, uneven().classes()).unwrap();
+        assert_eq!(back.labels(), uneven().labels());
+        assert_eq!(split(vec![]).unwrap().one_hot().shape(), [0, 2]);
+        let refuse = |rows: &Array2<f32>| {
+            let split = Split::from_one_hot("back", uneven().images(), rows, uneven().classes());
+            split.unwrap_err().to_string()
+        };
+        assert!(refuse(&Array2::zeros((40, 3))).contains("3 columns"));
+        assert!(refuse(&Array2::from_elem((40, 2), f32::NAN)).contains("NaN in row 0"));
+        assert!(refuse(&Array2::zeros((2, 2))).contains("2 labels for 40 pictures"));
     }
 
     #[test]

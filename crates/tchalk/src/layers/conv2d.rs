@@ -1,6 +1,11 @@
 //! Two-dimensional convolution: the same small pattern looked for everywhere in a picture.
 
-use super::{Initializer, Layer, LayerId, Mode, Padding, Shape, WeightSpec, config, picture_axes};
+use super::activation;
+use super::window::Window;
+use super::{
+    Activation, Initializer, Layer, LayerId, Mode, Padding, Shape, WeightSpec, check_counts,
+    check_size, config,
+};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -13,32 +18,52 @@ use tch::Tensor;
 /// # Shapes
 ///
 /// Input `[channels, height, width]`, output `[filters, height', width']`; weights
-/// `[filters, channels, kernel, kernel]` and `[filters]`.
+/// `[filters, channels / groups, kernel, kernel]` and `[filters]`: filters × channels / groups ×
+/// kernel² + filters parameters.
 ///
 /// ```
 /// use tchalk::prelude::*;
 /// let model = Sequential::new()
 ///     .input_shape([3, 32, 32])
-///     .add(Conv2d::new(32, 3).padding(Padding::Same))
+///     .add(Conv2d::new(32, 3).padding(Padding::Same).activation(Relu))
 ///     .add(Conv2d::new(64, 3).stride(2))
 ///     .build(Device::Cpu)?;
 /// assert_eq!(model.output_shape(), [64, 15, 15]);
+/// assert_eq!(model.parameter_count(), 896 + 18_496);
 /// # Ok::<(), tchalk::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Conv2d {
     filters: usize,
     kernel: usize,
     stride: usize,
     padding: Padding,
+    dilation: usize,
+    groups: usize,
+    use_bias: bool,
+    activation: Option<Activation>,
+    kernel_initializer: Initializer,
     #[serde(skip)]
     id: LayerId,
 }
 
 impl Conv2d {
-    /// `filters` patterns of `kernel` by `kernel` pixels; stride 1, no padding.
+    /// `filters` patterns of `kernel` by `kernel` pixels; stride 1, no padding, a bias, no
+    /// activation.
     pub fn new(filters: usize, kernel: usize) -> Conv2d {
-        Conv2d { filters, kernel, stride: 1, padding: Padding::Valid, id: LayerId::new() }
+        Conv2d {
+            filters,
+            kernel,
+            stride: 1,
+            padding: Padding::Valid,
+            dilation: 1,
+            groups: 1,
+            use_bias: true,
+            activation: None,
+            kernel_initializer: Initializer::GlorotUniform,
+            id: LayerId::new(),
+        }
     }
 
     /// How the edges are treated.
@@ -52,6 +77,49 @@ impl Conv2d {
         self.stride = stride;
         self
     }
+
+    /// How many pixels lie from one of the filter's pixels to the next: 2 leaves one out between
+    /// them.
+    pub fn dilation(mut self, dilation: usize) -> Conv2d {
+        self.dilation = dilation;
+        self
+    }
+
+    /// Splits channels and filters into so many groups that know nothing of each other; both must be
+    /// multiples of it.
+    pub fn groups(mut self, groups: usize) -> Conv2d {
+        self.groups = groups;
+        self
+    }
+
+    /// Whether a number of its own is added to each filter's output. A batch normalisation behind
+    /// makes it useless.
+    pub fn use_bias(mut self, use_bias: bool) -> Conv2d {
+        self.use_bias = use_bias;
+        self
+    }
+
+    /// Bends the outputs: `.activation(Relu)`.
+    pub fn activation(mut self, activation: impl Into<Activation>) -> Conv2d {
+        self.activation = Some(activation.into());
+        self
+    }
+
+    /// How the filters are filled before training; biases begin with zero.
+    pub fn kernel_initializer(mut self, initializer: Initializer) -> Conv2d {
+        self.kernel_initializer = initializer;
+        self
+    }
+
+    fn moving(&self) -> Window {
+        Window {
+            size: self.kernel,
+            stride: self.stride,
+            padding: self.padding,
+            dilation: self.dilation,
+            ceil: false,
+        }
+    }
 }
 
 impl Layer for Conv2d {
@@ -60,40 +128,43 @@ impl Layer for Conv2d {
     }
 
     fn written(&self) -> String {
-        format!("Conv2d::new({}, {})", self.filters, self.kernel)
+        let activation = activation::written(self.activation);
+        format!("Conv2d::new({}, {}){activation}", self.filters, self.kernel)
     }
 
     fn output_shape(&self, input: &Shape, from: &str) -> Result<Shape> {
-        if self.filters == 0 || self.kernel == 0 || self.stride == 0 {
-            let got =
-                format!("{} filters, kernel {}, stride {}", self.filters, self.kernel, self.stride);
-            return Err(Error::invalid(self.written(), "at least 1 of each", got, ""));
+        let counts = [("a number of filters", self.filters), ("a number of groups", self.groups)];
+        check_counts(self, &counts)?;
+        let [channels, height, width] = self.moving().places(self, input, from)?;
+        if !(channels.is_multiple_of(self.groups) && self.filters.is_multiple_of(self.groups)) {
+            return Err(Error::invalid(
+                format!("{}.groups({})", self.written(), self.groups),
+                format!("channels and filters in multiples of {}", self.groups),
+                format!("{channels} channels from {from:?} and {} filters", self.filters),
+                "groups(1) lets every filter see every channel.",
+            ));
         }
-        let [_, height, width] = picture_axes(self, input, from)?;
-        let length = |input| self.padding.output_length(input, self.kernel, self.stride);
-        match (length(height), length(width)) {
-            (Some(height), Some(width)) => Ok(vec![self.filters, height, width]),
-            _ => Err(Error::invalid(
-                self.written(),
-                format!("pictures of at least {0} by {0} pixels", self.kernel),
-                format!("{height} by {width} from {from:?}"),
-                "Use a smaller kernel, padding(Padding::Same), or fewer poolings before it.",
-            )),
-        }
+        check_size(self, &[self.filters, channels / self.groups, self.kernel, self.kernel])?;
+        let output = vec![self.filters, height, width];
+        check_size(self, &output)?;
+        activation::check(self.activation, &output, "conv2d")?;
+        Ok(output)
     }
 
     fn weights(&self, input: &Shape) -> Vec<WeightSpec> {
-        let kernel = vec![self.filters, input[0], self.kernel, self.kernel];
-        vec![
-            WeightSpec::new("weight", kernel, Initializer::GlorotUniform),
-            WeightSpec::new("bias", vec![self.filters], Initializer::Zeros),
-        ]
+        let shape = vec![self.filters, input[0] / self.groups, self.kernel, self.kernel];
+        let kernel = WeightSpec::new("weight", shape, self.kernel_initializer);
+        let bias = WeightSpec::new("bias", vec![self.filters], Initializer::Zeros);
+        if self.use_bias { vec![kernel, bias] } else { vec![kernel] }
     }
 
     fn forward(&self, x: &Tensor, weights: &[Tensor], _mode: Mode) -> Tensor {
-        let (x, inside) = pad_for(x, self.padding, self.kernel, self.stride, 0.0);
-        let stride = self.stride as i64;
-        x.conv2d(&weights[0], Some(&weights[1]), [stride, stride], inside, [1, 1], 1)
+        let window = self.moving();
+        let (x, inside) = window.pad(x, 0.0);
+        let dilation = [self.dilation as i64; 2];
+        let (bias, groups) = (weights.get(1), self.groups as i64);
+        let y = x.conv2d(&weights[0], bias, window.strides(), inside, dilation, groups);
+        activation::apply(self.activation, y)
     }
 
     fn config(&self) -> serde_json::Value {
@@ -104,33 +175,50 @@ impl Layer for Conv2d {
         Some(self.id.clone())
     }
 
-    fn window(&self) -> Option<(usize, usize)> {
-        Some((self.kernel, self.stride))
-    }
-
     fn boxed(&self) -> Box<dyn Layer> {
         Box::new(self.clone())
     }
+
+    fn window(&self) -> Option<(usize, usize)> {
+        Some((self.moving().reach(), self.stride))
+    }
 }
 
-/// Pads a batch of pictures with `value` for a window. Even padding is left to the operation itself
-/// (returned as rows and columns on each side); only uneven padding costs a copy.
-pub(super) fn pad_for(
-    x: &Tensor,
-    padding: Padding,
-    window: usize,
-    stride: usize,
-    value: f64,
-) -> (Tensor, [i64; 2]) {
-    let size = x.size();
-    let amounts = |axis: usize| {
-        let (before, after) = padding.amounts(size[axis] as usize, window, stride);
-        (before as i64, after as i64)
-    };
-    let ((top, bottom), (left, right)) = (amounts(2), amounts(3));
-    if top == bottom && left == right {
-        (x.shallow_clone(), [top, left])
-    } else {
-        (x.pad([left, right, top, bottom], "constant", value), [0, 0])
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(layer: Conv2d) -> String {
+        layer.output_shape(&vec![6, 8, 8], "input").unwrap_err().to_string()
+    }
+
+    #[test]
+    fn silly_settings_are_refused() {
+        assert!(refusal(Conv2d::new(0, 3)).contains("a number of filters of at least 1, got 0"));
+        assert!(refusal(Conv2d::new(8, 0)).contains("a window of at least 1, got 0"));
+        assert!(refusal(Conv2d::new(8, 3).stride(0)).contains("a stride of at least 1, got 0"));
+        assert!(refusal(Conv2d::new(8, 3).dilation(0)).contains("a dilation of at least 1, got 0"));
+        assert!(refusal(Conv2d::new(8, 3).groups(0)).contains("a number of groups of at least 1"));
+        let huge = Conv2d::new(8, 3).padding(Padding::Explicit(usize::MAX));
+        assert!(refusal(huge).contains("a padding of at most"));
+        let huge = Conv2d::new(8, 3).padding(Padding::Explicit(1 << 24));
+        assert!(refusal(huge).contains("at most 2³⁶ numbers"));
+        assert_eq!(
+            refusal(Conv2d::new(8, 3).groups(4)),
+            "Conv2d::new(8, 3).groups(4): expected channels and filters in multiples of 4, \
+             got 6 channels from \"input\" and 8 filters.\n\
+             groups(1) lets every filter see every channel."
+        );
+        assert!(refusal(Conv2d::new(8, 9)).contains("pictures of at least 9 by 9 pixels"));
+        assert!(refusal(Conv2d::new(8, 3).dilation(4)).contains("at least 9 by 9 pixels"));
+    }
+
+    #[test]
+    fn work_and_reach_are_counted() {
+        let layer = Conv2d::new(8, 3).groups(2).dilation(2).stride(2);
+        let (input, output) = (vec![6, 9, 9], vec![8, 3, 3]);
+        assert_eq!(layer.output_shape(&input, "input").unwrap(), output);
+        assert_eq!(layer.window(), Some((5, 2)));
+        assert_eq!(layer.weights(&input)[0].shape, [8, 3, 3, 3]);
     }
 }

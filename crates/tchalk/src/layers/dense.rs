@@ -1,6 +1,10 @@
 //! The fully connected layer: every output looks at every input.
 
-use super::{Initializer, Layer, LayerId, Mode, Shape, WeightSpec, config, shape_text};
+use super::activation;
+use super::{
+    Activation, Initializer, Layer, LayerId, Mode, Shape, WeightSpec, check_counts, check_size,
+    config, shape_text,
+};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -9,7 +13,8 @@ use tch::Tensor;
 ///
 /// # Shapes
 ///
-/// Input `[features]`, output `[units]`; weights `[units, features]` and `[units]`.
+/// Input `[features]`, output `[units]`; weights `[units, features]` and `[units]`: units × features
+/// \+ units parameters.
 ///
 /// ```
 /// use tchalk::prelude::*;
@@ -17,17 +22,49 @@ use tch::Tensor;
 /// assert_eq!(model.parameter_count(), 7_850);
 /// # Ok::<(), tchalk::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Dense {
     units: usize,
+    use_bias: bool,
+    activation: Option<Activation>,
+    kernel_initializer: Initializer,
     #[serde(skip)]
     id: LayerId,
 }
 
 impl Dense {
-    /// A layer with `units` outputs.
+    /// A layer with `units` outputs, a bias and no activation.
     pub fn new(units: usize) -> Dense {
-        Dense { units, id: LayerId::new() }
+        Dense {
+            units,
+            use_bias: true,
+            activation: None,
+            kernel_initializer: Initializer::GlorotUniform,
+            id: LayerId::new(),
+        }
+    }
+
+    /// Bends the outputs: `.activation(Relu)`.
+    pub fn activation(mut self, activation: impl Into<Activation>) -> Dense {
+        self.activation = Some(activation.into());
+        self
+    }
+
+    /// Whether a number of its own is added to each output.
+    pub fn use_bias(mut self, use_bias: bool) -> Dense {
+        self.use_bias = use_bias;
+        self
+    }
+
+    /// How the weights are filled before training; biases begin with zero.
+    pub fn kernel_initializer(mut self, initializer: Initializer) -> Dense {
+        self.kernel_initializer = initializer;
+        self
+    }
+
+    fn sums(&self, x: &Tensor, weights: &[Tensor]) -> Tensor {
+        x.linear(&weights[0], weights.get(1))
     }
 }
 
@@ -37,13 +74,11 @@ impl Layer for Dense {
     }
 
     fn written(&self) -> String {
-        format!("Dense::new({})", self.units)
+        format!("Dense::new({}){}", self.units, activation::written(self.activation))
     }
 
     fn output_shape(&self, input: &Shape, from: &str) -> Result<Shape> {
-        if self.units == 0 {
-            return Err(Error::invalid(self.written(), "at least 1 unit", "0", ""));
-        }
+        check_counts(self, &[("a number of units", self.units)])?;
         if input.len() != 1 {
             return Err(Error::invalid(
                 self.written(),
@@ -52,19 +87,20 @@ impl Layer for Dense {
                 "Try adding Flatten before it.",
             ));
         }
-        Ok(vec![self.units])
+        check_size(self, &[self.units, input[0]])?;
+        let output = vec![self.units];
+        activation::check(self.activation, &output, "dense")?;
+        Ok(output)
     }
 
     fn weights(&self, input: &Shape) -> Vec<WeightSpec> {
-        let shape = vec![self.units, input[0]];
-        vec![
-            WeightSpec::new("weight", shape, Initializer::GlorotUniform),
-            WeightSpec::new("bias", vec![self.units], Initializer::Zeros),
-        ]
+        let kernel = WeightSpec::new("weight", vec![self.units, input[0]], self.kernel_initializer);
+        let bias = WeightSpec::new("bias", vec![self.units], Initializer::Zeros);
+        if self.use_bias { vec![kernel, bias] } else { vec![kernel] }
     }
 
     fn forward(&self, x: &Tensor, weights: &[Tensor], _mode: Mode) -> Tensor {
-        x.linear(&weights[0], Some(&weights[1]))
+        activation::apply(self.activation, self.sums(x, weights))
     }
 
     fn config(&self) -> serde_json::Value {
@@ -75,11 +111,46 @@ impl Layer for Dense {
         Some(self.id.clone())
     }
 
+    fn boxed(&self) -> Box<dyn Layer> {
+        Box::new(self.clone())
+    }
+
+    fn ends_in_softmax(&self) -> bool {
+        self.activation == Some(Activation::Softmax)
+    }
+
+    fn scores(&self, x: &Tensor, weights: &[Tensor], _mode: Mode) -> Tensor {
+        activation::apply_scores(self.activation, self.sums(x, weights))
+    }
+
     fn window(&self) -> Option<(usize, usize)> {
         None
     }
+}
 
-    fn boxed(&self) -> Box<dyn Layer> {
-        Box::new(self.clone())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silly_sizes_are_refused() {
+        let error = |layer: Dense| layer.output_shape(&vec![8], "flatten").unwrap_err().to_string();
+        assert_eq!(
+            error(Dense::new(0)),
+            "Dense::new(0): expected a number of units of at least 1, got 0."
+        );
+        assert!(error(Dense::new(usize::MAX)).contains("of at most 16777216"));
+        assert!(Dense::new(1 << 24).output_shape(&vec![1 << 24], "x").is_err(), "2⁴⁸ weights");
+    }
+
+    #[test]
+    fn without_a_bias_there_is_one_weight() {
+        let layer = Dense::new(3).use_bias(false);
+        let weights = layer.weights(&vec![2]);
+        assert_eq!(weights.len(), 1);
+        let x = Tensor::from_slice2(&[[1f32, 2.0]]);
+        let kernel = Tensor::from_slice2(&[[1f32, 0.0], [0.0, 1.0], [1.0, 1.0]]);
+        let y = layer.forward(&x, &[kernel], Mode::Inference);
+        assert_eq!(y, Tensor::from_slice2(&[[1f32, 2.0, 3.0]]));
     }
 }

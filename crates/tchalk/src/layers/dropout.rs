@@ -10,8 +10,18 @@ use tch::Tensor;
 ///
 /// # Shapes
 ///
-/// Output like the input.
+/// Output like the input; no weights.
+///
+/// ```
+/// use tchalk::layers::{Dropout, Layer, Mode};
+/// use tchalk::tch::{Device, Kind, Tensor};
+/// let x = Tensor::ones([1_000], (Kind::Float, Device::Cpu));
+/// assert_eq!(Dropout::new(0.5).forward(&x, &[], Mode::Inference), x);
+/// let dropped = Dropout::new(0.5).forward(&x, &[], Mode::Training);
+/// assert_eq!((dropped.eq(0.0) + dropped.eq(2.0)).sum(Kind::Int64).int64_value(&[]), 1_000);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Dropout {
     rate: f64,
 }
@@ -82,5 +92,6 @@ mod tests {
     fn a_rate_of_one_is_refused() {
         let message = Dropout::new(1.0).output_shape(&vec![8], "flatten").unwrap_err().to_string();
         assert!(message.starts_with("Dropout::new(1): expected a rate"), "{message}");
+        assert!(Dropout::new(f64::NAN).output_shape(&vec![8], "flatten").is_err());
     }
 }

@@ -1,15 +1,23 @@
 //! A picture laid out as one long vector.
 
-use super::{Layer, Mode, Shape, config};
+use super::{Layer, Mode, Shape, check_size, config};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-/// Lays a picture out as one long vector, for the layers that look at everything at once.
+/// Lays a picture out as one long vector, for the layers that look at everything at once: channel by
+/// channel, and in each row by row. (Keras, whose pictures end with the channels, orders the vector
+/// otherwise.)
 ///
 /// # Shapes
 ///
-/// Input of any shape, output `[features]`.
+/// Input of any shape, output `[features]`; no weights.
+///
+/// ```
+/// use tchalk::layers::{Flatten, Layer};
+/// assert_eq!(Flatten.output_shape(&vec![64, 7, 7], "pool")?, [3_136]);
+/// # Ok::<(), tchalk::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flatten;
 
@@ -23,6 +31,7 @@ impl Layer for Flatten {
     }
 
     fn output_shape(&self, input: &Shape, _from: &str) -> Result<Shape> {
+        check_size(self, input)?;
         Ok(vec![input.iter().product()])
     }
 
@@ -36,5 +45,9 @@ impl Layer for Flatten {
 
     fn boxed(&self) -> Box<dyn Layer> {
         Box::new(*self)
+    }
+
+    fn window(&self) -> Option<(usize, usize)> {
+        None
     }
 }

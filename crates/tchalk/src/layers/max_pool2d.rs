@@ -1,7 +1,7 @@
 //! Pooling: a picture made smaller by keeping the largest value of each window.
 
-use super::conv2d::pad_for;
-use super::{Layer, Mode, Padding, Shape, config, picture_axes};
+use super::window::Window;
+use super::{Layer, Mode, Padding, Shape, config};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -22,28 +22,56 @@ use tch::Tensor;
 /// # Ok::<(), tchalk::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct MaxPool2d {
     pool: usize,
     stride: usize,
     padding: Padding,
+    ceil: bool,
 }
 
 impl MaxPool2d {
     /// Windows of `pool` by `pool` pixels, side by side.
     pub fn new(pool: usize) -> MaxPool2d {
-        MaxPool2d { pool, stride: pool, padding: Padding::Valid }
+        MaxPool2d { pool, stride: pool, padding: Padding::Valid, ceil: false }
     }
 
-    /// How many pixels from one window to the next.
+    /// How many pixels from one window to the next. `MaxPool2d::new(1).stride(2)` keeps every other
+    /// pixel.
     pub fn stride(mut self, stride: usize) -> MaxPool2d {
         self.stride = stride;
         self
     }
 
-    /// How the edges are treated.
+    /// How the edges are treated. Padding never wins.
     pub fn padding(mut self, padding: Padding) -> MaxPool2d {
         self.padding = padding;
         self
+    }
+
+    /// Lets a last window stick out at the bottom and the right, and looks at what it covers, where
+    /// otherwise the last pixels would be left out: PyTorch's `ceil_mode`.
+    pub fn ceil(mut self) -> MaxPool2d {
+        self.ceil = true;
+        self
+    }
+
+    fn moving(&self) -> Window {
+        let (size, stride, padding) = (self.pool, self.stride, self.padding);
+        Window { size, stride, padding, dilation: 1, ceil: self.ceil }
+    }
+}
+
+/// Refuses explicit padding that a whole window fits into: it would have nothing to look at.
+pub(super) fn check_padding(layer: &dyn Layer, pool: usize, padding: Padding) -> Result<()> {
+    match padding {
+        Padding::Explicit(pixels) if pixels > pool / 2 => Err(Error::invalid(
+            format!("{}.padding(Padding::Explicit({pixels}))", layer.written()),
+            format!("at most half of the window, {}", pool / 2),
+            pixels.to_string(),
+            "",
+        )),
+        _ => Ok(()),
     }
 }
 
@@ -57,38 +85,60 @@ impl Layer for MaxPool2d {
     }
 
     fn output_shape(&self, input: &Shape, from: &str) -> Result<Shape> {
-        if self.pool == 0 || self.stride == 0 {
-            let got = format!("pool {}, stride {}", self.pool, self.stride);
-            return Err(Error::invalid(self.written(), "at least 1 of each", got, ""));
-        }
-        let [channels, height, width] = picture_axes(self, input, from)?;
-        let length = |input| self.padding.output_length(input, self.pool, self.stride);
-        match (length(height), length(width)) {
-            (Some(height), Some(width)) => Ok(vec![channels, height, width]),
-            _ => Err(Error::invalid(
-                self.written(),
-                format!("pictures of at least {0} by {0} pixels", self.pool),
-                format!("{height} by {width} from {from:?}"),
-                "There is nothing left to pool: use fewer poolings, or larger pictures.",
-            )),
-        }
+        let places = self.moving().places(self, input, from)?;
+        check_padding(self, self.pool, self.padding)?;
+        Ok(places.to_vec())
     }
 
     fn forward(&self, x: &Tensor, _weights: &[Tensor], _mode: Mode) -> Tensor {
-        let (pool, stride) = (self.pool as i64, self.stride as i64);
-        let (x, inside) = pad_for(x, self.padding, self.pool, self.stride, f64::NEG_INFINITY);
-        x.max_pool2d([pool, pool], [stride, stride], inside, [1, 1], false)
+        let window = self.moving();
+        let (x, inside) = window.pad(x, f64::NEG_INFINITY);
+        let ceil = self.ceil && self.padding != Padding::Same;
+        x.max_pool2d(window.sizes(), window.strides(), inside, [1, 1], ceil)
     }
 
     fn config(&self) -> serde_json::Value {
         config::of(self)
     }
 
+    fn boxed(&self) -> Box<dyn Layer> {
+        Box::new(self.clone())
+    }
+
     fn window(&self) -> Option<(usize, usize)> {
         Some((self.pool, self.stride))
     }
+}
 
-    fn boxed(&self) -> Box<dyn Layer> {
-        Box::new(self.clone())
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::{Device, Kind};
+
+    #[test]
+    fn a_window_that_sticks_out_counts_when_asked() {
+        let x = Tensor::arange(25, (Kind::Float, Device::Cpu)).view([1, 1, 5, 5]);
+        let pool = |layer: MaxPool2d| {
+            let y = layer.forward(&x, &[], Mode::Inference);
+            let shape = layer.output_shape(&vec![1, 5, 5], "input").unwrap();
+            assert_eq!(y.size()[1..], shape.iter().map(|&n| n as i64).collect::<Vec<_>>());
+            Vec::<f32>::try_from(y.flatten(0, -1)).unwrap()
+        };
+        assert_eq!(pool(MaxPool2d::new(2)), [6.0, 8.0, 16.0, 18.0]);
+        let ceil = pool(MaxPool2d::new(2).ceil());
+        assert_eq!(ceil, [6.0, 8.0, 9.0, 16.0, 18.0, 19.0, 21.0, 23.0, 24.0]);
+        assert_eq!(pool(MaxPool2d::new(2).padding(Padding::Same).ceil()), ceil);
+        assert_eq!(pool(MaxPool2d::new(1).stride(3)), [0.0, 3.0, 15.0, 18.0]);
+    }
+
+    #[test]
+    fn silly_settings_are_refused() {
+        let refusal =
+            |layer: MaxPool2d| layer.output_shape(&vec![6, 8, 8], "input").unwrap_err().to_string();
+        assert!(refusal(MaxPool2d::new(0)).contains("a window of at least 1"));
+        assert!(refusal(MaxPool2d::new(2).stride(0)).contains("a stride of at least 1"));
+        assert!(refusal(MaxPool2d::new(9)).contains("at least 9 by 9 pixels, got 8 by 8"));
+        let padded = MaxPool2d::new(3).padding(Padding::Explicit(2));
+        assert!(refusal(padded).contains("at most half of the window, 1, got 2"));
     }
 }

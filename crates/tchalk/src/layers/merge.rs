@@ -1,13 +1,12 @@
-//! What brings several values together: concatenation, sum and mean.
+//! Several inputs become one.
 
-use super::{Named, Shape, config, shape_text};
+use super::{Named, Shape, shape_text};
 use crate::error::{Error, Result};
-use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-/// A step of a network that has several inputs and no weights.
+/// A step of a network with several inputs and one output. It has no weights.
 pub trait Merge: std::fmt::Debug + Send + Sync {
-    /// The name that automatic names are made of: `concatenate`, `concatenate_1`, …
+    /// The name that automatic names are made of: `add` becomes `add`, `add_1`, …
     fn kind(&self) -> &'static str;
 
     /// The call that makes it, as messages and summaries show it: `Concatenate::new()`.
@@ -17,16 +16,16 @@ pub trait Merge: std::fmt::Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// If they do not go together; the message says which and why.
+    /// If the inputs do not fit together; the message names the first that does not fit.
     fn output_shape(&self, inputs: &[Shape], from: &[String]) -> Result<Shape>;
 
-    /// The output for a batch: every input is `[batch, …its shape]`.
+    /// The output for batches: each input is `[batch, …its shape]`.
     fn forward(&self, inputs: &[Tensor]) -> Tensor;
 
-    /// What makes it again, as saved models hold it.
+    /// What the constructor was told, as it is saved with a model.
     fn config(&self) -> serde_json::Value;
 
-    /// A copy.
+    /// A copy of the description.
     fn boxed(&self) -> Box<dyn Merge>;
 
     /// The name that the reader gave, with [`Named`].
@@ -43,165 +42,100 @@ pub trait Merge: std::fmt::Debug + Send + Sync {
     }
 }
 
-/// `[4, 8, 8] from "a" and [4, 9, 9] from "b"`.
-fn listed(inputs: &[Shape], from: &[String]) -> String {
-    let each =
-        inputs.iter().zip(from).map(|(shape, name)| format!("{} from {name:?}", shape_text(shape)));
-    each.collect::<Vec<_>>().join(" and ")
+/// The one shape that all inputs have.
+pub(super) fn same_shapes(merge: &dyn Merge, inputs: &[Shape], from: &[String]) -> Result<Shape> {
+    let first = first(merge, inputs)?;
+    match inputs.iter().position(|shape| shape != first) {
+        None => Ok(first.clone()),
+        Some(other) => Err(Error::invalid(
+            merge.written(),
+            "inputs of one shape",
+            both(inputs, from, other),
+            "A Conv2d with kernel 1 changes the number of channels, a stride or a pooling the size.",
+        )),
+    }
 }
 
-fn at_least_two(written: String, inputs: &[Shape], from: &[String]) -> Result<()> {
+/// The shape of the inputs side by side along their first axis.
+pub(super) fn concatenated_shape(
+    merge: &dyn Merge,
+    inputs: &[Shape],
+    from: &[String],
+) -> Result<Shape> {
+    let first = first(merge, inputs)?;
+    if first.is_empty() {
+        return Err(Error::invalid(merge.written(), "pictures or vectors", "single numbers", ""));
+    }
+    if let Some(other) = inputs.iter().position(|shape| shape.get(1..) != first.get(1..)) {
+        let hint = if first.len() == 1 || inputs[other].len() == 1 {
+            "Flatten each of the pictures, or GlobalAveragePool2d, before."
+        } else {
+            "Pool or pad them to one size, or Flatten each of them, before."
+        };
+        let expected = "inputs that are equal after their first axis";
+        return Err(Error::invalid(merge.written(), expected, both(inputs, from, other), hint));
+    }
+    let mut shape = first.clone();
+    let total = inputs.iter().try_fold(0usize, |sum, shape| sum.checked_add(shape[0]));
+    shape[0] = total.ok_or_else(|| {
+        Error::invalid(merge.written(), "inputs that memory holds", both(inputs, from, 0), "")
+    })?;
+    Ok(shape)
+}
+
+fn first<'a>(merge: &dyn Merge, inputs: &'a [Shape]) -> Result<&'a Shape> {
     if inputs.len() >= 2 {
-        return Ok(());
+        return Ok(&inputs[0]);
     }
-    let got = if inputs.is_empty() { "none".into() } else { listed(inputs, from) };
-    Err(Error::invalid(written, "at least two inputs", got, "Try .call(&[a, b])."))
+    let got = inputs.len().to_string();
+    Err(Error::invalid(merge.written(), "at least two inputs", got, "Try .call(&[a, b])."))
 }
 
-/// Puts values behind one another along their first axis: features after features, or channels after
-/// channels.
-///
-/// # Shapes
-///
-/// Inputs `[n₁, …]`, `[n₂, …]`, equal after the first axis; output `[n₁ + n₂ + …, …]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Concatenate {}
-
-impl Concatenate {
-    /// Along the first axis.
-    pub fn new() -> Concatenate {
-        Concatenate {}
-    }
+/// The first input and the one that does not go with it.
+fn both(inputs: &[Shape], from: &[String], other: usize) -> String {
+    let one = |at: usize| {
+        let name = from.get(at).map_or("?", String::as_str);
+        format!("{} from {name:?}", shape_text(&inputs[at]))
+    };
+    format!("{} and {}", one(0), one(other))
 }
 
-impl Merge for Concatenate {
-    fn kind(&self) -> &'static str {
-        "concatenate"
+#[cfg(test)]
+mod tests {
+    use super::super::{Add, Average, Concatenate};
+    use super::*;
+
+    fn shape(merge: &dyn Merge, inputs: &[&[usize]]) -> Result<Shape> {
+        let inputs: Vec<Shape> = inputs.iter().map(|shape| shape.to_vec()).collect();
+        merge.output_shape(&inputs, &["a".into(), "b".into(), "c".into()])
     }
 
-    fn written(&self) -> String {
-        "Concatenate::new()".into()
+    #[test]
+    fn channels_add_up() {
+        let three: [&[usize]; 3] = [&[2, 4, 5], &[3, 4, 5], &[2, 4, 5]];
+        assert_eq!(shape(&Concatenate, &three).unwrap(), [7, 4, 5]);
+        assert_eq!(shape(&Concatenate, &[&[10], &[10]]).unwrap(), [20]);
     }
 
-    fn output_shape(&self, inputs: &[Shape], from: &[String]) -> Result<Shape> {
-        at_least_two(self.written(), inputs, from)?;
-        if inputs.iter().any(|shape| shape.is_empty() || shape[1..] != inputs[0][1..]) {
-            return Err(Error::invalid(
-                self.written(),
-                "inputs that are equal after their first axis",
-                listed(inputs, from),
-                "Pool or pad them to one size, or Flatten each of them, before.",
-            ));
+    #[test]
+    fn what_does_not_fit_is_named() {
+        let error = shape(&Concatenate, &[&[2, 4, 5], &[2, 4, 5], &[2, 3, 5]]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "Concatenate::new(): expected inputs that are equal after their first axis, \
+             got [2, 4, 5] from \"a\" and [2, 3, 5] from \"c\".\n\
+             Pool or pad them to one size, or Flatten each of them, before."
+        );
+        let error = shape(&Concatenate, &[&[2, 4, 5], &[10]]).unwrap_err().to_string();
+        assert!(error.contains("Flatten each"), "{error}");
+        for merge in [&Add as &dyn Merge, &Average] {
+            let error = shape(merge, &[&[2, 4, 5], &[3, 4, 5]]).unwrap_err().to_string();
+            assert!(error.contains("inputs of one shape, got [2, 4, 5] from \"a\""), "{error}");
+            assert_eq!(shape(merge, &[&[2, 4, 5], &[2, 4, 5]]).unwrap(), [2, 4, 5]);
+            assert!(shape(merge, &[]).is_err());
         }
-        let mut shape = inputs[0].clone();
-        shape[0] = inputs.iter().map(|shape| shape[0]).sum();
-        Ok(shape)
-    }
-
-    fn forward(&self, inputs: &[Tensor]) -> Tensor {
-        Tensor::cat(inputs, 1)
-    }
-
-    fn config(&self) -> serde_json::Value {
-        config::of(self)
-    }
-
-    fn boxed(&self) -> Box<dyn Merge> {
-        Box::new(*self)
-    }
-}
-
-fn same_shape(written: String, inputs: &[Shape], from: &[String]) -> Result<Shape> {
-    at_least_two(written.clone(), inputs, from)?;
-    if inputs.iter().any(|shape| shape != &inputs[0]) {
-        let hint = "A Conv2d of kernel 1 changes the number of channels, its stride the size.";
-        return Err(Error::invalid(written, "inputs of one shape", listed(inputs, from), hint));
-    }
-    Ok(inputs[0].clone())
-}
-
-fn sum(inputs: &[Tensor]) -> Tensor {
-    inputs[1..].iter().fold(inputs[0].shallow_clone(), |sum, x| sum + x)
-}
-
-/// Adds values up, number by number: how a residual network goes around its blocks.
-///
-/// # Shapes
-///
-/// Inputs of one shape, output like them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Add {}
-
-impl Add {
-    /// The sum.
-    pub fn new() -> Add {
-        Add {}
-    }
-}
-
-impl Merge for Add {
-    fn kind(&self) -> &'static str {
-        "add"
-    }
-
-    fn written(&self) -> String {
-        "Add::new()".into()
-    }
-
-    fn output_shape(&self, inputs: &[Shape], from: &[String]) -> Result<Shape> {
-        same_shape(self.written(), inputs, from)
-    }
-
-    fn forward(&self, inputs: &[Tensor]) -> Tensor {
-        sum(inputs)
-    }
-
-    fn config(&self) -> serde_json::Value {
-        config::of(self)
-    }
-
-    fn boxed(&self) -> Box<dyn Merge> {
-        Box::new(*self)
-    }
-}
-
-/// The mean of several values, number by number.
-///
-/// # Shapes
-///
-/// Inputs of one shape, output like them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Average {}
-
-impl Average {
-    /// The mean.
-    pub fn new() -> Average {
-        Average {}
-    }
-}
-
-impl Merge for Average {
-    fn kind(&self) -> &'static str {
-        "average"
-    }
-
-    fn written(&self) -> String {
-        "Average::new()".into()
-    }
-
-    fn output_shape(&self, inputs: &[Shape], from: &[String]) -> Result<Shape> {
-        same_shape(self.written(), inputs, from)
-    }
-
-    fn forward(&self, inputs: &[Tensor]) -> Tensor {
-        sum(inputs) / inputs.len() as f64
-    }
-
-    fn config(&self) -> serde_json::Value {
-        config::of(self)
-    }
-
-    fn boxed(&self) -> Box<dyn Merge> {
-        Box::new(*self)
+        assert!(shape(&Concatenate, &[]).is_err());
+        assert!(shape(&Concatenate, &[&[], &[]]).is_err());
+        assert!(shape(&Concatenate, &[&[usize::MAX], &[1]]).is_err());
     }
 }

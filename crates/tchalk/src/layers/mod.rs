@@ -3,36 +3,93 @@
 //! A layer is a plain value that says what it does to shapes and tensors; its weights live in the
 //! [`Model`](crate::model::Model) that it becomes part of. Shapes leave out the batch: a picture is
 //! `[channels, height, width]`, a vector `[features]`. Names and defaults are Keras's.
+//!
+//! | to | layers |
+//! |---|---|
+//! | learn | [`Dense`], [`Conv2d`], [`DepthwiseConv2d`], [`BatchNorm2d`] |
+//! | bend | [`Relu`], [`Relu6`], [`LeakyRelu`], [`Elu`], [`Gelu`], [`Silu`], [`Tanh`], [`Sigmoid`], [`Softmax`] |
+//! | pool | [`MaxPool2d`], [`AveragePool2d`], [`AdaptiveAveragePool2d`], [`GlobalAveragePool2d`], [`GlobalMaxPool2d`] |
+//! | rearrange | [`Flatten`], [`Reshape`], [`ZeroPad2d`], [`PadChannels`], [`Resize`] |
+//! | scale | [`Rescale`], [`Normalize`] |
+//! | leave out | [`Dropout`] |
+//! | join | [`Concatenate`], [`Add`], [`Average`] |
 
+mod activation;
+mod adaptive_average_pool2d;
+mod add;
+mod average;
+mod average_pool2d;
+mod batch_norm2d;
+mod concatenate;
 pub(crate) mod config;
 mod conv2d;
 mod dense;
+mod depthwise_conv2d;
 mod dropout;
+mod elu;
 mod flatten;
+mod gelu;
+mod global_average_pool2d;
+mod global_max_pool2d;
 mod identity;
 mod initializer;
+mod leaky_relu;
 mod max_pool2d;
 mod merge;
 mod named;
+mod normalize;
+mod pad_channels;
 mod padding;
 pub mod registry;
 mod relu;
+mod relu6;
+mod rescale;
+mod reshape;
+mod resize;
+mod sigmoid;
+mod silu;
 mod softmax;
+mod tanh;
+mod window;
+mod zero_pad2d;
 
+pub use activation::Activation;
+pub use adaptive_average_pool2d::AdaptiveAveragePool2d;
+pub use add::Add;
+pub use average::Average;
+pub use average_pool2d::AveragePool2d;
+pub use batch_norm2d::BatchNorm2d;
+pub use concatenate::Concatenate;
 pub use conv2d::Conv2d;
 pub use dense::Dense;
+pub use depthwise_conv2d::DepthwiseConv2d;
 pub use dropout::Dropout;
+pub use elu::Elu;
 pub use flatten::Flatten;
+pub use gelu::Gelu;
+pub use global_average_pool2d::GlobalAveragePool2d;
+pub use global_max_pool2d::GlobalMaxPool2d;
 pub use identity::LayerId;
 pub use initializer::Initializer;
+pub use leaky_relu::LeakyRelu;
 pub use max_pool2d::MaxPool2d;
-pub use merge::{Add, Average, Concatenate, Merge};
+pub use merge::Merge;
 pub use named::Named;
+pub use normalize::Normalize;
+pub use pad_channels::PadChannels;
 pub use padding::Padding;
 pub use relu::Relu;
+pub use relu6::Relu6;
+pub use rescale::Rescale;
+pub use reshape::Reshape;
+pub use resize::Resize;
+pub use sigmoid::Sigmoid;
+pub use silu::Silu;
 pub use softmax::Softmax;
+pub use tanh::Tanh;
+pub use zero_pad2d::ZeroPad2d;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use tch::Tensor;
 
 /// The shape of one example, without the batch: `[channels, height, width]` or `[features]`.
@@ -61,12 +118,21 @@ impl WeightSpec {
     ) -> WeightSpec {
         WeightSpec { name, shape, initializer, trainable: true }
     }
+
+    /// A weight that the layer itself keeps, and gradients leave alone.
+    pub(crate) fn kept(
+        name: &'static str,
+        shape: Vec<usize>,
+        initializer: Initializer,
+    ) -> WeightSpec {
+        WeightSpec { name, shape, initializer, trainable: false }
+    }
 }
 
 /// How a forward pass is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Learning: dropout drops.
+    /// Learning: dropout drops, batch normalisation uses the batch's own mean and variance.
     Training,
     /// Using what was learned.
     Inference,
@@ -126,6 +192,18 @@ pub trait Layer: std::fmt::Debug + Send + Sync {
         false
     }
 
+    /// Whether it ends in a softmax, of its own or as its activation: what a loss on probabilities
+    /// wants to see.
+    fn ends_in_softmax(&self) -> bool {
+        false
+    }
+
+    /// Like [`forward`](Layer::forward), but without the softmax at the end, if there is one: a loss
+    /// is more exact on the scores before it.
+    fn scores(&self, x: &Tensor, weights: &[Tensor], mode: Mode) -> Tensor {
+        self.forward(x, weights, mode)
+    }
+
     /// The side of the window through which one output sees the input, and how far the window moves
     /// from one output to the next; nothing for a layer whose outputs see everything.
     fn window(&self) -> Option<(usize, usize)> {
@@ -141,11 +219,37 @@ pub(crate) fn shape_text(shape: &[usize]) -> String {
 /// The three axes of a picture, or the error that says who wanted one.
 pub(crate) fn picture_axes(layer: &dyn Layer, input: &Shape, from: &str) -> Result<[usize; 3]> {
     <[usize; 3]>::try_from(input.as_slice()).map_err(|_| {
-        crate::error::Error::invalid(
+        Error::invalid(
             layer.written(),
             "pictures [channels, height, width]",
             format!("{} from {from:?}", shape_text(input)),
             "It has to come before Flatten.",
         )
     })
+}
+
+/// Far more than any layer has of anything; beyond it, a file is damaged or a number mistyped.
+const MOST: usize = 1 << 24;
+
+/// Refuses settings, each named with its article, that are below 1 or beyond all reason.
+pub(crate) fn check_counts(layer: &dyn Layer, settings: &[(&str, usize)]) -> Result<()> {
+    for &(name, value) in settings {
+        let expected = match value {
+            0 => format!("{name} of at least 1"),
+            1..=MOST => continue,
+            _ => format!("{name} of at most {MOST}"),
+        };
+        return Err(Error::invalid(layer.written(), expected, value.to_string(), ""));
+    }
+    Ok(())
+}
+
+/// Refuses outputs and weights that no memory holds.
+pub(crate) fn check_size(layer: &dyn Layer, shape: &[usize]) -> Result<()> {
+    let numbers = shape.iter().try_fold(1usize, |product, &n| product.checked_mul(n));
+    if numbers.is_some_and(|numbers| numbers <= 1 << 36) {
+        return Ok(());
+    }
+    let expected = "at most 2³⁶ numbers";
+    Err(Error::invalid(layer.written(), expected, shape_text(shape), "Look for a mistyped number."))
 }

@@ -71,6 +71,14 @@ impl<T: Layer> Layer for Named<T> {
     fn window(&self) -> Option<(usize, usize)> {
         self.inner.window()
     }
+
+    fn ends_in_softmax(&self) -> bool {
+        self.inner.ends_in_softmax()
+    }
+
+    fn scores(&self, x: &Tensor, weights: &[Tensor], mode: Mode) -> Tensor {
+        self.inner.scores(x, weights, mode)
+    }
 }
 
 impl<T: Merge> Merge for Named<T> {

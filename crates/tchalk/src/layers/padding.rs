@@ -3,8 +3,19 @@
 use serde::{Deserialize, Serialize};
 
 /// What happens at the edges when a window moves over a picture.
+///
+/// ```
+/// use tchalk::layers::{Conv2d, Layer, Padding};
+/// let height = |padding| {
+///     Conv2d::new(8, 3).stride(2).padding(padding).output_shape(&vec![3, 32, 32], "input")
+/// };
+/// assert_eq!(height(Padding::Valid)?, [8, 15, 15]);
+/// assert_eq!(height(Padding::Same)?, [8, 16, 16]);
+/// assert_eq!(height(Padding::Explicit(2))?, [8, 17, 17]);
+/// # Ok::<(), tchalk::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Padding {
     /// The window stays inside; the output is smaller. Keras's default.
     #[default]
@@ -12,15 +23,19 @@ pub enum Padding {
     /// Zeros around the picture make the output as large as the input (divided by the stride,
     /// rounded up). An odd one out goes to the bottom and the right, as in Keras.
     Same,
+    /// This many pixels on each of the four sides, as in PyTorch.
+    Explicit(usize),
 }
 
 impl Padding {
     /// The length of the output along one axis, if the window fits at all.
     pub(crate) fn output_length(self, input: usize, window: usize, stride: usize) -> Option<usize> {
         match self {
-            Padding::Valid if input < window => None,
-            Padding::Valid => Some((input - window) / stride + 1),
             Padding::Same => Some(input.div_ceil(stride)),
+            Padding::Valid | Padding::Explicit(_) => {
+                let (before, after) = self.amounts(input, window, stride);
+                Some((input + before + after).checked_sub(window)? / stride + 1)
+            }
         }
     }
 
@@ -28,6 +43,7 @@ impl Padding {
     pub(crate) fn amounts(self, input: usize, window: usize, stride: usize) -> (usize, usize) {
         match self {
             Padding::Valid => (0, 0),
+            Padding::Explicit(pixels) => (pixels, pixels),
             Padding::Same => {
                 let total = ((input.div_ceil(stride) - 1) * stride + window).saturating_sub(input);
                 (total / 2, total - total / 2)
@@ -45,6 +61,8 @@ mod tests {
         assert_eq!(Padding::Valid.output_length(7, 3, 2), Some(3));
         assert_eq!(Padding::Valid.output_length(2, 3, 1), None);
         assert_eq!(Padding::Same.output_length(7, 3, 2), Some(4));
+        assert_eq!(Padding::Explicit(1).output_length(7, 3, 2), Some(4));
+        assert_eq!(Padding::Explicit(1).output_length(1, 3, 1), Some(1));
     }
 
     #[test]

@@ -10,7 +10,14 @@ use tch::Tensor;
 ///
 /// # Shapes
 ///
-/// Output like the input.
+/// Output like the input; no weights.
+///
+/// ```
+/// use tchalk::layers::{Layer, Mode, Relu};
+/// use tchalk::tch::Tensor;
+/// let y = Relu.forward(&Tensor::from_slice(&[-1f32, 0.0, 7.0]), &[], Mode::Inference);
+/// assert_eq!(y, Tensor::from_slice(&[0f32, 0.0, 7.0]));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Relu;
 

@@ -9,7 +9,14 @@ use tch::Tensor;
 ///
 /// # Shapes
 ///
-/// Input `[classes]`, output `[classes]`.
+/// Input `[classes]`, output `[classes]`; no weights.
+///
+/// ```
+/// use tchalk::layers::{Layer, Mode, Softmax};
+/// use tchalk::tch::Tensor;
+/// let y = Softmax.forward(&Tensor::from_slice2(&[[1f32, 1.0]]), &[], Mode::Inference);
+/// assert_eq!(y, Tensor::from_slice2(&[[0.5f32, 0.5]]));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Softmax;
 
@@ -42,11 +49,15 @@ impl Layer for Softmax {
         config::of(self)
     }
 
-    fn window(&self) -> Option<(usize, usize)> {
-        None
-    }
-
     fn boxed(&self) -> Box<dyn Layer> {
         Box::new(*self)
+    }
+
+    fn ends_in_softmax(&self) -> bool {
+        true
+    }
+
+    fn scores(&self, x: &Tensor, _weights: &[Tensor], _mode: Mode) -> Tensor {
+        x.shallow_clone()
     }
 }

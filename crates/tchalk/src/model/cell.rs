@@ -139,6 +139,7 @@ impl Cell {
 
     /// Whether the output is the same for the same input, however often the network has learned in
     /// between.
+    #[allow(dead_code)] // As is the frontier that it serves.
     pub(super) fn is_constant(&self) -> bool {
         self.is_frozen() || (self.specs.is_empty() && !self.layer.depends_on_mode())
     }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 /// More numbers than this in one value, or in all weights, are a mistake or an attack.
 pub(super) const MOST_NUMBERS: usize = 1 << 36;
-/// More steps than this are, too.
-const MOST_STEPS: usize = 100_000;
+/// More layers than this are, too.
+const MOST_NODES: usize = 100_000;
 /// Models in models in models, at most.
 const DEEPEST: usize = 50;
 
@@ -112,11 +112,11 @@ impl Graph {
         Ok(graph)
     }
 
-    /// How many steps there are, those of models inside included.
-    fn steps(&self) -> usize {
+    /// How many nodes there are, those of models inside included, as often as they stand there.
+    pub(super) fn size(&self) -> usize {
         self.nodes.iter().fold(0, |sum: usize, node| {
             sum.saturating_add(match &node.op {
-                Op::Model(model) => model.inner().program.steps.len(),
+                Op::Model(model) => 1 + model.inner().size,
                 _ => 1,
             })
         })
@@ -133,9 +133,9 @@ impl Graph {
 
     /// Refuses what no reader means.
     pub(super) fn check_size(&self, op: &str) -> Result<()> {
-        if self.steps() > MOST_STEPS {
-            let got = self.steps().to_string();
-            return Err(Error::invalid(op, format!("at most {MOST_STEPS} layers"), got, ""));
+        if self.size() > MOST_NODES {
+            let got = self.size().to_string();
+            return Err(Error::invalid(op, format!("at most {MOST_NODES} layers"), got, ""));
         }
         if self.depth() > DEEPEST {
             let expected = format!("models inside one another, {DEEPEST} at most");

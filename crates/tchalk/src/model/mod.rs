@@ -6,16 +6,22 @@
 //! layer does, and is addressed by path: `vgg16/block5_conv3`. Training it is in [`crate::train`].
 
 mod cell;
+mod diagram;
+mod file;
 mod freeze;
 mod graph;
+mod load;
+mod load_weights;
 mod names;
 mod parts;
 mod program;
+mod save;
 mod sequential;
 mod summary;
 mod symbol;
 mod weights;
 
+pub use load_weights::LoadReport;
 pub use sequential::{Part, Sequential};
 pub use summary::Summary;
 pub use symbol::{CallLayer, CallMerge, Feed, FeedOne, Input, Symbol, Symbols};
@@ -49,6 +55,8 @@ pub(crate) struct Inner {
     pub(crate) program: Program,
     /// How deep models stand in this one.
     depth: usize,
+    /// How many nodes there are, those of models inside included, as often as they stand there.
+    size: usize,
     pub(crate) device: Device,
     compiled: Mutex<Option<Compiled>>,
 }
@@ -80,6 +88,7 @@ impl Inner {
             Action::Input => "nothing".into(),
             Action::Layer(cell) => cell.layer.written(),
             Action::Merge(merge) => merge.written(),
+            Action::Softmax => "Softmax".into(),
         }
     }
 
@@ -94,21 +103,31 @@ impl Inner {
         let weights = free.flat_map(|cell| cell.tensors().into_iter().zip(&cell.specs));
         weights.filter_map(|(tensor, spec)| spec.trainable.then_some(tensor)).collect()
     }
-
-    /// Their places among all weights of the network.
-    pub(crate) fn trainable_places(&self) -> Vec<usize> {
-        let trained = self
-            .program
-            .cells()
-            .flat_map(|cell| cell.specs.iter().map(|spec| spec.trainable && !cell.is_frozen()));
-        trained.enumerate().filter_map(|(place, trained)| trained.then_some(place)).collect()
-    }
 }
 
 impl Model {
     /// The network of a graph whose shapes have been checked. Weights that are not there yet are
     /// drawn, in the order of the layers.
     pub(crate) fn from_graph(
+        op: &str,
+        title: String,
+        given: bool,
+        graph: Graph,
+        device: Device,
+    ) -> Result<Model> {
+        let model = Model::without_weights(op, title, given, graph, device)?;
+        let program = &model.inner.program;
+        if program.cells().any(|cell| cell.device().is_none() && !cell.specs.is_empty()) {
+            enough_memory(op, model.parameter_count())?;
+            // libtorch's generator is shared by the whole process: start it anew for every model.
+            tch::manual_seed(runtime::seed::derive("weights"));
+            program.cells().for_each(|cell| cell.fill(device));
+        }
+        Ok(model)
+    }
+
+    /// The network of a graph, with the weights that are there already and no others.
+    fn without_weights(
         op: &str,
         title: String,
         given: bool,
@@ -133,15 +152,9 @@ impl Model {
                 "Build both networks on one device.",
             ));
         }
-        if cells.iter().any(|cell| cell.device().is_none() && !cell.specs.is_empty()) {
-            enough_memory(op, total)?;
-            // libtorch's generator is shared by the whole process: start it anew for every model.
-            tch::manual_seed(runtime::seed::derive("weights"));
-            cells.iter().for_each(|cell| cell.fill(device));
-        }
-        let depth = graph.depth();
+        let (depth, size) = (graph.depth(), graph.size());
         let compiled = Mutex::new(None);
-        let inner = Inner { title, given, graph, program, depth, device, compiled };
+        let inner = Inner { title, given, graph, program, depth, size, device, compiled };
         Ok(Model { inner: Arc::new(inner) })
     }
 
@@ -193,7 +206,7 @@ impl Model {
     /// The paths of all layers, those of models inside included: `vgg16/block1_conv1`, …
     pub fn layer_paths(&self) -> Vec<String> {
         let steps = self.inner.program.steps.iter();
-        let layers = steps.filter(|step| !matches!(step.action, Action::Input));
+        let layers = steps.filter(|step| step.is_layer());
         layers.map(|step| step.path.clone()).collect()
     }
 

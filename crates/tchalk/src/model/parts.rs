@@ -113,7 +113,7 @@ impl Model {
         for (i, step) in steps.iter().enumerate().filter(|(i, _)| needed[*i]) {
             places[i] = draft.len();
             let action = match &step.action {
-                Action::Input => unreachable!("a part has no input but its own"),
+                Action::Input | Action::Softmax => unreachable!("a part ends in a pooling"),
                 Action::Layer(cell) => Op::Layer(cell.clone()),
                 Action::Merge(merge) => Op::Merge(merge.clone()),
             };

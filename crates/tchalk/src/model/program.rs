@@ -5,7 +5,7 @@ use super::graph::{Graph, Op};
 use crate::layers::{Merge, Mode, Shape};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, RwLockReadGuard, RwLockWriteGuard};
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 /// What a step does.
 #[derive(Debug, Clone)]
@@ -13,6 +13,9 @@ pub(crate) enum Action {
     Input,
     Layer(Arc<Cell>),
     Merge(Arc<dyn Merge>),
+    /// The softmax that the last layer has for its activation: a step of its own, so that a loss can
+    /// read the scores before it. It has no place in the graph.
+    Softmax,
 }
 
 /// One step: a layer, wherever it stands.
@@ -24,6 +27,8 @@ pub(crate) struct Step {
     /// The steps that feed it, all of them earlier.
     pub(crate) inputs: Vec<usize>,
     pub(crate) shape: Shape,
+    /// Whether the softmax inside the layer is left to a step behind it.
+    scores: bool,
 }
 
 impl Step {
@@ -41,7 +46,13 @@ impl Step {
             Action::Input => "input",
             Action::Layer(cell) => cell.layer.kind(),
             Action::Merge(merge) => merge.kind(),
+            Action::Softmax => "softmax",
         }
+    }
+
+    /// Whether the step is a layer of the graph.
+    pub(crate) fn is_layer(&self) -> bool {
+        !matches!(self.action, Action::Input | Action::Softmax)
     }
 }
 
@@ -65,6 +76,7 @@ impl Program {
         let places = program.lay_out(graph, "", None);
         program.inputs = graph.inputs.iter().map(|&input| places[input]).collect();
         program.outputs = graph.outputs.iter().map(|&output| places[output]).collect();
+        program.split_softmax();
         let mut seen = HashSet::new();
         let cells = program.steps.iter().filter_map(|step| Some((step.path.clone(), step.cell()?)));
         let new = cells.filter(|(_, cell)| seen.insert(Arc::as_ptr(cell)));
@@ -100,7 +112,8 @@ impl Program {
                 (_, action, _) => {
                     let action = action.unwrap_or(Action::Input);
                     let shape = node.shape.clone();
-                    self.steps.push(Step { path: path.clone(), action, inputs, shape });
+                    let path = path.clone();
+                    self.steps.push(Step { path, action, inputs, shape, scores: false });
                     self.steps.len() - 1
                 }
             };
@@ -108,6 +121,24 @@ impl Program {
             places.push(place);
         }
         places
+    }
+
+    /// Makes two steps of a last layer with a softmax inside: its scores, and the softmax.
+    fn split_softmax(&mut self) {
+        let &[output] = &self.outputs[..] else { return };
+        let step = &self.steps[output];
+        let inside = step.cell().is_some_and(|cell| cell.layer.ends_in_softmax());
+        let read = self.steps.iter().any(|step| step.inputs.contains(&output));
+        if !inside || step.kind() == "softmax" || read {
+            return;
+        }
+        let (path, shape) = (format!("{}.softmax", step.path), step.shape.clone());
+        let last = self.steps.len();
+        self.places.values_mut().filter(|place| **place == output).for_each(|place| *place = last);
+        self.steps[output].scores = true;
+        let (action, inputs) = (Action::Softmax, vec![output]);
+        self.steps.push(Step { path, action, inputs, shape, scores: false });
+        self.outputs = vec![last];
     }
 
     /// Where this path leads.
@@ -176,7 +207,7 @@ impl Program {
         let gates = self.gates.iter().map(|cell| {
             Gate::Shared(cell.gate.read().unwrap_or_else(|poisoned| poisoned.into_inner()))
         });
-        Access { program: self, mode: Mode::Inference, _gates: gates.collect() }
+        Access { program: self, mode: Mode::Inference, mixed: false, _gates: gates.collect() }
     }
 
     /// The right to change the weights: for one step of training, while all others wait.
@@ -184,7 +215,7 @@ impl Program {
         let gates = self.gates.iter().map(|cell| {
             Gate::Alone(cell.gate.write().unwrap_or_else(|poisoned| poisoned.into_inner()))
         });
-        Access { program: self, mode: Mode::Training, _gates: gates.collect() }
+        Access { program: self, mode: Mode::Training, mixed: false, _gates: gates.collect() }
     }
 }
 
@@ -198,10 +229,35 @@ enum Gate<'a> {
 pub(crate) struct Access<'a> {
     program: &'a Program,
     mode: Mode,
+    mixed: bool,
     _gates: Vec<Gate<'a>>,
 }
 
 impl Access<'_> {
+    /// Lets convolutions and dense layers compute in `bfloat16`; what adds up many numbers or has
+    /// small ones keeps 32 bits, and so do all weights and the outputs. (libtorch's own autocast
+    /// knows only `float16` through `tch`, whose small range would need the loss to be scaled.)
+    pub(crate) fn mixed(mut self, mixed: bool) -> Self {
+        self.mixed = mixed;
+        self
+    }
+
+    /// A layer's input and weights in the precision in which it computes.
+    fn lowered(&self, kind: &str, x: &Tensor, weights: Vec<Tensor>) -> (Tensor, Vec<Tensor>) {
+        if !self.mixed {
+            return (x.shallow_clone(), weights);
+        }
+        match kind {
+            "conv2d" | "depthwise_conv2d" | "dense" => {
+                let low = |tensor: &Tensor| tensor.to_kind(Kind::BFloat16);
+                (low(x), weights.iter().map(low).collect())
+            }
+            "softmax" | "normalize" => (x.to_kind(Kind::Float), weights),
+            _ if weights.is_empty() => (x.shallow_clone(), weights),
+            _ => (x.to_kind(Kind::Float), weights),
+        }
+    }
+
     /// The outputs of the steps `targets`, given those of some steps; `known` has to hold all that
     /// they need. A value is let go as soon as nothing needs it any more.
     ///
@@ -227,11 +283,17 @@ impl Access<'_> {
                 Action::Input => panic!("nothing was given for the input {:?}", step.path),
                 Action::Layer(cell) => {
                     let mode = if cell.is_frozen() { Mode::Inference } else { self.mode };
-                    cell.layer.forward(of(&step.inputs[0]), &cell.tensors(), mode)
+                    let (kind, x) = (cell.layer.kind(), of(&step.inputs[0]));
+                    let (x, weights) = self.lowered(kind, x, cell.tensors());
+                    match step.scores {
+                        true => cell.layer.scores(&x, &weights, mode),
+                        false => cell.layer.forward(&x, &weights, mode),
+                    }
                 }
+                Action::Softmax => of(&step.inputs[0]).softmax(-1, Kind::Float),
                 Action::Merge(merge) => {
                     let inputs: Vec<Tensor> =
-                        step.inputs.iter().map(|input| of(input).shallow_clone()).collect();
+                        step.inputs.iter().map(|input| self.full(of(input))).collect();
                     merge.forward(&inputs)
                 }
             };
@@ -243,8 +305,12 @@ impl Access<'_> {
                 }
             }
         }
-        let fetch = |&target: &usize| values[target].as_ref().map(Tensor::shallow_clone);
+        let fetch = |&target: &usize| values[target].as_ref().map(|value| self.full(value));
         targets.iter().map(|target| fetch(target).expect("a target has run")).collect()
+    }
+
+    fn full(&self, value: &Tensor) -> Tensor {
+        if self.mixed { value.to_kind(Kind::Float) } else { value.shallow_clone() }
     }
 
     /// The network's only input, and its only or first output, for a batch.
@@ -321,5 +387,32 @@ mod tests {
         let paths = program.steps.iter().zip(needed).filter(|(_, needed)| *needed);
         let paths: Vec<&str> = paths.map(|(step, _)| step.path.as_str()).collect();
         assert_eq!(paths, ["x", "max_pool2d", "flatten_1"]);
+    }
+
+    #[test]
+    fn mixed_precision_comes_near_the_full_one_and_its_gradients_are_full() {
+        let layers = Sequential::new().input_shape([3, 8, 8]).add(Conv2d::new(8, 3)).add(Relu);
+        let layers = layers.add(Flatten).add(Dropout::new(0.0)).add(Dense::new(4)).add(Softmax);
+        let model = layers.build(Device::Cpu).unwrap();
+        let program = &model.inner().program;
+        let x = Tensor::rand([5, 3, 8, 8], (Kind::Float, Device::Cpu));
+        let full = program.training().scores(&x);
+        let mixed = program.training().mixed(true).scores(&x);
+        assert_eq!(mixed.kind(), Kind::Float);
+        let (apart, size) = (
+            f64::try_from((&mixed - &full).abs().max()).unwrap(),
+            f64::try_from(full.abs().max()).unwrap(),
+        );
+        assert!(apart > 0.0 && apart < 0.03 * size, "{apart} of {size}");
+        let weights = model.inner().trainable();
+        let of = |scores: &Tensor| {
+            Tensor::run_backward(&[scores.square().sum(Kind::Float)], &weights, true, false)
+        };
+        for (a, b) in of(&full).iter().zip(of(&mixed)) {
+            assert_eq!(b.kind(), Kind::Float);
+            let (apart, size) =
+                (f64::try_from((a - &b).norm()).unwrap(), f64::try_from(a.norm()).unwrap());
+            assert!(apart < 0.03 * size, "{apart} of {size}");
+        }
     }
 }

@@ -153,7 +153,11 @@ impl Model {
         };
         match options.memory {
             true => {
-                let sum = steps.iter().map(numbers).sum();
+                let sum = steps
+                    .iter()
+                    .filter(|step| !matches!(step.action, Action::Softmax))
+                    .map(numbers)
+                    .sum();
                 table.footer(format!("{} for the outputs of one example", memory_text(sum)))
             }
             false => table,

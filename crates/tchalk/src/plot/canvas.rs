@@ -22,6 +22,14 @@ impl Area {
     pub(super) fn bottom(self) -> f64 {
         self.y + self.height
     }
+
+    /// Whether the two have a point in common, edges apart.
+    pub(super) fn touches(self, other: Area) -> bool {
+        self.x < other.right()
+            && other.x < self.right()
+            && self.y < other.bottom()
+            && other.y < self.bottom()
+    }
 }
 
 /// Which end of a text its place is.
@@ -110,6 +118,66 @@ impl Canvas {
         let colour = self.paint.colour(ink);
         self.push(format_args!(
             "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" fill=\"{colour}\"/>"
+        ));
+    }
+
+    /// A rectangle with round corners, in a colour that lets `strength` of what is below through,
+    /// from 0 (nothing to see) to 1 (the colour itself).
+    pub(super) fn tinted(&mut self, area: Area, radius: f64, ink: Ink, strength: f64) {
+        let Area { x, y, width, height } = area;
+        let colour = self.paint.colour(ink);
+        self.push(format_args!(
+            "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" \
+             rx=\"{radius:.1}\" fill=\"{colour}\" fill-opacity=\"{strength}\"/>"
+        ));
+    }
+
+    /// The outline of a rectangle with round corners.
+    pub(super) fn outline(&mut self, area: Area, radius: f64, ink: Ink, width: f64, dashed: bool) {
+        let Area { x, y, width: w, height: h } = area;
+        let (dash, colour) =
+            (if dashed { " stroke-dasharray=\"6 4\"" } else { "" }, self.paint.colour(ink));
+        self.push(format_args!(
+            "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{w:.1}\" height=\"{h:.1}\" rx=\"{radius:.1}\" \
+             fill=\"none\" stroke=\"{colour}\" stroke-width=\"{width}\"{dash}/>"
+        ));
+    }
+
+    /// A box with an outline, tinted, in front of whatever is below.
+    pub(super) fn card(&mut self, area: Area, radius: f64, ink: Ink, strength: f64) {
+        let Area { x, y, width, height } = area;
+        let (paper, colour) = (self.paint.colour(Ink::Paper), self.paint.colour(ink));
+        self.push(format_args!(
+            "<g><rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" \
+             rx=\"{radius:.1}\" fill=\"{paper}\"/><rect x=\"{x:.1}\" y=\"{y:.1}\" \
+             width=\"{width:.1}\" height=\"{height:.1}\" rx=\"{radius:.1}\" fill=\"{colour}\" \
+             fill-opacity=\"{strength}\" stroke=\"{colour}\"/></g>"
+        ));
+    }
+
+    /// A line of level and upright parts, with round corners.
+    pub(super) fn connector(&mut self, points: &[(f64, f64)], ink: Ink, width: f64) {
+        const RADIUS: f64 = 5.0;
+        let Some(&(x, y)) = points.first() else { return };
+        let mut path = format!("M{x:.1} {y:.1}");
+        for three in points.windows(3) {
+            let ((ax, ay), (bx, by), (cx, cy)) = (three[0], three[1], three[2]);
+            let (before, after) = ((bx - ax).hypot(by - ay), (cx - bx).hypot(cy - by));
+            if before < 0.1 || after < 0.1 {
+                continue;
+            }
+            let round = RADIUS.min(before / 2.0).min(after / 2.0);
+            let (into, out) = (round / before, round / after);
+            let from = (bx - (bx - ax) * into, by - (by - ay) * into);
+            let to = (bx + (cx - bx) * out, by + (cy - by) * out);
+            write!(path, "L{:.1} {:.1}Q{bx:.1} {by:.1} {:.1} {:.1}", from.0, from.1, to.0, to.1)
+                .expect("a string takes everything");
+        }
+        let (x, y) = points[points.len() - 1];
+        let colour = self.paint.colour(ink);
+        self.push(format_args!(
+            "<path d=\"{path}L{x:.1} {y:.1}\" fill=\"none\" stroke=\"{colour}\" \
+             stroke-width=\"{width}\"/>"
         ));
     }
 

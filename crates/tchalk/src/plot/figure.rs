@@ -11,6 +11,8 @@ use std::sync::Arc;
 const WIDTH: f64 = 900.0;
 /// The room around everything.
 const MARGIN: f64 = 14.0;
+/// The room inside the margins.
+pub(super) const WIDTH_INSIDE: f64 = WIDTH - 2.0 * MARGIN;
 /// The room between panels.
 const GAP: f64 = 26.0;
 /// The height that the figure's title takes.
@@ -108,7 +110,7 @@ impl Figure {
 
     /// Draws everything; the canvas, and the size of the sheet.
     pub(super) fn draw(&self, paint: Paint) -> (Canvas, f64, f64) {
-        let room = WIDTH - 2.0 * MARGIN;
+        let room = WIDTH_INSIDE;
         let columns = self.columns as f64;
         let column = (room - GAP * (columns - 1.0)) / columns;
         let column = self.panels.iter().map(|panel| panel.0.width(column)).fold(0.0, f64::max);

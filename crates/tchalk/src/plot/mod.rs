@@ -18,6 +18,7 @@
 mod axis;
 mod bars;
 mod canvas;
+mod diagram;
 mod export;
 mod figure;
 mod histogram;
@@ -27,6 +28,7 @@ mod text;
 mod theme;
 
 pub use bars::BarPanel;
+pub use diagram::{Diagram, DiagramGroup, DiagramNode, NodeKind};
 pub use figure::{Figure, Panel};
 pub use histogram::HistogramPanel;
 pub use images::{Caption, Mark, image_grid};

@@ -1,7 +1,7 @@
 //! How well a network does on a set.
 
 use super::feed::Feed;
-use super::loss::{Loss, Reading};
+use super::loss::{Form, Loss, Reading};
 use super::metric::{Counts, Metric, Tally};
 use super::progress::Ticker;
 use super::{check, check_labels, compiled, target};
@@ -11,7 +11,8 @@ use crate::error::{Error, Result};
 use crate::model::{Inner, Model};
 use crate::plot::thousands;
 use crate::runtime::{Budget, interrupt};
-use tch::no_grad;
+use ndarray::Array2;
+use tch::{Device, Tensor, no_grad};
 
 /// So many standard errors to each side hold 95 % of what chance does.
 const Z: f64 = 1.959_963_984_540_054;
@@ -34,6 +35,21 @@ impl Evaluation {
     fn new(counts: Counts, notes: Vec<String>) -> Evaluation {
         let (loss, accuracy) = (counts.value(Metric::Loss), counts.value(Metric::Accuracy));
         Evaluation { loss, accuracy, examples: counts.examples, counts, notes }
+    }
+
+    /// What these probabilities `[examples, classes]` come to for these labels.
+    pub(crate) fn of_probabilities(
+        probabilities: &Array2<f32>,
+        labels: &[usize],
+        notes: Vec<String>,
+    ) -> Evaluation {
+        let classes = probabilities.ncols();
+        let rows: Vec<f32> = probabilities.iter().copied().collect();
+        let rows = Tensor::from_slice(&rows).view([-1, classes as i64]);
+        let labels: Vec<i64> = labels.iter().map(|&label| label as i64).collect();
+        let mut tally = Tally::new(Form::Probabilities, classes, Device::Cpu);
+        tally.add(&Loss::CategoricalCrossEntropy, &rows, &Tensor::from_slice(&labels));
+        Evaluation::new(tally.read(), notes)
     }
 
     /// Any metric, over the same examples.

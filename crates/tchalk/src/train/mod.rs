@@ -54,6 +54,9 @@ pub use run::Run;
 pub use schedule::Schedule;
 pub use sgd::Sgd;
 
+pub(crate) use feed::batch_of;
+pub(crate) use predictions::largest;
+
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::layers::shape_text;
@@ -112,7 +115,7 @@ fn compiled(inner: &Inner, op: &str) -> Result<(Loss, Reading)> {
 }
 
 /// What `fit` and `evaluate` cannot work with is said before anything runs.
-fn check(op: &str, inner: &Inner, set: &TensorSet) -> Result<()> {
+pub(crate) fn check(op: &str, inner: &Inner, set: &TensorSet) -> Result<()> {
     if set.is_empty() {
         return Err(Error::invalid(op, "at least one example", "an empty set", ""));
     }

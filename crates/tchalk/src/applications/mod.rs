@@ -1,0 +1,294 @@
+//! Ready-made networks, with weights that others have trained.
+//!
+//! ```no_run
+//! use tchalk::prelude::*;
+//! let base = applications::vgg16()
+//!     .weights(Weights::ImageNet)
+//!     .without_top()
+//!     .input_shape([3, 32, 32])
+//!     .build(Device::Cpu)?;
+//! base.freeze();
+//! assert_eq!((base.parameter_count(), base.trainable_count()), (14_714_688, 0));
+//! # Ok::<(), tchalk::Error>(())
+//! ```
+//!
+//! | network | parameters | smallest picture | top-1 on ImageNet |
+//! |---|---|---|---|
+//! | [`vgg16`] | 138,357,544 | 32 | 71.6 % |
+//! | [`resnet18`] | 11,699,112 | 1 | 69.8 % |
+//! | [`resnet50`] | 25,610,152 | 1 | 76.1 % |
+//! | [`mobilenet_v2`] | 3,538,984 | 1 | 71.9 % |
+//! | [`squeezenet1_0`] | 1,248,424 | 21 | 58.1 % |
+//! | [`squeezenet1_1`] | 1,235,496 | 17 | 58.2 % |
+//!
+//! The accuracies are those that torchvision states for its weights. Parameters are counted as Keras
+//! does, with the running means and variances of normalisations.
+
+mod architecture;
+mod find;
+mod mobilenet_v2;
+mod pickle;
+mod prediction;
+mod resnet;
+mod squeezenet;
+mod subset;
+mod tensor_file;
+mod torch_file;
+mod vgg16;
+mod weights;
+
+pub use prediction::Prediction;
+pub use weights::{Preprocessing, Weights};
+
+use crate::error::{Error, Result};
+use crate::layers::{Layer, Softmax};
+use crate::model::{CallLayer, Input, Model};
+use architecture::{Architecture, Builder};
+use std::path::Path;
+use tch::{Device, Tensor};
+use tensor_file::TensorFile;
+use weights::{TORCHVISION, side_of_note};
+
+/// VGG16 (Simonyan and Zisserman 2014). Its layers have Keras's names, `block1_conv1` to
+/// `block5_pool`, with the rectifier inside the convolution.
+pub fn vgg16() -> Application {
+    Application::new(vgg16::VGG16)
+}
+
+/// ResNet-18 (He et al. 2015). Its layers have torchvision's names: `layer1.0.conv1`, …
+pub fn resnet18() -> Application {
+    Application::new(resnet::RESNET18)
+}
+
+/// ResNet-50 (He et al. 2015). Its layers have torchvision's names: `layer1.0.conv1`, …
+pub fn resnet50() -> Application {
+    Application::new(resnet::RESNET50)
+}
+
+/// SqueezeNet 1.0 (Iandola et al. 2016). Its layers have torchvision's names: `features.3.squeeze`, …
+pub fn squeezenet1_0() -> Application {
+    Application::new(squeezenet::SQUEEZENET1_0)
+}
+
+/// SqueezeNet 1.1: as accurate as 1.0, with less than half the work.
+pub fn squeezenet1_1() -> Application {
+    Application::new(squeezenet::SQUEEZENET1_1)
+}
+
+/// MobileNetV2 (Sandler et al. 2018). Its layers have torchvision's names: `features.1.conv.0.0`, …
+pub fn mobilenet_v2() -> Application {
+    Application::new(mobilenet_v2::MOBILENET_V2)
+}
+
+/// A ready-made network before it is built.
+///
+/// Built with its top, a network ends in [`Softmax`] and gives probabilities; without, it gives its
+/// last feature maps. Pictures come with values from 0 to 1; a first layer, `preprocessing`, brings
+/// them to what the weights were trained with.
+///
+/// ```
+/// use tchalk::prelude::*;
+/// let net = applications::squeezenet1_1().weights(Weights::Random).without_top();
+/// let net = net.input_shape([3, 64, 64]).build(Device::Cpu)?;
+/// assert_eq!(net.output_shape(), [512, 3, 3]);
+/// assert_eq!(net.parameter_count(), 722_496);
+/// # Ok::<(), tchalk::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Application {
+    architecture: Architecture,
+    weights: Weights,
+    top: bool,
+    input_shape: Option<Vec<usize>>,
+    classes: usize,
+    preprocessing: Preprocessing,
+}
+
+impl Application {
+    fn new(architecture: Architecture) -> Application {
+        Application {
+            architecture,
+            weights: Weights::ImageNet,
+            top: true,
+            input_shape: None,
+            classes: IMAGENET_CLASSES,
+            preprocessing: Preprocessing::OfTheWeights,
+        }
+    }
+
+    /// Where the weights come from; from the beginning [`Weights::ImageNet`].
+    pub fn weights(mut self, weights: Weights) -> Application {
+        self.weights = weights;
+        self
+    }
+
+    /// Leaves out what follows the last feature maps `[channels, height, width]`.
+    pub fn without_top(mut self) -> Application {
+        self.top = false;
+        self
+    }
+
+    /// The shape of one picture, `[3, height, width]`; from the beginning `[3, 224, 224]`, or what
+    /// the file of weights speaks of. With random weights there may be another number of channels.
+    pub fn input_shape(mut self, shape: impl Into<Vec<usize>>) -> Application {
+        self.input_shape = Some(shape.into());
+        self
+    }
+
+    /// How many classes the top tells apart; from the beginning ImageNet's 1,000.
+    pub fn classes(mut self, classes: usize) -> Application {
+        self.classes = classes;
+        self
+    }
+
+    /// What happens to pictures before the first layer: `false` for nothing, or a
+    /// [`Preprocessing`] of your own. From the beginning, what the weights were trained with.
+    pub fn preprocessing(mut self, preprocessing: impl Into<Preprocessing>) -> Application {
+        self.preprocessing = preprocessing.into();
+        self
+    }
+
+    /// The call that makes it, for messages.
+    fn written(&self) -> String {
+        format!("applications::{}()", self.architecture.name)
+    }
+
+    /// Builds the network on `device` and reads its weights.
+    ///
+    /// # Errors
+    ///
+    /// If the pictures are too small or have another number of channels than the weights; if there
+    /// is no file of weights, or it cannot be fetched, is damaged, or is that of another network.
+    pub fn build(self, device: Device) -> Result<Model> {
+        // The names of the weights don't depend on the picture's size, and the size may depend on
+        // the file, so a draft is made first.
+        let mut file = match &self.weights {
+            Weights::Random => None,
+            Weights::File(path) => Some(find::given(&self.written(), path)?),
+            Weights::ImageNet => {
+                let names = self.published_names()?;
+                Some(find::imagenet(&self.written(), self.architecture.name, &names)?)
+            }
+        }
+        .map(|path| Ok::<_, Error>((TensorFile::open(&path)?, path)))
+        .transpose()?;
+        let note = file.as_ref().and_then(|(open, _)| open.note("input"));
+        let preprocessing = match self.preprocessing {
+            Preprocessing::OfTheWeights if self.weights == Weights::Random => Preprocessing::None,
+            Preprocessing::OfTheWeights => {
+                note.and_then(Preprocessing::of_note).unwrap_or(TORCHVISION)
+            }
+            other => other,
+        };
+        let side = note.and_then(side_of_note).unwrap_or(224);
+        let (model, builder) = self.draft([3, side, side], preprocessing, device)?;
+        if let Some((open, path)) = &mut file {
+            fill(&model, &builder, open, path)?;
+        }
+        Ok(model)
+    }
+
+    /// What published files call the weights that the network needs.
+    fn published_names(&self) -> Result<Vec<String>> {
+        // Without their numbers: a network of symbols has none.
+        let mut builder = Builder::new(self.classes);
+        let side = self.architecture.smallest.max(32);
+        let input = Input::new("input", [3, side, side]);
+        let mut x = (self.architecture.features)(&mut builder, input)?;
+        if self.top {
+            x = (self.architecture.top)(&mut builder, x)?;
+        }
+        drop(x);
+        Ok(builder.weight_names())
+    }
+
+    /// The network with fresh weights.
+    fn draft(
+        &self,
+        usual: [usize; 3],
+        preprocessing: Preprocessing,
+        device: Device,
+    ) -> Result<(Model, Builder)> {
+        let shape = self.input_shape.clone().unwrap_or(usual.to_vec());
+        self.check(&shape)?;
+        let mut builder = Builder::new(self.classes);
+        let input = Input::new("input", shape);
+        let mut x = input.clone();
+        if let Some(layer) = preprocessing.layer() {
+            x = layer.named("preprocessing").call(&x)?;
+        }
+        x = (self.architecture.features)(&mut builder, x)?;
+        if self.top {
+            x = (self.architecture.top)(&mut builder, x)?;
+            x = Softmax.named("softmax").call(&x)?;
+        }
+        Ok((Model::new(self.architecture.name, &input, &x, device)?, builder))
+    }
+
+    fn check(&self, shape: &[usize]) -> Result<()> {
+        let smallest = self.architecture.smallest;
+        let op = format!("{}.input_shape({shape:?})", self.written());
+        let &[channels, height, width] = shape else {
+            let hint = "Try .input_shape([3, 224, 224]).";
+            return Err(Error::invalid(op, "pictures [channels, height, width]", "others", hint));
+        };
+        if channels != 3 && self.weights != Weights::Random {
+            let hint = "Grey pictures can be given as three equal channels.";
+            let got = format!("{channels} channels");
+            return Err(Error::invalid(op, "3 channels, as the weights have", got, hint));
+        }
+        if height < smallest || width < smallest {
+            let expected = format!("pictures of at least {smallest} by {smallest} pixels");
+            let hint = format!("Resize::new({smallest}, {smallest}) makes small pictures larger.");
+            return Err(Error::invalid(op, expected, format!("{height} by {width}"), hint));
+        }
+        if self.top && self.classes != IMAGENET_CLASSES && self.weights == Weights::ImageNet {
+            let op = format!("{}.classes({})", self.written(), self.classes);
+            let hint = "Use without_top() and a top of your own, or weights(Weights::Random).";
+            let expected = format!("the {IMAGENET_CLASSES} classes of ImageNet");
+            return Err(Error::invalid(op, expected, self.classes.to_string(), hint));
+        }
+        Ok(())
+    }
+}
+
+/// How many classes ImageNet has.
+const IMAGENET_CLASSES: usize = 1000;
+
+/// Reads all weights of the network from the file; tensors that it does not need are left alone.
+fn fill(model: &Model, builder: &Builder, open: &mut TensorFile, path: &Path) -> Result<()> {
+    let names = model.weight_names();
+    let wanted: Vec<(String, String)> =
+        names.into_iter().map(|ours| (builder.published_name(&ours), ours)).collect();
+    // All of them are looked at before any is changed.
+    for (theirs, ours) in &wanted {
+        let shape: Vec<usize> = model.weight(ours)?.size().iter().map(|&n| n as usize).collect();
+        let hint = format!("Are these the weights of {}?", model.name());
+        match open.shapes().get(theirs) {
+            Some(found) if numbers(found) == numbers(&shape) => {}
+            Some(found) => {
+                let problem = format!("{theirs:?} has the shape {found:?}, needed is {shape:?}");
+                return Err(Error::bad_file(path, problem, hint));
+            }
+            None => {
+                let problem = format!("it holds no {theirs:?}, for the weight {ours:?}");
+                return Err(Error::bad_file(path, problem, hint));
+            }
+        }
+    }
+    for (theirs, ours) in &wanted {
+        let value: Tensor = open.read(theirs)?;
+        let size = model.weight(ours)?.size();
+        model.set_weight(ours, &value.f_view(size.as_slice())?)?;
+    }
+    Ok(())
+}
+
+/// A shape without the ones at its end: a 1 × 1 convolution and a dense layer hold the same numbers.
+fn numbers(shape: &[usize]) -> &[usize] {
+    let ones = shape.iter().rev().take_while(|&&n| n == 1).count();
+    &shape[..shape.len() - ones]
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,238 @@
+//! The networks against PyTorch's: the reference values were written by
+//! `tests/reference/applications.py`.
+
+use super::*;
+use crate::layers::Mode;
+use std::collections::HashMap;
+use tch::Kind;
+
+/// Numbers from −1 to 1, the same for the same name, as in the script.
+fn made_up(name: &str, shape: &[i64]) -> Tensor {
+    let seed = name
+        .bytes()
+        .fold(2_166_136_261u64, |seed, byte| ((seed ^ u64::from(byte)) * 16_777_619) % (1 << 32));
+    let count: i64 = shape.iter().product();
+    let number = |i: u64| {
+        let h = (i + seed) % (1 << 32);
+        let h = (h * 668_265_263) % (1 << 32);
+        let h = h ^ (h >> 15);
+        let h = (h * 374_761_393) % (1 << 32);
+        let h = h ^ (h >> 13);
+        (h as f64 / f64::from(1u32 << 31) - 1.0) as f32
+    };
+    let numbers: Vec<f32> = (0..count as u64).map(number).collect();
+    Tensor::from_slice(&numbers).view(shape)
+}
+
+/// A made-up weight of this name, sized as in the script.
+fn weight(name: &str, size: &[i64]) -> Tensor {
+    let u = made_up(name, size);
+    if name.ends_with("running_var") {
+        u * 0.5 + 1.0
+    } else if name.ends_with("running_mean") || name.ends_with("bias") {
+        u * 0.1
+    } else if size.len() == 1 {
+        u * 0.2 + 1.0
+    } else {
+        let inputs: i64 = size[1..].iter().product();
+        u * (6.0 / inputs as f64).sqrt()
+    }
+}
+
+/// The network with made-up weights, and what the files call them, in the network's order.
+fn network(application: Application) -> (Model, Vec<String>) {
+    let application = application.weights(Weights::Random).classes(7);
+    let (model, builder) = application.draft([3, 1, 1], Preprocessing::None, Device::Cpu).unwrap();
+    let names = model.weight_names();
+    let theirs: Vec<String> = names.iter().map(|ours| builder.published_name(ours)).collect();
+    for (ours, theirs) in names.iter().zip(&theirs) {
+        let size = model.weight(ours).unwrap().size();
+        model.set_weight(ours, &weight(theirs, &size)).unwrap();
+    }
+    assert_eq!(builder.weight_names(), theirs, "{}", model.name());
+    (model, theirs)
+}
+
+fn assert_close(what: &str, ours: &Tensor, theirs: &Tensor, tolerance: f64) {
+    assert_eq!(ours.size(), theirs.size(), "{what}");
+    let scale = theirs.abs().max().double_value(&[]).max(1e-3);
+    let distance = (ours - theirs).abs().max().double_value(&[]) / scale;
+    assert!(distance < tolerance, "{what}: {distance:e} of {scale:e}");
+}
+
+/// Runs the case forwards, and backwards where the file holds gradients.
+fn check(case: &str, application: Application, size: [usize; 2]) {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference/applications.safetensors");
+    let values: HashMap<String, Tensor> =
+        Tensor::read_safetensors(file).unwrap().into_iter().collect();
+    let (model, names) = network(application.input_shape([3, size[0], size[1]]));
+    let backwards = values.contains_key(&format!("{case} dx"));
+    let x = made_up("input", &[2, 3, size[0] as i64, size[1] as i64]) / 2.0 + 0.5;
+    let x = x.set_requires_grad(backwards);
+    let mode = if case.ends_with("learning") { Mode::Training } else { Mode::Inference };
+    let program = &model.inner().program;
+    let run = || {
+        let access = match mode {
+            Mode::Training => program.training(),
+            Mode::Inference => program.using(),
+        };
+        access.run(&[(program.inputs[0], &x)], &[program.scores()]).remove(0)
+    };
+    let y = if backwards { run() } else { tch::no_grad(run) };
+    assert_close(&format!("{case} y"), &y, &values[&format!("{case} y")], 1e-4);
+    if !backwards {
+        return;
+    }
+    let loss = (&y * made_up("loss", &y.size())).sum(Kind::Float) / (y.numel() as f64).sqrt();
+    loss.backward();
+    let dx = x.grad().adaptive_avg_pool2d([8, 8]);
+    assert_close(&format!("{case} dx"), &dx, &values[&format!("{case} dx")], 1e-3);
+    let weights = program.cells().flat_map(|cell| cell.tensors());
+    let told: Vec<f32> = weights
+        .zip(&names)
+        .filter(|(weight, _)| weight.requires_grad())
+        .flat_map(|(weight, name)| {
+            let gradient = weight.grad();
+            let product = (&gradient * made_up(name, &gradient.size())).mean(Kind::Float);
+            [gradient.abs().mean(Kind::Float), product].map(|it| it.double_value(&[]) as f32)
+        })
+        .collect();
+    let told = Tensor::from_slice(&told).view([-1, 2]);
+    let theirs = &values[&format!("{case} dw")];
+    assert_eq!(told.size(), theirs.size(), "{case} dw");
+    // The order of weights in a block differs where PyTorch names a shortcut last, so both are
+    // compared as what they are: one row a weight, each against its own size.
+    let size = theirs.select(1, 0).unsqueeze(1);
+    let distance = ((&told - theirs) / size).abs().max().double_value(&[]);
+    assert!(distance < 1e-3, "{case} dw: {distance:e}");
+}
+
+#[test]
+fn vgg16_is_pytorch_s() {
+    check("vgg16 base", vgg16().without_top(), [70, 33]);
+}
+
+#[test]
+fn vgg16_with_its_top_is_pytorch_s() {
+    check("vgg16 whole", vgg16(), [64, 47]);
+}
+
+#[test]
+fn resnet18_is_pytorch_s() {
+    check("resnet18 whole", resnet18(), [65, 50]);
+    check("resnet18 learning", resnet18().without_top(), [65, 50]);
+}
+
+#[test]
+fn resnet50_is_pytorch_s() {
+    check("resnet50 whole", resnet50(), [64, 49]);
+    check("resnet50 learning", resnet50().without_top(), [64, 49]);
+}
+
+#[test]
+fn squeezenet_is_pytorch_s() {
+    check("squeezenet1_0 whole", squeezenet1_0(), [70, 55]);
+    check("squeezenet1_1 whole", squeezenet1_1(), [70, 55]);
+}
+
+#[test]
+fn mobilenet_v2_is_pytorch_s() {
+    check("mobilenet_v2 whole", mobilenet_v2(), [64, 49]);
+    check("mobilenet_v2 learning", mobilenet_v2().without_top(), [64, 49]);
+}
+
+fn random(application: Application) -> Application {
+    application.weights(Weights::Random)
+}
+
+#[test]
+fn sizes_are_the_published_ones() {
+    let count = |application: Application| {
+        let side = application.architecture.smallest.max(32);
+        let net = random(application).input_shape([3, side, side]).build(Device::Cpu).unwrap();
+        (net.parameter_count(), net.trainable_count())
+    };
+    assert_eq!(count(vgg16().without_top()), (14_714_688, 14_714_688));
+    // Torchvision counts what is learned: without running means and variances.
+    assert_eq!(count(resnet18()).1, 11_689_512);
+    assert_eq!(count(resnet50()).1, 25_557_032);
+    assert_eq!(count(squeezenet1_0()), (1_248_424, 1_248_424));
+    assert_eq!(count(squeezenet1_1()), (1_235_496, 1_235_496));
+    assert_eq!(count(mobilenet_v2()).1, 3_504_872);
+    let net = random(vgg16()).without_top().input_shape([3, 32, 32]).build(Device::Cpu).unwrap();
+    assert_eq!(net.output_shape(), [512, 1, 1]);
+    assert_eq!(net.conv_layers().len(), 13);
+    assert_eq!(net.layer_names()[0], "block1_conv1");
+    assert_eq!(net.layer_names().last().unwrap(), "block5_pool");
+    assert_eq!(net.split_at_pools().unwrap().len(), 5);
+}
+
+#[test]
+fn wrong_pictures_are_told() {
+    let refusal =
+        |application: Application| application.build(Device::Cpu).unwrap_err().to_string();
+    assert_eq!(
+        refusal(random(vgg16()).input_shape([3, 28, 28])),
+        "applications::vgg16().input_shape([3, 28, 28]): expected pictures of at least 32 by 32 \
+         pixels, got 28 by 28.\nResize::new(32, 32) makes small pictures larger."
+    );
+    assert!(
+        refusal(random(resnet18()).input_shape([3, 224])).contains("[channels, height, width]")
+    );
+    let none = squeezenet1_0().weights(Weights::file("/no/such/file.safetensors"));
+    assert!(refusal(none).contains("expected an existing file of weights"));
+    let grey = random(resnet18()).without_top().input_shape([1, 32, 32]).build(Device::Cpu);
+    assert_eq!(grey.unwrap().output_shape(), [512, 1, 1]);
+}
+
+/// A file of the base's weights under torchvision's names, by whatever writes it.
+fn written(name: &str, write: impl Fn(&[(&str, &Tensor)], &Path)) -> (tempfile::TempDir, Weights) {
+    let (model, theirs) = network(squeezenet1_1().without_top().input_shape([3, 32, 32]));
+    let names = model.weight_names();
+    let tensors: Vec<Tensor> = names.iter().map(|ours| model.weight(ours).unwrap()).collect();
+    let named: Vec<(&str, &Tensor)> = theirs.iter().map(String::as_str).zip(&tensors).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    write(&named, &path);
+    (folder, Weights::file(path))
+}
+
+fn small() -> Application {
+    squeezenet1_1().without_top().input_shape([3, 32, 32])
+}
+
+#[test]
+fn safetensors_and_ot_files_fill_a_network() {
+    let x = made_up("input", &[2, 3, 32, 32]) / 2.0 + 0.5;
+    let (wanted, _) = network(small());
+    let wanted = wanted.call(&x).unwrap();
+    let files = [
+        written("net.safetensors", |named, path| Tensor::write_safetensors(named, path).unwrap()),
+        written("net.ot", |named, path| Tensor::save_multi(named, path).unwrap()),
+    ];
+    for (_folder, weights) in files {
+        let plain = small().weights(weights.clone()).preprocessing(false);
+        assert_eq!(plain.build(Device::Cpu).unwrap().call(&x).unwrap(), wanted, "{weights:?}");
+        // Preprocessing belongs to the weights: torchvision's, where the file says nothing.
+        let net = small().weights(weights).build(Device::Cpu).unwrap();
+        assert_eq!(net.layer_names()[0], "preprocessing");
+        let mean = Tensor::from_slice(&[0.485f32, 0.456, 0.406]).view([1, 3, 1, 1]);
+        let deviation = Tensor::from_slice(&[0.229f32, 0.224, 0.225]).view([1, 3, 1, 1]);
+        assert_close("preprocessed", &net.call(&(&x * deviation + mean)).unwrap(), &wanted, 1e-4);
+    }
+}
+
+#[test]
+fn weights_of_another_network_are_refused_and_named() {
+    let (_folder, weights) =
+        written("net.safetensors", |named, path| Tensor::write_safetensors(named, path).unwrap());
+    let refusal = |application: Application| {
+        application.weights(weights.clone()).build(Device::Cpu).unwrap_err().to_string()
+    };
+    let error = refusal(resnet18());
+    assert!(error.contains("it holds no \"conv1.weight\""), "{error}");
+    assert!(error.contains("Are these the weights of resnet18?"), "{error}");
+    let error = refusal(squeezenet1_0().without_top());
+    assert!(error.contains("\"features.0.weight\" has the shape [64, 3, 3, 3]"), "{error}");
+    assert!(refusal(squeezenet1_1()).contains("it holds no \"classifier.1.weight\""));
+}

@@ -1,0 +1,224 @@
+//! Weights: where they come from, and what they want to see.
+
+use crate::layers::Normalize;
+use std::path::PathBuf;
+
+/// Where the weights of a ready-made network come from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Weights {
+    /// Trained on ImageNet: 1.2 million photos of 1,000 classes. Looked for in the bundle
+    /// (`TCHALK_DATA_DIR`, folder `weights`), then in the cache, and fetched if they are in neither.
+    #[default]
+    ImageNet,
+    /// From this file; [`Weights::file`] makes it.
+    File(PathBuf),
+    /// Fresh ones, drawn from the library's seed.
+    Random,
+}
+
+impl Weights {
+    /// Weights from a file with torchvision's names: safetensors, PyTorch's `.pth` or `.pt`, or tch's
+    /// `.ot`. Only tensors are read; nothing that such a file may hold is ever run.
+    ///
+    /// A plain name without a folder is also looked for in the bundle, in `weights`.
+    pub fn file(path: impl Into<PathBuf>) -> Weights {
+        Weights::File(path.into())
+    }
+}
+
+/// What happens to pictures before the first layer with weights.
+///
+/// Pictures come with values from 0 to 1. A network that learned from pictures with mean 0 and
+/// deviation 1 expects such pictures for ever after.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum Preprocessing {
+    /// What the weights were trained with; for fresh weights, nothing.
+    #[default]
+    OfTheWeights,
+    /// Nothing: pictures come in as they are.
+    None,
+    /// From each of the three channels its mean is subtracted, and the rest divided.
+    Normalize {
+        /// The means of red, green and blue, for values from 0 to 1.
+        mean: [f64; 3],
+        /// What red, green and blue are divided by.
+        deviation: [f64; 3],
+    },
+}
+
+/// What torchvision's networks were trained with.
+pub(super) const TORCHVISION: Preprocessing =
+    Preprocessing::Normalize { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] };
+
+impl Preprocessing {
+    /// The layer that does it, if it is more than nothing.
+    pub(super) fn layer(self) -> Option<Normalize> {
+        match self {
+            Preprocessing::Normalize { mean, deviation } => Some(Normalize::new(mean, deviation)),
+            Preprocessing::OfTheWeights | Preprocessing::None => None,
+        }
+    }
+
+    /// What a note in a file of weights says, as "pixel values 0..255 minus mean [123,117,104]" or
+    /// "RGB/255, mean .485 .456 .406, std .229 .224 .225"; `None` if it says nothing of the kind.
+    pub(super) fn of_note(note: &str) -> Option<Preprocessing> {
+        let mean = three_after(note, "mean")?;
+        let bytes = note.contains("0..255") || note.contains("0-255");
+        match three_after(note, "std") {
+            Some(deviation) if !bytes => Some(Preprocessing::Normalize { mean, deviation }),
+            None if bytes && !note.contains("std") => Some(Preprocessing::Normalize {
+                mean: mean.map(|mean| mean / 255.0),
+                deviation: [1.0 / 255.0; 3],
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// `true` for what the weights want, `false` for nothing.
+impl From<bool> for Preprocessing {
+    fn from(wanted: bool) -> Preprocessing {
+        if wanted { Preprocessing::OfTheWeights } else { Preprocessing::None }
+    }
+}
+
+/// The three numbers that follow a word.
+fn three_after(text: &str, word: &str) -> Option<[f64; 3]> {
+    let rest = text.split_once(word)?.1;
+    let is_number = |c: char| c.is_ascii_digit() || c == '.';
+    let mut numbers = rest.split(|c| !is_number(c)).filter(|part| part.contains(char::is_numeric));
+    let mut next = || numbers.next()?.trim_end_matches('.').parse::<f64>().ok();
+    Some([next()?, next()?, next()?])
+}
+
+/// The side of the pictures that a note speaks of, as "227x227".
+pub(super) fn side_of_note(note: &str) -> Option<usize> {
+    let sizes = note.split(|c: char| !c.is_ascii_alphanumeric());
+    let square = |text: &str| {
+        let (a, b) = text.split_once('x')?;
+        if a == b { a.parse().ok() } else { None }
+    };
+    sizes.filter_map(square).find(|side| (1..=2_000).contains(side))
+}
+
+/// A published file of weights. Sums and sizes are those that others have published for these files.
+#[derive(Debug)]
+pub(super) struct Published {
+    /// The file's name, which ends with the first eight digits of its SHA-256.
+    pub(super) file: &'static str,
+    /// Its size in bytes, where that is known.
+    pub(super) size: Option<u64>,
+    /// Its whole SHA-256, where that is known.
+    pub(super) sha256: Option<&'static str>,
+    /// A safetensors file with the same weights, whose base can be fetched alone.
+    pub(super) base: Option<Base>,
+}
+
+/// The beginning of a safetensors file: its header, and the weights of the base.
+#[derive(Debug)]
+pub(super) struct Base {
+    pub(super) address: &'static str,
+    /// How many bytes that is, of how many.
+    pub(super) bytes: u64,
+    pub(super) sha256: &'static str,
+}
+
+impl Published {
+    pub(super) fn address(&self) -> String {
+        format!("https://download.pytorch.org/models/{}", self.file)
+    }
+
+    /// The first digits of the file's SHA-256, in its name.
+    pub(super) fn digits(&self) -> &'static str {
+        self.file.rsplit(['-', '.']).nth(1).unwrap_or_default()
+    }
+}
+
+/// The files of torchvision's first version of each network.
+pub(super) fn published(name: &str) -> Option<&'static Published> {
+    const fn file(file: &'static str) -> Published {
+        Published { file, size: None, sha256: None, base: None }
+    }
+    static FILES: [(&str, Published); 6] = [
+        (
+            "vgg16",
+            Published {
+                file: "vgg16-397923af.pth",
+                size: Some(553_433_881),
+                sha256: Some("397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0"),
+                base: Some(Base {
+                    address: "https://huggingface.co/timm/vgg16.tv_in1k/resolve/\
+                              b8d8aa2dd860af9233c8c67385a8097fd6c35d3f/model.safetensors",
+                    bytes: 58_861_562,
+                    sha256: "d7d175e1efcf3c245e9f8f2dd2643071784a0867e18e7ace320ddc2836fae3ff",
+                }),
+            },
+        ),
+        (
+            "resnet18",
+            Published {
+                file: "resnet18-f37072fd.pth",
+                size: Some(46_830_571),
+                sha256: Some("f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec"),
+                base: None,
+            },
+        ),
+        (
+            "resnet50",
+            Published {
+                file: "resnet50-0676ba61.pth",
+                size: Some(102_530_333),
+                sha256: Some("0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a"),
+                base: None,
+            },
+        ),
+        ("squeezenet1_0", file("squeezenet1_0-b66bff10.pth")),
+        (
+            "squeezenet1_1",
+            Published {
+                file: "squeezenet1_1-b8a52dc0.pth",
+                size: None,
+                sha256: Some("b8a52dc049b60e4b6ab68ad0df457362afab8b6304b2febdc1650a5dab4d7e7b"),
+                base: None,
+            },
+        ),
+        ("mobilenet_v2", file("mobilenet_v2-b0353104.pth")),
+    ];
+    FILES.iter().find(|(known, _)| *known == name).map(|(_, published)| published)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_say_what_weights_want() {
+        let caffe = "RGB order, pixel values 0..255 minus mean [123,117,104], no scaling; 227x227";
+        let Some(Preprocessing::Normalize { mean, deviation }) = Preprocessing::of_note(caffe)
+        else {
+            panic!("the note is understood")
+        };
+        assert_eq!(mean, [123.0 / 255.0, 117.0 / 255.0, 104.0 / 255.0]);
+        assert_eq!(deviation, [1.0 / 255.0; 3]);
+        assert_eq!(side_of_note(caffe), Some(227));
+        let torch = "RGB/255, mean .485 .456 .406, std .229 .224 .225";
+        assert_eq!(Preprocessing::of_note(torch), Some(TORCHVISION));
+        assert_eq!(side_of_note(torch), None);
+        assert_eq!(Preprocessing::of_note("mean [1, 2"), None);
+        assert_eq!(Preprocessing::of_note("0..255 minus mean [1, 2, 3], std 4"), None);
+    }
+
+    #[test]
+    fn names_and_sums_of_published_files_agree() {
+        for name in
+            ["vgg16", "resnet18", "resnet50", "squeezenet1_0", "squeezenet1_1", "mobilenet_v2"]
+        {
+            let file = published(name).unwrap();
+            assert_eq!(file.digits().len(), 8, "{name}");
+            assert!(file.file.starts_with(name) && file.address().ends_with(".pth"));
+            assert!(
+                file.sha256.is_none_or(|sum| sum.starts_with(file.digits()) && sum.len() == 64)
+            );
+        }
+    }
+}

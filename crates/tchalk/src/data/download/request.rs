@@ -1,0 +1,192 @@
+//! One request: it runs on a thread of its own, and tells step by step what comes.
+//!
+//! So whoever waits can look at the stop button and at the clock meanwhile, whatever the network
+//! does. A receiver that is dropped ends the request at its next step.
+
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+use ureq::Proxy;
+use ureq::config::IpFamily;
+use ureq::http::{HeaderMap, Uri, header};
+
+/// For a name to be resolved, and for a connection to be made; whoever waits may wait shorter.
+const CONNECT: Duration = Duration::from_secs(15);
+/// The most redirects that are followed.
+const REDIRECTS: u32 = 5;
+
+/// What came of a request so far, in this order.
+pub(super) enum Event {
+    /// The machine can be reached.
+    Reached,
+    /// The answer's first lines.
+    Head(Head),
+    /// A piece of the body.
+    Bytes(Vec<u8>),
+    /// The body ended where it should.
+    End,
+    /// It went wrong.
+    Failed(Failure),
+}
+
+/// The answer's first lines.
+pub(super) struct Head {
+    pub(super) status: u16,
+    /// How many bytes the server promises to send.
+    pub(super) length: Option<u64>,
+    /// Of `Content-Range`: the first byte, and how many the whole file has.
+    pub(super) range: Option<(u64, Option<u64>)>,
+    /// What `If-Range` takes: a strong entity tag, or else the date.
+    pub(super) validator: Option<String>,
+    /// Whether it is a web page.
+    pub(super) is_page: bool,
+}
+
+/// How a request went wrong.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The machine cannot be reached.
+    Unreachable(String),
+    /// The connection broke: the next one may hold.
+    Broken(String),
+    /// It would go wrong again.
+    Final(String),
+}
+
+/// Asks for `url`, from byte `from` (inclusive) to `to` (inclusive) if that is given, and with
+/// `validator` only if the file there is still the same.
+pub(super) fn open(
+    url: &str,
+    bytes: Option<(u64, Option<u64>)>,
+    validator: Option<&str>,
+) -> Receiver<Event> {
+    let (sender, receiver) = sync_channel(16);
+    let (url, validator) = (url.to_owned(), validator.map(str::to_owned));
+    std::thread::spawn(move || {
+        let event = match run(&url, bytes, validator.as_deref(), &sender) {
+            Ok(()) => Event::End,
+            Err(failure) => Event::Failed(failure),
+        };
+        let _ = sender.send(event);
+    });
+    receiver
+}
+
+fn run(
+    url: &str,
+    bytes: Option<(u64, Option<u64>)>,
+    validator: Option<&str>,
+    sender: &SyncSender<Event>,
+) -> Result<(), Failure> {
+    let nobody_listens = |_| Failure::Final("nobody waits for it any more".into());
+    let uri: Uri = url.parse().map_err(|_| Failure::Final("that is no address".into()))?;
+    let proxy = proxy_for(&uri);
+    let address = reach(&uri, proxy.as_ref())?;
+    sender.send(Event::Reached).map_err(nobody_listens)?;
+    let agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .https_only(uri.scheme_str() == Some("https"))
+        .max_redirects(REDIRECTS)
+        .proxy(proxy)
+        .user_agent(concat!("tchalk/", env!("CARGO_PKG_VERSION")))
+        // The file itself, as it is, and not packed for the way.
+        .accept_encoding("identity")
+        .ip_family(if address.is_ipv6() { IpFamily::Ipv6Only } else { IpFamily::Ipv4Only })
+        .timeout_resolve(Some(CONNECT))
+        .timeout_connect(Some(CONNECT))
+        .build()
+        .new_agent();
+    let mut request = agent.get(url);
+    if let Some((from, to)) = bytes {
+        let to = to.map_or(String::new(), |to| to.to_string());
+        request = request.header(header::RANGE, format!("bytes={from}-{to}"));
+        if let Some(validator) = validator {
+            request = request.header(header::IF_RANGE, validator);
+        }
+    }
+    let response = request.call().map_err(failure)?;
+    let head = head(response.status().as_u16(), response.headers());
+    sender.send(Event::Head(head)).map_err(nobody_listens)?;
+    let mut body = response.into_body().into_with_config().limit(u64::MAX).reader();
+    loop {
+        let mut piece = vec![0; 1 << 16];
+        let count = std::io::Read::read(&mut body, &mut piece)
+            .map_err(|error| failure(ureq::Error::from(error)))?;
+        if count == 0 {
+            return Ok(());
+        }
+        piece.truncate(count);
+        sender.send(Event::Bytes(piece)).map_err(nobody_listens)?;
+    }
+}
+
+/// The proxy that the usual variables name for this address. A machine reaches itself without one.
+fn proxy_for(uri: &Uri) -> Option<Proxy> {
+    let host = uri.host().unwrap_or_default();
+    if matches!(host, "localhost" | "127.0.0.1" | "[::1]") {
+        return None;
+    }
+    Proxy::try_from_env().filter(|proxy| !proxy.is_no_proxy(uri))
+}
+
+/// The address at which the machine, or the proxy on the way to it, is reached first. All are tried
+/// at once, because some networks swallow what is sent to one family of addresses.
+fn reach(uri: &Uri, proxy: Option<&Proxy>) -> Result<SocketAddr, Failure> {
+    let host = proxy.map_or(uri.host().unwrap_or_default(), Proxy::host);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+    let port = proxy.map_or(uri.port_u16().unwrap_or(usual), Proxy::port);
+    let unreachable = |why: &str| Failure::Unreachable(format!("{host} {why}"));
+    let addresses = (host, port).to_socket_addrs().map_err(|_| unreachable("is not found"))?;
+    let (sender, receiver) = std::sync::mpsc::channel();
+    for address in addresses.take(8) {
+        let sender = sender.clone();
+        std::thread::spawn(move || {
+            let _ = sender.send(TcpStream::connect_timeout(&address, CONNECT).map(|_| address));
+        });
+    }
+    drop(sender);
+    let mut why = "is not found".to_owned();
+    for result in receiver {
+        match result {
+            Ok(address) => return Ok(address),
+            Err(error) => why = format!("cannot be reached ({error})"),
+        }
+    }
+    Err(unreachable(&why))
+}
+
+fn head(status: u16, headers: &HeaderMap) -> Head {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    // `bytes 100-199/1234`, where the whole may be an asterisk.
+    let range = text(header::CONTENT_RANGE).and_then(|range| {
+        let (places, whole) = range.strip_prefix("bytes ")?.split_once('/')?;
+        Some((places.split_once('-')?.0.trim().parse().ok()?, whole.trim().parse().ok()))
+    });
+    // A weak tag says that two files mean the same, not that their bytes are the same.
+    let tag = text(header::ETAG).filter(|tag| !tag.starts_with("W/"));
+    let validator = tag.or(text(header::LAST_MODIFIED)).map(str::to_owned);
+    let length = text(header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
+    let is_page = text(header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with("text/html"));
+    Head { status, length, range, validator, is_page }
+}
+
+/// What ureq's errors mean for the next step.
+fn failure(error: ureq::Error) -> Failure {
+    match error {
+        ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => {
+            Failure::Unreachable(error.to_string())
+        }
+        ureq::Error::TooManyRedirects => {
+            Failure::Final(format!("it redirects more than {REDIRECTS} times"))
+        }
+        ureq::Error::RedirectFailed
+        | ureq::Error::RequireHttpsOnly(_)
+        | ureq::Error::BadUri(_)
+        | ureq::Error::Tls(_)
+        | ureq::Error::Rustls(_)
+        | ureq::Error::ConnectProxyFailed(_)
+        | ureq::Error::InvalidProxyUrl => Failure::Final(error.to_string()),
+        error => Failure::Broken(format!("the connection broke: {error}")),
+    }
+}

@@ -1,0 +1,140 @@
+//! A small web server for tests, which can misbehave as real ones do.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// A server on this machine. It ends with the process.
+pub(super) struct Server {
+    port: u16,
+    requests: Arc<Mutex<Vec<Request>>>,
+}
+
+/// What was asked for.
+#[derive(Clone, Debug)]
+pub(super) struct Request {
+    /// How many requests came before this one.
+    pub(super) number: usize,
+    pub(super) path: String,
+    headers: Vec<String>,
+}
+
+impl Request {
+    /// The value of a header, by its name in small letters.
+    pub(super) fn header(&self, name: &str) -> Option<String> {
+        let mut headers = self.headers.iter().filter_map(|line| line.split_once(':'));
+        let header = headers.find(|(key, _)| key.eq_ignore_ascii_case(name));
+        header.map(|(_, value)| value.trim().to_owned())
+    }
+
+    /// The first byte that is asked for.
+    pub(super) fn from(&self) -> Option<usize> {
+        self.header("range")?.strip_prefix("bytes=")?.split('-').next()?.parse().ok()
+    }
+}
+
+/// What is sent, byte for byte, before the connection is closed.
+pub(super) struct Answer {
+    head: String,
+    body: Vec<u8>,
+    pause: Duration,
+}
+
+impl Answer {
+    /// Status line and headers, without the last empty line.
+    pub(super) fn new(head: impl Into<String>, body: &[u8]) -> Answer {
+        Answer { head: head.into(), body: body.to_vec(), pause: Duration::ZERO }
+    }
+
+    /// The whole file, as a good server sends it.
+    pub(super) fn whole(body: &[u8]) -> Answer {
+        let length = body.len();
+        Answer::new(format!("200 OK\r\nContent-Length: {length}\r\nETag: \"one\""), body)
+    }
+
+    /// The rest of the file from the byte that was asked for, or the whole of it.
+    pub(super) fn rest(body: &[u8], request: &Request) -> Answer {
+        let Some(from) = request.from() else { return Answer::whole(body) };
+        let (last, length) = (body.len() - 1, body.len());
+        let (rest, size) = (&body[from..], length - from);
+        Answer::new(
+            format!(
+                "206 Partial Content\r\nContent-Length: {size}\r\nETag: \"one\"\r\n\
+                 Content-Range: bytes {from}-{last}/{length}"
+            ),
+            rest,
+        )
+    }
+
+    /// No file.
+    pub(super) fn status(status: &str) -> Answer {
+        Answer::new(format!("{status}\r\nContent-Length: 0"), b"")
+    }
+
+    /// Another place.
+    pub(super) fn redirect(to: &str) -> Answer {
+        Answer::new(format!("302 Found\r\nLocation: {to}\r\nContent-Length: 0"), b"")
+    }
+
+    /// Sends only so many bytes of what was promised.
+    pub(super) fn cut(mut self, length: usize) -> Answer {
+        self.body.truncate(length);
+        self
+    }
+
+    /// Waits between pieces.
+    pub(super) fn slowly(mut self, pause: Duration) -> Answer {
+        self.pause = pause;
+        self
+    }
+}
+
+impl Server {
+    /// A server that answers as it is told.
+    pub(super) fn start(answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let (log, answer) = (requests.clone(), Arc::new(answer));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (log, answer) = (log.clone(), answer.clone());
+                std::thread::spawn(move || serve(stream, &log, &*answer));
+            }
+        });
+        Server { port, requests }
+    }
+
+    pub(super) fn address(&self, name: &str) -> String {
+        format!("http://127.0.0.1:{}/{name}", self.port)
+    }
+
+    /// What was asked so far.
+    pub(super) fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+fn serve(stream: TcpStream, log: &Mutex<Vec<Request>>, answer: &dyn Fn(&Request) -> Answer) {
+    let lines = BufReader::new(&stream).lines().map_while(Result::ok);
+    let lines: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+    let Some(first) = lines.first() else { return }; // Only looked whether there is somebody.
+    let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
+    let request = {
+        let mut log = log.lock().unwrap();
+        let request = Request { number: log.len(), path, headers: lines[1..].to_vec() };
+        log.push(request.clone());
+        request
+    };
+    let answer = answer(&request);
+    let mut stream = &stream;
+    let head = format!("HTTP/1.1 {}\r\nConnection: close\r\n\r\n", answer.head);
+    let _ = stream.write_all(head.as_bytes());
+    for piece in answer.body.chunks(if answer.pause.is_zero() { usize::MAX } else { 400 }) {
+        if stream.write_all(piece).is_err() {
+            return;
+        }
+        std::thread::sleep(answer.pause);
+    }
+}

@@ -1,0 +1,204 @@
+//! What a file is called, where it is published, and what vouches for it.
+
+use crate::error::{Error, Result};
+use md5::Md5;
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// A published file: a name, addresses in the order in which they are tried, and what was published
+/// to know it by. Nothing here is invented: where no sum was published there is none.
+#[derive(Debug, Clone)]
+pub(crate) struct Source {
+    name: String,
+    addresses: Vec<String>,
+    size: Option<u64>,
+    sums: Vec<Sum>,
+}
+
+/// A published check sum, in hexadecimal digits, and who published it.
+#[derive(Debug, Clone)]
+struct Sum {
+    kind: Kind,
+    digits: String,
+    publisher: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Md5,
+    Sha256,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Kind::Md5 => "MD5",
+            Kind::Sha256 => "SHA-256",
+        }
+    }
+}
+
+/// No file of ours is larger; what a server says is not believed beyond this.
+const MOST_BYTES: u64 = 8 << 30;
+
+impl Source {
+    /// A file that is kept as `name`, without folders, and fetched from `address`.
+    pub(crate) fn new(name: impl Into<String>, address: impl Into<String>) -> Source {
+        let (name, addresses) = (name.into(), vec![address.into()]);
+        Source { name, addresses, size: None, sums: Vec::new() }
+    }
+
+    /// Another address of the same file, tried when those before it fail.
+    pub(crate) fn mirror(mut self, address: impl Into<String>) -> Source {
+        self.addresses.push(address.into());
+        self
+    }
+
+    /// The published size, in bytes.
+    pub(crate) fn size(mut self, bytes: u64) -> Source {
+        self.size = Some(bytes);
+        self
+    }
+
+    /// The MD5 that `publisher` names. It tells damage; against a forger it is weak.
+    pub(crate) fn md5(self, digits: &str, publisher: &str) -> Source {
+        self.sum(Kind::Md5, digits, publisher)
+    }
+
+    /// The SHA-256 that `publisher` names.
+    pub(crate) fn sha256(self, digits: &str, publisher: &str) -> Source {
+        self.sum(Kind::Sha256, digits, publisher)
+    }
+
+    fn sum(mut self, kind: Kind, digits: &str, publisher: &str) -> Source {
+        let (digits, publisher) = (digits.to_lowercase(), publisher.to_owned());
+        self.sums.push(Sum { kind, digits, publisher });
+        self
+    }
+
+    /// What the file is called.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it is to be had, the official address first.
+    pub(crate) fn addresses(&self) -> &[String] {
+        &self.addresses
+    }
+
+    /// The published size, in bytes.
+    pub(crate) fn published_size(&self) -> Option<u64> {
+        self.size
+    }
+
+    /// The most bytes that are accepted.
+    pub(crate) fn limit(&self) -> u64 {
+        self.size.unwrap_or(MOST_BYTES)
+    }
+
+    /// Whether a sum was published.
+    pub(crate) fn has_sum(&self) -> bool {
+        !self.sums.is_empty()
+    }
+
+    /// What vouches for the file: "the SHA-256 that TensorFlow Datasets publishes".
+    pub(crate) fn voucher(&self) -> Option<String> {
+        let sums = self.sums.iter();
+        let texts: Vec<String> = sums
+            .map(|sum| format!("the {} that {} publishes", sum.kind.name(), sum.publisher))
+            .collect();
+        (!texts.is_empty()).then(|| texts.join(" and "))
+    }
+
+    /// What is wrong with the file at `path`, judged by all that was published; `None` if nothing is.
+    pub(crate) fn fault(&self, path: &Path) -> Result<Option<String>> {
+        let length = std::fs::metadata(path).map_err(|error| Error::io(path, error, ""))?.len();
+        if let Some(size) = self.size.filter(|&size| size != length) {
+            return Ok(Some(format!("it has {length} bytes, published are {size}")));
+        }
+        if self.sums.is_empty() {
+            return Ok(None);
+        }
+        let wanted = |kind| self.sums.iter().any(|sum| sum.kind == kind);
+        let (md5, sha256) = sums_of_file(path, wanted(Kind::Md5), wanted(Kind::Sha256))?;
+        for sum in &self.sums {
+            let found = if sum.kind == Kind::Md5 { &md5 } else { &sha256 };
+            if *found != sum.digits {
+                let (kind, publisher) = (sum.kind.name(), &sum.publisher);
+                let expected = &sum.digits;
+                return Ok(Some(format!(
+                    "its {kind} is {found}, but {publisher} publishes {expected}"
+                )));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The SHA-256 of the file at `path`.
+pub(crate) fn sha256_of_file(path: &Path) -> Result<String> {
+    Ok(sums_of_file(path, false, true)?.1)
+}
+
+/// The SHA-256 of some bytes.
+pub(crate) fn sha256_of(bytes: &[u8]) -> String {
+    hexadecimal(&Sha256::digest(bytes))
+}
+
+/// MD5 and SHA-256 of a file in one reading; empty where they are not wanted.
+fn sums_of_file(path: &Path, md5: bool, sha256: bool) -> Result<(String, String)> {
+    let broken = |error| Error::io(path, error, "Check that you may read it.");
+    let mut file = File::open(path).map_err(broken)?;
+    let (mut short, mut long) = (Md5::new(), Sha256::new());
+    let mut buffer = vec![0; 1 << 18];
+    loop {
+        let count = file.read(&mut buffer).map_err(broken)?;
+        if count == 0 {
+            break;
+        }
+        if md5 {
+            short.update(&buffer[..count]);
+        }
+        if sha256 {
+            long.update(&buffer[..count]);
+        }
+    }
+    let text = |wanted: bool, bytes: &[u8]| if wanted { hexadecimal(bytes) } else { String::new() };
+    Ok((text(md5, &short.finalize()), text(sha256, &long.finalize())))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MD5_OF_ABC: &str = "900150983cd24fb0d6963f7d28e17f72";
+    const SHA256_OF_ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+    #[test]
+    fn every_published_number_has_to_fit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("abc");
+        std::fs::write(&path, "abc").unwrap();
+        let source = || Source::new("abc", "http://localhost/abc");
+        let good = source().size(3).md5(MD5_OF_ABC, "a page").sha256(SHA256_OF_ABC, "a list");
+        assert_eq!(good.fault(&path).unwrap(), None);
+        let fault = source().size(4).fault(&path).unwrap().unwrap();
+        assert_eq!(fault, "it has 3 bytes, published are 4");
+        let fault = good.md5(&"0".repeat(32), "another").fault(&path).unwrap().unwrap();
+        assert!(fault.starts_with("its MD5 is 9001") && fault.contains("another publishes 0000"));
+        assert_eq!(source().fault(&path).unwrap(), None, "nothing published, nothing to check");
+    }
+
+    #[test]
+    fn a_voucher_names_sum_and_publisher() {
+        let source = Source::new("abc", "").md5(MD5_OF_ABC, "its page");
+        assert_eq!(source.voucher().unwrap(), "the MD5 that its page publishes");
+        assert_eq!(Source::new("abc", "").voucher(), None);
+    }
+}

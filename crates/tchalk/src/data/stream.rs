@@ -1,0 +1,177 @@
+//! Pictures that are decoded by several threads, a few at a time.
+
+use super::Split;
+use super::bundle::Bundle;
+use super::folder::Files;
+use super::framing::Framing;
+use crate::error::{Error, Result};
+use crate::runtime::{interrupt, seed};
+use ndarray::Array4;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// How often the stop button is looked at.
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// How a file becomes pixels.
+#[derive(Clone)]
+pub(super) struct Decoding {
+    pub(super) size: [usize; 2],
+    pub(super) framing: Framing,
+    /// The bundle whose sums vouch for the files.
+    pub(super) bundle: Option<Arc<Bundle>>,
+}
+
+/// A picture's label and its pixels.
+type Decoded = (usize, Vec<u8>);
+
+/// Pictures of a folder, in batches; made by [`ImageFolder::stream`](super::ImageFolder::stream).
+///
+/// ```no_run
+/// use tchalk::prelude::*;
+/// let stream = ImageFolder::new("photos").size([128, 128]).stream(64)?.shuffle();
+/// while let Some(batch) = stream.next_batch()? {
+///     let tensors = batch.to_tensors(Device::cuda_if_available()); // f32 [64, 3, 128, 128]
+/// }
+/// # Ok::<(), tchalk::Error>(())
+/// ```
+pub struct PictureStream {
+    name: String,
+    classes: Vec<String>,
+    files: Vec<(PathBuf, usize)>,
+    decoding: Decoding,
+    batch: usize,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// One for each thread; picture `i` comes from thread `i % threads`, so the order is kept.
+    threads: Vec<Receiver<Result<Decoded>>>,
+    /// How many pictures have come.
+    taken: usize,
+    /// Pictures of a batch that is not complete, because the reader pressed stop.
+    waiting: Vec<Decoded>,
+}
+
+impl PictureStream {
+    pub(super) fn new(files: Files, decoding: Decoding, batch: usize) -> PictureStream {
+        let Files { name, classes, files } = files;
+        let state = Mutex::new(State { threads: Vec::new(), taken: 0, waiting: Vec::new() });
+        PictureStream { name, classes, files, decoding, batch, state }
+    }
+
+    /// The same pictures from the beginning, in a random order.
+    pub fn shuffle(mut self) -> PictureStream {
+        seed::shuffle(&mut self.files, &mut seed::host_rng("stream"));
+        self.state = Mutex::new(State { threads: Vec::new(), taken: 0, waiting: Vec::new() });
+        self
+    }
+
+    /// How many pictures there are.
+    pub fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// How many batches there are; the last may be smaller.
+    pub fn batches(&self) -> usize {
+        self.files.len().div_ceil(self.batch)
+    }
+
+    /// The names of the classes.
+    pub fn classes(&self) -> Vec<String> {
+        self.classes.clone()
+    }
+
+    /// The next batch; `None` after the last, and from then on.
+    ///
+    /// # Errors
+    ///
+    /// If a file is no picture: the message names it, and the next call goes on after it. After the
+    /// stop button: the next call goes on where this one was.
+    pub fn next_batch(&self) -> Result<Option<Split>> {
+        let Some(pictures) = self.next_pixels()? else { return Ok(None) };
+        let [height, width] = self.decoding.size;
+        let (labels, pixels): (Vec<usize>, Vec<Vec<u8>>) = pictures.into_iter().unzip();
+        let images = Array4::from_shape_vec((labels.len(), height, width, 3), pixels.concat())
+            .expect("every picture has the same size");
+        Split::new(self.name.clone(), images, labels, self.classes.clone()).map(Some)
+    }
+
+    /// Labels and pixels of the next batch.
+    pub(super) fn next_pixels(&self) -> Result<Option<Vec<Decoded>>> {
+        let mut state = self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if state.threads.is_empty() {
+            state.threads = self.start();
+        }
+        while state.waiting.len() < self.batch && state.taken < self.files.len() {
+            let picture = self.next_picture(&state)?;
+            state.taken += 1;
+            let picture = picture?;
+            state.waiting.push(picture);
+        }
+        let batch = std::mem::take(&mut state.waiting);
+        Ok((!batch.is_empty()).then_some(batch))
+    }
+
+    /// The next picture, or what is wrong with it.
+    fn next_picture(&self, state: &State) -> Result<Result<Decoded>> {
+        let thread = &state.threads[state.taken % state.threads.len()];
+        loop {
+            if interrupt::requested() {
+                return Err(Error::Interrupted { op: format!("reading {}", self.name) });
+            }
+            match thread.recv_timeout(GLANCE) {
+                Ok(picture) => return Ok(picture),
+                Err(RecvTimeoutError::Disconnected) => {
+                    // A thread ends early only if decoding panicked.
+                    let path = &self.files[state.taken].0;
+                    return Ok(Err(Error::bad_file(path, "reading it failed", "Remove the file.")));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+
+    /// Starts the threads. Each has room for its share of two batches, and waits when that is full.
+    fn start(&self) -> Vec<Receiver<Result<Decoded>>> {
+        let threads = std::thread::available_parallelism().map_or(2, usize::from).min(16);
+        let threads = threads.min(self.files.len()).max(1);
+        let room = (2 * self.batch).div_ceil(threads);
+        (0..threads)
+            .map(|thread| {
+                let (sender, receiver) = sync_channel(room);
+                let files: Vec<_> =
+                    self.files.iter().skip(thread).step_by(threads).cloned().collect();
+                let decoding = self.decoding.clone();
+                std::thread::spawn(move || {
+                    for (path, label) in files {
+                        let picture = decoding.read(&path).map(|pixels| (label, pixels));
+                        if sender.send(picture).is_err() {
+                            return; // The stream is gone.
+                        }
+                    }
+                });
+                receiver
+            })
+            .collect()
+    }
+}
+
+impl std::fmt::Debug for PictureStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let [height, width] = self.decoding.size;
+        let (n, batches, size) = (self.len(), self.batches(), self.batch);
+        write!(
+            f,
+            "{}: {n} pictures of {height} × {width} × 3 in {batches} batches of {size}, from files",
+            self.name
+        )
+    }
+}

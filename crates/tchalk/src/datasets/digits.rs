@@ -1,0 +1,239 @@
+//! MNIST, and the clothes that come in its form.
+
+use super::samples::strokes_in_place_of;
+use crate::data::places::{Places, Search, Wanted};
+use crate::data::source::Source;
+use crate::data::{Dataset, Split, bundle, idx};
+use crate::error::{Error, Result};
+
+/// MNIST: 60,000 + 10,000 handwritten digits, grey, 28 by 28 pixels.
+///
+/// From the four idx files, gzipped or not, in `mnist/` of `TCHALK_DATA_DIR`, from the cache, or from
+/// the network (12 MB, once). Where it is not to be had, the built-in [`strokes`](super::strokes) take
+/// its place, and the source says so, and why. Source: Y. LeCun, L. Bottou, Y. Bengio, P. Haffner,
+/// *Gradient-based learning applied to document recognition*, 1998.
+///
+/// # Errors
+///
+/// If files in `TCHALK_DATA_DIR` are damaged or some of the four are missing; or after the stop
+/// button, which keeps what was fetched so far for the next call.
+pub fn mnist() -> Result<Dataset> {
+    mnist_from(&Places::from_env()?)
+}
+
+/// Fashion-MNIST: 60,000 + 10,000 pieces of clothing of ten kinds, grey, 28 by 28 pixels.
+///
+/// From the four idx files, gzipped or not, in `fashion-mnist/` of `TCHALK_DATA_DIR`, from the cache,
+/// or from the network (31 MB, once). Nothing stands in for it. Source: H. Xiao, K. Rasul,
+/// R. Vollgraf, *Fashion-MNIST: a novel image dataset for benchmarking machine learning algorithms*,
+/// 2017.
+///
+/// # Errors
+///
+/// If it is not to be had, and as for [`mnist`].
+pub fn fashion_mnist() -> Result<Dataset> {
+    fashion_mnist_from(&Places::from_env()?)
+}
+
+/// MNIST from these places, or what stands in for it.
+pub(crate) fn mnist_from(places: &Places) -> Result<Dataset> {
+    match find(places, "MNIST", &published_mnist(), classes())? {
+        Ok(mnist) => Ok(mnist),
+        Err(why) => strokes_in_place_of("MNIST", &why),
+    }
+}
+
+fn fashion_mnist_from(places: &Places) -> Result<Dataset> {
+    let classes = CLOTHES.map(str::to_owned).to_vec();
+    find(places, "Fashion-MNIST", &published_fashion_mnist(), classes)?.map_err(|why| {
+        let hint = format!(
+            "Connect to the network, or put the four files train-images-idx3-ubyte.gz, \
+             train-labels-idx1-ubyte.gz and the two that begin with t10k into fashion-mnist/ of the \
+             folder that {} names.",
+            bundle::VARIABLE
+        );
+        Error::invalid("datasets::fashion_mnist", "its four files", format!("none: {why}"), hint)
+    })
+}
+
+/// The digits as class names.
+pub(crate) fn classes() -> Vec<String> {
+    ('0'..='9').map(String::from).collect()
+}
+
+const CLOTHES: [&str; 10] = [
+    "T-shirt/top",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle boot",
+];
+
+/// Names, sizes, MD5s, SHA-256s.
+type Files = [(&'static str, u64, &'static str, &'static str); 4];
+
+/// The MD5s are the ones that torchvision checks; sizes and SHA-256s are TensorFlow Datasets'.
+fn published_mnist() -> Wanted {
+    const FILES: Files = [
+        (
+            "train-images-idx3-ubyte.gz",
+            9_912_422,
+            "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+            "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+        ),
+        (
+            "train-labels-idx1-ubyte.gz",
+            28_881,
+            "d53e105ee54ea40749a09fcbcd1e9432",
+            "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+        ),
+        (
+            "t10k-images-idx3-ubyte.gz",
+            1_648_877,
+            "9fb629c4189551a2d022fa330f9573f3",
+            "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+        ),
+        (
+            "t10k-labels-idx1-ubyte.gz",
+            4_542,
+            "ec29112dd5afa0611ce80d1b7f02629c",
+            "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+        ),
+    ];
+    // The official page refuses downloads at times: torchvision's copy comes first.
+    let addresses = [
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+        "http://yann.lecun.com/exdb/mnist/",
+    ];
+    sources("mnist", FILES, addresses, "torchvision")
+}
+
+/// The MD5s are in the set's own README; sizes and SHA-256s are TensorFlow Datasets'.
+fn published_fashion_mnist() -> Wanted {
+    const FILES: Files = [
+        (
+            "train-images-idx3-ubyte.gz",
+            26_421_880,
+            "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+            "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+        ),
+        (
+            "train-labels-idx1-ubyte.gz",
+            29_515,
+            "25c81989df183df01b3e8a0aad5dffbe",
+            "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+        ),
+        (
+            "t10k-images-idx3-ubyte.gz",
+            4_422_102,
+            "bef4ecab320f06d8554ea6380940ec79",
+            "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+        ),
+        (
+            "t10k-labels-idx1-ubyte.gz",
+            5_148,
+            "bb300cfdad3c16e7a12a480ee83cd310",
+            "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+        ),
+    ];
+    let addresses = [
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+    ];
+    sources("fashion-mnist", FILES, addresses, "its README")
+}
+
+fn sources<const N: usize>(
+    folder: &'static str,
+    files: Files,
+    addresses: [&str; N],
+    publisher: &str,
+) -> Wanted {
+    let source = |(name, size, md5, sha256): (&str, u64, &str, &str)| {
+        let [first, mirrors @ ..] = &addresses[..] else { unreachable!("a set has an address") };
+        let source = Source::new(name, format!("{first}{name}")).size(size);
+        let source = mirrors.iter().fold(source, |source, it| source.mirror(format!("{it}{name}")));
+        source.md5(md5, publisher).sha256(sha256, "TensorFlow Datasets")
+    };
+    Wanted { folder, files: files.map(source).to_vec() }
+}
+
+/// A set of four idx files, or why there is none.
+fn find(
+    places: &Places,
+    name: &str,
+    wanted: &Wanted,
+    classes: Vec<String>,
+) -> Result<Result<Dataset, String>> {
+    let (files, source) = match places.find(wanted)? {
+        Search::Found(files, source) => (files, source),
+        Search::Missing(why) => return Ok(Err(why)),
+    };
+    let split = |part: &str, at: usize| {
+        Split::new(
+            format!("{name} {part}"),
+            idx::images(&files[at].bytes, &files[at].path)?,
+            idx::labels(&files[at + 1].bytes, &files[at + 1].path)?,
+            classes.clone(),
+        )
+    };
+    Ok(Ok(Dataset::new(name, source, split("train", 0)?, split("test", 2)?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::bundle::Bundle;
+
+    fn idx_file(numbers: &[u32], payload: &[u8]) -> Vec<u8> {
+        numbers
+            .iter()
+            .flat_map(|number| number.to_be_bytes())
+            .chain(payload.iter().copied())
+            .collect()
+    }
+
+    fn small_set(home: &std::path::Path, folder: &str) {
+        std::fs::create_dir(home.join(folder)).unwrap();
+        for part in ["train", "t10k"] {
+            let put = |kind: &str, bytes: Vec<u8>| {
+                std::fs::write(home.join(folder).join(format!("{part}-{kind}-ubyte")), bytes)
+                    .unwrap();
+            };
+            put("images-idx3", idx_file(&[2051, 2, 1, 1], &[5, 6]));
+            put("labels-idx1", idx_file(&[2049, 2], &[9, 0]));
+        }
+    }
+
+    #[test]
+    fn without_files_the_strokes_stand_in_for_digits_and_nothing_for_clothes() {
+        let nowhere = Places::only(None);
+        let source = mnist_from(&nowhere).unwrap().source();
+        assert!(source.contains("they are not MNIST"), "{source}");
+        assert!(source.contains("stand in for MNIST, because TCHALK_DATA_DIR"), "{source}");
+        let error = fashion_mnist_from(&nowhere).unwrap_err().to_string();
+        assert!(error.contains("its four files, got none: TCHALK_DATA_DIR is not set"), "{error}");
+    }
+
+    #[test]
+    fn both_are_read_from_a_bundle() {
+        let home = tempfile::tempdir().unwrap();
+        small_set(home.path(), "mnist");
+        small_set(home.path(), "fashion-mnist");
+        let places = Places::only(Some(Bundle::open(home.path()).unwrap()));
+        let mnist = mnist_from(&places).unwrap();
+        assert_eq!((mnist.name().as_str(), mnist.train.labels()), ("MNIST", vec![9, 0]));
+        assert!(mnist.source().contains("no sum vouches"), "{}", mnist.source());
+        let fashion = fashion_mnist_from(&places).unwrap();
+        assert_eq!(fashion.test.image(0).class().unwrap(), "ankle boot");
+        std::fs::remove_file(home.path().join("mnist/t10k-labels-idx1-ubyte")).unwrap();
+        let error = mnist_from(&places).unwrap_err().to_string();
+        assert!(error.contains("neither mnist/t10k-labels-idx1-ubyte nor"), "{error}");
+    }
+}

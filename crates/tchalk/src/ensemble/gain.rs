@@ -1,0 +1,147 @@
+//! What an ensemble is worth: its accuracy beside that of its members.
+
+use super::{Ensemble, labels, members};
+use crate::data::TensorSet;
+use crate::display::{Content, Show};
+use crate::error::Result;
+use crate::plot::thousands;
+use crate::table::Table;
+
+/// The accuracy of an ensemble beside that of its members, and the gain over the best of them.
+#[derive(Clone, PartialEq)]
+pub struct Gain {
+    members: Vec<(String, f64)>,
+    ensemble: f64,
+    best: usize,
+    examples: usize,
+    /// Examples that only the ensemble gets right, and that only the best member does.
+    only_ensemble: usize,
+    only_best: usize,
+    note: String,
+}
+
+impl Gain {
+    /// The accuracy of all members together.
+    pub fn accuracy(&self) -> f64 {
+        self.ensemble
+    }
+
+    /// The accuracies of the members, with their names.
+    pub fn members(&self) -> Vec<(String, f64)> {
+        self.members.clone()
+    }
+
+    /// By how much the ensemble is better than its best member; below zero if it is worse.
+    pub fn gain(&self) -> f64 {
+        (self.only_ensemble as f64 - self.only_best as f64) / self.examples as f64
+    }
+
+    /// Half the width of the gain's 95 % interval. Both answered the same questions, so only the
+    /// examples count on which one of them is right (paired comparison, normal approximation).
+    pub fn margin(&self) -> f64 {
+        let n = self.examples as f64;
+        let differing = (self.only_ensemble + self.only_best) as f64 / n;
+        1.96 * ((differing - self.gain().powi(2)).max(0.0) / n).sqrt()
+    }
+
+    /// Whether the gain is more than chance would give: its interval leaves out zero.
+    pub fn is_clear(&self) -> bool {
+        self.gain().abs() > self.margin()
+    }
+
+    /// The accuracies as a table, the gain below it.
+    pub fn table(&self) -> Table {
+        let percent = |value: f64| format!("{:.2} %", 100.0 * value);
+        let members = self.members.iter().map(|(name, value)| [name.clone(), percent(*value)]);
+        let all = [["all together".to_owned(), percent(self.ensemble)]];
+        let verdict = match (self.is_clear(), self.gain() > 0.0) {
+            (true, true) => "better than chance explains",
+            (true, false) => "worse than chance explains",
+            (false, _) => "chance alone could do that",
+        };
+        let table = Table::new(["", "accuracy"])
+            .rows(members.chain(all))
+            .align_right(1)
+            .footer(format!(
+                "gain over the best member, {}: {:+.2} % (± {:.2} %): {verdict}",
+                self.members[self.best].0,
+                100.0 * self.gain(),
+                100.0 * self.margin(),
+            ))
+            .footer(format!(
+                "on {} examples, {} of them right only together, {} right only for that member, which \
+                 was chosen on these same examples",
+                thousands(self.examples as f64),
+                thousands(self.only_ensemble as f64),
+                thousands(self.only_best as f64),
+            ));
+        if self.note.is_empty() { table } else { table.footer(self.note.clone()) }
+    }
+}
+
+impl std::fmt::Debug for Gain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}", self.table())
+    }
+}
+
+impl Show for Gain {
+    fn content(&self) -> Content {
+        self.table().content()
+    }
+}
+
+impl Ensemble {
+    /// Compares the ensemble with its members on `set`.
+    ///
+    /// # Errors
+    ///
+    /// If the set has no labels or does not fit the networks, or the reader pressed stop.
+    pub fn gain(&self, set: &TensorSet) -> Result<Gain> {
+        const OP: &str = "Ensemble::gain";
+        labels(OP, set, self.classes())?;
+        let opinions = self.opinions(OP, set, self.how == super::How::AverageScores)?;
+        let labels = labels(OP, &opinions.set, opinions.classes())?;
+        let together = members::right(&self.together(&opinions), &labels);
+        let each: Vec<Vec<bool>> =
+            opinions.of_members.iter().map(|one| members::right(one, &labels)).collect();
+        let count = |right: &[bool]| right.iter().filter(|&&right| right).count();
+        // The first of the best.
+        let best = (0..each.len()).rev().max_by_key(|&i| count(&each[i])).expect("there is one");
+        let only = |a: &[bool], b: &[bool]| a.iter().zip(b).filter(|&(&a, &b)| a && !b).count();
+        let n = labels.len() as f64;
+        let accuracies = each.iter().map(|right| count(right) as f64 / n);
+        Ok(Gain {
+            members: self.members().into_iter().zip(accuracies).collect(),
+            ensemble: count(&together) as f64 / n,
+            best,
+            examples: labels.len(),
+            only_ensemble: only(&together, &each[best]),
+            only_best: only(&each[best], &together),
+            note: opinions.note,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_interval_is_that_of_a_paired_comparison() {
+        let gain = Gain {
+            members: vec![("a".into(), 0.80), ("b".into(), 0.78)],
+            ensemble: 0.83,
+            best: 0,
+            examples: 1000,
+            only_ensemble: 50,
+            only_best: 20,
+            note: String::new(),
+        };
+        assert!((gain.gain() - 0.03).abs() < 1e-12);
+        // The standard deviation of +1 (50 times), -1 (20 times) and 0 (930 times).
+        let deviation = ((70.0 / 1000.0) - 0.03f64 * 0.03).sqrt();
+        assert!((gain.margin() - 1.96 * deviation / 1000f64.sqrt()).abs() < 1e-12);
+        assert!(gain.is_clear() && format!("{gain:?}").contains("+3.00 % (± 1.63 %)"), "{gain:?}");
+    }
+}

@@ -1,0 +1,221 @@
+//! The members of an ensemble, and what each of them says.
+
+use super::{Ensemble, View};
+use crate::data::TensorSet;
+use crate::display::{Content, Live};
+use crate::error::{Error, Result};
+use crate::layers::shape_text;
+use crate::model::Model;
+use crate::runtime::{Budget, interrupt};
+use crate::train::{batch_of, check, largest};
+use ndarray::{Array2, Axis};
+use std::time::{Duration, Instant};
+use tch::{Device, Kind, no_grad};
+
+/// A network and how it looks at the pictures.
+#[derive(Clone)]
+pub(super) struct Member {
+    model: Model,
+    view: View,
+    name: String,
+}
+
+impl Member {
+    pub(super) fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    /// The same network with another view, which gives it its name.
+    pub(super) fn seeing(&self, view: View) -> Member {
+        Member { model: self.model.clone(), view, name: view.name() }
+    }
+
+    pub(super) fn classes(&self) -> usize {
+        self.model.output_shape()[0]
+    }
+}
+
+/// Networks that can answer together.
+pub(super) fn checked(op: &str, models: &[&Model]) -> Result<Vec<Member>> {
+    let Some(first) = models.first() else {
+        return Err(Error::invalid(op, "at least one network", "none", "Try &[&a, &b, &c]."));
+    };
+    let mut members: Vec<Member> = Vec::with_capacity(models.len());
+    for &model in models {
+        let name = model.name();
+        let (inputs, outputs) = (model.input_shapes(), model.output_shapes());
+        if inputs.len() != 1 || outputs.len() != 1 || outputs[0].len() != 1 {
+            let got = format!("{name:?} with {} inputs and outputs {outputs:?}", inputs.len());
+            return Err(Error::invalid(op, "classifiers of one input and one output", got, ""));
+        }
+        if !model.inner().ends_in_softmax() {
+            let got = format!("{name:?}, which ends in {}", model.inner().last_written());
+            let hint = "Try adding Softmax as the last layer.";
+            return Err(Error::invalid(op, "networks that end in Softmax", got, hint));
+        }
+        let both = |model: &Model| {
+            let (input, output) = (model.input_shape(), model.output_shape());
+            format!("from {} to {}", shape_text(&input), shape_text(&output))
+        };
+        if both(first) != both(model) {
+            let expected = format!("networks {}, as the first", both(first));
+            let got = format!("{name:?} {}", both(model));
+            return Err(Error::invalid(op, expected, got, ""));
+        }
+        let alike = models.iter().filter(|other| other.name() == name).count();
+        let number = members.iter().filter(|member| member.model.name() == name).count() + 1;
+        let name = if alike > 1 { format!("{name} #{number}") } else { name };
+        members.push(Member { model: model.clone(), view: View::AsItIs, name });
+    }
+    Ok(members)
+}
+
+/// What each member says about a set: probabilities or scores `[examples, classes]`.
+pub(super) struct Opinions {
+    pub(super) of_members: Vec<Array2<f32>>,
+    /// The examples, as many as the budget allows.
+    pub(super) set: TensorSet,
+    /// What a budget left out; empty if nothing.
+    pub(super) note: String,
+}
+
+impl Opinions {
+    pub(super) fn classes(&self) -> usize {
+        self.of_members[0].ncols()
+    }
+}
+
+impl Ensemble {
+    /// Asks all members, one after the other.
+    pub(super) fn opinions(&self, op: &str, set: &TensorSet, scores: bool) -> Result<Opinions> {
+        let model = &self.members[0].model;
+        check(op, model.inner(), set)?;
+        if self.classes() > set.class_names().len() {
+            let expected = format!("networks with {} outputs", set.class_names().len());
+            return Err(Error::invalid(op, expected, self.classes().to_string(), ""));
+        }
+        let budget = Budget::current();
+        let kept = budget.evaluation(set.len(), model.device());
+        let note = match kept < set.len() {
+            true => format!("budget {}: {kept} of {} examples", budget.name(), set.len()),
+            false => String::new(),
+        };
+        let set = set.first(kept);
+        let mut progress = Progress::new();
+        let mut of_members = Vec::with_capacity(self.members.len());
+        for (number, member) in self.members.iter().enumerate() {
+            let (inner, device) = (member.model.inner(), member.model.device());
+            let mut rows: Vec<f32> = Vec::with_capacity(set.len() * self.classes());
+            for (x, _) in set.batches(batch_of(&set) as i64, device) {
+                if interrupt::requested() {
+                    return Err(Error::Interrupted { op: op.into() });
+                }
+                let said = no_grad(|| {
+                    let (x, access) = (member.view.of(&x), inner.program.using());
+                    if scores { access.scores(&x) } else { access.forward(&x) }
+                });
+                let said = said.to_device(Device::Cpu).to_kind(Kind::Float).contiguous();
+                rows.extend(Vec::<f32>::try_from(said.view(-1))?);
+                let done = number as f64 + rows.len() as f64 / (set.len() * self.classes()) as f64;
+                progress.tell(number + 1, done / self.members.len() as f64, self.members.len());
+            }
+            of_members.push(
+                Array2::from_shape_vec((set.len(), self.classes()), rows)
+                    .expect("every example gives one row"),
+            );
+        }
+        progress.finish();
+        Ok(Opinions { of_members, set, note })
+    }
+}
+
+/// Which member is being asked, where that takes more than a moment.
+struct Progress {
+    live: Option<Live>,
+    begun: Instant,
+    shown: Option<Instant>,
+}
+
+impl Progress {
+    fn new() -> Progress {
+        Progress { live: Live::new(), begun: Instant::now(), shown: None }
+    }
+
+    fn tell(&mut self, member: usize, done: f64, members: usize) {
+        let since = self.shown.map_or(self.begun.elapsed() / 5, |shown| shown.elapsed());
+        let Some(live) = self.live.as_mut().filter(|_| since >= Duration::from_millis(200)) else {
+            return;
+        };
+        let left = self.begun.elapsed().as_secs_f64() * (1.0 - done) / done;
+        let text = format!("member {member} of {members}, {:.0} %, {left:.0} s left", 100.0 * done);
+        live.update(&Content::text(text));
+        self.shown = Some(Instant::now());
+    }
+
+    fn finish(mut self) {
+        if let (Some(live), true) = (&mut self.live, self.shown.is_some()) {
+            let seconds = self.begun.elapsed().as_secs_f64();
+            live.update(&Content::text(format!("all members asked in {seconds:.0} s")));
+        }
+    }
+}
+
+/// The most probable class of each example.
+pub(super) fn answers(probabilities: &Array2<f32>) -> Vec<usize> {
+    probabilities.rows().into_iter().map(|row| largest(row.iter().copied())).collect()
+}
+
+/// Whether each example's most probable class is the right one.
+pub(super) fn right(probabilities: &Array2<f32>, labels: &[usize]) -> Vec<bool> {
+    answers(probabilities).iter().zip(labels).map(|(answer, label)| answer == label).collect()
+}
+
+/// Scores to probabilities, row by row.
+pub(super) fn softmax(mut scores: Array2<f32>) -> Array2<f32> {
+    for mut row in scores.axis_iter_mut(Axis(0)) {
+        let most = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        row.mapv_inplace(|score| (score - most).exp());
+        let sum = row.sum();
+        row /= sum;
+    }
+    scores
+}
+
+/// The share of votes for each class. Where several have equally many, the one of them that gets
+/// more probability from all members together comes out a trace ahead.
+pub(super) fn votes(members: &[Array2<f32>]) -> Array2<f32> {
+    let mut shares = Array2::<f32>::zeros(members[0].dim());
+    let mut means = shares.clone();
+    for member in members {
+        for (i, answer) in answers(member).into_iter().enumerate() {
+            shares[[i, answer]] += 1.0 / members.len() as f32;
+        }
+        means.scaled_add(1.0 / members.len() as f32, member);
+    }
+    // Less than half the smallest difference between two shares, so that only equals are decided.
+    let trace = 0.25 / members.len() as f32;
+    shares * (1.0 - trace) + means * trace
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn the_most_votes_win_and_probability_decides_between_equals() {
+        let members =
+            [array![[0.9f32, 0.1, 0.0]], array![[0.3, 0.4, 0.3]], array![[0.3, 0.4, 0.3]]];
+        assert_eq!(answers(&votes(&members)), [1], "two against one, however sure");
+        let two = [array![[0.9f32, 0.1, 0.0]], array![[0.0, 0.4, 0.6]]];
+        assert_eq!(answers(&votes(&two)), [0]);
+        assert!((votes(&members).sum() - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn large_scores_do_not_overflow() {
+        let rows = softmax(array![[1000.0f32, 999.0], [-1000.0, -1000.0]]);
+        assert!((rows[[0, 0]] - 0.731_058_6).abs() < 1e-6);
+        assert_eq!(rows[[1, 1]], 0.5);
+    }
+}

@@ -1,0 +1,238 @@
+//! Many networks asked together: averages, votes, views of one picture.
+//!
+//! Networks that were trained apart make different mistakes, and an average of what they say makes
+//! fewer than most of them. [`Ensemble::gain`] says by how much, and how sure that is;
+//! [`Ensemble::disagreement`] shows where they differ.
+
+mod disagreement;
+mod fit_weights;
+mod gain;
+mod members;
+mod view;
+
+pub use disagreement::Disagreement;
+pub use gain::Gain;
+pub use view::View;
+
+use crate::data::TensorSet;
+use crate::display::{Content, Show};
+use crate::error::{Error, Result};
+use crate::model::Model;
+use crate::table::Table;
+use crate::train::{Evaluation, Predictions};
+use members::Member;
+use ndarray::Array2;
+
+/// How many opinions become one.
+#[derive(Debug, Clone, PartialEq)]
+enum How {
+    Average,
+    AverageScores,
+    Weighted(Vec<f64>),
+    Vote,
+}
+
+/// Several networks, or several views of one picture, whose answers become one.
+///
+/// ```
+/// use tchalk::prelude::*;
+/// let member = || {
+///     let layers = Sequential::new().input_shape([3, 32, 32]).add(MaxPool2d::new(4)).add(Flatten);
+///     layers.add(Dense::new(10)).add(Softmax).build(Device::Cpu)
+/// };
+/// let (a, b, c) = (member()?, member()?, member()?);
+/// let ensemble = Ensemble::average(&[&a, &b, &c])?;
+/// let test = datasets::shapes()?.test.take(50).to_tensors(Device::Cpu);
+/// assert_eq!(ensemble.predict(&test)?.len(), 50);
+/// println!("{:?}", ensemble.gain(&test)?);
+/// # Ok::<(), tchalk::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Ensemble {
+    members: Vec<Member>,
+    how: How,
+}
+
+impl Ensemble {
+    /// The mean of the probabilities.
+    ///
+    /// # Errors
+    ///
+    /// If there are no networks, one does not end in Softmax, or they take other inputs or tell other
+    /// numbers of classes than the first.
+    pub fn average(models: &[&Model]) -> Result<Ensemble> {
+        Ensemble::of("Ensemble::average", models, How::Average)
+    }
+
+    /// The mean of the scores before the softmax, and the probabilities made of it: the geometric mean
+    /// of the probabilities. A member that is very sure counts for more than in
+    /// [`Ensemble::average`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Ensemble::average`].
+    pub fn average_scores(models: &[&Model]) -> Result<Ensemble> {
+        Ensemble::of("Ensemble::average_scores", models, How::AverageScores)
+    }
+
+    /// The class that most members name; of equals, the one to which they give more probability
+    /// together. Its probabilities are shares of the votes.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Ensemble::average`].
+    pub fn vote(models: &[&Model]) -> Result<Ensemble> {
+        Ensemble::of("Ensemble::vote", models, How::Vote)
+    }
+
+    /// A weighted mean of the probabilities, whose weights fit `validation` best: those with the least
+    /// cross-entropy. Never fit them to the test set.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Ensemble::average`]; also if the set has no labels or does not fit the networks, or
+    /// the reader pressed stop.
+    pub fn weighted(models: &[&Model], validation: &TensorSet) -> Result<Ensemble> {
+        const OP: &str = "Ensemble::weighted";
+        let mut ensemble = Ensemble::of(OP, models, How::Average)?;
+        let opinions = ensemble.opinions(OP, validation, false)?;
+        let labels = labels(OP, &opinions.set, opinions.classes())?;
+        ensemble.how = How::Weighted(fit_weights::fit(&opinions.of_members, &labels));
+        Ok(ensemble)
+    }
+
+    /// One network that looks at each picture several times: as it is, in the mirror, a little
+    /// shifted. The mean of the probabilities counts.
+    ///
+    /// # Errors
+    ///
+    /// If there are no views, the network does not end in Softmax, or does not take pictures.
+    ///
+    /// ```
+    /// use tchalk::prelude::*;
+    /// let layers = Sequential::new().input_shape([3, 32, 32]).add(MaxPool2d::new(4)).add(Flatten);
+    /// let model = layers.add(Dense::new(10)).add(Softmax).build(Device::Cpu)?;
+    /// let both = Ensemble::views(&model, &[View::AsItIs, View::Flipped])?;
+    /// assert_eq!(both.members(), ["as it is", "flipped"]);
+    /// # Ok::<(), tchalk::Error>(())
+    /// ```
+    pub fn views(model: &Model, views: &[View]) -> Result<Ensemble> {
+        const OP: &str = "Ensemble::views";
+        if views.is_empty() {
+            let hint = "Try &[View::AsItIs, View::Flipped].";
+            return Err(Error::invalid(OP, "at least one view", "none", hint));
+        }
+        let mut ensemble = Ensemble::of(OP, &[model], How::Average)?;
+        views.iter().try_for_each(|view| view.check(OP, &model.input_shape()))?;
+        let member = ensemble.members.remove(0);
+        ensemble.members = views.iter().map(|view| member.seeing(*view)).collect();
+        Ok(ensemble)
+    }
+
+    fn of(op: &str, models: &[&Model], how: How) -> Result<Ensemble> {
+        Ok(Ensemble { members: members::checked(op, models)?, how })
+    }
+
+    /// The names of the members.
+    pub fn members(&self) -> Vec<String> {
+        self.members.iter().map(Member::name).collect()
+    }
+
+    /// How much each member counts: numbers that add up to 1.
+    pub fn weights(&self) -> Vec<f64> {
+        match &self.how {
+            How::Weighted(weights) => weights.clone(),
+            _ => vec![1.0 / self.members.len() as f64; self.members.len()],
+        }
+    }
+
+    /// The probabilities of the classes for every example of `set`; labels are not needed.
+    ///
+    /// # Errors
+    ///
+    /// If the set does not fit the networks, or the reader pressed stop.
+    pub fn predict(&self, set: &TensorSet) -> Result<Predictions> {
+        const OP: &str = "Ensemble::predict";
+        let opinions = self.opinions(OP, set, self.how == How::AverageScores)?;
+        Ok(Predictions::new(self.together(&opinions), opinions.set))
+    }
+
+    /// Loss and accuracy of all members together. The loss is the cross-entropy of the common
+    /// probabilities, none of them taken for less than 1e-7.
+    ///
+    /// # Errors
+    ///
+    /// If the set has no labels or does not fit the networks, or the reader pressed stop.
+    pub fn evaluate(&self, set: &TensorSet) -> Result<Evaluation> {
+        const OP: &str = "Ensemble::evaluate";
+        labels(OP, set, self.classes())?;
+        let opinions = self.opinions(OP, set, self.how == How::AverageScores)?;
+        let labels = labels(OP, &opinions.set, opinions.classes())?;
+        let probabilities = self.together(&opinions);
+        let notes = Some(opinions.note.clone()).filter(|note| !note.is_empty());
+        Ok(Evaluation::of_probabilities(&probabilities, &labels, notes.into_iter().collect()))
+    }
+
+    /// How many classes the members tell apart.
+    fn classes(&self) -> usize {
+        self.members[0].classes()
+    }
+
+    /// What all members together say: a row of probabilities for each example.
+    fn together(&self, opinions: &members::Opinions) -> Array2<f32> {
+        let members = &opinions.of_members;
+        let sum = |weights: &[f64]| {
+            let mut sum = Array2::<f32>::zeros(members[0].dim());
+            members.iter().zip(weights).for_each(|(one, &w)| sum.scaled_add(w as f32, one));
+            sum
+        };
+        match &self.how {
+            How::Average | How::Weighted(_) => sum(&self.weights()),
+            How::AverageScores => members::softmax(sum(&self.weights())),
+            How::Vote => members::votes(members),
+        }
+    }
+}
+
+impl std::fmt::Debug for Ensemble {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let how = match self.how {
+            How::Average => "the mean probability of",
+            How::AverageScores => "the mean score of",
+            How::Weighted(_) => "a weighted mean probability of",
+            How::Vote => "a vote of",
+        };
+        write!(f, "{how} {} members: ", self.members.len())?;
+        let names = self.members();
+        let weights = self.weights();
+        let texts = names.iter().zip(weights).map(|(name, weight)| match self.how {
+            How::Weighted(_) => format!("{name} ({:.1} %)", 100.0 * weight),
+            _ => name.clone(),
+        });
+        f.write_str(&texts.collect::<Vec<_>>().join(", "))
+    }
+}
+
+impl Show for Ensemble {
+    fn content(&self) -> Content {
+        let rows = self.members().into_iter().zip(self.weights());
+        let rows = rows.map(|(name, weight)| [name, format!("{:.1} %", 100.0 * weight)]);
+        let table = Table::new(["member", "weight"]).rows(rows).align_right(1);
+        Content::html(format!("{self:?}"), table.content().as_html().unwrap_or_default())
+    }
+}
+
+/// The labels of a set, none of them beyond the number of classes.
+fn labels(op: &str, set: &TensorSet, classes: usize) -> Result<Vec<usize>> {
+    let labels = set.label_vec().ok_or_else(|| {
+        let hint = "predict() works without labels.";
+        Error::invalid(op, "a set with labels", "one without", hint)
+    })?;
+    match labels.iter().find(|&&label| label >= classes) {
+        Some(label) => {
+            let expected = format!("labels from 0 to {}", classes - 1);
+            Err(Error::invalid(op, expected, format!("label {label}"), ""))
+        }
+        None => Ok(labels),
+    }
+}

@@ -1,0 +1,129 @@
+//! Pooling: a picture made smaller by averaging each window.
+
+use super::max_pool2d::check_padding;
+use super::window::Window;
+use super::{Layer, Mode, Padding, Shape, config};
+use crate::error::Result;
+use serde::{Deserialize, Serialize};
+use tch::{Kind, Tensor};
+
+/// The mean of each window. As in Keras, padding is not counted: at the edges it is the mean of the
+/// pixels that are there.
+///
+/// # Shapes
+///
+/// Input `[channels, height, width]`, output `[channels, height', width']`; no weights.
+///
+/// ```
+/// use tchalk::layers::{AveragePool2d, Layer, Mode};
+/// use tchalk::tch::Tensor;
+/// let x = Tensor::from_slice2(&[[1f32, 2.0], [3.0, 4.0]]).view([1, 1, 2, 2]);
+/// let y = AveragePool2d::new(2).forward(&x, &[], Mode::Inference);
+/// assert_eq!(y, Tensor::from_slice(&[2.5f32]).view([1, 1, 1, 1]));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AveragePool2d {
+    pool: usize,
+    stride: usize,
+    padding: Padding,
+}
+
+impl AveragePool2d {
+    /// Windows of `pool` by `pool` pixels, side by side.
+    pub fn new(pool: usize) -> AveragePool2d {
+        AveragePool2d { pool, stride: pool, padding: Padding::Valid }
+    }
+
+    /// How many pixels from one window to the next.
+    pub fn stride(mut self, stride: usize) -> AveragePool2d {
+        self.stride = stride;
+        self
+    }
+
+    /// How the edges are treated.
+    pub fn padding(mut self, padding: Padding) -> AveragePool2d {
+        self.padding = padding;
+        self
+    }
+
+    fn moving(&self) -> Window {
+        let (size, stride, padding) = (self.pool, self.stride, self.padding);
+        Window { size, stride, padding, dilation: 1, ceil: false }
+    }
+}
+
+impl Layer for AveragePool2d {
+    fn kind(&self) -> &'static str {
+        "average_pool2d"
+    }
+
+    fn written(&self) -> String {
+        format!("AveragePool2d::new({})", self.pool)
+    }
+
+    fn output_shape(&self, input: &Shape, from: &str) -> Result<Shape> {
+        let places = self.moving().places(self, input, from)?;
+        check_padding(self, self.pool, self.padding)?;
+        Ok(places.to_vec())
+    }
+
+    fn forward(&self, x: &Tensor, _weights: &[Tensor], _mode: Mode) -> Tensor {
+        let window = self.moving();
+        let mean = |x: &Tensor| {
+            let (x, inside) = window.pad(x, 0.0);
+            let uneven = x.size();
+            let y = x.avg_pool2d(window.sizes(), window.strides(), inside, false, false, None);
+            (y, uneven)
+        };
+        let (y, padded) = mean(x);
+        if padded == x.size() {
+            return y;
+        }
+        // Zeros that were put there are not pixels: divide by the share of the window that is.
+        let size = x.size();
+        let there = Tensor::ones([1, 1, size[2], size[3]], (Kind::Float, x.device()));
+        y / mean(&there).0.to_kind(x.kind())
+    }
+
+    fn config(&self) -> serde_json::Value {
+        config::of(self)
+    }
+
+    fn boxed(&self) -> Box<dyn Layer> {
+        Box::new(self.clone())
+    }
+
+    fn window(&self) -> Option<(usize, usize)> {
+        Some((self.pool, self.stride))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::Device;
+
+    #[test]
+    fn padding_does_not_count() {
+        let x = Tensor::ones([1, 2, 5, 4], (Kind::Float, Device::Cpu));
+        for (pool, stride) in [(2, 1), (2, 2), (3, 1), (3, 2), (4, 3)] {
+            let layer = AveragePool2d::new(pool).stride(stride).padding(Padding::Same);
+            let y = layer.forward(&x, &[], Mode::Inference);
+            assert_eq!(y, y.ones_like(), "{layer:?}");
+        }
+        let layer = AveragePool2d::new(3).stride(1).padding(Padding::Explicit(1));
+        assert_eq!(layer.forward(&x, &[], Mode::Inference), x);
+    }
+
+    #[test]
+    fn silly_settings_are_refused() {
+        let refusal = |layer: AveragePool2d| {
+            layer.output_shape(&vec![6, 8, 8], "input").unwrap_err().to_string()
+        };
+        assert!(refusal(AveragePool2d::new(0)).contains("a window of at least 1"));
+        assert!(refusal(AveragePool2d::new(2).stride(0)).contains("a stride of at least 1"));
+        let padded = AveragePool2d::new(2).padding(Padding::Explicit(2));
+        assert!(refusal(padded).contains("at most half of the window, 1, got 2"));
+    }
+}

@@ -1,0 +1,58 @@
+//! Several inputs side by side.
+
+use super::merge::concatenated_shape;
+use super::{Merge, Shape, config};
+use crate::error::Result;
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+/// Puts several inputs side by side: the channels of pictures, or the features of vectors.
+///
+/// # Shapes
+///
+/// Inputs `[channels, height, width]` that differ in their channels only, or vectors `[features]`; the
+/// output has the sum of the channels or features. No weights.
+///
+/// ```
+/// use tchalk::layers::{Concatenate, Merge};
+/// use tchalk::tch::Tensor;
+/// let a = Tensor::from_slice2(&[[1f32, 2.0]]);
+/// let b = Tensor::from_slice2(&[[3f32, 5.0]]);
+/// let y = Concatenate::new().forward(&[a, b]);
+/// assert_eq!(y, Tensor::from_slice2(&[[1f32, 2.0, 3.0, 5.0]]));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Concatenate;
+
+impl Concatenate {
+    /// Its inputs side by side, in order.
+    pub fn new() -> Concatenate {
+        Concatenate
+    }
+}
+
+impl Merge for Concatenate {
+    fn kind(&self) -> &'static str {
+        "concatenate"
+    }
+
+    fn written(&self) -> String {
+        "Concatenate::new()".into()
+    }
+
+    fn output_shape(&self, inputs: &[Shape], from: &[String]) -> Result<Shape> {
+        concatenated_shape(self, inputs, from)
+    }
+
+    fn forward(&self, inputs: &[Tensor]) -> Tensor {
+        Tensor::cat(inputs, 1)
+    }
+
+    fn config(&self) -> serde_json::Value {
+        config::of(self)
+    }
+
+    fn boxed(&self) -> Box<dyn Merge> {
+        Box::new(*self)
+    }
+}

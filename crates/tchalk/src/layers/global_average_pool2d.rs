@@ -1,0 +1,54 @@
+//! Each channel becomes its mean.
+
+use super::{Layer, Mode, Shape, config, picture_axes};
+use crate::error::Result;
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+/// The mean of each channel over the whole picture: how much of a pattern there is, not where. Takes
+/// pictures of any size.
+///
+/// # Shapes
+///
+/// Input `[channels, height, width]`, output `[channels]`; no weights.
+///
+/// ```
+/// use tchalk::layers::{GlobalAveragePool2d, Layer, Mode};
+/// use tchalk::tch::Tensor;
+/// let x = Tensor::from_slice2(&[[1f32, 2.0, 6.0], [-1.0, -2.0, -6.0]]).view([1, 2, 1, 3]);
+/// let y = GlobalAveragePool2d.forward(&x, &[], Mode::Inference);
+/// assert_eq!(y, Tensor::from_slice2(&[[3f32, -3.0]]));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GlobalAveragePool2d;
+
+impl Layer for GlobalAveragePool2d {
+    fn kind(&self) -> &'static str {
+        "global_average_pool2d"
+    }
+
+    fn written(&self) -> String {
+        "GlobalAveragePool2d".into()
+    }
+
+    fn output_shape(&self, input: &Shape, from: &str) -> Result<Shape> {
+        let [channels, _, _] = picture_axes(self, input, from)?;
+        Ok(vec![channels])
+    }
+
+    fn forward(&self, x: &Tensor, _weights: &[Tensor], _mode: Mode) -> Tensor {
+        x.mean_dim([2i64, 3].as_slice(), false, x.kind())
+    }
+
+    fn config(&self) -> serde_json::Value {
+        config::of(self)
+    }
+
+    fn boxed(&self) -> Box<dyn Layer> {
+        Box::new(*self)
+    }
+
+    fn window(&self) -> Option<(usize, usize)> {
+        None
+    }
+}

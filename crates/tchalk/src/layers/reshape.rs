@@ -1,0 +1,87 @@
+//! The same numbers in another shape.
+
+use super::{Layer, Mode, Shape, check_size, config, shape_text};
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+/// Gives the numbers another shape, in their order: channel by channel, and in each row by row.
+///
+/// # Shapes
+///
+/// Output the shape that is given, which has as many numbers as the input; no weights.
+///
+/// ```
+/// use tchalk::layers::{Layer, Reshape};
+/// assert_eq!(Reshape::new([1, 28, 28]).output_shape(&vec![784], "input")?, [1, 28, 28]);
+/// # Ok::<(), tchalk::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reshape {
+    shape: Shape,
+}
+
+impl Reshape {
+    /// The shape of one output, without the batch.
+    pub fn new(shape: impl Into<Vec<usize>>) -> Reshape {
+        Reshape { shape: shape.into() }
+    }
+}
+
+impl Layer for Reshape {
+    fn kind(&self) -> &'static str {
+        "reshape"
+    }
+
+    fn written(&self) -> String {
+        format!("Reshape::new({:?})", self.shape)
+    }
+
+    fn output_shape(&self, input: &Shape, from: &str) -> Result<Shape> {
+        check_size(self, &self.shape)?;
+        let (wanted, there) =
+            (self.shape.iter().product::<usize>(), input.iter().product::<usize>());
+        if wanted != there || self.shape.is_empty() {
+            return Err(Error::invalid(
+                self.written(),
+                format!("an input of {wanted} numbers"),
+                format!("{there}, {} from {from:?}", shape_text(input)),
+                "Shapes are [channels, height, width], without the batch.",
+            ));
+        }
+        Ok(self.shape.clone())
+    }
+
+    fn forward(&self, x: &Tensor, _weights: &[Tensor], _mode: Mode) -> Tensor {
+        let batch = x.size()[0];
+        let sizes: Vec<i64> =
+            std::iter::once(batch).chain(self.shape.iter().map(|&n| n as i64)).collect();
+        x.reshape(sizes)
+    }
+
+    fn config(&self) -> serde_json::Value {
+        config::of(self)
+    }
+
+    fn boxed(&self) -> Box<dyn Layer> {
+        Box::new(self.clone())
+    }
+
+    fn window(&self) -> Option<(usize, usize)> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_neither_made_nor_lost() {
+        let error = Reshape::new([1, 28, 28]).output_shape(&vec![783], "input").unwrap_err();
+        assert!(error.to_string().contains("an input of 784 numbers, got 783, [783] from"));
+        assert!(Reshape::new([]).output_shape(&vec![1], "input").is_err());
+        assert!(Reshape::new([usize::MAX, 2]).output_shape(&vec![1], "input").is_err());
+    }
+}

@@ -1,0 +1,132 @@
+//! A window that moves over a picture: what convolution and pooling have in common.
+
+use super::{Layer, Padding, Shape, check_counts, check_size, picture_axes};
+use crate::error::{Error, Result};
+use tch::Tensor;
+
+/// A square window and how it moves.
+pub(super) struct Window {
+    pub(super) size: usize,
+    pub(super) stride: usize,
+    pub(super) padding: Padding,
+    /// Pixels from one of the window's pixels to the next; 1 for a window without holes.
+    pub(super) dilation: usize,
+    /// Whether a last window that sticks out counts.
+    pub(super) ceil: bool,
+}
+
+impl Window {
+    /// From the window's first pixel to its last, both counted.
+    pub(super) fn reach(&self) -> usize {
+        (self.size - 1) * self.dilation + 1
+    }
+
+    /// Checks the window, and says how many places there are for it: `[channels, height, width]`.
+    pub(super) fn places(
+        &self,
+        layer: &dyn Layer,
+        input: &Shape,
+        from: &str,
+    ) -> Result<[usize; 3]> {
+        let settings =
+            [("a window", self.size), ("a stride", self.stride), ("a dilation", self.dilation)];
+        check_counts(layer, &settings)?;
+        if let Padding::Explicit(pixels) = self.padding {
+            check_counts(layer, &[("a padding", pixels.max(1))])?;
+        }
+        let [channels, height, width] = picture_axes(layer, input, from)?;
+        match (self.places_along(height), self.places_along(width)) {
+            (Some(down), Some(across)) => {
+                check_size(layer, &[channels, down, across])?;
+                Ok([channels, down, across])
+            }
+            _ => {
+                let inside = match self.padding {
+                    Padding::Explicit(pixels) => self.reach().saturating_sub(2 * pixels),
+                    _ => self.reach(),
+                };
+                Err(Error::invalid(
+                    layer.written(),
+                    format!("pictures of at least {inside} by {inside} pixels"),
+                    format!("{height} by {width} from {from:?}"),
+                    "Use fewer poolings before it, a smaller window, or larger pictures.",
+                ))
+            }
+        }
+    }
+
+    fn places_along(&self, input: usize) -> Option<usize> {
+        if !self.ceil || self.padding == Padding::Same {
+            return self.padding.output_length(input, self.reach(), self.stride);
+        }
+        let (before, after) = self.padding.amounts(input, self.reach(), self.stride);
+        let room = (input + before + after + self.stride - 1).checked_sub(self.reach())?;
+        let places = room / self.stride + 1;
+        // A window that would begin in the padding at the end does not count.
+        let outside = (places - 1) * self.stride >= input + before;
+        Some(places - usize::from(outside))
+    }
+
+    /// Pads a batch of pictures with `value`. Even padding is left to the operation itself (returned
+    /// as rows and columns on each side); only uneven padding costs a copy.
+    pub(super) fn pad(&self, x: &Tensor, value: f64) -> (Tensor, [i64; 2]) {
+        let size = x.size();
+        let amounts = |axis: usize| {
+            let length = size[axis] as usize;
+            let (before, after) = self.padding.amounts(length, self.reach(), self.stride);
+            (before as i64, after as i64)
+        };
+        let ((top, bottom), (left, right)) = (amounts(2), amounts(3));
+        if top == bottom && left == right {
+            (x.shallow_clone(), [top, left])
+        } else {
+            (x.pad([left, right, top, bottom], "constant", value), [0, 0])
+        }
+    }
+
+    /// The stride along both axes, as libtorch wants it.
+    pub(super) fn strides(&self) -> [i64; 2] {
+        [self.stride as i64; 2]
+    }
+
+    /// The size along both axes, as libtorch wants it.
+    pub(super) fn sizes(&self) -> [i64; 2] {
+        [self.size as i64; 2]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn along(
+        size: usize,
+        stride: usize,
+        padding: Padding,
+        ceil: bool,
+        input: usize,
+    ) -> Option<usize> {
+        Window { size, stride, padding, dilation: 1, ceil }.places_along(input)
+    }
+
+    #[test]
+    fn rounding_up_is_pytorch_s() {
+        assert_eq!(along(3, 2, Padding::Valid, false, 54), Some(26));
+        assert_eq!(along(3, 2, Padding::Valid, true, 54), Some(27));
+        assert_eq!(along(3, 2, Padding::Valid, true, 2), Some(1), "smaller than the window");
+        assert_eq!(
+            along(2, 2, Padding::Explicit(1), true, 5),
+            Some(3),
+            "none begins in the padding"
+        );
+        assert_eq!(along(1, 3, Padding::Valid, true, 5), Some(2));
+    }
+
+    #[test]
+    fn holes_make_a_window_reach_further() {
+        let window =
+            Window { size: 3, stride: 1, padding: Padding::Valid, dilation: 2, ceil: false };
+        assert_eq!(window.reach(), 5);
+        assert_eq!(window.places_along(7), Some(3));
+    }
+}

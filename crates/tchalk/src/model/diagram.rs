@@ -1,0 +1,181 @@
+//! A network as a drawing.
+
+use super::graph::{Graph, Op};
+use super::{Action, Model, Step};
+use crate::layers::Shape;
+use crate::plot::{Diagram, DiagramGroup, DiagramNode, NodeKind, thousands};
+
+impl Model {
+    /// The graph, drawn: layers as boxes, shapes on the ways between them, models inside as frames
+    /// that open and close with a click. What is frozen has a sign.
+    ///
+    /// ```
+    /// use tchalk::prelude::*;
+    /// let layers = Sequential::new().name("small").input_shape([4]).add(Dense::new(3));
+    /// let diagram = layers.build(Device::Cpu)?.diagram();
+    /// assert!(format!("{diagram:?}").contains("input → dense"));
+    /// # Ok::<(), tchalk::Error>(())
+    /// ```
+    pub fn diagram(&self) -> Diagram {
+        let program = &self.inner.program;
+        let mut diagram = Diagram::new(format!(
+            "{}: {} parameters, {}",
+            self.name(),
+            thousands(self.parameter_count() as f64),
+            match self.trainable_count() {
+                0 => "none trainable".into(),
+                n if n == self.parameter_count() => "all trainable".into(),
+                n => format!("{} trainable", thousands(n as f64)),
+            }
+        ));
+        diagram = self.groups(&self.inner.graph, "", diagram);
+        let first = program.named_cells();
+        let drawn = |step: &&Step| !matches!(step.action, Action::Softmax);
+        for step in program.steps.iter().filter(drawn) {
+            let (group, title) = match step.path.rsplit_once('/') {
+                Some((group, title)) => (Some(group), title),
+                None => (None, step.path.as_str()),
+            };
+            let counted = first.iter().any(|(path, _)| path == &step.path);
+            let parameters = match step.cell() {
+                Some(cell) if counted => cell.counts().0,
+                _ => 0,
+            };
+            let frozen = step.cell().is_some_and(|cell| cell.is_frozen() && cell.counts().0 > 0);
+            let mut node = DiagramNode::new(&step.path, title, kind(step))
+                .subtitle(subtitle(step, counted || step.cell().is_none()))
+                .parameters(parameters)
+                .frozen(frozen);
+            if let Some(group) = group {
+                node = node.group(group);
+            }
+            diagram = diagram.node(node);
+        }
+        for step in program.steps.iter().filter(drawn) {
+            for &input in &step.inputs {
+                let from = &program.steps[input];
+                diagram = diagram.edge(&from.path, &step.path, shape_words(&from.shape));
+            }
+        }
+        diagram
+    }
+
+    /// The frames of the models in `graph`, those inside them included.
+    fn groups(&self, graph: &Graph, prefix: &str, mut diagram: Diagram) -> Diagram {
+        for node in &graph.nodes {
+            let Op::Model(model) = &node.op else { continue };
+            let path = format!("{prefix}{}", node.name);
+            let inside = format!("{path}/");
+            let within = |path: &str| path.starts_with(&inside);
+            if !self.inner.program.steps.iter().any(|step| within(&step.path)) {
+                continue; // It gives what it takes: nothing stands in it.
+            }
+            let cells = self.inner.program.named_cells().iter();
+            let cells: Vec<_> = cells.filter(|(path, _)| within(path)).collect();
+            let parameters = cells.iter().map(|(_, cell)| cell.counts().0).sum();
+            let frozen = model.trainable_count() == 0 && model.parameter_count() > 0;
+            let mut group =
+                DiagramGroup::new(&path, &node.name).parameters(parameters).frozen(frozen);
+            if let Some((parent, _)) = path.rsplit_once('/') {
+                group = group.group(parent);
+            }
+            diagram = self.groups(&model.inner.graph, &inside, diagram.group(group));
+        }
+        diagram
+    }
+}
+
+/// `64 × 32 × 32`.
+fn shape_words(shape: &Shape) -> String {
+    shape.iter().map(|&n| thousands(n as f64)).collect::<Vec<_>>().join(" × ")
+}
+
+/// What a layer does, which is what its colour says.
+fn kind(step: &Step) -> NodeKind {
+    match (&step.action, step.kind()) {
+        (Action::Input, _) => NodeKind::Input,
+        (Action::Merge(_), _) => NodeKind::Merge,
+        (_, kind) if kind.contains("conv") => NodeKind::Convolution,
+        (_, kind) if kind.contains("pool") => NodeKind::Pooling,
+        (_, kind) if kind.contains("norm") || kind == "rescale" => NodeKind::Normalization,
+        (_, "dense") => NodeKind::Dense,
+        (_, "dropout") => NodeKind::Dropout,
+        (_, "flatten" | "reshape" | "resize" | "zero_pad2d" | "pad_channels") => NodeKind::Reshape,
+        (
+            _,
+            "relu" | "relu6" | "leaky_relu" | "elu" | "gelu" | "silu" | "tanh" | "sigmoid"
+            | "softmax",
+        ) => NodeKind::Activation,
+        _ => NodeKind::Other,
+    }
+}
+
+/// The call that made the layer, in few words: `Conv2d 64 3×3 relu` for
+/// `Conv2d::new(64, 3).activation(Relu)`.
+fn subtitle(step: &Step, is_first: bool) -> String {
+    let written = match &step.action {
+        Action::Input | Action::Softmax => return "Input".into(),
+        Action::Layer(cell) => cell.layer.written(),
+        Action::Merge(merge) => merge.written(),
+    };
+    let words = short(&written, step.kind().contains("conv"));
+    if is_first { words } else { format!("{words}, shared") }
+}
+
+fn short(written: &str, is_convolution: bool) -> String {
+    let (name, rest) = written.split_once("::").unwrap_or((written, ""));
+    let arguments = rest.split_once('(').and_then(|(_, rest)| rest.split_once(')'));
+    let (arguments, rest) = arguments.unwrap_or(("", ""));
+    let mut words = vec![name.to_owned()];
+    match arguments.rsplit_once(", ") {
+        Some((before, kernel)) if is_convolution && kernel.parse::<usize>().is_ok() => {
+            words.extend([before.to_owned(), format!("{kernel}×{kernel}")]);
+        }
+        None if is_convolution && arguments.parse::<usize>().is_ok() => {
+            words.push(format!("{arguments}×{arguments}"));
+        }
+        _ => words.push(arguments.to_owned()),
+    }
+    if let Some((activation, _)) =
+        rest.split_once("activation(").and_then(|(_, rest)| rest.split_once([')', ':']))
+    {
+        words.push(activation.to_lowercase());
+    }
+    words.retain(|word| !word.is_empty());
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short;
+    use crate::prelude::*;
+
+    #[test]
+    fn calls_become_few_words() {
+        assert_eq!(short("Conv2d::new(64, 3).activation(Relu)", true), "Conv2d 64 3×3 relu");
+        assert_eq!(short("DepthwiseConv2d::new(3)", true), "DepthwiseConv2d 3×3");
+        assert_eq!(short("Dense::new(512)", false), "Dense 512");
+        assert_eq!(short("Concatenate::new()", false), "Concatenate");
+        assert_eq!(short("Relu", false), "Relu");
+    }
+
+    #[test]
+    fn branches_shared_layers_and_models_in_models_are_drawn() {
+        let base = Sequential::new().name("base").input_shape([3, 8, 8]).add(Conv2d::new(4, 3));
+        let base = base.add(MaxPool2d::new(2)).build(Device::Cpu).unwrap();
+        base.freeze();
+        let middle = Sequential::new().name("middle").add(&base).add(Flatten);
+        let middle = middle.build(Device::Cpu).unwrap();
+        let input = Input::new("x", [3, 8, 8]);
+        let (a, b) = (middle.call(&input).unwrap(), middle.call(&input).unwrap());
+        let shared = Dense::new(6);
+        let (a, b) = (shared.call(&a).unwrap(), shared.call(&b).unwrap());
+        let sum = Softmax.call(&Add::new().call(&[a, b]).unwrap()).unwrap();
+        let model = Model::new("drawn", &input, &sum, Device::Cpu).unwrap();
+        let diagram = model.diagram();
+        let figure = diagram.figure().unwrap();
+        assert!(figure.description().contains("dense → "), "{figure:?}");
+        assert!(diagram.collapse("middle").unwrap().figure().is_ok());
+        assert!(format!("{:?}", model.diagram()).contains("334 parameters, 222 trainable"));
+    }
+}

@@ -1,0 +1,166 @@
+//! Weights from a file into a network that is there, by name.
+
+use super::Model;
+use super::file::TensorFile;
+use crate::display::{Content, Show};
+use crate::error::{Error, Result};
+use crate::layers::shape_text;
+use crate::table::Table;
+use std::collections::HashSet;
+use std::path::Path;
+use tch::{Tensor, no_grad};
+
+/// What [`Model::load_weights`] found: which tensors went into the network, and which did not.
+#[derive(Clone, PartialEq)]
+pub struct LoadReport {
+    file: String,
+    matched: Vec<String>,
+    missing: Vec<String>,
+    unexpected: Vec<String>,
+    misshaped: Vec<(String, String, String)>,
+}
+
+impl LoadReport {
+    /// The weights that were filled from the file.
+    pub fn matched(&self) -> Vec<String> {
+        self.matched.clone()
+    }
+
+    /// The weights of the network that the file does not hold; they stay as they were.
+    pub fn missing(&self) -> Vec<String> {
+        self.missing.clone()
+    }
+
+    /// The tensors of the file that the network has no weight for.
+    pub fn unexpected(&self) -> Vec<String> {
+        self.unexpected.clone()
+    }
+
+    /// The weights that the file holds in another shape or kind; they stay as they were.
+    pub fn misshaped(&self) -> Vec<String> {
+        self.misshaped.iter().map(|(name, ..)| name.clone()).collect()
+    }
+
+    /// Whether every weight was filled and every tensor used.
+    pub fn is_complete(&self) -> bool {
+        self.missing.is_empty() && self.unexpected.is_empty() && self.misshaped.is_empty()
+    }
+
+    /// A line for each tensor that did not go where it could have, and a count of those that did.
+    pub fn table(&self) -> Table {
+        let missing = self.missing.iter().map(|name| {
+            [name.clone(), "missing".into(), "in the network, not in the file: kept".into()]
+        });
+        let unexpected = self.unexpected.iter().map(|name| {
+            [name.clone(), "unexpected".into(), "in the file, not in the network: left out".into()]
+        });
+        let misshaped = self.misshaped.iter().map(|(name, expected, got)| {
+            [name.clone(), "another shape".into(), format!("expected {expected}, got {got}: kept")]
+        });
+        let filled = match self.matched.len() {
+            1 => "1 weight".into(),
+            n => format!("{n} weights"),
+        };
+        Table::new(["tensor", "state", "what it means"])
+            .rows(misshaped.chain(missing).chain(unexpected))
+            .footer(format!("{filled} filled from {}", self.file))
+    }
+}
+
+impl std::fmt::Debug for LoadReport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.is_complete() {
+            write!(f, "all {} weights filled from {}", self.matched.len(), self.file)
+        } else {
+            write!(f, "{:?}", self.table())
+        }
+    }
+}
+
+impl Show for LoadReport {
+    fn content(&self) -> Content {
+        match self.is_complete() {
+            true => Content::text(format!("{self:?}")),
+            false => self.table().content(),
+        }
+    }
+}
+
+impl Model {
+    /// Fills the weights from a safetensors file, by name, and says which tensors found their place.
+    /// Weights that the file does not hold, or in another shape, stay as they are. Numbers of 16 or
+    /// 64 bits become `f32`.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such file, it is damaged, or not one of its tensors has a place.
+    ///
+    /// ```
+    /// use tchalk::prelude::*;
+    /// let layers = |units| Sequential::new().input_shape([4]).add(Dense::new(3)).add(Dense::new(units));
+    /// let (ten, two) = (layers(10).build(Device::Cpu)?, layers(2).build(Device::Cpu)?);
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("weights.safetensors");
+    /// ten.save_weights(&path)?;
+    /// let report = two.load_weights(&path)?;
+    /// assert_eq!(report.matched(), ["dense.weight", "dense.bias"]);
+    /// assert_eq!(report.misshaped(), ["dense_1.weight", "dense_1.bias"]);
+    /// # Ok::<(), tchalk::Error>(())
+    /// ```
+    pub fn load_weights(&self, path: impl AsRef<Path>) -> Result<LoadReport> {
+        let mut file = TensorFile::open(path.as_ref())?;
+        let mut report = LoadReport {
+            file: path.as_ref().display().to_string(),
+            matched: Vec::new(),
+            missing: Vec::new(),
+            unexpected: Vec::new(),
+            misshaped: Vec::new(),
+        };
+        let weights: Vec<(String, Tensor)> = {
+            let weights = self.inner.program.weights().into_iter();
+            weights.map(|weight| (weight.name, weight.tensor)).collect()
+        };
+        let mut values = Vec::new();
+        for (name, weight) in &weights {
+            let size: Vec<usize> = weight.size().iter().map(|&n| n as usize).collect();
+            match file.info(name) {
+                None => report.missing.push(name.clone()),
+                Some((shape, Some(_))) if shape == size => {
+                    report.matched.push(name.clone());
+                    values.push(weight);
+                }
+                Some((shape, kind)) => {
+                    let kind = kind
+                        .map_or(format!(" of kind {}", file.kind_name(name)), |_| String::new());
+                    let got = format!("{}{kind}", shape_text(&shape));
+                    report.misshaped.push((name.clone(), shape_text(&size), got));
+                }
+            }
+        }
+        let known: HashSet<&String> = weights.iter().map(|(name, _)| name).collect();
+        report.unexpected = file.names().into_iter().filter(|name| !known.contains(name)).collect();
+        if report.matched.is_empty() && !weights.is_empty() {
+            let first =
+                |names: Option<&String>| names.map_or("none".into(), |name| format!("{name:?}"));
+            let problem = format!(
+                "none of its {} tensors has the name and the shape of a weight; the first is {}, the \
+                 network's first is {}",
+                file.names().len(),
+                first(file.names().first()),
+                first(weights.first().map(|(name, _)| name)),
+            );
+            let hint = "weight_names() lists what the network wants.";
+            return Err(Error::bad_file(file.path(), problem, hint));
+        }
+        // The weights change only when the whole file has been read.
+        let names = report.matched.iter();
+        let read = names.map(|name| file.read(name)).collect::<Result<Vec<Tensor>>>()?;
+        let _alone = self.inner.program.training();
+        no_grad(|| {
+            for (weight, value) in values.iter().zip(&read) {
+                weight.shallow_clone().copy_(value);
+            }
+        });
+        Ok(report)
+    }
+}

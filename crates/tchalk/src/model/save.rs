@@ -1,0 +1,167 @@
+//! A network as a file: its weights, and how to build it.
+//!
+//! The file is in the safetensors format, so that other programs can read the weights. Its metadata
+//! holds, under `tchalk`, the architecture as JSON: the layers, and models as lists of nodes, each
+//! fed by earlier ones. Nothing in it is ever run.
+
+use super::cell::Cell;
+use super::graph::Op;
+use super::{Model, file};
+use crate::error::Result;
+use crate::layers::Shape;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Where the architecture is in the file's metadata.
+pub(super) const KEY: &str = "tchalk";
+/// Counts up whenever older versions could misread what is written.
+pub(super) const VERSION: u64 = 1;
+
+/// An architecture.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SavedNetwork {
+    pub(super) version: u64,
+    pub(super) layers: Vec<SavedLayer>,
+    /// Each may hold earlier ones; the last is the network itself.
+    pub(super) models: Vec<SavedModel>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SavedLayer {
+    pub(super) kind: String,
+    pub(super) config: Value,
+    pub(super) frozen: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SavedModel {
+    pub(super) name: String,
+    /// Whether the reader gave the name.
+    pub(super) named: bool,
+    pub(super) nodes: Vec<SavedNode>,
+    pub(super) inputs: Vec<usize>,
+    pub(super) outputs: Vec<usize>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SavedNode {
+    pub(super) name: String,
+    pub(super) op: SavedOp,
+    pub(super) inputs: Vec<usize>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub(super) enum SavedOp {
+    Input {
+        shape: Shape,
+    },
+    /// A place among the layers.
+    Layer(usize),
+    Merge {
+        kind: String,
+        config: Value,
+    },
+    /// A place among the models, before this one.
+    Model(usize),
+}
+
+impl Model {
+    /// Writes the network, its weights and what is frozen to a file in the safetensors format, from
+    /// which [`Model::load`] makes it again without the code that built it. What `compile` chose is
+    /// not in it.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written. One that was there before stays as it was until the new one is
+    /// complete.
+    ///
+    /// ```
+    /// use tchalk::prelude::*;
+    /// let layers = Sequential::new().input_shape([4]).add(Dense::new(3)).add(Softmax);
+    /// let model = layers.build(Device::Cpu)?;
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("my-model.safetensors");
+    /// model.save(&path)?;
+    /// let again = Model::load(&path, Device::Cpu)?;
+    /// let x = Tensor::ones([1, 4], (Kind::Float, Device::Cpu));
+    /// assert_eq!(again.call(&x)?, model.call(&x)?);
+    /// # Ok::<(), tchalk::Error>(())
+    /// ```
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let network = serde_json::to_string(&self.description()).expect("plain values are JSON");
+        self.write(path.as_ref(), &[("format", "pt".into()), (KEY, network)])
+    }
+
+    /// Writes the weights alone, by name, to a file in the safetensors format.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written.
+    pub fn save_weights(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.write(path.as_ref(), &[("format", "pt".into())])
+    }
+
+    fn write(&self, path: &Path, notes: &[(&str, String)]) -> Result<()> {
+        let _access = self.inner.program.using();
+        let weights = self.inner.program.weights();
+        let tensors: Vec<_> =
+            weights.into_iter().map(|weight| (weight.name, weight.tensor)).collect();
+        file::write(path, notes, &tensors)
+    }
+
+    fn description(&self) -> SavedNetwork {
+        let cells: Vec<&Arc<Cell>> = self.inner.program.cells().collect();
+        let layers = cells.iter().map(|cell| SavedLayer {
+            kind: cell.layer.kind().into(),
+            config: cell.layer.config(),
+            frozen: cell.is_frozen(),
+        });
+        let layers = layers.collect();
+        let (mut known, mut models) = (Vec::new(), Vec::new());
+        self.describe(&cells, &mut known, &mut models);
+        SavedNetwork { version: VERSION, layers, models }
+    }
+
+    /// Appends this model, after those inside it, unless it is there already; returns its place.
+    fn describe(
+        &self,
+        cells: &[&Arc<Cell>],
+        known: &mut Vec<Model>,
+        models: &mut Vec<SavedModel>,
+    ) -> usize {
+        if let Some(place) = known.iter().position(|model| Arc::ptr_eq(&model.inner, &self.inner)) {
+            return place;
+        }
+        let nodes = self.inner.graph.nodes.iter().map(|node| {
+            let op = match &node.op {
+                Op::Input => SavedOp::Input { shape: node.shape.clone() },
+                Op::Layer(cell) => {
+                    let place = cells.iter().position(|known| Arc::ptr_eq(known, cell));
+                    SavedOp::Layer(place.expect("a model's layers are those of its graph"))
+                }
+                Op::Merge(merge) => {
+                    SavedOp::Merge { kind: merge.kind().into(), config: merge.config() }
+                }
+                Op::Model(model) => SavedOp::Model(model.describe(cells, known, models)),
+            };
+            SavedNode { name: node.name.clone(), op, inputs: node.inputs.clone() }
+        });
+        let nodes = nodes.collect();
+        models.push(SavedModel {
+            name: self.inner.title.clone(),
+            named: self.inner.given,
+            nodes,
+            inputs: self.inner.graph.inputs.clone(),
+            outputs: self.inner.graph.outputs.clone(),
+        });
+        known.push(self.clone());
+        models.len() - 1
+    }
+}

@@ -1,0 +1,202 @@
+//! A box of the drawing: a layer, with the light layers that follow it as strips below.
+
+use super::{Diagram, DiagramNode, NodeKind};
+use crate::plot::canvas::{Anchor, Area, LABEL, TICK, Type};
+use crate::plot::text::{self, thousands};
+use crate::plot::theme::Ink;
+
+/// What is quiet in a box, and what is written beside lines.
+pub(super) const SMALL: Type = Type { size: 9.5, ..TICK };
+const NAME: Type = Type { bold: true, ..LABEL };
+const STRIP_NAME: Type = Type { size: 10.0, ..LABEL };
+const MAIN: f64 = 35.0;
+const STRIP: f64 = 18.0;
+/// From the left edge to the text, and from the text to the right edge.
+const LEFT: f64 = 12.0;
+const RIGHT: f64 = 8.0;
+const NARROWEST: f64 = 76.0;
+const FROZEN: &str = "❄";
+
+/// One line or two in a box.
+#[derive(Debug, Clone)]
+pub(super) struct Part {
+    pub(super) title: String,
+    pub(super) subtitle: String,
+    pub(super) kind: NodeKind,
+    frozen: bool,
+    parameters: usize,
+    strip: bool,
+}
+
+/// A layer and its strips, or a closed nested model.
+#[derive(Debug, Clone)]
+pub(super) struct Card {
+    pub(super) parts: Vec<Part>,
+}
+
+impl Card {
+    pub(super) fn new(nodes: &[&DiagramNode]) -> Card {
+        let part = |(i, node): (usize, &&DiagramNode)| Part {
+            title: node.title.clone(),
+            subtitle: node.subtitle.clone(),
+            kind: node.kind,
+            frozen: node.frozen,
+            parameters: node.parameters,
+            strip: i > 0,
+        };
+        Card { parts: nodes.iter().enumerate().map(part).collect() }
+    }
+
+    /// A nested model as one box.
+    pub(super) fn closed(diagram: &Diagram, group: usize) -> Card {
+        let group = &diagram.groups[group];
+        let part = Part {
+            title: group.title.clone(),
+            subtitle: diagram.contents(group),
+            kind: NodeKind::Nested,
+            frozen: group.frozen,
+            parameters: group.parameters,
+            strip: false,
+        };
+        Card { parts: vec![part] }
+    }
+
+    pub(super) fn height(&self) -> f64 {
+        self.parts.iter().map(Part::height).sum()
+    }
+
+    /// How wide it would like to be.
+    pub(super) fn width(&self) -> f64 {
+        self.parts.iter().map(Part::width).fold(NARROWEST, f64::max).ceil()
+    }
+
+    /// How many names are too long for a box of this width.
+    pub(super) fn cut_names(&self, width: f64) -> usize {
+        self.parts.iter().filter(|part| part.name_width() > width).count()
+    }
+
+    pub(super) fn is_merge(&self) -> bool {
+        self.parts[0].kind == NodeKind::Merge
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.parts[0].kind == NodeKind::Nested
+    }
+
+    pub(super) fn has_frozen(&self) -> bool {
+        self.parts.iter().any(|part| part.frozen)
+    }
+}
+
+impl Part {
+    pub(super) fn height(&self) -> f64 {
+        if self.strip { STRIP } else { MAIN }
+    }
+
+    fn name_width(&self) -> f64 {
+        let frozen = if self.frozen && !self.strip { SMALL.width(FROZEN) + 6.0 } else { 0.0 };
+        let set = if self.strip { STRIP_NAME } else { NAME };
+        LEFT + set.width(&self.title) + frozen + RIGHT
+    }
+
+    fn width(&self) -> f64 {
+        let frozen = if self.frozen { SMALL.width(FROZEN) + 6.0 } else { 0.0 };
+        let numbers = match self.parameters {
+            0 => 0.0,
+            n => SMALL.width(&thousands(n as f64)) + 10.0,
+        };
+        let lines = match self.strip {
+            true => STRIP_NAME.width(&self.title),
+            false => (NAME.width(&self.title) + frozen).max(SMALL.width(&self.subtitle) + numbers),
+        };
+        LEFT + lines + RIGHT
+    }
+
+    /// The texts in a box of this width, from its upper left corner.
+    pub(super) fn texts(&self, width: f64) -> Vec<(f64, f64, String, Type)> {
+        let room = width - LEFT - RIGHT;
+        let mut texts = Vec::new();
+        if self.strip {
+            let title = text::shortened(&self.title, STRIP_NAME.size, false, room);
+            let left = room - STRIP_NAME.width(&title) - 10.0;
+            texts.push((LEFT, 12.8, title, STRIP_NAME));
+            // relu is a relu: only what the name does not say.
+            let says = |name: &str| self.title.to_lowercase().contains(&name.to_lowercase());
+            let kind = self.subtitle.split(' ').next().unwrap_or_default();
+            let more = self.subtitle.strip_prefix(kind).unwrap_or_default().trim();
+            let aside = if says(kind) { more } else { self.subtitle.as_str() };
+            if !aside.is_empty() && SMALL.width(aside) <= left {
+                texts.push((width - RIGHT, 12.6, aside.to_owned(), SMALL.anchor(Anchor::End)));
+            }
+            return texts;
+        }
+        let frozen = if self.frozen { SMALL.width(FROZEN) + 6.0 } else { 0.0 };
+        let title = text::shortened(&self.title, NAME.size, true, room - frozen);
+        texts.push((LEFT, 14.5, title, NAME));
+        if self.frozen {
+            texts.push((width - RIGHT, 14.5, FROZEN.into(), SMALL.anchor(Anchor::End)));
+        }
+        let mut left = room;
+        if self.parameters > 0 {
+            let count = thousands(self.parameters as f64);
+            let wide = SMALL.width(&count);
+            // What it is comes first; the number of its weights only where both have room.
+            if SMALL.width(&self.subtitle) + 8.0 + wide <= room {
+                texts.push((width - RIGHT, 27.5, count, SMALL.anchor(Anchor::End)));
+                left -= wide + 8.0;
+            }
+        }
+        let subtitle = text::shortened(&self.subtitle, SMALL.size, false, left);
+        texts.push((LEFT, 27.5, subtitle, SMALL.ink(Ink::Quiet)));
+        texts
+    }
+}
+
+/// The frame of an open nested model: what is written above its layers.
+pub(super) struct Header {
+    title: String,
+    aside: String,
+}
+
+impl Header {
+    pub(super) const HEIGHT: f64 = 27.0;
+
+    pub(super) fn new(diagram: &Diagram, group: usize) -> Header {
+        let group = &diagram.groups[group];
+        let mut aside = match group.parameters {
+            0 => String::new(),
+            n => format!("{} parameters", thousands(n as f64)),
+        };
+        if group.frozen {
+            aside = format!("{aside} {FROZEN}").trim().to_owned();
+        }
+        Header { title: group.title.clone(), aside }
+    }
+
+    /// The room that its name needs.
+    pub(super) fn width(&self) -> f64 {
+        NAME.width(&self.title) + 20.0
+    }
+
+    pub(super) fn texts(&self, area: Area) -> Vec<(f64, f64, String, Type)> {
+        let room = area.width - 20.0;
+        let title = text::shortened(&self.title, NAME.size, true, room);
+        let left = room - NAME.width(&title) - 14.0;
+        let mut texts = vec![(area.x + 10.0, area.y + 17.0, title, NAME)];
+        // Without the word where there is no room for it, else without the number.
+        let short = self.aside.replace(" parameters", "");
+        let frozen = if self.aside.ends_with(FROZEN) { FROZEN } else { "" };
+        let fitting =
+            [self.aside.as_str(), &short, frozen].into_iter().find(|t| SMALL.width(t) <= left);
+        if let Some(aside) = fitting.filter(|text| !text.is_empty()) {
+            let set = SMALL.anchor(Anchor::End);
+            texts.push((area.right() - 10.0, area.y + 17.0, aside.to_owned(), set));
+        }
+        texts
+    }
+}
+
+/// The sign of a layer that training leaves alone.
+pub(super) fn frozen_sign() -> &'static str {
+    FROZEN
+}

@@ -1,0 +1,449 @@
+//! The drawing of a network: layers as boxes, what flows between them, models inside models.
+
+mod card;
+mod layers;
+mod nested;
+mod paint;
+mod places;
+mod routes;
+#[cfg(test)]
+mod samples;
+
+use super::figure::{Figure, Panel, WIDTH_INSIDE};
+use super::text::thousands;
+use super::theme::Ink;
+use crate::display::{Content, Show, escape};
+use crate::error::{Error, Result};
+use paint::Painting;
+use std::path::Path;
+
+/// What a layer does, which is what its colour says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NodeKind {
+    /// Where data enters.
+    Input,
+    /// Looks for patterns.
+    Convolution,
+    /// Makes pictures smaller.
+    Pooling,
+    /// Weighs everything against everything.
+    Dense,
+    /// Brings values to a common scale.
+    Normalization,
+    /// Drops values while training.
+    Dropout,
+    /// A function of each value: relu, softmax.
+    Activation,
+    /// The same numbers in another shape.
+    Reshape,
+    /// Brings several inputs together.
+    Merge,
+    /// Where results leave.
+    Output,
+    /// A model inside the model.
+    Nested,
+    /// Anything else.
+    Other,
+}
+
+impl NodeKind {
+    fn ink(self) -> Ink {
+        match self {
+            NodeKind::Convolution => Ink::Class(0),
+            NodeKind::Merge => Ink::Class(1),
+            NodeKind::Pooling => Ink::Class(2),
+            NodeKind::Dense => Ink::Class(3),
+            NodeKind::Normalization | NodeKind::Dropout => Ink::Class(4),
+            NodeKind::Nested => Ink::Class(5),
+            NodeKind::Output => Ink::Class(6),
+            NodeKind::Reshape => Ink::Class(7),
+            NodeKind::Input | NodeKind::Other => Ink::Class(8),
+            NodeKind::Activation => Ink::Class(9),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            NodeKind::Input => "input",
+            NodeKind::Convolution => "convolution",
+            NodeKind::Pooling => "pooling",
+            NodeKind::Dense => "dense",
+            NodeKind::Normalization => "normalisation",
+            NodeKind::Dropout => "dropout",
+            NodeKind::Activation => "activation",
+            NodeKind::Reshape => "reshape",
+            NodeKind::Merge => "merge",
+            NodeKind::Output => "output",
+            NodeKind::Nested => "model",
+            NodeKind::Other => "other",
+        }
+    }
+
+    /// Whether such a layer may be drawn as part of the box above it: what only touches values one
+    /// by one.
+    fn is_light(self) -> bool {
+        matches!(self, NodeKind::Normalization | NodeKind::Dropout | NodeKind::Activation)
+    }
+}
+
+/// One layer of a [`Diagram`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiagramNode {
+    id: String,
+    title: String,
+    subtitle: String,
+    kind: NodeKind,
+    frozen: bool,
+    parameters: usize,
+    group: Option<String>,
+}
+
+impl DiagramNode {
+    /// A layer: an identity of its own in the diagram, the name that is written, and what it does.
+    pub fn new(id: impl Into<String>, title: impl Into<String>, kind: NodeKind) -> DiagramNode {
+        DiagramNode {
+            id: id.into(),
+            title: title.into(),
+            subtitle: String::new(),
+            kind,
+            frozen: false,
+            parameters: 0,
+            group: None,
+        }
+    }
+
+    /// What it is, in few words: `Conv2d 64 3×3 relu`.
+    pub fn subtitle(mut self, subtitle: impl Into<String>) -> DiagramNode {
+        self.subtitle = subtitle.into();
+        self
+    }
+
+    /// Whether training leaves it alone.
+    pub fn frozen(mut self, frozen: bool) -> DiagramNode {
+        self.frozen = frozen;
+        self
+    }
+
+    /// How many numbers it holds.
+    pub fn parameters(mut self, count: usize) -> DiagramNode {
+        self.parameters = count;
+        self
+    }
+
+    /// The identity of the nested model that it is part of.
+    pub fn group(mut self, id: impl Into<String>) -> DiagramNode {
+        self.group = Some(id.into());
+        self
+    }
+}
+
+/// A model inside the model of a [`Diagram`]: drawn as a frame around its layers, or as one box.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiagramGroup {
+    id: String,
+    title: String,
+    frozen: bool,
+    parameters: usize,
+    parent: Option<String>,
+    open: bool,
+}
+
+impl DiagramGroup {
+    /// A nested model: an identity of its own in the diagram, and the name that is written.
+    pub fn new(id: impl Into<String>, title: impl Into<String>) -> DiagramGroup {
+        DiagramGroup {
+            id: id.into(),
+            title: title.into(),
+            frozen: false,
+            parameters: 0,
+            parent: None,
+            open: true,
+        }
+    }
+
+    /// Whether training leaves all of it alone.
+    pub fn frozen(mut self, frozen: bool) -> DiagramGroup {
+        self.frozen = frozen;
+        self
+    }
+
+    /// How many numbers it holds.
+    pub fn parameters(mut self, count: usize) -> DiagramGroup {
+        self.parameters = count;
+        self
+    }
+
+    /// The identity of the model that it is nested in.
+    pub fn group(mut self, id: impl Into<String>) -> DiagramGroup {
+        self.parent = Some(id.into());
+        self
+    }
+}
+
+/// The way from one layer, or nested model, to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Edge {
+    from: String,
+    to: String,
+    shape: String,
+}
+
+/// A network as it is drawn: layers, ways between them, nested models.
+///
+/// On a page the reader opens and closes nested models with a click; in a file they are as they were
+/// set by [`Diagram::collapsed`] and [`Diagram::collapse`], open from the start.
+///
+/// ```
+/// use tchalk::plot::{Diagram, DiagramNode, NodeKind};
+/// let diagram = Diagram::new("a small network")
+///     .node(DiagramNode::new("in", "input_1", NodeKind::Input).subtitle("Input"))
+///     .node(DiagramNode::new("out", "dense", NodeKind::Dense).subtitle("Dense 10"))
+///     .edge("in", "out", "3,072");
+/// assert_eq!(diagram.figure()?.description(), "a small network: input_1 → dense");
+/// # Ok::<(), tchalk::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Diagram {
+    title: String,
+    nodes: Vec<DiagramNode>,
+    groups: Vec<DiagramGroup>,
+    edges: Vec<Edge>,
+}
+
+impl Diagram {
+    /// Nothing drawn yet.
+    pub fn new(title: impl Into<String>) -> Diagram {
+        let (nodes, groups, edges) = (Vec::new(), Vec::new(), Vec::new());
+        Diagram { title: title.into(), nodes, groups, edges }
+    }
+
+    /// One more layer.
+    pub fn node(mut self, node: DiagramNode) -> Diagram {
+        self.nodes.push(node);
+        self
+    }
+
+    /// One more nested model.
+    pub fn group(mut self, group: DiagramGroup) -> Diagram {
+        self.groups.push(group);
+        self
+    }
+
+    /// What flows from one layer or nested model to another, by their identities, with its shape as
+    /// text: `64 × 32 × 32`.
+    pub fn edge(
+        mut self,
+        from: impl Into<String>,
+        to: impl Into<String>,
+        shape: impl Into<String>,
+    ) -> Diagram {
+        self.edges.push(Edge { from: from.into(), to: to.into(), shape: shape.into() });
+        self
+    }
+
+    /// All nested models as one box each.
+    pub fn collapsed(mut self) -> Diagram {
+        self.groups.iter_mut().for_each(|group| group.open = false);
+        self
+    }
+
+    /// All nested models as frames around their layers.
+    pub fn expanded(mut self) -> Diagram {
+        self.groups.iter_mut().for_each(|group| group.open = true);
+        self
+    }
+
+    /// One nested model as a box, by its name or identity.
+    ///
+    /// # Errors
+    ///
+    /// If there is none of that name.
+    pub fn collapse(mut self, name: &str) -> Result<Diagram> {
+        let names: Vec<String> = self.groups.iter().map(|group| group.title.clone()).collect();
+        let mut found = false;
+        for group in &mut self.groups {
+            if group.id == name || group.title == name {
+                (group.open, found) = (false, true);
+            }
+        }
+        match found {
+            true => Ok(self),
+            false => Err(Error::invalid(
+                "Diagram::collapse",
+                format!("one of {}", names.join(", ")),
+                format!("{name:?}"),
+                "",
+            )),
+        }
+    }
+
+    /// The drawing, for a file or as part of something larger.
+    ///
+    /// # Errors
+    ///
+    /// If there is nothing to draw, two parts have one identity, a way leads to a part that is not
+    /// there, or the ways go round in a circle.
+    pub fn figure(&self) -> Result<Figure> {
+        self.check()?;
+        let painting = Painting::new(self, WIDTH_INSIDE)?;
+        Ok(Figure::grid(vec![Panel::new(painting)], 1)?.title(&self.title))
+    }
+
+    /// Writes the drawing to a file; the ending says how: `.svg` or `.png`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Diagram::figure`] and [`Figure::save`].
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.figure()?.save(path)
+    }
+
+    fn check(&self) -> Result<()> {
+        let refuse = |expected: &str, got: String| {
+            Err(Error::invalid(format!("diagram of {:?}", self.title), expected, got, ""))
+        };
+        if self.nodes.is_empty() {
+            return refuse("at least one layer", "none".into());
+        }
+        let mut ids: Vec<&str> = self.nodes.iter().map(|node| node.id.as_str()).collect();
+        ids.extend(self.groups.iter().map(|group| group.id.as_str()));
+        ids.sort_unstable();
+        if let Some(pair) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
+            return refuse("an identity of its own for each part", format!("two {:?}", pair[0]));
+        }
+        let known = |id: &str| ids.binary_search(&id).is_ok();
+        let ends = self.edges.iter().flat_map(|edge| [&edge.from, &edge.to]);
+        if let Some(end) = ends.into_iter().find(|end| !known(end)) {
+            return refuse("ways between parts of the diagram", format!("a way to {end:?}"));
+        }
+        let groups = self.groups.iter().map(|group| (&group.id, &group.parent));
+        let nodes = self.nodes.iter().map(|node| (&node.id, &node.group));
+        let is_group = |id: &str| self.groups.iter().any(|group| group.id == id);
+        for (id, parent) in groups.chain(nodes) {
+            if let Some(parent) = parent.as_deref().filter(|parent| !is_group(parent)) {
+                return refuse(
+                    "a nested model for each layer in one",
+                    format!("{id} in {parent:?}"),
+                );
+            }
+        }
+        for group in &self.groups {
+            let mut at = Some(group);
+            for _ in 0..=self.groups.len() {
+                let parent = at.and_then(|group| group.parent.as_ref());
+                at = parent.and_then(|id| self.groups.iter().find(|group| &group.id == id));
+            }
+            if at.is_some() {
+                return refuse("models nested in one another", format!("{:?} in itself", group.id));
+            }
+        }
+        Ok(())
+    }
+
+    /// In words: the names of the layers, in order.
+    fn words(&self) -> String {
+        const MOST: usize = 40;
+        let names: Vec<&str> = self.nodes.iter().map(|node| node.title.as_str()).collect();
+        match names.len() > MOST {
+            true => format!(
+                "{} → … ({} more) → {}",
+                names[..MOST / 2].join(" → "),
+                names.len() - MOST,
+                names[names.len() - MOST / 2..].join(" → ")
+            ),
+            false => names.join(" → "),
+        }
+    }
+
+    /// The drawing for a page: with nested models, once open and once closed, and a line to click on
+    /// that changes between them without any script.
+    fn to_html(&self) -> Result<String> {
+        let drawn = |diagram: &Diagram| -> Result<String> {
+            Ok(diagram.figure()?.content().as_html().unwrap_or_default())
+        };
+        if self.groups.is_empty() {
+            return drawn(self);
+        }
+        let closed = drawn(&self.clone().collapsed())?;
+        let opened = match self.groups.iter().any(|group| group.open) {
+            true => drawn(self)?,
+            false => drawn(&self.clone().expanded())?,
+        };
+        let outermost = self.groups.iter().filter(|group| group.parent.is_none());
+        let names: Vec<String> = outermost
+            .map(|group| format!("<b>{}</b> ({})", escape(&group.title), self.contents(group)))
+            .collect();
+        let open = if self.groups.iter().any(|group| group.open) { " open" } else { "" };
+        Ok(format!(
+            "<style>.tchalk-diagram[open]>summary .tchalk-closed{{display:none}}\
+             .tchalk-diagram>summary{{cursor:pointer}}</style>\
+             <details class=\"tchalk-diagram\"{open}><summary>nested models: {}; click to open or \
+             close<div class=\"tchalk-closed\">{closed}</div></summary>{opened}</details>",
+            names.join(", ")
+        ))
+    }
+
+    /// `13 layers`, for the line that opens nested models.
+    fn contents(&self, group: &DiagramGroup) -> String {
+        fn count(diagram: &Diagram, id: &str) -> usize {
+            let inside = |parent: &Option<String>| parent.as_deref() == Some(id);
+            let nested = diagram.groups.iter().filter(|group| inside(&group.parent));
+            diagram.nodes.iter().filter(|node| inside(&node.group)).count()
+                + nested.map(|group| count(diagram, &group.id)).sum::<usize>()
+        }
+        match count(self, &group.id) {
+            1 => "1 layer".into(),
+            n => format!("{} layers", thousands(n as f64)),
+        }
+    }
+}
+
+impl std::fmt::Debug for Diagram {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "diagram of {}: {}", self.title, self.words())
+    }
+}
+
+impl Show for Diagram {
+    fn content(&self) -> Content {
+        match self.to_html() {
+            Ok(html) => Content::html(format!("{self:?}"), html),
+            Err(error) => Content::text(error.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_drawn_is_refused() {
+        let node = |id: &str| DiagramNode::new(id, id, NodeKind::Other);
+        let refused = |diagram: Diagram| diagram.figure().unwrap_err().to_string();
+        assert!(refused(Diagram::new("a")).contains("at least one layer"));
+        let two = Diagram::new("a").node(node("x")).node(node("x"));
+        assert!(refused(two).contains("two \"x\""));
+        let nowhere = Diagram::new("a").node(node("x")).edge("x", "y", "");
+        assert!(refused(nowhere).contains("a way to \"y\""));
+        let circle = Diagram::new("a").node(node("x")).node(node("y"));
+        let circle = circle.edge("x", "y", "").edge("y", "x", "");
+        assert!(refused(circle).contains("circle"));
+        let lost = Diagram::new("a").node(node("x").group("g"));
+        assert!(refused(lost).contains("x in \"g\""));
+        let inside = Diagram::new("a").node(node("x").group("g"));
+        let inside = inside.group(DiagramGroup::new("g", "g").group("g"));
+        assert!(refused(inside).contains("in itself"));
+    }
+
+    #[test]
+    fn a_page_has_both_states_and_a_file_one() {
+        let combined = samples::combined();
+        let html = combined.content().as_html().unwrap();
+        assert_eq!(html.matches("<svg").count(), 2);
+        assert!(html.contains("<details class=\"tchalk-diagram\" open>"), "{}", &html[..300]);
+        let closed = combined.clone().collapsed().content().as_html().unwrap();
+        assert!(closed.contains("<details class=\"tchalk-diagram\">"));
+        assert!(combined.collapse("nobody").unwrap_err().to_string().contains("vgg16"));
+    }
+}
