@@ -15,8 +15,6 @@ pub struct TensorSet {
     y: Option<Tensor>,
     name: String,
     classes: Arc<Vec<String>>,
-    /// How many examples there were before a budget took its part.
-    total: usize,
 }
 
 impl Clone for TensorSet {
@@ -26,7 +24,6 @@ impl Clone for TensorSet {
             y: self.y.as_ref().map(Tensor::shallow_clone),
             name: self.name.clone(),
             classes: self.classes.clone(),
-            total: self.total,
         }
     }
 }
@@ -76,7 +73,7 @@ impl Split {
             let labels: Vec<i64> = self.labels().iter().map(|&label| label as i64).collect();
             Tensor::from_slice(&labels).to_device(device)
         });
-        TensorSet { x, y: labels, name: self.name(), classes: Arc::new(self.classes()), total: n }
+        TensorSet { x, y: labels, name: self.name(), classes: Arc::new(self.classes()) }
     }
 }
 
@@ -98,7 +95,7 @@ impl TensorSet {
         }
         let classes = Arc::new(classes.iter().map(|&class| class.to_owned()).collect());
         let (x, y) = (x.shallow_clone(), Some(y.shallow_clone()));
-        Ok(TensorSet { x, y, name: "tensors".into(), classes, total: n as usize })
+        Ok(TensorSet { x, y, name: "tensors".into(), classes })
     }
 
     /// The examples, `f32 [n, channels, height, width]`.
@@ -138,11 +135,6 @@ impl TensorSet {
         first.x = self.x.narrow(0, 0, count);
         first.y = self.y.as_ref().map(|y| y.narrow(0, 0, count));
         first
-    }
-
-    /// How many examples there were before [`TensorSet::first`].
-    pub(crate) fn total(&self) -> usize {
-        self.total
     }
 
     pub(crate) fn class_names(&self) -> Vec<String> {

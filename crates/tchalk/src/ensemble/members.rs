@@ -7,13 +7,10 @@ use crate::error::{Error, Result};
 use crate::layers::shape_text;
 use crate::model::Model;
 use crate::runtime::{Budget, interrupt};
-use crate::train::{check, largest};
+use crate::train::{batch_of, check, largest};
 use ndarray::{Array2, Axis};
 use std::time::{Duration, Instant};
 use tch::{Device, Kind, no_grad};
-
-/// How many examples go through a network at a time.
-const BATCH: i64 = 500;
 
 /// A network and how it looks at the pictures.
 #[derive(Clone)]
@@ -109,7 +106,7 @@ impl Ensemble {
         for (number, member) in self.members.iter().enumerate() {
             let (inner, device) = (member.model.inner(), member.model.device());
             let mut rows: Vec<f32> = Vec::with_capacity(set.len() * self.classes());
-            for (x, _) in set.batches(BATCH, device) {
+            for (x, _) in set.batches(batch_of(&set) as i64, device) {
                 if interrupt::requested() {
                     return Err(Error::Interrupted { op: op.into() });
                 }

@@ -22,7 +22,6 @@ use crate::table::Table;
 use crate::train::{Evaluation, Predictions};
 use members::Member;
 use ndarray::Array2;
-use tch::Tensor;
 
 /// How many opinions become one.
 #[derive(Debug, Clone, PartialEq)]
@@ -170,11 +169,8 @@ impl Ensemble {
         let opinions = self.opinions(OP, set, self.how == How::AverageScores)?;
         let labels = labels(OP, &opinions.set, opinions.classes())?;
         let probabilities = self.together(&opinions);
-        let flat: Vec<f32> = probabilities.iter().copied().collect();
-        let flat = Tensor::from_slice(&flat).view([labels.len() as i64, -1]);
-        let labels: Vec<i64> = labels.iter().map(|&label| label as i64).collect();
-        let notes = Vec::from_iter((!opinions.note.is_empty()).then_some(opinions.note));
-        Ok(Evaluation::of_probabilities(&flat, &Tensor::from_slice(&labels), notes))
+        let notes = Some(opinions.note.clone()).filter(|note| !note.is_empty());
+        Ok(Evaluation::of_probabilities(&probabilities, &labels, notes.into_iter().collect()))
     }
 
     /// How many classes the members tell apart.

@@ -5,7 +5,7 @@ use super::graph::{Graph, Op};
 use crate::layers::{Merge, Mode, Shape};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, RwLockReadGuard, RwLockWriteGuard};
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 /// What a step does.
 #[derive(Debug, Clone)]
@@ -207,7 +207,7 @@ impl Program {
         let gates = self.gates.iter().map(|cell| {
             Gate::Shared(cell.gate.read().unwrap_or_else(|poisoned| poisoned.into_inner()))
         });
-        Access { program: self, mode: Mode::Inference, _gates: gates.collect() }
+        Access { program: self, mode: Mode::Inference, mixed: false, _gates: gates.collect() }
     }
 
     /// The right to change the weights: for one step of training, while all others wait.
@@ -215,7 +215,7 @@ impl Program {
         let gates = self.gates.iter().map(|cell| {
             Gate::Alone(cell.gate.write().unwrap_or_else(|poisoned| poisoned.into_inner()))
         });
-        Access { program: self, mode: Mode::Training, _gates: gates.collect() }
+        Access { program: self, mode: Mode::Training, mixed: false, _gates: gates.collect() }
     }
 }
 
@@ -229,10 +229,35 @@ enum Gate<'a> {
 pub(crate) struct Access<'a> {
     program: &'a Program,
     mode: Mode,
+    mixed: bool,
     _gates: Vec<Gate<'a>>,
 }
 
 impl Access<'_> {
+    /// Lets convolutions and dense layers compute in `bfloat16`; what adds up many numbers or has
+    /// small ones keeps 32 bits, and so do all weights and the outputs. (libtorch's own autocast
+    /// knows only `float16` through `tch`, whose small range would need the loss to be scaled.)
+    pub(crate) fn mixed(mut self, mixed: bool) -> Self {
+        self.mixed = mixed;
+        self
+    }
+
+    /// A layer's input and weights in the precision in which it computes.
+    fn lowered(&self, kind: &str, x: &Tensor, weights: Vec<Tensor>) -> (Tensor, Vec<Tensor>) {
+        if !self.mixed {
+            return (x.shallow_clone(), weights);
+        }
+        match kind {
+            "conv2d" | "depthwise_conv2d" | "dense" => {
+                let low = |tensor: &Tensor| tensor.to_kind(Kind::BFloat16);
+                (low(x), weights.iter().map(low).collect())
+            }
+            "softmax" | "normalize" => (x.to_kind(Kind::Float), weights),
+            _ if weights.is_empty() => (x.shallow_clone(), weights),
+            _ => (x.to_kind(Kind::Float), weights),
+        }
+    }
+
     /// The outputs of the steps `targets`, given those of some steps; `known` has to hold all that
     /// they need. A value is let go as soon as nothing needs it any more.
     ///
@@ -258,16 +283,17 @@ impl Access<'_> {
                 Action::Input => panic!("nothing was given for the input {:?}", step.path),
                 Action::Layer(cell) => {
                     let mode = if cell.is_frozen() { Mode::Inference } else { self.mode };
-                    let (x, weights) = (of(&step.inputs[0]), cell.tensors());
+                    let (kind, x) = (cell.layer.kind(), of(&step.inputs[0]));
+                    let (x, weights) = self.lowered(kind, x, cell.tensors());
                     match step.scores {
-                        true => cell.layer.scores(x, &weights, mode),
-                        false => cell.layer.forward(x, &weights, mode),
+                        true => cell.layer.scores(&x, &weights, mode),
+                        false => cell.layer.forward(&x, &weights, mode),
                     }
                 }
-                Action::Softmax => of(&step.inputs[0]).softmax(-1, None),
+                Action::Softmax => of(&step.inputs[0]).softmax(-1, Kind::Float),
                 Action::Merge(merge) => {
                     let inputs: Vec<Tensor> =
-                        step.inputs.iter().map(|input| of(input).shallow_clone()).collect();
+                        step.inputs.iter().map(|input| self.full(of(input))).collect();
                     merge.forward(&inputs)
                 }
             };
@@ -279,8 +305,12 @@ impl Access<'_> {
                 }
             }
         }
-        let fetch = |&target: &usize| values[target].as_ref().map(Tensor::shallow_clone);
+        let fetch = |&target: &usize| values[target].as_ref().map(|value| self.full(value));
         targets.iter().map(|target| fetch(target).expect("a target has run")).collect()
+    }
+
+    fn full(&self, value: &Tensor) -> Tensor {
+        if self.mixed { value.to_kind(Kind::Float) } else { value.shallow_clone() }
     }
 
     /// The network's only input, and its only or first output, for a batch.
@@ -357,5 +387,32 @@ mod tests {
         let paths = program.steps.iter().zip(needed).filter(|(_, needed)| *needed);
         let paths: Vec<&str> = paths.map(|(step, _)| step.path.as_str()).collect();
         assert_eq!(paths, ["x", "max_pool2d", "flatten_1"]);
+    }
+
+    #[test]
+    fn mixed_precision_comes_near_the_full_one_and_its_gradients_are_full() {
+        let layers = Sequential::new().input_shape([3, 8, 8]).add(Conv2d::new(8, 3)).add(Relu);
+        let layers = layers.add(Flatten).add(Dropout::new(0.0)).add(Dense::new(4)).add(Softmax);
+        let model = layers.build(Device::Cpu).unwrap();
+        let program = &model.inner().program;
+        let x = Tensor::rand([5, 3, 8, 8], (Kind::Float, Device::Cpu));
+        let full = program.training().scores(&x);
+        let mixed = program.training().mixed(true).scores(&x);
+        assert_eq!(mixed.kind(), Kind::Float);
+        let (apart, size) = (
+            f64::try_from((&mixed - &full).abs().max()).unwrap(),
+            f64::try_from(full.abs().max()).unwrap(),
+        );
+        assert!(apart > 0.0 && apart < 0.03 * size, "{apart} of {size}");
+        let weights = model.inner().trainable();
+        let of = |scores: &Tensor| {
+            Tensor::run_backward(&[scores.square().sum(Kind::Float)], &weights, true, false)
+        };
+        for (a, b) in of(&full).iter().zip(of(&mixed)) {
+            assert_eq!(b.kind(), Kind::Float);
+            let (apart, size) =
+                (f64::try_from((a - &b).norm()).unwrap(), f64::try_from(a.norm()).unwrap());
+            assert!(apart < 0.03 * size, "{apart} of {size}");
+        }
     }
 }

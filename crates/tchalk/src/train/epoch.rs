@@ -9,7 +9,7 @@ use super::metric::{Counts, Tally};
 use super::progress::Progress;
 use super::run::{Run, copies, put};
 use super::schedule::Place;
-use super::{Compiled, count_right, target};
+use super::{Compiled, Precision, count_right, target};
 use crate::error::{Error, Result};
 use crate::model::{Inner, Program};
 use crate::runtime::interrupt;
@@ -154,7 +154,8 @@ impl Pass<'_> {
         tch::manual_seed(seed);
         let known: Vec<_> = values.iter().map(|(step, value)| (*step, value)).collect();
         // The weights belong to this step until it is done.
-        let access = program.training();
+        let mixed = self.plan.precision == Precision::Mixed && device.is_cuda();
+        let access = program.training().mixed(mixed);
         let target = target(program, self.reading);
         let weights = trained(program, &known, target);
         let outputs = access.run(&known, &[target]).remove(0);

@@ -11,7 +11,8 @@ use crate::error::{Error, Result};
 use crate::model::{Inner, Model};
 use crate::plot::thousands;
 use crate::runtime::{Budget, interrupt};
-use tch::{Tensor, no_grad};
+use ndarray::Array2;
+use tch::{Device, Tensor, no_grad};
 
 /// So many standard errors to each side hold 95 % of what chance does.
 const Z: f64 = 1.959_963_984_540_054;
@@ -36,15 +37,18 @@ impl Evaluation {
         Evaluation { loss, accuracy, examples: counts.examples, counts, notes }
     }
 
-    /// What probabilities `[examples, classes]` that are there already are worth, given labels `i64`.
+    /// What these probabilities `[examples, classes]` come to for these labels.
     pub(crate) fn of_probabilities(
-        probabilities: &Tensor,
-        labels: &Tensor,
+        probabilities: &Array2<f32>,
+        labels: &[usize],
         notes: Vec<String>,
     ) -> Evaluation {
-        let classes = probabilities.size()[1] as usize;
-        let mut tally = Tally::new(Form::Probabilities, classes, probabilities.device());
-        tally.add(&Loss::CategoricalCrossEntropy, probabilities, labels);
+        let classes = probabilities.ncols();
+        let rows: Vec<f32> = probabilities.iter().copied().collect();
+        let rows = Tensor::from_slice(&rows).view([-1, classes as i64]);
+        let labels: Vec<i64> = labels.iter().map(|&label| label as i64).collect();
+        let mut tally = Tally::new(Form::Probabilities, classes, Device::Cpu);
+        tally.add(&Loss::CategoricalCrossEntropy, &rows, &Tensor::from_slice(&labels));
         Evaluation::new(tally.read(), notes)
     }
 

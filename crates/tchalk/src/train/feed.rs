@@ -71,8 +71,7 @@ impl Feed {
 
     /// How many examples to take at a time where nothing is learned.
     pub(super) fn batch(&self) -> usize {
-        let numbers: usize = self.set.example_shape().iter().product();
-        (NUMBERS / numbers.max(1)).clamp(16, MOST)
+        batch_of(&self.set)
     }
 
     /// The examples at these positions (`i64`), on `device`: for each of the steps they are for its
@@ -110,4 +109,11 @@ impl Feed {
             Tensor::arange_start(start, (start + size as i64).min(n), (Kind::Int64, Device::Cpu))
         })
     }
+}
+
+/// How many examples of `set` go through a network at a time where nothing is learned: fewer, where
+/// they are large.
+pub(crate) fn batch_of(set: &TensorSet) -> usize {
+    let numbers: usize = set.example_shape().iter().product();
+    (NUMBERS / numbers.max(1)).clamp(16, MOST)
 }

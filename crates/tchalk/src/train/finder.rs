@@ -16,6 +16,8 @@ use tch::Tensor;
 
 /// How much of the loss before stays in the smoothed one.
 const SMOOTHING: f64 = 0.9;
+/// The slope is looked at from so many steps before to so many behind.
+const WINDOW: usize = 2;
 
 /// Trains for a moment with a learning rate that grows from step to step, to see where the loss falls
 /// fastest and where it runs away (Smith 2015).
@@ -45,9 +47,9 @@ impl Default for RateFinder {
 }
 
 impl RateFinder {
-    /// A hundred steps, from a rate of 1e-6 to 1, on batches of 32.
+    /// A hundred steps, from a rate of 1e-5 to 1, on batches of 32.
     pub fn new() -> RateFinder {
-        RateFinder { from: 1e-6, to: 1.0, steps: 100, batch_size: 32 }
+        RateFinder { from: 1e-5, to: 1.0, steps: 100, batch_size: 32 }
     }
 
     /// The smallest and the largest rate.
@@ -108,10 +110,13 @@ impl RateCurve {
     /// A rate to begin with: where the smoothed loss falls fastest, before it is smallest. None where
     /// it never falls.
     pub fn suggestion(&self) -> Option<f64> {
-        let lowest = (0..self.smoothed.len())
+        // The first values are those of single batches, and say nothing yet.
+        let first = (self.smoothed.len() / 10).max(WINDOW);
+        let last = self.smoothed.len().saturating_sub(WINDOW);
+        let lowest = (first..self.smoothed.len())
             .min_by(|&a, &b| self.smoothed[a].total_cmp(&self.smoothed[b]))?;
-        let slope = |i: usize| self.smoothed[i + 1] - self.smoothed[i - 1];
-        let steepest = (1..lowest).min_by(|&a, &b| slope(a).total_cmp(&slope(b)))?;
+        let slope = |i: usize| self.smoothed[i + WINDOW] - self.smoothed[i - WINDOW];
+        let steepest = (first..lowest.min(last)).min_by(|&a, &b| slope(a).total_cmp(&slope(b)))?;
         // Less than rounding is no fall.
         (slope(steepest) < -1e-9).then_some(self.rates[steepest])
     }
@@ -172,8 +177,8 @@ impl Model {
         check(OP, inner, set)?;
         check_labels(OP, inner, set)?;
         let good = how.from > 0.0 && how.to > how.from && how.to.is_finite();
-        if !good || how.steps < 3 || how.batch_size == 0 {
-            let expected = "a rate above 0 that grows, in at least 3 steps";
+        if !good || how.steps < 10 || how.batch_size == 0 {
+            let expected = "a rate above 0 that grows, in at least 10 steps";
             return Err(Error::invalid("RateFinder", expected, format!("{how:?}"), ""));
         }
         let before = copies(self);

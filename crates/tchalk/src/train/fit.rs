@@ -486,6 +486,12 @@ impl Fitting {
                 self.feed.len()
             ));
         }
+        if how.precision == Precision::Mixed {
+            notes.push(match self.model.inner().device.is_cuda() {
+                true => "mixed precision: convolutions and dense layers in bfloat16".into(),
+                false => "full precision: mixed precision is for GPUs".into(),
+            });
+        }
         let mut compiled = self.model.inner().compiled();
         let Some(compiled) = compiled.as_mut() else { return notes };
         if compiled.descent.rate() == 0.0 {

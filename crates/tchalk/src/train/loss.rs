@@ -204,7 +204,8 @@ impl Loss {
                 "a network that ends in Sigmoid",
                 written,
                 "Try adding Sigmoid as the last layer, or \
-                 Loss::binary_cross_entropy().from_logits() if its outputs are scores.",
+                 Loss::binary_cross_entropy().from_logits() if its outputs are scores, \
+                 from_probabilities() if they are probabilities.",
             ),
         }
     }

@@ -1,7 +1,7 @@
 //! What a network says about pictures.
 
 use super::check;
-use super::feed::Feed;
+use super::feed::batch_of;
 use super::layout;
 use super::loss::{Form, classes_of};
 use super::progress::Ticker;
@@ -258,7 +258,7 @@ impl Model {
         let set = set.first(Budget::current().evaluation(set.len(), inner.device));
         let mut rows = Vec::with_capacity(set.len() * classes);
         let mut ticker = Ticker::new("predicted", set.len());
-        let batch = Feed::new(set.clone()).batch() as i64;
+        let batch = batch_of(&set) as i64;
         for (x, _) in set.batches(batch, inner.device) {
             if interrupt::requested() {
                 return Err(Error::Interrupted { op: OP.into() });

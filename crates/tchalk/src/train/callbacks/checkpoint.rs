@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 /// Saves training after every epoch, so that nothing is lost and [`Fit::resume`](crate::train::Fit)
 /// can go on from there: weights, what the optimiser remembers, the history, the state of the other
-/// callbacks. The file is a saved model, too.
+/// callbacks. For the network alone there is [`Model::save`](crate::model::Model::save).
 ///
 /// It is written under another name and then renamed: when the disk is full, the last one stays.
 ///
@@ -56,7 +56,7 @@ impl Callback for Checkpoint {
         let Some(epoch) = run.last() else { return Ok(()) };
         let wanted = match &mut self.best {
             Some(monitor) => monitor.look(&epoch),
-            None => run.epoch() % self.every == 0 || run.epoch() == run.epochs(),
+            None => run.epoch().is_multiple_of(self.every) || run.epoch() == run.epochs(),
         };
         if wanted {
             run.checkpoint(&self.path);
