@@ -1,8 +1,8 @@
 """How long training takes: tchalk, PyTorch eager and Keras 3 over PyTorch, with equal threads.
 
-    train.py BENCH_TRAIN [--threads 2] [--rounds 5] [--steps 20]
+    train.py FOLDER [--threads 2] [--rounds 5] [--steps 20]
 
-BENCH_TRAIN is the program of crates/tchalk/examples/bench_train.rs, built with --release. Every
+FOLDER holds bench_train, built from crates/tchalk/examples with --release. Every
 contender runs in a process of its own, one after another, `--rounds` times in turns. Printed are the
 median of the rounds (each itself the median step), its ratio to tchalk's, and peak memory.
 
@@ -123,7 +123,7 @@ def table(found, rounds):
 
 def main():
     arguments = argparse.ArgumentParser()
-    arguments.add_argument("program")
+    arguments.add_argument("folder")
     arguments.add_argument("--threads", type=int, default=2)
     arguments.add_argument("--rounds", type=int, default=5)
     arguments.add_argument("--steps", type=int, default=20)
@@ -131,9 +131,10 @@ def main():
     given = arguments.parse_args()
     if given.contender:
         return contender(given.contender, given.threads, given.steps)
+    program = os.path.join(given.folder, "bench_train")
     threads, steps = str(given.threads), str(given.steps)
-    here = [sys.executable, __file__, given.program, "--threads", threads, "--steps", steps, "--contender"]
-    commands = {"tchalk": [given.program, "cnn", threads, steps]}
+    here = [sys.executable, __file__, given.folder, "--threads", threads, "--steps", steps, "--contender"]
+    commands = {"tchalk": [program, "cnn", threads, steps]}
     commands.update({name: [*here, name] for name in ("torch", "torch channels last", "keras")})
     found = {name: [] for name in commands}
     for _ in range(given.rounds):
@@ -144,8 +145,8 @@ def main():
 
     found = {"base computed once": [], "base in every epoch": []}
     for _ in range(max(1, given.rounds // 2)):
-        found["base computed once"].append(run([given.program, "frozen", threads, "25", "once"]))
-        every = run([given.program, "frozen", threads, "5", "every"])
+        found["base computed once"].append(run([program, "frozen", threads, "25", "once"]))
+        every = run([program, "frozen", threads, "5", "every"])
         every["seconds"] *= 5
         found["base in every epoch"].append(every)
     print("25 epochs of a head on a frozen VGG16, 1,000 pictures")

@@ -25,14 +25,14 @@ pub fn run(paths: &Paths, what: &[String]) -> Result<()> {
     }
 }
 
-/// A script that runs both sides, in the environment of the references; it is given our programs.
+/// A script that runs both sides, in the environment of the references; it is given the folder of our
+/// programs.
 fn scripts(paths: &Paths, script: &str, programs: &[&str]) -> Result<()> {
     setup::run(paths, Register::CheckoutOnly)?;
     let python = references::python(paths)?;
-    let programs = programs.iter().map(|name| example::release(paths, name));
-    let programs = programs.collect::<Result<Vec<_>>>()?;
     let mut bench = Command::new(python);
-    bench.arg(paths.root.join("benches").join(script)).args(programs);
+    bench.arg(paths.root.join("benches").join(script));
+    bench.arg(example::release(paths, programs)?);
     run_command(bench.env("KERAS_BACKEND", "torch").current_dir(&paths.root))
 }
 
@@ -44,7 +44,7 @@ fn kernels(paths: &Paths) -> Result<()> {
     let ipykernel = json!([reference, "-m", "ipykernel_launcher", "-f", "{connection_file}"]);
     describe(&folder, "python3", &ipykernel, &json!({}))?;
     let mut names = vec!["tchalk", "tchalk-reserve", "python3"];
-    if first_line("evcxr_jupyter", &["--version"]).is_some() {
+    if first_line("evcxr_jupyter", &["--help"]).is_some() {
         // Stock in all but one thing: without the prebuilt glue each of its folders would compile
         // libtorch's C++ side for minutes.
         let sessions = folder.join("evcxr");

@@ -7,12 +7,13 @@ use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
 use std::process::Command;
 
-/// The optimised program of this name, built if need be.
-pub fn release(paths: &Paths, name: &str) -> Result<PathBuf> {
+/// The folder of these programs, optimised, built if need be.
+pub fn release(paths: &Paths, names: &[&str]) -> Result<PathBuf> {
     let mut build = Command::new("cargo");
-    build.args(["build", "--release", "--locked", "--package", "tchalk", "--example", name]);
+    build.args(["build", "--release", "--locked", "--package", "tchalk"]);
+    build.args(names.iter().flat_map(|name| ["--example", name]));
     run_command(build.current_dir(&paths.root))?;
-    Ok(paths.target().join("release/examples").join(name))
+    Ok(paths.target().join("release/examples"))
 }
 
 /// Draws every figure from built-in data, and says where the page is.
@@ -43,7 +44,7 @@ pub fn train_base(paths: &Paths) -> Result<()> {
         .filter(|folder| !folder.is_empty())
         .context("the built-in base is trained on CIFAR-10: name its folder in TCHALK_DATA_DIR")?;
     setup::run(paths, Register::CheckoutOnly)?;
-    let program = release(paths, "train_base")?;
+    let program = release(paths, &["train_base"])?.join("train_base");
     let out = paths.library().join("src/applications/built_in_base.safetensors");
     run_command(Command::new(program).arg(&out).current_dir(&paths.root))
 }
