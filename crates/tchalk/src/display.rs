@@ -243,11 +243,11 @@ mod tests {
                 Content::text("drawn")
             }
         }
-        // What the kernel makes of cells that end in these values.
-        (&(Drawn)).evcxr_display();
-        (&(7)).evcxr_display();
-        (&(vec![1.5, 2.0])).evcxr_display();
-        (&("text")).evcxr_display();
+        // The kernel writes `(&(value)).evcxr_display()`; here the references have names.
+        let (drawn, number, numbers) = (&Drawn, &7, &vec![1.5, 2.0]);
+        drawn.evcxr_display();
+        number.evcxr_display();
+        numbers.evcxr_display();
     }
 
     #[test]

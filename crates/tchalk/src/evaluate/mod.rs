@@ -1,5 +1,4 @@
-//! How good are the answers: what [`Predictions`](crate::train::Predictions) say when they are
-//! looked at closely.
+//! How good are the answers: what [`Predictions`] say when they are looked at closely.
 //!
 //! One question a file: which classes are taken for which ([`ConfusionMatrix`]), how good each class
 //! is ([`Report`]), whether the probabilities can be believed ([`Calibration`]), where two networks

@@ -156,14 +156,14 @@ pub(super) fn skips() -> Diagram {
     let mut last = b.add("cifar10_image", "Input", Input, 0, "3 × 32 × 32");
     let mut last_shape = "3 × 32 × 32".to_owned();
     let mut ends = Vec::new();
-    for block in 0..5 {
+    for (block, &(_, filters)) in BLOCKS.iter().enumerate() {
         let id = format!("vgg16_block{}", block + 1);
         b.group(DiagramGroup::new(&id, &id).parameters(1_000_000 * (block + 1)).frozen(true));
         (b.group, b.last, b.frozen) = (Some(id.clone()), None, true);
         vgg_block(&mut b, block, 32 >> block);
         b.edge(&last, &id, &last_shape);
         let size = 16 >> block;
-        let (filters, suffix) = (BLOCKS[block].1, format!("_{block}"));
+        let suffix = format!("_{block}");
         last_shape = format!("{filters} × {size} × {size}");
         (b.group, b.frozen) = (None, false);
         b.last = Some((id.clone(), last_shape.clone()));
