@@ -1,5 +1,6 @@
 //! Which pixels change an answer: by gradients.
 
+use super::progress::Progress;
 use super::{AsInput, batch_of_one, chunk, class_of, classes, to_array, to_picture};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
@@ -11,7 +12,7 @@ use tch::{Kind, Tensor, no_grad};
 
 /// How many points of the way integrated gradients look at; the larger numbers where the smaller do
 /// not do.
-const POINTS: [i64; 4] = [64, 128, 512, 2048];
+const POINTS: [i64; 3] = [64, 192, 576];
 /// How close the sum of all contributions comes to what it stands for, if points can do it.
 const CLOSE: f64 = 0.01;
 
@@ -112,6 +113,7 @@ pub fn integrated_gradients(
 fn mean_gradient(op: &str, model: &Model, x: &Tensor, class: usize, points: i64) -> Result<Tensor> {
     let program = &model.inner().program;
     let size = chunk(model.device(), &model.input_shape());
+    let mut progress = Progress::new("integrated gradients", points as usize);
     let mut sum = x.zeros_like();
     for first in (0..points).step_by(size as usize) {
         if interrupt::requested() {
@@ -126,6 +128,7 @@ fn mean_gradient(op: &str, model: &Model, x: &Tensor, class: usize, points: i64)
         let total = scores.sum(Kind::Float);
         let gradient = Tensor::run_backward(&[total], &[&places], false, false).remove(0);
         sum += gradient.sum_dim_intlist(0i64, true, Kind::Float);
+        progress.done((first + n) as usize);
     }
     Ok(sum / points as f64)
 }
