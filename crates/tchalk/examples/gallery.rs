@@ -71,8 +71,8 @@ fn main() -> Fallible {
     let photo = test.image(3);
     gallery.figure("kernels of the first layer", explain::kernels(&model, "conv2d")?)?;
     gallery.figure("kernels of the second layer", explain::kernels(&model, "conv2d_1")?)?;
-    let maps = explain::feature_maps_of(&model, &model.conv_layers(), &photo)?;
-    gallery.figure("feature maps", maps)?;
+    let features = explain::feature_maps_of(&model, &model.conv_layers(), &photo)?;
+    gallery.figure("feature maps", features)?;
     gallery.figure("responses", explain::responses(&model, "conv2d_1")?.figure()?)?;
     let cam = explain::grad_cam(&model, "conv2d_1", &photo)?.names(&shapes.classes());
     gallery.figure("Grad-CAM", cam.figure()?)?;

@@ -147,8 +147,24 @@ impl ResponsesOf {
         for (number, part) in kernels.chunks(size as usize).enumerate() {
             // Each part has a seed of its own, whatever else draws in between.
             let seed = seed.wrapping_add(number as i64 * 1_000_003);
-            match self.climb(model, place, part, seed, device)? {
-                Some((x, first, last)) => {
+            match self.climb(model, place, part, seed, device, false)? {
+                Some((x, first, mut last)) => {
+                    // A kernel that is silent at grey noise has no gradient to follow: once more,
+                    // from noise of all colours.
+                    let silent: Vec<usize> =
+                        (0..part.len()).filter(|&i| last[i] <= first[i]).collect();
+                    let again: Vec<usize> = silent.iter().map(|&i| part[i]).collect();
+                    if !again.is_empty()
+                        && let Some((y, _, answers)) =
+                            self.climb(model, place, &again, seed + 1, device, true)?
+                    {
+                        for (row, &i) in silent.iter().enumerate() {
+                            if answers[row] > last[i] {
+                                last[i] = answers[row];
+                                x.get(i as i64).copy_(&y.get(row as i64));
+                            }
+                        }
+                    }
                     images.push(x);
                     before.extend(first);
                     after.extend(last);
@@ -178,6 +194,7 @@ impl ResponsesOf {
         kernels: &[usize],
         seed: i64,
         device: Device,
+        loud: bool,
     ) -> Result<Option<(Tensor, Vec<f64>, Vec<f64>)>> {
         let shape: Vec<i64> = model.input_shape().iter().map(|&n| n as i64).collect();
         let n = kernels.len() as i64;
@@ -185,7 +202,10 @@ impl ResponsesOf {
         // Grey noise: the same in all channels, around the middle of the range.
         let noise = Tensor::rand([n, 1, shape[1], shape[2]], (Kind::Float, Device::Cpu));
         let noise = (noise * 20.0 + 128.0) / 255.0;
-        let mut x = noise.expand([n, shape[0], shape[1], shape[2]], false).contiguous();
+        let mut x = match loud {
+            false => noise.expand([n, shape[0], shape[1], shape[2]], false).contiguous(),
+            true => Tensor::rand([n, shape[0], shape[1], shape[2]], (Kind::Float, Device::Cpu)),
+        };
         x = x.to_device(device);
         let mut rng = runtime::seed::host_rng("responses: jitter");
         let mut before = Vec::new();

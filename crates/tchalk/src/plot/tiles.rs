@@ -10,8 +10,8 @@ use ndarray::{ArcArray, Ix3};
 const HEADING_HEIGHT: f64 = 24.0;
 const WIDEST: f64 = 80.0;
 const GAP: f64 = 5.0;
-/// All pictures of a panel together have at most so many pixels, so that a figure stays small.
-const PIXELS: usize = 150_000;
+/// All pictures of a panel together have at most about so many values, so that a figure stays small.
+const VALUES: usize = 150_000;
 
 /// Pictures of one size under a heading, `columns` to a row.
 #[derive(Debug, Clone)]
@@ -34,8 +34,8 @@ impl TilePanel {
         pictures: &[ArcArray<u8, Ix3>],
         columns: usize,
     ) -> TilePanel {
-        let (height, width, _) = pictures.first().map_or((1, 1, 1), |picture| picture.dim());
-        let most = ((PIXELS / pictures.len().max(1)) as f64).sqrt().clamp(8.0, 160.0);
+        let (height, width, channels) = pictures.first().map_or((1, 1, 1), |p| p.dim());
+        let most = ((VALUES / (channels * pictures.len()).max(1)) as f64).sqrt().clamp(8.0, 160.0);
         let shrink = (most / height.max(width) as f64).min(1.0);
         let urls = pictures.iter().map(|picture| encoded(picture, shrink)).collect();
         TilePanel {
