@@ -25,6 +25,7 @@ pub mod data;
 pub mod datasets;
 pub mod display;
 pub mod error;
+pub mod explore;
 pub mod layers;
 pub mod model;
 pub mod plot;

@@ -23,6 +23,9 @@ mod figure;
 mod histogram;
 mod images;
 mod lines;
+mod scatter;
+mod scatter3d;
+mod sprite;
 mod text;
 mod theme;
 
@@ -31,6 +34,8 @@ pub use figure::{Figure, Panel};
 pub use histogram::HistogramPanel;
 pub use images::{Caption, Mark, image_grid};
 pub use lines::{Line, LinePanel};
+pub use scatter::ScatterPanel;
+pub use scatter3d::Scatter3d;
 pub use theme::Theme;
 
 pub(crate) use text::thousands;

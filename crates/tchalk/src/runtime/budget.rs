@@ -54,6 +54,11 @@ impl Budget {
         self.training(1, examples, device).examples
     }
 
+    /// How many of `iterations` an embedding takes.
+    pub(crate) fn embedding(self, iterations: usize) -> usize {
+        if self == Budget::Ci { iterations.min(300) } else { iterations }
+    }
+
     /// The name, as `TCHALK_BUDGET` has it.
     pub fn name(self) -> String {
         format!("{self:?}").to_lowercase()
