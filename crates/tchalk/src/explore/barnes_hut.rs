@@ -7,7 +7,7 @@
 
 /// A group of points counts as one if it is seen under a smaller angle than this (its width over
 /// its distance).
-const ANGLE: f32 = 0.5;
+const ANGLE: f32 = 0.35;
 /// A group of at most so many points is not divided.
 const LEAF: usize = 8;
 /// How many bits of each coordinate tell places apart.

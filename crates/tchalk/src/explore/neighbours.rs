@@ -55,10 +55,12 @@ mod tests {
 
     #[test]
     fn the_nearest_come_first_and_nobody_is_its_own() {
-        let rows = array![[0.0f32, 0.0], [1.0, 0.0], [0.0, 3.0], [0.0, 0.0]].rows_of_numbers();
+        let rows = array![[0.0f32, 0.0], [1.0, 0.0], [0.0, 3.0], [-0.5, 0.0]].rows_of_numbers();
         let found = nearest(&rows, 2, "test").unwrap();
-        assert_eq!(found.places, [3, 1, 0, 3, 0, 3, 0, 1].map(|place: i64| place));
-        for (got, expected) in found.squares.iter().zip([0.0, 1.0, 1.0, 1.0, 9.0, 9.0, 0.0, 1.0]) {
+        assert_eq!(found.places, [3, 1, 0, 3, 0, 3, 0, 1]);
+        for (got, expected) in
+            found.squares.iter().zip([0.25, 1.0, 1.0, 2.25, 9.0, 9.25, 0.25, 2.25])
+        {
             assert!((got - expected).abs() < 1e-5, "{:?}", found.squares);
         }
     }

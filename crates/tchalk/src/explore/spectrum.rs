@@ -17,9 +17,9 @@ use tch::{Kind, Tensor, no_grad};
 /// Up to this many rows or columns, the whole matrix is solved.
 const SMALL: usize = 1024;
 /// How often the block of directions is multiplied with `XᵀX`.
-const PASSES: usize = 4;
+const PASSES: usize = 5;
 /// How many more directions than asked for are carried along.
-const SPARE: usize = 24;
+const SPARE: usize = 28;
 
 /// How many directions to find.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -94,8 +94,7 @@ impl<'a> Problem<'a> {
         let mut squares = Tensor::zeros([1], options);
         for (start, count) in parts {
             check_interrupt(op)?;
-            let mut part = rows.part(start, count);
-            let part = part.subtract_(&near);
+            let part = rows.part_less(start, count, &near);
             sum += part.sum_dim_intlist([0i64].as_slice(), false, kind);
             let lengths = part.norm_scalaropt_dim(2.0, [1i64].as_slice(), false);
             squares += lengths.to_kind(Kind::Double).square().sum(Kind::Double);
@@ -116,7 +115,7 @@ impl<'a> Problem<'a> {
     fn each_part(&self, mut with: impl FnMut(Tensor)) -> Result<()> {
         for (start, count) in self.rows.parts() {
             check_interrupt(self.op)?;
-            with(self.rows.part(start, count).subtract_(&self.mean_f32));
+            with(self.rows.part_less(start, count, &self.mean_f32));
         }
         Ok(())
     }

@@ -192,11 +192,8 @@ impl Canvas {
 
     /// A round spot on a page that shows what `draw` draws, and a ring, while the pointer is on it.
     pub(super) fn spot(&mut self, (x, y): (f64, f64), radius: f64, draw: impl FnOnce(&mut Canvas)) {
-        let colour = self.paint.colour(Ink::Text);
         self.push(format_args!(
-            "<g class=\"tk-spot\"><circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius:.1}\" fill=\"none\" \
-             pointer-events=\"all\"/><g class=\"tk-more\"><circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"5\" \
-             fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.5\"/>"
+            "<g class=\"tk-spot\"><circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\"/><g class=\"tk-more\">"
         ));
         self.hidden = true;
         draw(self);
