@@ -4,7 +4,11 @@
 //! use tchalk::prelude::*;
 //! ```
 
-pub use crate::data::{Dataset, Picture, Split, TensorSet};
+pub use crate::data::augment::{
+    RandomBrightness, RandomContrast, RandomCrop, RandomErasing, RandomFlip, RandomRotation,
+    RandomShift, RandomZoom,
+};
+pub use crate::data::{Augmentation, Dataset, Picture, Split, TensorSet};
 pub use crate::datasets;
 pub use crate::display::{self, Show};
 pub use crate::explore::{Embedding, FittedPca, Pca, Tsne};

@@ -4,6 +4,7 @@
 //! `[n, height, width, channels]`; [`Split::to_tensors`] turns them into a [`TensorSet`] for a
 //! network. Readers call [`crate::datasets`] for the sets there are.
 
+pub mod augment;
 pub(crate) mod bundle;
 pub(crate) mod cifar;
 mod dataset;
@@ -11,9 +12,11 @@ mod figures;
 pub(crate) mod idx;
 mod picture;
 pub(crate) mod shapes;
+mod sizes;
 mod split;
 mod tensor_set;
 
+pub use augment::Augmentation;
 pub use dataset::Dataset;
 pub use picture::Picture;
 pub use split::Split;

@@ -140,6 +140,11 @@ impl TensorSet {
         first
     }
 
+    /// The same labels for other examples, as many as before.
+    pub(super) fn with_x(&self, x: Tensor) -> TensorSet {
+        TensorSet { x, ..self.clone() }
+    }
+
     /// How many examples there were before [`TensorSet::first`].
     pub(crate) fn total(&self) -> usize {
         self.total
