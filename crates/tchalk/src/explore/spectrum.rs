@@ -50,7 +50,7 @@ pub(super) fn leading(rows: &Rows, wanted: Wanted, op: &str) -> Result<Spectrum>
         let (components, mut eigenvalues) = match wanted {
             _ if most <= SMALL => problem.whole(wanted)?,
             Wanted::Number(k) if k > most / 4 => problem.whole(wanted)?,
-            Wanted::Number(k) => problem.krylov(k)?,
+            Wanted::Number(k) => problem.krylov(k)?.0,
             Wanted::Variance(fraction) => problem.widening(fraction)?,
         };
         eigenvalues.iter_mut().for_each(|value| *value = value.max(0.0));
@@ -182,8 +182,8 @@ impl<'a> Problem<'a> {
         }
     }
 
-    /// The first `k` by the block Krylov method.
-    fn krylov(&self, k: usize) -> Result<Pairs> {
+    /// The first `k` by the block Krylov method; and, from below, estimates of many more eigenvalues.
+    fn krylov(&self, k: usize) -> Result<(Pairs, Vec<f64>)> {
         let (n, d) = (self.rows.len(), self.rows.width());
         let width = (k + SPARE).min(n.min(d) / (PASSES + 1));
         let parts = self.rows.parts().len();
@@ -208,23 +208,25 @@ impl<'a> Problem<'a> {
         let (basis, products) = (basis.expect("passes"), products.expect("passes"));
         // The best directions so far, and the block that was not multiplied any more.
         let inside = basis.tr().matmul(&products);
-        let (_, vectors) = descending(&((&inside + inside.tr()) * 0.5))?;
+        let (estimates, vectors) = descending(&((&inside + inside.tr()) * 0.5))?;
         let best = basis.matmul(&vectors.narrow(1, 0, width as i64));
         let (components, values) = self.within(&Tensor::cat(&[best, block], 1))?;
         steps.finish("done");
-        Ok((components.narrow(0, 0, k as i64), values[..k].to_vec()))
+        Ok(((components.narrow(0, 0, k as i64), values[..k].to_vec()), estimates))
     }
 
     /// As many as keep `fraction` of the variance.
     fn widening(&self, fraction: f64) -> Result<Pairs> {
         let most = self.rows.len().min(self.rows.width());
+        let sum = fraction * self.total;
         let mut k = 64;
-        while k <= most / 8 {
-            let (components, values) = self.krylov(k)?;
-            if let Some(count) = enough(&values, fraction * self.total) {
+        while k <= most / 4 {
+            let ((components, values), estimates) = self.krylov(k)?;
+            if let Some(count) = enough(&values, sum) {
                 return Ok((components.narrow(0, 0, count as i64), values[..count].to_vec()));
             }
-            k *= 2;
+            // The estimates are too small, if anything: so many are enough.
+            k = enough(&estimates, sum).unwrap_or(4 * k).max(k + 1);
         }
         self.whole(Wanted::Variance(fraction))
     }

@@ -20,7 +20,7 @@ const MOST_NAMES: usize = 14;
 const PREVIEW: f64 = 128.0;
 /// Spots with a picture are at least so far from each other, and so large.
 const SPOT: f64 = 11.0;
-const MOST_SPOTS: usize = 300;
+const MOST_SPOTS: usize = 250;
 
 /// Points in a plane, coloured by group.
 #[derive(Debug, Clone)]

@@ -29,6 +29,8 @@
       }
       groups[i] = raw.charCodeAt(7 * i + 6);
     }
+    var sides = JSON.parse(box.getAttribute("data-sides"));
+    var reach = Math.sqrt(sides[0] * sides[0] + sides[1] * sides[1] + sides[2] * sides[2]);
     var axes = JSON.parse(box.getAttribute("data-axes"));
     var yaw0 = parseFloat(box.getAttribute("data-yaw")), pitch0 = parseFloat(box.getAttribute("data-pitch"));
     var yaw = yaw0, pitch = pitch0, zoom = 1, waiting = false;
@@ -50,7 +52,7 @@
       pen.setTransform(dense, 0, 0, dense, 0, 0);
       pen.clearRect(0, 0, width, height);
       var sy = Math.sin(yaw), cy = Math.cos(yaw), sp = Math.sin(pitch), cp = Math.cos(pitch);
-      var unit = zoom * Math.min(width, height) / 3.2;
+      var unit = zoom * Math.min(width, height) / (1.9 * reach);
       function turn(x, y, z) {
         var x1 = x * cy + z * sy, z1 = z * cy - x * sy;
         var y2 = y * cp - z1 * sp, z2 = y * sp + z1 * cp, near = 1 / (1 - z2 / 6);
@@ -63,7 +65,10 @@
       signs.forEach(function (a) {
         signs.forEach(function (b) {
           [[[-1, a, b], [1, a, b]], [[a, -1, b], [a, 1, b]], [[a, b, -1], [a, b, 1]]].forEach(function (edge) {
-            var from = turn.apply(null, edge[0]), to = turn.apply(null, edge[1]);
+            var ends = edge.map(function (end) {
+              return turn(end[0] * sides[0], end[1] * sides[1], end[2] * sides[2]);
+            });
+            var from = ends[0], to = ends[1];
             pen.beginPath();
             pen.moveTo(from[0], from[1]);
             pen.lineTo(to[0], to[1]);
@@ -95,7 +100,8 @@
       pen.fillStyle = ink("quiet");
       pen.font = "10.5px DejaVu Sans, Verdana, sans-serif";
       pen.textAlign = "center";
-      [[0, -1.12, 1.12], [-1.12, 0, 1.12], [1.12, -1.12, 0]].forEach(function (place, axis) {
+      var left = -sides[0] - 0.12, low = -sides[1] - 0.12, front = sides[2] + 0.12;
+      [[0, low, front], [left, 0, front], [-left, low, 0]].forEach(function (place, axis) {
         var at = turn.apply(null, place);
         pen.fillText(axes[axis] || "", at[0], at[1]);
       });

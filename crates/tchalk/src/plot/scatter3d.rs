@@ -21,6 +21,8 @@ const YAW: f64 = 0.6;
 const PITCH: f64 = 0.35;
 /// How far the eye is from the middle, where the points lie between -1 and 1.
 const EYE: f64 = 6.0;
+/// How many times the box's half diagonal the plotting area is high.
+const FIT: f64 = 1.9;
 
 /// Points in space, coloured by group.
 ///
@@ -71,7 +73,8 @@ impl Scatter3d {
 
     /// The points as they stand still, as a figure that can be saved and put beside others.
     pub fn figure(&self) -> Figure {
-        let panel = Panel::new(Still { scatter: self.clone(), groups: self.unit_cube() });
+        let (groups, sides) = self.unit_cube();
+        let panel = Panel::new(Still { scatter: self.clone(), groups, sides });
         Figure::grid(vec![panel], 1).expect("one panel").title(self.title.clone())
     }
 
@@ -89,8 +92,9 @@ impl Scatter3d {
         self.figure().to_svg(theme)
     }
 
-    /// The points, moved and scaled so that all lie between -1 and 1.
-    fn unit_cube(&self) -> Vec<Vec<[f64; 3]>> {
+    /// The points, moved and scaled so that all lie between -1 and 1; and how far they reach along
+    /// each axis.
+    fn unit_cube(&self) -> (Vec<Vec<[f64; 3]>>, [f64; 3]) {
         let (mut low, mut high) = ([f64::INFINITY; 3], [f64::NEG_INFINITY; 3]);
         for point in self.groups.iter().flatten() {
             for k in 0..3 {
@@ -102,12 +106,15 @@ impl Scatter3d {
         let place = |point: &[f64; 3]| {
             [0, 1, 2].map(|k| ((point[k] - (low[k] + high[k]) / 2.0) / half).clamp(-1.0, 1.0))
         };
-        self.groups.iter().map(|points| points.iter().map(place).collect()).collect()
+        let groups = self.groups.iter().map(|points| points.iter().map(place).collect()).collect();
+        // Some thickness, even where there is none.
+        (groups, [0, 1, 2].map(|k| ((high[k] - low[k]) / 2.0 / half).clamp(0.05, 1.0)))
     }
 
     fn to_html(&self) -> String {
         let mut bytes = Vec::new();
-        for (group, points) in self.unit_cube().iter().enumerate() {
+        let (groups, sides) = self.unit_cube();
+        for (group, points) in groups.iter().enumerate() {
             for point in points {
                 for place in point {
                     let value = (32_768.0 + 32_767.0 * place).round() as u16;
@@ -123,13 +130,14 @@ impl Scatter3d {
         let id: String = digest.finalize().iter().take(8).map(|b| format!("{b:02x}")).collect();
         let axes = serde_json::to_string(&self.axes).expect("a list of texts");
         format!(
-            "<div data-tchalk-3d=\"{id}\" data-points=\"{}\" data-axes=\"{}\" data-yaw=\"{YAW}\" \
+            "<div data-tchalk-3d=\"{id}\" data-points=\"{}\" data-axes=\"{}\" data-sides=\"{:?}\" data-yaw=\"{YAW}\" \
              data-pitch=\"{PITCH}\" data-radius=\"{:.2}\" style=\"position:relative;max-width:{}px\">\
              {}<canvas tabindex=\"0\" role=\"img\" aria-label=\"{}. Turn it with the mouse or the arrow \
              keys.\" style=\"position:absolute;display:none;touch-action:pan-y;cursor:grab\"></canvas>\
              </div><script>{}</script>",
             STANDARD.encode(&bytes),
             escape(&axes),
+            sides,
             Look::of(count).radius,
             figure.width(),
             figure.to_html(),
@@ -156,15 +164,7 @@ impl Show for Scatter3d {
 struct Still {
     scatter: Scatter3d,
     groups: Vec<Vec<[f64; 3]>>,
-}
-
-/// Where a point is on the page, and how near.
-fn seen([x, y, z]: [f64; 3], plot: Area) -> ((f64, f64), f64) {
-    let ((sin_yaw, cos_yaw), (sin_pitch, cos_pitch)) = (YAW.sin_cos(), PITCH.sin_cos());
-    let (x1, z1) = (x * cos_yaw + z * sin_yaw, z * cos_yaw - x * sin_yaw);
-    let (y2, z2) = (y * cos_pitch - z1 * sin_pitch, y * sin_pitch + z1 * cos_pitch);
-    let unit = plot.width.min(plot.height) / 3.2 / (1.0 - z2 / EYE);
-    ((plot.x + plot.width / 2.0 + unit * x1, plot.y + plot.height / 2.0 - unit * y2), z2)
+    sides: [f64; 3],
 }
 
 impl Draw for Still {
@@ -176,18 +176,26 @@ impl Draw for Still {
         let plot = Area { width: area.width - SIDE, height: PLOT, ..area };
         canvas.place("tk-room", plot);
         canvas.group("tk-still", |canvas| {
+            let [w, h, d] = self.sides;
             for (a, b) in [(-1.0, -1.0), (-1.0, 1.0), (1.0, -1.0), (1.0, 1.0)] {
                 let edges: [fn(f64, f64, f64) -> [f64; 3]; 3] =
                     [|s, a, b| [s, a, b], |s, a, b| [a, s, b], |s, a, b| [a, b, s]];
                 for edge in edges {
-                    let end = |s| seen(edge(s, a, b), plot).0;
+                    let end = |s| {
+                        let [x, y, z] = edge(s, a, b);
+                        self.seen([w * x, h * y, d * z], plot).0
+                    };
                     canvas.rule(end(-1.0), end(1.0));
                 }
             }
             self.draw_points(canvas, plot);
-            let places = [[0.0, -1.12, 1.12], [-1.12, 0.0, 1.12], [1.12, -1.12, 0.0]];
+            let places = [
+                [0.0, -h - 0.12, d + 0.12],
+                [-w - 0.12, 0.0, d + 0.12],
+                [w + 0.12, -h - 0.12, 0.0],
+            ];
             for (place, axis) in places.into_iter().zip(&self.scatter.axes) {
-                let ((x, y), _) = seen(place, plot);
+                let ((x, y), _) = self.seen(place, plot);
                 let axis = text::shortened(axis, TICK.size, TICK.bold, 130.0);
                 canvas.text(x, y, &axis, TICK.anchor(Anchor::Middle));
             }
@@ -210,6 +218,16 @@ impl Draw for Still {
 }
 
 impl Still {
+    /// Where a point is on the page, and how near.
+    fn seen(&self, [x, y, z]: [f64; 3], plot: Area) -> ((f64, f64), f64) {
+        let ((sin_yaw, cos_yaw), (sin_pitch, cos_pitch)) = (YAW.sin_cos(), PITCH.sin_cos());
+        let (x1, z1) = (x * cos_yaw + z * sin_yaw, z * cos_yaw - x * sin_yaw);
+        let (y2, z2) = (y * cos_pitch - z1 * sin_pitch, y * sin_pitch + z1 * cos_pitch);
+        let reach = self.sides.iter().map(|side| side * side).sum::<f64>().sqrt();
+        let unit = plot.width.min(plot.height) / (FIT * reach) / (1.0 - z2 / EYE);
+        ((plot.x + plot.width / 2.0 + unit * x1, plot.y + plot.height / 2.0 - unit * y2), z2)
+    }
+
     /// From the farthest to the nearest, in layers.
     fn draw_points(&self, canvas: &mut Canvas, plot: Area) {
         const LAYERS: usize = 10;
@@ -218,7 +236,7 @@ impl Still {
         let mut layers = vec![vec![Vec::new(); self.groups.len()]; LAYERS];
         for (group, points) in self.groups.iter().enumerate() {
             for &point in points {
-                let (place, near) = seen(point, plot);
+                let (place, near) = self.seen(point, plot);
                 let layer = (depth.fraction(near) * LAYERS as f64) as usize;
                 layers[layer.min(LAYERS - 1)][group].push(place);
             }
@@ -268,7 +286,8 @@ mod tests {
 
     #[test]
     fn all_points_lie_in_the_cube() {
-        let points = scatter(50).unit_cube();
+        let (points, sides) = scatter(50).unit_cube();
+        assert!(sides.iter().all(|side| (0.05..=1.0).contains(side)));
         assert!(points.iter().flatten().flatten().all(|place| (-1.0..=1.0).contains(place)));
         let largest = points.iter().flatten().flatten().fold(0.0f64, |a, b| a.max(b.abs()));
         assert!((largest - 1.0).abs() < 1e-12);

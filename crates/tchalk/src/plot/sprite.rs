@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 /// Larger pictures are made smaller.
 const LONGEST: u32 = 32;
 /// The most bytes of an encoded sheet.
-const MOST_BYTES: usize = 120_000;
+const MOST_BYTES: usize = 100_000;
 const QUALITY: u8 = 80;
 
 /// A sheet of pictures, each `cell` pixels wide and high.
@@ -113,7 +113,7 @@ mod tests {
         let many: Vec<_> = (0..300).map(noisy).collect();
         let sprite = Sprite::new(&many).unwrap();
         assert!(sprite.count < 300 && sprite.count > 20, "{}", sprite.count);
-        assert!(sprite.data_url.len() < 170_000);
+        assert!(sprite.data_url.len() < 140_000);
         assert!(Sprite::new(&[]).is_none());
     }
 
