@@ -66,17 +66,10 @@ impl Rows {
         self.matrix.narrow(0, start as i64, count as i64).to_kind(Kind::Float)
     }
 
-    /// Some rows, less `from`. The rows themselves stay as they are.
-    pub(super) fn part_less(&self, start: usize, count: usize, from: &Tensor) -> Tensor {
-        let mut part = self.part(start, count);
-        // Bytes have just been copied; numbers are still those of the reader.
-        if self.matrix.kind() == Kind::Uint8 { part.subtract_(from) } else { part - from }
-    }
-
     /// Where parts begin, and how many rows they have: small enough to need little memory,
     /// large enough to keep the device busy.
     pub(super) fn parts(&self) -> Vec<(usize, usize)> {
-        let numbers = if self.matrix.device().is_cuda() { 1 << 26 } else { 12 << 20 };
+        let numbers = if self.matrix.device().is_cuda() { 1 << 26 } else { 3 << 20 };
         // Sums of up to 65,000 bytes are exact in f32.
         let rows = (numbers / self.width().max(1)).clamp(64, 65_000);
         (0..self.len()).step_by(rows).map(|start| (start, rows.min(self.len() - start))).collect()

@@ -17,9 +17,9 @@ use tch::{Kind, Tensor, no_grad};
 /// Up to this many rows or columns, the whole matrix is solved.
 const SMALL: usize = 1024;
 /// How often the block of directions is multiplied with `XᵀX`.
-const PASSES: usize = 5;
+const PASSES: usize = 6;
 /// How many more directions than asked for are carried along.
-const SPARE: usize = 28;
+const SPARE: usize = 8;
 
 /// How many directions to find.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -82,23 +82,20 @@ type Pairs = (Tensor, Vec<f64>);
 impl<'a> Problem<'a> {
     fn new(rows: &'a Rows, op: &'a str) -> Result<Problem<'a>> {
         let options = (Kind::Double, rows.matrix.device());
-        let parts = rows.parts();
         // Taken from near the mean, so that the sum of squares has nothing large to take away. Whole
         // numbers: sums of bytes stay exact in f32; other numbers are added up in f64.
-        let (start, count) = parts[0];
+        let (start, count) = rows.parts()[0];
         let first = rows.part(start, count);
         let near = first.mean_dim([0i64].as_slice(), false, Kind::Float).round();
         let bytes = rows.matrix.kind() == Kind::Uint8;
         let kind = if bytes { Kind::Float } else { Kind::Double };
         let mut sum = Tensor::zeros([rows.width() as i64], options);
         let mut squares = Tensor::zeros([1], options);
-        for (start, count) in parts {
-            check_interrupt(op)?;
-            let part = rows.part_less(start, count, &near);
+        each_part(rows, op, &near, |part| {
             sum += part.sum_dim_intlist([0i64].as_slice(), false, kind);
             let lengths = part.norm_scalaropt_dim(2.0, [1i64].as_slice(), false);
             squares += lengths.to_kind(Kind::Double).square().sum(Kind::Double);
-        }
+        })?;
         let n = rows.len() as f64;
         let offset = sum / n;
         let mean = &offset + &near;
@@ -111,13 +108,9 @@ impl<'a> Problem<'a> {
         Ok(Problem { rows, op, mean, mean_f32, total: total.max(0.0) })
     }
 
-    /// Calls `with` for the centred rows, part by part.
-    fn each_part(&self, mut with: impl FnMut(Tensor)) -> Result<()> {
-        for (start, count) in self.rows.parts() {
-            check_interrupt(self.op)?;
-            with(self.rows.part_less(start, count, &self.mean_f32));
-        }
-        Ok(())
+    /// Calls `with` for the centred rows, part by part. Every part lies in the same memory.
+    fn each_part(&self, with: impl FnMut(Tensor)) -> Result<()> {
+        each_part(self.rows, self.op, &self.mean_f32, with)
     }
 
     /// `XᵀX` times `directions [d, k]`, as `f64 [d, k]`.
@@ -163,7 +156,7 @@ impl<'a> Problem<'a> {
             return Ok((vectors.narrow(1, 0, k as i64).tr(), values[..k].to_vec()));
         }
         let mut parts = Vec::new();
-        self.each_part(|part| parts.push(part))?;
+        self.each_part(|part| parts.push(part.copy()))?;
         let x = Tensor::cat(&parts, 0).to_kind(Kind::Double);
         drop(parts);
         let (values, vectors) = descending(&x.matmul(&x.tr()))?;
@@ -244,6 +237,21 @@ impl<'a> Problem<'a> {
             .to_device(self.rows.matrix.device())
             .to_kind(Kind::Double)
     }
+}
+
+/// Calls `with` for the rows less `from`, part by part, all in the same memory: to ask for new memory
+/// each time takes longer than to fill it.
+fn each_part(rows: &Rows, op: &str, from: &Tensor, mut with: impl FnMut(Tensor)) -> Result<()> {
+    let parts = rows.parts();
+    let most = parts.iter().map(|&(_, count)| count).max().unwrap_or(0) as i64;
+    let room = Tensor::empty([most, rows.width() as i64], (Kind::Float, rows.matrix.device()));
+    for (start, count) in parts {
+        check_interrupt(op)?;
+        let mut part = room.narrow(0, 0, count as i64);
+        part.copy_(&rows.matrix.narrow(0, start as i64, count as i64));
+        with(part.subtract_(from));
+    }
+    Ok(())
 }
 
 fn check_interrupt(op: &str) -> Result<()> {
