@@ -9,27 +9,10 @@
 use safetensors::tensor::{Dtype, TensorView};
 use std::collections::HashMap;
 use tchalk::prelude::*;
-use tchalk::train::Augment;
 
 const SEED: u64 = 42;
 /// Filters of each block.
 const BLOCKS: [usize; 5] = [32, 64, 96, 128, 160];
-
-/// Mirrors half of the pictures and moves all of a batch by up to two pixels.
-#[derive(Debug)]
-struct MirrorAndShift;
-
-impl Augment for MirrorAndShift {
-    fn apply(&self, x: &Tensor, seed: u64) -> Tensor {
-        let (n, height, width) = (x.size()[0], x.size()[2], x.size()[3]);
-        let (down, right) = ((seed >> 8) as i64 % 5, (seed >> 16) as i64 % 5);
-        let padded = x.reflection_pad2d([2, 2, 2, 2]);
-        let moved = padded.narrow(2, down, height).narrow(3, right, width);
-        // A part of the pictures that is different in every batch; orders are random anyway.
-        let some = n / 2;
-        Tensor::cat(&[moved.narrow(0, 0, some).flip([3]), moved.narrow(0, some, n - some)], 0)
-    }
-}
 
 fn network() -> tchalk::Result<Model> {
     let mut layers = Sequential::new().input_shape([3, 32, 32]);
@@ -57,7 +40,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let optimizer = AdamW::new(1.5e-3).weight_decay(0.01).global_clip_norm(1.0);
     model.compile(optimizer, Loss::categorical_cross_entropy().label_smoothing(0.1))?;
     // The test set is measured once, at the end: nothing is chosen by it.
-    let how = Fit::new().epochs(epochs).batch_size(128).augment(MirrorAndShift);
+    let how = Fit::new()
+        .epochs(epochs)
+        .batch_size(128)
+        .augment(Augmentation::new().random_flip().random_crop(2));
     let how = how.schedule(Schedule::cosine().warm_up(1));
     let how = how.callback(Checkpoint::new(format!("{out}.training")).every(1));
     let how = match std::path::Path::new(&format!("{out}.training")).exists() {

@@ -29,6 +29,7 @@ pub mod ensemble;
 pub mod error;
 pub mod evaluate;
 pub mod explain;
+pub mod explore;
 pub mod kaggle;
 pub mod layers;
 pub mod model;

@@ -5,8 +5,12 @@
 //! ```
 
 pub use crate::applications::{self, Prediction, Preprocessing, Weights};
+pub use crate::data::augment::{
+    RandomBrightness, RandomContrast, RandomCrop, RandomErasing, RandomFlip, RandomRotation,
+    RandomShift, RandomZoom,
+};
 pub use crate::data::{
-    CsvTable, Dataset, Framing, ImageFolder, Picture, PictureStream, Split, TensorSet,
+    Augmentation, CsvTable, Dataset, Framing, ImageFolder, Picture, PictureStream, Split, TensorSet,
 };
 pub use crate::datasets;
 #[doc(hidden)]
@@ -15,6 +19,7 @@ pub use crate::display::{self, Show};
 pub use crate::ensemble::{Ensemble, View};
 pub use crate::evaluate::{Calibration, Comparison, ConfusionMatrix, Report};
 pub use crate::explain;
+pub use crate::explore::{Embedding, FittedPca, Pca, Tsne};
 pub use crate::kaggle;
 pub use crate::layers::{
     Activation, AdaptiveAveragePool2d, Add, Average, AveragePool2d, BatchNorm2d, Concatenate,
@@ -23,7 +28,7 @@ pub use crate::layers::{
     Padding, Relu, Relu6, Rescale, Reshape, Resize, Sigmoid, Silu, Softmax, Tanh, ZeroPad2d,
 };
 pub use crate::model::{CallLayer, CallMerge, Input, Model, Sequential, Summary, Symbol};
-pub use crate::plot::{Diagram, Figure};
+pub use crate::plot::{Diagram, Figure, Scatter3d};
 pub use crate::runtime::{self, Budget};
 pub use crate::table::Table;
 pub use crate::train::{

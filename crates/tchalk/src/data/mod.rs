@@ -4,6 +4,7 @@
 //! `[n, height, width, channels]`; [`Split::to_tensors`] turns them into a [`TensorSet`] for a
 //! network. Readers call [`crate::datasets`] for the sets there are.
 
+pub mod augment;
 pub(crate) mod bundle;
 pub(crate) mod cache;
 pub(crate) mod cifar;
@@ -19,12 +20,14 @@ mod picture;
 pub(crate) mod places;
 pub(crate) mod progress;
 pub(crate) mod shapes;
+mod sizes;
 pub(crate) mod source;
 mod split;
 mod stream;
 pub(crate) mod strokes;
 mod tensor_set;
 
+pub use augment::Augmentation;
 pub use csv_table::CsvTable;
 pub use dataset::Dataset;
 pub use folder::ImageFolder;

@@ -137,6 +137,11 @@ impl TensorSet {
         first
     }
 
+    /// The same labels for other examples, as many as before.
+    pub(super) fn with_x(&self, x: Tensor) -> TensorSet {
+        TensorSet { x, ..self.clone() }
+    }
+
     pub(crate) fn class_names(&self) -> Vec<String> {
         self.classes.to_vec()
     }

@@ -80,11 +80,13 @@ pub(super) struct Canvas {
     svg: String,
     paint: Paint,
     texts: Vec<(String, Area)>,
+    /// Whether what is drawn is hidden until the pointer asks for it.
+    hidden: bool,
 }
 
 impl Canvas {
     pub(super) fn new(paint: Paint) -> Canvas {
-        Canvas { svg: String::new(), paint, texts: Vec::new() }
+        Canvas { svg: String::new(), paint, texts: Vec::new(), hidden: false }
     }
 
     fn push(&mut self, element: std::fmt::Arguments<'_>) {
@@ -103,7 +105,9 @@ impl Canvas {
             Anchor::End => (" text-anchor=\"end\"", x - width),
         };
         let area = Area { x: left, y: y - 0.76 * set.size, width, height: set.size };
-        self.texts.push((text.to_owned(), area));
+        if !self.hidden {
+            self.texts.push((text.to_owned(), area));
+        }
         let (weight, colour) =
             (if set.bold { " font-weight=\"bold\"" } else { "" }, self.paint.colour(set.ink));
         self.push(format_args!(
@@ -275,6 +279,75 @@ impl Canvas {
         self.push(format_args!(
             "<use href=\"#{id}\" transform=\"translate({:.1} {:.1}) scale({across:.4} {down:.4})\"/>",
             area.x, area.y
+        ));
+    }
+
+    /// Many dots at once. Where dots of one call lie on each other, they do not grow darker.
+    pub(super) fn dots(&mut self, places: &[(f64, f64)], radius: f64, ink: Ink, opacity: f64) {
+        if places.is_empty() {
+            return;
+        }
+        // A line of no length with round ends: a few bytes for each dot.
+        let path: String = places.iter().map(|(x, y)| format!("M{x:.1} {y:.1}h0")).collect();
+        let (width, colour) = (2.0 * radius, self.paint.colour(ink));
+        self.push(format_args!(
+            "<path d=\"{path}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"{width:.1}\" \
+             stroke-linecap=\"round\" stroke-opacity=\"{opacity}\"/>"
+        ));
+    }
+
+    /// Whether this is a page, where things can be hidden and shown.
+    pub(super) fn on_page(&self) -> bool {
+        matches!(self.paint, Paint::FollowsPage)
+    }
+
+    /// What belongs together, under a name for a style sheet or a script.
+    pub(super) fn group(&mut self, class: &str, draw: impl FnOnce(&mut Canvas)) {
+        self.push(format_args!("<g class=\"{class}\">"));
+        draw(self);
+        self.svg.push_str("</g>");
+    }
+
+    /// An area that a script can find by its name.
+    pub(super) fn place(&mut self, class: &str, area: Area) {
+        let Area { x, y, width, height } = area;
+        self.push(format_args!(
+            "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" \
+             height=\"{height:.1}\" fill=\"none\"/>"
+        ));
+    }
+
+    /// A round spot on a page that shows what `draw` draws, and a ring, while the pointer is on it.
+    pub(super) fn spot(&mut self, (x, y): (f64, f64), radius: f64, draw: impl FnOnce(&mut Canvas)) {
+        self.push(format_args!(
+            "<g class=\"tk-spot\"><circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\"/><g class=\"tk-more\">"
+        ));
+        self.hidden = true;
+        draw(self);
+        self.hidden = false;
+        self.svg.push_str("</g></g>");
+    }
+
+    /// Keeps a sheet of pictures, all of one size, from which [`Canvas::cell`] draws single ones.
+    pub(super) fn sheet(&mut self, id: &str, data_url: &str, (width, height): (usize, usize)) {
+        self.push(format_args!(
+            "<defs><image id=\"{id}\" width=\"{width}\" height=\"{height}\" \
+             style=\"image-rendering:pixelated\" href=\"{data_url}\"/></defs>"
+        ));
+    }
+
+    /// The part of a sheet that begins at these pixels.
+    pub(super) fn cell(
+        &mut self,
+        area: Area,
+        id: &str,
+        (left, top): (usize, usize),
+        (width, height): (usize, usize),
+    ) {
+        let Area { x, y, width: w, height: h } = area;
+        self.push(format_args!(
+            "<svg x=\"{x:.1}\" y=\"{y:.1}\" width=\"{w:.1}\" height=\"{h:.1}\" \
+             viewBox=\"{left} {top} {width} {height}\"><use href=\"#{id}\"/></svg>"
         ));
     }
 

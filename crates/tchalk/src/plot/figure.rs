@@ -36,7 +36,8 @@ pub(super) trait Draw: std::fmt::Debug + Send + Sync {
 }
 
 /// One part of a figure: made from a [`BarPanel`](super::BarPanel), a
-/// [`LinePanel`](super::LinePanel), a [`HistogramPanel`](super::HistogramPanel), with `.into()`.
+/// [`LinePanel`](super::LinePanel), a [`HistogramPanel`](super::HistogramPanel), a
+/// [`ScatterPanel`](super::ScatterPanel), with `.into()`.
 #[derive(Debug, Clone)]
 pub struct Panel(Arc<dyn Draw>);
 
@@ -89,12 +90,17 @@ impl Figure {
     }
 
     /// The figure for a page, in colours that follow the page's theme.
-    fn to_html(&self) -> String {
+    pub(super) fn to_html(&self) -> String {
         let (canvas, width, height) = self.draw(Paint::FollowsPage);
         let style = format!("<style>{}</style>", style_sheet());
         let attributes =
             " class=\"tchalk-figure\" style=\"display:block;max-width:100%;height:auto\"";
         format!("{style}{}", self.document(canvas, width, height, attributes))
+    }
+
+    /// How wide the sheet is, in pixels.
+    pub(super) fn width(&self) -> f64 {
+        self.draw(Paint::FollowsPage).1
     }
 
     fn document(&self, canvas: Canvas, width: f64, height: f64, attributes: &str) -> String {

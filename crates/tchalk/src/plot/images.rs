@@ -146,13 +146,17 @@ impl ImageGrid {
         tile_width * self.tiles.iter().map(steepest).fold(0.0, f64::max).min(2.0)
     }
 
-    /// How many lines the longest caption takes.
-    fn caption_lines(&self, tile_width: f64) -> usize {
-        self.tiles.iter().map(|tile| tile.caption.lines(tile_width).len()).max().unwrap_or(0)
-    }
-
-    fn row_height(&self, tile_width: f64) -> f64 {
-        self.tile_height(tile_width) + LINE * self.caption_lines(tile_width) as f64 + 6.0
+    /// The height of each row: its pictures, and the longest of its captions.
+    fn row_heights(&self, tile_width: f64) -> Vec<f64> {
+        let height = self.tile_height(tile_width);
+        let lines =
+            |row: &[Tile]| row.iter().map(|tile| tile.caption.lines(tile_width).len()).max();
+        let rows = self.tiles.chunks(self.columns);
+        rows.map(|row| match lines(row) {
+            None | Some(0) => height,
+            Some(lines) => height + LINE * lines as f64 + 6.0,
+        })
+        .collect()
     }
 }
 
@@ -162,16 +166,20 @@ impl Draw for ImageGrid {
     }
 
     fn height(&self, width: f64) -> f64 {
-        let rows = self.tiles.len().div_ceil(self.columns) as f64;
-        rows * (self.row_height(self.tile_width(width)) + GAP) - GAP
+        let rows = self.row_heights(self.tile_width(width));
+        rows.iter().map(|row| row + GAP).sum::<f64>() - GAP
     }
 
     fn draw(&self, canvas: &mut Canvas, area: Area) {
         let width = self.tile_width(area.width);
-        let (height, row) = (self.tile_height(width), self.row_height(width));
+        let (height, rows) = (self.tile_height(width), self.row_heights(width));
+        let tops: Vec<f64> = rows
+            .iter()
+            .scan(area.y, |top, row| Some(std::mem::replace(top, *top + row + GAP)))
+            .collect();
         for (i, tile) in self.tiles.iter().enumerate() {
             let x = area.x + (i % self.columns) as f64 * (width + GAP);
-            let y = area.y + (i / self.columns) as f64 * (row + GAP);
+            let y = tops[i / self.columns];
             let scale = (width / tile.width as f64).min(height / tile.height as f64);
             let (w, h) = (scale * tile.width as f64, scale * tile.height as f64);
             let picture =
@@ -217,6 +225,30 @@ mod tests {
         assert_tidy(&figure.title("test"));
         let one = image_grid(&pictures(1, (28, 28, 1)), &[Caption::new("seven")], 10).unwrap();
         assert_tidy(&one.title("a title that is wider than the picture by far"));
+    }
+
+    #[test]
+    fn ten_forty_and_a_hundred_pictures_are_tidy() {
+        let captions = |n: usize| (0..n).map(|i| Caption::new(["automobile", ""][i / 20 % 2]));
+        for (count, columns) in [(10, 5), (10, 10), (40, 10), (100, 10), (100, 20), (7, 3)] {
+            let captions: Vec<Caption> = captions(count).collect();
+            for shape in [(32, 32, 3), (28, 28, 1), (40, 20, 3)] {
+                let grid = image_grid(&pictures(count, shape), &captions, columns).unwrap();
+                assert_tidy(&grid.title("a title"));
+            }
+        }
+    }
+
+    #[test]
+    fn rows_without_captions_take_no_room_for_them() {
+        let height = |captions: &[Caption]| {
+            let tiles = pictures(captions.len(), (8, 8, 1));
+            image_grid(&tiles, captions, 2).unwrap().draw(crate::plot::theme::Paint::FollowsPage).2
+        };
+        let (named, bare) = (Caption::new("cat"), Caption::new(""));
+        let all = height(&vec![named.clone(); 4]);
+        let half = height(&[named.clone(), named, bare.clone(), bare]);
+        assert!(all - half >= LINE, "{all} {half}");
     }
 
     #[test]

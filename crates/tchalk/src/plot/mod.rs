@@ -29,6 +29,9 @@ mod lines;
 mod matrix;
 mod picture;
 mod scale;
+mod scatter;
+mod scatter3d;
+mod sprite;
 mod text;
 mod theme;
 mod tiles;
@@ -41,6 +44,8 @@ pub use histogram::HistogramPanel;
 pub use images::{Caption, Mark, image_grid};
 pub use lines::{Line, LinePanel};
 pub use scale::ColourScale;
+pub use scatter::ScatterPanel;
+pub use scatter3d::Scatter3d;
 pub use theme::Theme;
 
 pub(crate) use answer::AnswerPanel;

@@ -136,6 +136,10 @@ pub(super) fn style_sheet() -> String {
     let dark = variables(Theme::dark());
     format!(
         ".tchalk-figure{{{light}}}\
+         .tchalk-figure .tk-more{{visibility:hidden}}\
+         .tchalk-figure .tk-spot circle{{fill:none;pointer-events:all}}\
+         .tchalk-figure .tk-spot:hover circle{{stroke:var(--tk-text);stroke-width:1.5px}}\
+         .tchalk-figure .tk-spot:hover .tk-more{{visibility:visible}}\
          [data-jp-theme-light=\"false\"] .tchalk-figure,.vscode-dark .tchalk-figure,\
          html[theme=\"dark\"] .tchalk-figure{{{dark}}}\
          @media (prefers-color-scheme:dark){{\

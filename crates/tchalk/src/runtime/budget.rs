@@ -64,6 +64,11 @@ impl Budget {
         }
     }
 
+    /// How many of `iterations` an embedding takes.
+    pub(crate) fn embedding(self, iterations: usize) -> usize {
+        if self == Budget::Ci { iterations.min(300) } else { iterations }
+    }
+
     /// The name, as `TCHALK_BUDGET` has it.
     pub fn name(self) -> String {
         format!("{self:?}").to_lowercase()

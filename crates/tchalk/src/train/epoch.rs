@@ -122,14 +122,14 @@ impl Pass<'_> {
         let factor = self.plan.schedule.factor(at);
         let outcome =
             catch_unwind(AssertUnwindSafe(|| self.learn(step, positions, run.epoch, factor, sums)));
-        outcome.map_err(|panic| {
+        outcome.unwrap_or_else(|panic| {
             let text = panic_text(&*panic);
             let start = text.find("Torch(\"").map_or(0, |at| at + 7);
             let mut message = text[start..].split("\\n").next().unwrap_or_default().to_owned();
             if message.contains("out of memory") || message.contains("can't allocate memory") {
                 message.push_str(". Try a smaller batch_size.");
             }
-            Error::Torch { op: "Model::fit".into(), message }
+            Err(Error::Torch { op: "Model::fit".into(), message })
         })
     }
 
@@ -140,13 +140,13 @@ impl Pass<'_> {
         epoch: usize,
         factor: f64,
         sums: &mut Running,
-    ) {
+    ) -> Result<()> {
         let (program, device) = (&self.inner.program, self.inner.device);
         let seed = step_seed(self.seed, epoch, step);
         let (mut values, labels) = self.feed.take(program, positions, device);
         if let (Some(augment), None) = (&self.plan.augment, &self.feed.made) {
             for (_, x) in &mut values {
-                *x = no_grad(|| augment.apply(x, seed as u64));
+                *x = no_grad(|| augment.apply(x, seed as u64))?;
             }
         }
         // Dropout draws from libtorch's one generator: started anew at every step, whatever else
@@ -164,7 +164,8 @@ impl Pass<'_> {
         if handles.is_empty() {
             // Everything has been frozen meanwhile.
             drop(access);
-            return sums.add(&loss, &outputs.detach(), &labels, &self.loss);
+            sums.add(&loss, &outputs.detach(), &labels, &self.loss);
+            return Ok(());
         }
         let gradients = Tensor::run_backward(&[&loss], &handles, false, false);
         let mut compiled = self.inner.compiled();
@@ -174,6 +175,7 @@ impl Pass<'_> {
         descent.step(&weights, &gradients, rate);
         drop((compiled, access));
         sums.add(&loss, &outputs.detach(), &labels, &self.loss);
+        Ok(())
     }
 
     /// Goes back to the weights from before the epoch when the loss has run away.

@@ -1,0 +1,356 @@
+//! A chain of random changes, applied to a batch where it lies.
+
+use super::affine;
+use super::{
+    Draws, RandomBrightness, RandomContrast, RandomCrop, RandomErasing, RandomFlip, RandomRotation,
+    RandomShift, RandomZoom, Rearrangement,
+};
+use crate::data::Split;
+use crate::display::{Content, Show};
+use crate::error::{Error, Result};
+use crate::plot::{Caption, Figure, image_grid};
+use crate::runtime;
+use std::sync::Arc;
+use tch::{Device, Kind, Tensor, no_grad};
+
+/// One random change of pictures. A transformation of your own goes into a chain with
+/// [`Augmentation::add`].
+pub trait Transform: std::fmt::Debug + Send + Sync {
+    /// What it does, in a few words: `flip left and right, half of the pictures`.
+    fn describe(&self) -> String;
+
+    /// Whether it can be applied to pictures of this height and width.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot: a crop larger than the picture, a factor below zero.
+    fn check(&self, height: usize, width: usize) -> Result<()>;
+
+    /// Changes a batch `f32 [n, channels, height, width]`, each picture by draws of its own. The
+    /// batch is the transformation's own, contiguous, and may be changed in place.
+    fn apply(&self, x: Tensor, draws: &mut Draws) -> Tensor;
+
+    /// Where each place of the new picture comes from, if that is all the change there is.
+    fn places(&self, _draws: &mut Draws, _height: usize, _width: usize) -> Places {
+        Places::None
+    }
+}
+
+/// A change that only moves pixels. Those that follow each other are made in one.
+#[derive(Debug)]
+pub enum Places {
+    /// More than that: [`Transform::apply`] makes it.
+    None,
+    /// Whole rows and columns.
+    Whole(Rearrangement),
+    /// A matrix `f32 [n, 3, 3]` from new places to old ones, which lie anywhere between the pixels.
+    /// Places are in pixels from the middle, as columns `(x, y, 1)`.
+    Between(Tensor),
+}
+
+impl Places {
+    /// Both changes in one, if that can be: this one first.
+    fn then(self, next: Places) -> std::result::Result<Places, (Places, Places)> {
+        match (self, next) {
+            (Places::None, next) => Ok(next),
+            (Places::Whole(first), Places::Whole(next)) => Ok(Places::Whole(first.then(&next))),
+            // The last change is the first on the way back to the old picture.
+            (Places::Between(first), Places::Between(next)) => {
+                Ok(Places::Between(first.matmul(&next)))
+            }
+            (first, next) => Err((first, next)),
+        }
+    }
+
+    fn apply(&self, x: &Tensor) -> Tensor {
+        match self {
+            Places::None => x.shallow_clone(),
+            Places::Whole(rearrangement) => rearrangement.apply(x),
+            Places::Between(matrices) => affine::sample(x, matrices),
+        }
+    }
+}
+
+/// Random changes that make other pictures of those that there are, and leave their labels as they
+/// are: more examples to learn from, at no cost but time.
+///
+/// The changes are made one after the other, for a whole batch at once, on the device where it lies;
+/// shifts, rotations and zooms that follow each other are made in one, so that the picture is
+/// resampled once. The set itself is neither copied nor changed. The same seed makes the same
+/// changes, on every device.
+///
+/// Fewer changes are often better: a 6 turned upside down is a 9, and its label is wrong.
+///
+/// ```
+/// use tchalk::prelude::*;
+/// let augmentation = Augmentation::new().random_flip().random_crop(4).random_erasing(8);
+/// augmentation.preview(&datasets::shapes()?.train)?;
+/// assert_eq!(augmentation.len(), 3);
+/// # Ok::<(), tchalk::Error>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct Augmentation {
+    steps: Vec<Arc<dyn Transform>>,
+}
+
+impl Augmentation {
+    /// No changes yet.
+    pub fn new() -> Augmentation {
+        Augmentation::default()
+    }
+
+    /// One more change after those before.
+    #[allow(clippy::should_implement_trait)]
+    pub fn add(mut self, transform: impl Transform + 'static) -> Augmentation {
+        self.steps.push(Arc::new(transform));
+        self
+    }
+
+    /// Half of the pictures are mirrored, left and right: [`RandomFlip`].
+    pub fn random_flip(self) -> Augmentation {
+        self.add(RandomFlip::new())
+    }
+
+    /// `padding` pixels are added on every side, and a part of the old size is cut out:
+    /// [`RandomCrop`].
+    pub fn random_crop(self, padding: usize) -> Augmentation {
+        self.add(RandomCrop::new(padding))
+    }
+
+    /// Moved by up to this fraction of height and width: [`RandomShift`].
+    pub fn random_shift(self, fraction: f64) -> Augmentation {
+        self.add(RandomShift::new(fraction))
+    }
+
+    /// Turned by up to so many degrees: [`RandomRotation`].
+    pub fn random_rotation(self, degrees: f64) -> Augmentation {
+        self.add(RandomRotation::new(degrees))
+    }
+
+    /// Made larger or smaller by up to this fraction: [`RandomZoom`].
+    pub fn random_zoom(self, fraction: f64) -> Augmentation {
+        self.add(RandomZoom::new(fraction))
+    }
+
+    /// A square of so many pixels is blacked out somewhere: [`RandomErasing`].
+    pub fn random_erasing(self, size: usize) -> Augmentation {
+        self.add(RandomErasing::new(size))
+    }
+
+    /// Made brighter or darker by up to this fraction of the whole range: [`RandomBrightness`].
+    pub fn random_brightness(self, fraction: f64) -> Augmentation {
+        self.add(RandomBrightness::new(fraction))
+    }
+
+    /// Given more or less contrast by up to this fraction: [`RandomContrast`].
+    pub fn random_contrast(self, fraction: f64) -> Augmentation {
+        self.add(RandomContrast::new(fraction))
+    }
+
+    /// How many changes are in the chain.
+    pub fn len(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// Whether pictures of this height and width can be changed so: to be asked once, before
+    /// training.
+    ///
+    /// # Errors
+    ///
+    /// If one of the changes cannot be made; the message says which.
+    pub fn check(&self, height: usize, width: usize) -> Result<()> {
+        self.steps.iter().try_for_each(|step| step.check(height, width))
+    }
+
+    /// Other pictures made of a batch `f32 [n, channels, height, width]`, on the batch's device.
+    ///
+    /// # Errors
+    ///
+    /// If the batch is none of pictures, or as [`Augmentation::check`].
+    pub fn apply(&self, x: &Tensor, seed: u64) -> Result<Tensor> {
+        let size = x.size();
+        let &[n, _, height, width] = &size[..] else {
+            let got = format!("{size:?}");
+            let expected = "pictures [n, channels, height, width]";
+            return Err(Error::invalid("Augmentation::apply", expected, got, ""));
+        };
+        if x.kind() != Kind::Float {
+            let (got, hint) = (format!("{:?}", x.kind()), "to_kind(Kind::Float) converts.");
+            return Err(Error::invalid("Augmentation::apply", "pictures as Float", got, hint));
+        }
+        let (height, width) = (height as usize, width as usize);
+        self.check(height, width)?;
+        if n == 0 || self.is_empty() {
+            return Ok(x.shallow_clone());
+        }
+        Ok(no_grad(|| {
+            let (mut new, mut moved) = (x.shallow_clone(), Places::None);
+            for (place, step) in self.steps.iter().enumerate() {
+                let mut draws = Draws::new(seed, place, n as usize, x.device());
+                let next = step.places(&mut draws, height, width);
+                if !matches!(next, Places::None) {
+                    moved = match moved.then(next) {
+                        Ok(both) => both,
+                        Err((first, next)) => {
+                            new = first.apply(&new);
+                            next
+                        }
+                    };
+                    continue;
+                }
+                new = std::mem::replace(&mut moved, Places::None).apply(&new);
+                // The reader's pictures stay as they are.
+                let own = new.data_ptr() != x.data_ptr() && new.is_contiguous();
+                new = step.apply(if own { new } else { new.copy().contiguous() }, &mut draws);
+            }
+            moved.apply(&new)
+        }))
+    }
+
+    /// Eight random pictures, and four variants under each. Another call shows others.
+    ///
+    /// # Errors
+    ///
+    /// If the set is empty, or its pictures cannot be changed so.
+    pub fn preview(&self, set: &Split) -> Result<Figure> {
+        const COLUMNS: usize = 8;
+        const VARIANTS: usize = 4;
+        let examples = set.sample(COLUMNS.min(set.len()))?.to_tensors(Device::Cpu);
+        let places: Vec<usize> = (0..examples.len()).collect();
+        let (classes, labels) = (set.classes(), examples.label_vec().unwrap_or_default());
+        let caption =
+            |&i: &usize| Caption::new(labels.get(i).map_or("", |&label| classes[label].as_str()));
+        let mut pictures = examples.pictures(&places)?;
+        let mut captions: Vec<Caption> = places.iter().map(caption).collect();
+        for _ in 0..VARIANTS {
+            let seed = runtime::seed::derive("preview") as u64;
+            pictures.extend(examples.with_x(self.apply(&examples.x(), seed)?).pictures(&places)?);
+            captions.extend(places.iter().map(|_| Caption::new("")));
+        }
+        let title = format!("{} - originals, and variants under them", set.name());
+        Ok(image_grid(&pictures, &captions, examples.len())?.title(title))
+    }
+}
+
+impl std::fmt::Debug for Augmentation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.steps.is_empty() {
+            return f.write_str("no augmentation");
+        }
+        let steps: Vec<String> = self.steps.iter().map(|step| step.describe()).collect();
+        write!(f, "augmentation: {}", steps.join("; "))
+    }
+}
+
+impl Show for Augmentation {
+    fn content(&self) -> Content {
+        Content::text(format!("{self:?}"))
+    }
+}
+
+/// Refuses a number that is not from `low` to `high`.
+pub(super) fn check_range(op: String, value: f64, low: f64, high: f64) -> Result<()> {
+    if (low..=high).contains(&value) {
+        return Ok(());
+    }
+    Err(Error::invalid(op, format!("a number from {low} to {high}"), value.to_string(), ""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn x() -> Tensor {
+        Tensor::arange(6 * 3 * 8 * 9, (Kind::Float, Device::Cpu)).view([6, 3, 8, 9]) / 1296.0
+    }
+
+    fn everything() -> Augmentation {
+        Augmentation::new()
+            .random_flip()
+            .random_crop(2)
+            .random_rotation(20.0)
+            .random_shift(0.1)
+            .random_zoom(0.2)
+            .random_brightness(0.2)
+            .random_contrast(0.3)
+            .random_erasing(3)
+    }
+
+    #[test]
+    fn a_seed_settles_everything_and_the_batch_stays_as_it_is() {
+        let (x, before) = (x(), x());
+        let one = everything().apply(&x, 7).unwrap();
+        assert_eq!(one.size(), x.size());
+        assert!(one.equal(&everything().apply(&x, 7).unwrap()));
+        assert!(!one.equal(&everything().apply(&x, 8).unwrap()));
+        assert!(x.equal(&before));
+        assert!(Augmentation::new().apply(&x, 1).unwrap().equal(&x));
+        assert_eq!(everything().apply(&x.narrow(0, 0, 0), 1).unwrap().size(), [0, 3, 8, 9]);
+    }
+
+    #[test]
+    fn libtorch_s_generator_is_left_alone() {
+        tch::manual_seed(3);
+        let expected = Tensor::rand([4], (Kind::Float, Device::Cpu));
+        tch::manual_seed(3);
+        let _ = everything().apply(&x(), 1).unwrap();
+        assert!(Tensor::rand([4], (Kind::Float, Device::Cpu)).equal(&expected));
+    }
+
+    #[test]
+    fn changes_of_place_are_made_in_one() {
+        // Moved back and forth by whole pixels, nothing is lost in the middle between.
+        #[derive(Debug)]
+        struct Right(f64);
+        impl Transform for Right {
+            fn describe(&self) -> String {
+                "right".into()
+            }
+            fn check(&self, _: usize, _: usize) -> Result<()> {
+                Ok(())
+            }
+            fn apply(&self, _: Tensor, _: &mut Draws) -> Tensor {
+                unreachable!("the places are all")
+            }
+            fn places(&self, draws: &mut Draws, _: usize, _: usize) -> Places {
+                let by = draws.between(-self.0, -self.0);
+                let rows = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]];
+                Places::Between(affine::matrices(rows, &[(0, 2, &by)], &by))
+            }
+        }
+        let there_and_back = Augmentation::new().add(Right(5.0)).add(Right(-5.0));
+        let distance = (there_and_back.apply(&x(), 1).unwrap() - x()).abs().max();
+        assert!(distance.double_value(&[]) < 1e-5);
+        let right = Augmentation::new().add(Right(2.0)).apply(&x(), 1).unwrap();
+        let distance = (right.narrow(3, 2, 7) - x().narrow(3, 0, 7)).abs().max();
+        assert!(distance.double_value(&[]) < 1e-5);
+    }
+
+    #[test]
+    fn mistakes_are_told() {
+        let refused = |augmentation: Augmentation, x: &Tensor| {
+            augmentation.apply(x, 1).unwrap_err().to_string()
+        };
+        assert!(refused(everything(), &x().view([6, -1])).contains("[n, channels, height, width]"));
+        assert!(refused(everything(), &x().to_kind(Kind::Double)).contains("to_kind"));
+        let large = refused(Augmentation::new().random_erasing(9), &x());
+        assert!(large.contains("at most 8 by 9"), "{large}");
+        assert!(refused(Augmentation::new().random_zoom(1.5), &x()).contains("from 0 to 0.9"));
+        assert!(refused(Augmentation::new().random_crop(8), &x()).contains("below 8"));
+    }
+
+    #[test]
+    fn it_can_be_read_and_looked_at() {
+        let text = format!("{:?}", everything());
+        assert!(text.starts_with("augmentation: flip left and right"), "{text}");
+        assert_eq!(format!("{:?}", Augmentation::new()), "no augmentation");
+        let shapes = crate::datasets::shapes().unwrap().train.take(20);
+        assert!(everything().preview(&shapes).is_ok());
+        assert!(everything().preview(&shapes.take(3)).is_ok());
+    }
+}

@@ -1,0 +1,36 @@
+//! Augmentation: many pictures from one, by changes that leave the label as it is.
+//!
+//! ```
+//! use tchalk::prelude::*;
+//! let augmentation = Augmentation::new().random_flip().random_crop(4);
+//! let x = datasets::shapes()?.train.take(8).to_tensors(Device::Cpu).x();
+//! let other = augmentation.apply(&x, 1)?; // another seed, other pictures
+//! assert_eq!(other.size(), x.size());
+//! # Ok::<(), tchalk::Error>(())
+//! ```
+
+mod affine;
+mod augmentation;
+mod brightness;
+mod contrast;
+mod crop;
+mod draws;
+mod erasing;
+mod flip;
+mod pixels;
+mod rearrangement;
+mod rotation;
+mod shift;
+mod zoom;
+
+pub use augmentation::{Augmentation, Places, Transform};
+pub use brightness::RandomBrightness;
+pub use contrast::RandomContrast;
+pub use crop::RandomCrop;
+pub use draws::Draws;
+pub use erasing::RandomErasing;
+pub use flip::RandomFlip;
+pub use rearrangement::Rearrangement;
+pub use rotation::RandomRotation;
+pub use shift::RandomShift;
+pub use zoom::RandomZoom;

@@ -1,0 +1,97 @@
+//! How points are drawn.
+
+use super::Embedding;
+use crate::plot::{Figure, Scatter3d, ScatterPanel, thousands};
+use ndarray::Axis;
+
+/// More points than this are thinned out evenly.
+const MOST: usize = 10_000;
+/// Neighbours that the number beside the picture looks at.
+const NEIGHBOURS: usize = 10;
+/// Up to so many points that number is worked out unasked.
+const MOST_FOR_PURITY: usize = 20_000;
+
+pub(super) fn scatter(embedding: &Embedding) -> Figure {
+    let chosen = chosen(embedding);
+    let drawn = embedding.first(2);
+    let at = |i: usize| {
+        let place = |axis: usize| drawn.points.get((i, axis)).copied().map_or(0.0, f64::from);
+        (place(0), place(1))
+    };
+    let mut panel = ScatterPanel::new("");
+    for (class, members) in classes(embedding, &chosen) {
+        panel = panel.group(class, members.iter().map(|&i| at(i)).collect());
+    }
+    panel = match &drawn.axes[..] {
+        [] => panel.without_axes(),
+        [x] => panel.x_label(x),
+        [x, y, ..] => panel.x_label(x).y_label(y),
+    };
+    for note in notes(embedding, &drawn, chosen.len()) {
+        panel = panel.note(note);
+    }
+    if let Some(pictures) = &embedding.about.pictures {
+        let (labels, classes) = (embedding.labels(), embedding.classes());
+        panel = panel.pictures(chosen.iter().map(|&i| {
+            let caption = labels.get(i).map_or(String::new(), |&label| classes[label].clone());
+            (at(i), pictures.index_axis(Axis(0), i).to_shared(), caption)
+        }));
+    }
+    let figure = Figure::grid(vec![panel.into()], 1).expect("one panel in one column");
+    figure.title(embedding.name())
+}
+
+pub(super) fn scatter_3d(embedding: &Embedding) -> Scatter3d {
+    let chosen = chosen(embedding);
+    let drawn = embedding.first(3);
+    let at = |i: usize| {
+        [0, 1, 2].map(|axis| drawn.points.get((i, axis)).copied().map_or(0.0, f64::from))
+    };
+    let mut scatter = Scatter3d::new(embedding.name());
+    for (class, members) in classes(embedding, &chosen) {
+        scatter = scatter.group(class, members.iter().map(|&i| at(i)).collect());
+    }
+    for note in notes(embedding, &drawn, chosen.len()) {
+        scatter = scatter.note(note);
+    }
+    scatter.axes(drawn.axes.iter().map(|axis| axis.to_string()))
+}
+
+/// The points that are drawn: all, or an even choice.
+fn chosen(embedding: &Embedding) -> Vec<usize> {
+    let n = embedding.len();
+    let count = n.min(MOST);
+    (0..count).map(|i| i * n / count).collect()
+}
+
+/// The names of the classes, and which of the chosen points belong to each.
+fn classes(embedding: &Embedding, chosen: &[usize]) -> Vec<(String, Vec<usize>)> {
+    let labels = &embedding.about.labels;
+    if labels.is_empty() {
+        return vec![(String::new(), chosen.to_vec())];
+    }
+    let mut classes: Vec<(String, Vec<usize>)> =
+        embedding.about.classes.iter().map(|class| (class.clone(), Vec::new())).collect();
+    chosen.iter().for_each(|&i| classes[labels[i]].1.push(i));
+    classes
+}
+
+fn notes(embedding: &Embedding, drawn: &Embedding, shown: usize) -> Vec<String> {
+    let mut notes = Vec::new();
+    let n = embedding.len();
+    if (NEIGHBOURS + 1..=MOST_FOR_PURITY).contains(&n) {
+        if let Ok(purity) = drawn.purity(NEIGHBOURS) {
+            let percent = 100.0 * purity;
+            notes.push(format!(
+                "{percent:.0} % of the {NEIGHBOURS} nearest points are of the same class"
+            ));
+        }
+    }
+    if shown < n {
+        notes.push(format!("{} of {} points", thousands(shown as f64), thousands(n as f64)));
+    }
+    if !embedding.note.is_empty() {
+        notes.push(embedding.note.clone());
+    }
+    notes
+}

@@ -1,0 +1,178 @@
+//! What can be explored: pictures, tensors, arrays, points; all of them rows of numbers.
+
+use super::Embedding;
+use crate::data::{Split, TensorSet};
+use crate::error::{Error, Result};
+use ndarray::{ArcArray, Array2, Ix4};
+use std::sync::Arc;
+use tch::{Device, Kind, Tensor};
+
+/// Numbers that can be explored, a row for each example: a [`Split`], a [`TensorSet`], an
+/// [`Embedding`], an `Array2<f32>`, a [`Tensor`] `[n, …]`.
+///
+/// A picture is one row, pixel by pixel and, within a pixel, channel by channel, with values in
+/// \[0, 1\].
+pub trait Observations {
+    /// The rows.
+    ///
+    /// # Errors
+    ///
+    /// If they are no rows of numbers.
+    fn to_rows(&self) -> Result<Rows>;
+}
+
+/// A table of numbers on a device, and what is known about its rows.
+pub struct Rows {
+    /// `[n, d]`, bytes or `f32`.
+    pub(super) matrix: Tensor,
+    /// What a byte or a number is multiplied with.
+    pub(super) scale: f64,
+    pub(super) about: About,
+}
+
+/// What is known about rows besides their numbers.
+#[derive(Clone, Default)]
+pub(super) struct About {
+    pub(super) name: String,
+    pub(super) labels: Arc<Vec<usize>>,
+    pub(super) classes: Arc<Vec<String>>,
+    /// Height, width and channels, where a row is a picture.
+    pub(super) shape: Option<[usize; 3]>,
+    /// The pictures themselves, to be shown beside the points.
+    pub(super) pictures: Option<ArcArray<u8, Ix4>>,
+}
+
+/// Pictures of a tensor set are turned into bytes again only where there are at most so many.
+const MOST_PICTURES: usize = 20_000;
+
+impl Rows {
+    /// How many rows.
+    pub fn len(&self) -> usize {
+        self.matrix.size()[0] as usize
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many numbers a row has.
+    pub fn width(&self) -> usize {
+        self.matrix.size()[1] as usize
+    }
+
+    /// Some rows as `f32`, before scaling.
+    pub(super) fn part(&self, start: usize, count: usize) -> Tensor {
+        self.matrix.narrow(0, start as i64, count as i64).to_kind(Kind::Float)
+    }
+
+    /// Where parts begin, and how many rows they have: small enough to need little memory,
+    /// large enough to keep the device busy.
+    pub(super) fn parts(&self) -> Vec<(usize, usize)> {
+        let numbers = if self.matrix.device().is_cuda() { 1 << 26 } else { 3 << 20 };
+        // Sums of up to 65,000 bytes are exact in f32.
+        let rows = (numbers / self.width().max(1)).clamp(64, 65_000);
+        (0..self.len()).step_by(rows).map(|start| (start, rows.min(self.len() - start))).collect()
+    }
+}
+
+impl std::fmt::Debug for Rows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} rows of {} numbers", self.len(), self.width())
+    }
+}
+
+impl Observations for Split {
+    fn to_rows(&self) -> Result<Rows> {
+        let images = self.images();
+        let (n, height, width, channels) = images.dim();
+        let layout = images.as_standard_layout();
+        let bytes = layout.as_slice().expect("the standard layout is contiguous");
+        let matrix = Tensor::from_slice(bytes)
+            .view([n as i64, (height * width * channels) as i64])
+            .to_device(Device::cuda_if_available());
+        let about = About {
+            name: self.name(),
+            labels: Arc::new(self.labels()),
+            classes: Arc::new(self.classes()),
+            shape: Some([height, width, channels]),
+            pictures: matches!(channels, 1 | 3).then_some(images),
+        };
+        Ok(Rows { matrix, scale: 1.0 / 255.0, about })
+    }
+}
+
+impl Observations for TensorSet {
+    fn to_rows(&self) -> Result<Rows> {
+        let (x, n) = (self.x(), self.len());
+        let shape = match self.example_shape()[..] {
+            [channels, height, width] => Some([height, width, channels]),
+            _ => None,
+        };
+        let x = if shape.is_some() { x.permute([0, 2, 3, 1]) } else { x };
+        let numbers = x.size()[1..].iter().product::<i64>();
+        let pictures = match shape {
+            Some([height, width, channels @ (1 | 3)]) if n <= MOST_PICTURES => {
+                let bytes = (&x.clamp(0.0, 1.0) * 255.0).round().to_kind(Kind::Uint8);
+                let bytes = Vec::<u8>::try_from(bytes.contiguous().view(-1))?;
+                ArcArray::from_shape_vec((n, height, width, channels), bytes).ok()
+            }
+            _ => None,
+        };
+        let about = About {
+            name: self.name(),
+            labels: Arc::new(self.label_vec().unwrap_or_default()),
+            classes: Arc::new(self.class_names()),
+            shape,
+            pictures,
+        };
+        Ok(Rows { matrix: x.reshape([n as i64, numbers]), scale: 1.0, about })
+    }
+}
+
+impl Observations for Array2<f32> {
+    fn to_rows(&self) -> Result<Rows> {
+        let layout = self.as_standard_layout();
+        let numbers = layout.as_slice().expect("the standard layout is contiguous");
+        let matrix = Tensor::from_slice(numbers).view([self.nrows() as i64, self.ncols() as i64]);
+        let matrix = matrix.to_device(Device::cuda_if_available());
+        Ok(Rows { matrix, scale: 1.0, about: About::default() })
+    }
+}
+
+impl Observations for Embedding {
+    fn to_rows(&self) -> Result<Rows> {
+        let mut rows = self.points().to_rows()?;
+        rows.about = self.about.clone();
+        // A point is no picture, even where it stands for one.
+        rows.about.shape = None;
+        Ok(rows)
+    }
+}
+
+impl Observations for Tensor {
+    fn to_rows(&self) -> Result<Rows> {
+        let size = self.size();
+        if size.len() < 2 || !matches!(self.kind(), Kind::Float | Kind::Double | Kind::Uint8) {
+            let got = format!("{:?} {size:?}", self.kind());
+            return Err(Error::invalid("observations", "a tensor Float [n, …]", got, ""));
+        }
+        let matrix = self.detach().reshape([size[0], size[1..].iter().product()]);
+        let matrix =
+            if matrix.kind() == Kind::Uint8 { matrix } else { matrix.to_kind(Kind::Float) };
+        Ok(Rows { matrix, scale: 1.0, about: About::default() })
+    }
+}
+
+/// The rows of something that has at least `least` rows, and a column.
+pub(super) fn rows_of(op: &str, observations: &impl Observations, least: usize) -> Result<Rows> {
+    let rows = observations.to_rows()?;
+    if rows.len() < least || rows.width() == 0 {
+        let (expected, got) = (
+            format!("at least {least} examples"),
+            format!("{} of {} numbers", rows.len(), rows.width()),
+        );
+        return Err(Error::invalid(op, expected, got, ""));
+    }
+    Ok(rows)
+}

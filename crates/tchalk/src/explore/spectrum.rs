@@ -1,0 +1,290 @@
+//! The directions in which rows of numbers differ most, and by how much.
+//!
+//! With the rows centred into `X [n, d]`, the directions are the eigenvectors of `XᵀX`, and the
+//! variances its eigenvalues over `n - 1`. Where `n` or `d` is small, that matrix (or `XXᵀ`, which
+//! has the same eigenvalues) is written out and solved. Elsewhere a block Krylov method finds the
+//! leading ones: a block of random directions is multiplied with `XᵀX` again and again, each result
+//! made orthogonal to all before, and the problem is solved within the space that they span (Musco
+//! and Musco, *Randomized Block Krylov Methods*, 2015). The data is read a few times, part by part,
+//! as bytes; sums that run over all rows are kept in `f64`.
+
+use super::observations::Rows;
+use super::progress::Steps;
+use crate::error::{Error, Result};
+use crate::runtime::{interrupt, seed};
+use tch::{Kind, Tensor, no_grad};
+
+/// Up to this many rows or columns, the whole matrix is solved.
+const SMALL: usize = 1024;
+/// How often the block of directions is multiplied with `XᵀX`.
+const PASSES: usize = 6;
+/// How many more directions than asked for are carried along.
+const SPARE: usize = 8;
+
+/// How many directions to find.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Wanted {
+    Number(usize),
+    /// As many as keep this fraction of the variance.
+    Variance(f64),
+}
+
+/// Directions, the most telling first.
+pub(super) struct Spectrum {
+    /// `f32 [d]`, scaled.
+    pub(super) mean: Tensor,
+    /// `f32 [k, d]`, rows of length 1; the entry that is largest in size is positive.
+    pub(super) components: Tensor,
+    /// The variance along each, `n - 1` in the denominator.
+    pub(super) variances: Vec<f64>,
+    /// The variance of all the data.
+    pub(super) total: f64,
+}
+
+/// The leading directions of `rows`.
+pub(super) fn leading(rows: &Rows, wanted: Wanted, op: &str) -> Result<Spectrum> {
+    let (n, d) = (rows.len(), rows.width());
+    no_grad(|| {
+        let problem = Problem::new(rows, op)?;
+        let most = n.min(d);
+        let (components, mut eigenvalues) = match wanted {
+            _ if most <= SMALL => problem.whole(wanted)?,
+            Wanted::Number(k) if k > most / 4 => problem.whole(wanted)?,
+            Wanted::Number(k) => problem.krylov(k)?.0,
+            Wanted::Variance(fraction) => problem.widening(fraction)?,
+        };
+        eigenvalues.iter_mut().for_each(|value| *value = value.max(0.0));
+        let denominator = (n - 1) as f64 / (rows.scale * rows.scale);
+        let (_, at) = components.abs().max_dim(1, true);
+        let components = &components * components.gather(1, &at, false).sign();
+        Ok(Spectrum {
+            mean: (&problem.mean * rows.scale).to_kind(Kind::Float),
+            components: components.to_kind(Kind::Float).contiguous(),
+            variances: eigenvalues.into_iter().map(|value| value / denominator).collect(),
+            total: problem.total / denominator,
+        })
+    })
+}
+
+struct Problem<'a> {
+    rows: &'a Rows,
+    op: &'a str,
+    /// `f64 [d]`, before scaling.
+    mean: Tensor,
+    mean_f32: Tensor,
+    /// The squared length of all centred rows together: the sum of all eigenvalues.
+    total: f64,
+}
+
+/// Directions as rows, and eigenvalues of `XᵀX`.
+type Pairs = (Tensor, Vec<f64>);
+
+impl<'a> Problem<'a> {
+    fn new(rows: &'a Rows, op: &'a str) -> Result<Problem<'a>> {
+        let options = (Kind::Double, rows.matrix.device());
+        // Taken from near the mean, so that the sum of squares has nothing large to take away. Whole
+        // numbers: sums of bytes stay exact in f32; other numbers are added up in f64.
+        let (start, count) = rows.parts()[0];
+        let first = rows.part(start, count);
+        let near = first.mean_dim([0i64].as_slice(), false, Kind::Float).round();
+        let bytes = rows.matrix.kind() == Kind::Uint8;
+        let kind = if bytes { Kind::Float } else { Kind::Double };
+        let mut sum = Tensor::zeros([rows.width() as i64], options);
+        let mut squares = Tensor::zeros([1], options);
+        each_part(rows, op, &near, |part| {
+            sum += part.sum_dim_intlist([0i64].as_slice(), false, kind);
+            let lengths = part.norm_scalaropt_dim(2.0, [1i64].as_slice(), false);
+            squares += lengths.to_kind(Kind::Double).square().sum(Kind::Double);
+        })?;
+        let n = rows.len() as f64;
+        let offset = sum / n;
+        let mean = &offset + &near;
+        let total = (squares - offset.square().sum(Kind::Double) * n).double_value(&[0]);
+        if !total.is_finite() {
+            let hint = "Look for values that are not numbers, or infinite.";
+            return Err(Error::invalid(op, "finite numbers", total.to_string(), hint));
+        }
+        let mean_f32 = mean.to_kind(Kind::Float);
+        Ok(Problem { rows, op, mean, mean_f32, total: total.max(0.0) })
+    }
+
+    /// Calls `with` for the centred rows, part by part. Every part lies in the same memory.
+    fn each_part(&self, with: impl FnMut(Tensor)) -> Result<()> {
+        each_part(self.rows, self.op, &self.mean_f32, with)
+    }
+
+    /// `XᵀX` times `directions [d, k]`, as `f64 [d, k]`.
+    fn multiply(&self, directions: &Tensor, mut tick: impl FnMut()) -> Result<Tensor> {
+        let mut product = Tensor::zeros(directions.size(), (Kind::Double, directions.device()));
+        let directions = directions.to_kind(Kind::Float);
+        self.each_part(|part| {
+            product += part.tr().matmul(&part.matmul(&directions)).to_kind(Kind::Double);
+            tick();
+        })?;
+        Ok(product)
+    }
+
+    /// The eigenvectors of `XᵀX` within the space that the columns of `basis [d, k]` span.
+    fn within(&self, basis: &Tensor) -> Result<Pairs> {
+        let options = (Kind::Double, basis.device());
+        let k = basis.size()[1];
+        let mut gram = Tensor::zeros([k, k], options);
+        let narrow = basis.to_kind(Kind::Float);
+        self.each_part(|part| {
+            let projected = part.matmul(&narrow).to_kind(Kind::Double);
+            gram += projected.tr().matmul(&projected);
+        })?;
+        let (values, vectors) = descending(&gram)?;
+        Ok((basis.matmul(&vectors).tr(), values))
+    }
+
+    /// Everything, from the smaller of `XᵀX` and `XXᵀ`.
+    fn whole(&self, wanted: Wanted) -> Result<Pairs> {
+        let (n, d) = (self.rows.len(), self.rows.width());
+        let options = (Kind::Double, self.rows.matrix.device());
+        if d <= n {
+            let mut covariance = Tensor::zeros([d as i64, d as i64], options);
+            // Small products in f32, the long sum in f64; where there are few columns, all in f64.
+            self.each_part(|part| {
+                let part = if d <= 128 { part.to_kind(Kind::Double) } else { part };
+                for few in part.split(1024, 0) {
+                    covariance += few.tr().matmul(&few).to_kind(Kind::Double);
+                }
+            })?;
+            let (values, vectors) = descending(&covariance)?;
+            let k = self.count(wanted, &values, d);
+            return Ok((vectors.narrow(1, 0, k as i64).tr(), values[..k].to_vec()));
+        }
+        let mut parts = Vec::new();
+        self.each_part(|part| parts.push(part.copy()))?;
+        let x = Tensor::cat(&parts, 0).to_kind(Kind::Double);
+        drop(parts);
+        let (values, vectors) = descending(&x.matmul(&x.tr()))?;
+        let k = self.count(wanted, &values, n);
+        // Directions without variance are arbitrary; QR makes them unit vectors all the same.
+        let directions = x.tr().matmul(&vectors.narrow(1, 0, k as i64));
+        Ok((Tensor::linalg_qr(&directions, "reduced").0.tr(), values[..k].to_vec()))
+    }
+
+    fn count(&self, wanted: Wanted, values: &[f64], most: usize) -> usize {
+        match wanted {
+            Wanted::Number(k) => k.min(most),
+            Wanted::Variance(fraction) => {
+                enough(values, fraction * self.total).unwrap_or(values.len()).min(most)
+            }
+        }
+    }
+
+    /// The first `k` by the block Krylov method; and, from below, estimates of many more eigenvalues.
+    fn krylov(&self, k: usize) -> Result<(Pairs, Vec<f64>)> {
+        let (n, d) = (self.rows.len(), self.rows.width());
+        let width = (k + SPARE).min(n.min(d) / (PASSES + 1));
+        let parts = self.rows.parts().len();
+        let mut steps = Steps::new(self.op, "part", parts * PASSES);
+        let mut done = 0;
+        let mut block = orthonormal(&self.random(d, width));
+        let mut basis: Option<Tensor> = None;
+        let mut products: Option<Tensor> = None;
+        for _ in 0..PASSES {
+            let product = self.multiply(&block, || {
+                done += 1;
+                steps.done(done, String::new);
+            })?;
+            let append = |to: &Option<Tensor>, new: &Tensor| match to {
+                Some(to) => Tensor::cat(&[to, new], 1),
+                None => new.shallow_clone(),
+            };
+            basis = Some(append(&basis, &block));
+            products = Some(append(&products, &product));
+            block = orthonormal_to(basis.as_ref().expect("just made"), &product);
+        }
+        let (basis, products) = (basis.expect("passes"), products.expect("passes"));
+        // The best directions so far, and the block that was not multiplied any more.
+        let inside = basis.tr().matmul(&products);
+        let (estimates, vectors) = descending(&((&inside + inside.tr()) * 0.5))?;
+        let best = basis.matmul(&vectors.narrow(1, 0, width as i64));
+        let (components, values) = self.within(&Tensor::cat(&[best, block], 1))?;
+        steps.finish("done");
+        Ok(((components.narrow(0, 0, k as i64), values[..k].to_vec()), estimates))
+    }
+
+    /// As many as keep `fraction` of the variance.
+    fn widening(&self, fraction: f64) -> Result<Pairs> {
+        let most = self.rows.len().min(self.rows.width());
+        let sum = fraction * self.total;
+        let mut k = 64;
+        while k <= most / 4 {
+            let ((components, values), estimates) = self.krylov(k)?;
+            if let Some(count) = enough(&values, sum) {
+                return Ok((components.narrow(0, 0, count as i64), values[..count].to_vec()));
+            }
+            // The estimates are too small, if anything: so many are enough.
+            k = enough(&estimates, sum).unwrap_or(4 * k).max(k + 1);
+        }
+        self.whole(Wanted::Variance(fraction))
+    }
+
+    fn random(&self, rows: usize, columns: usize) -> Tensor {
+        let mut rng = seed::host_rng("pca");
+        let normal = |rng: &mut _| {
+            // Box and Muller.
+            let (a, b) = (1.0 - seed::unit(rng), seed::unit(rng));
+            (-2.0 * a.ln()).sqrt() * (std::f32::consts::TAU * b).cos()
+        };
+        let numbers: Vec<f32> = (0..rows * columns).map(|_| normal(&mut rng)).collect();
+        Tensor::from_slice(&numbers)
+            .view([rows as i64, columns as i64])
+            .to_device(self.rows.matrix.device())
+            .to_kind(Kind::Double)
+    }
+}
+
+/// Calls `with` for the rows less `from`, part by part, all in the same memory: to ask for new memory
+/// each time takes longer than to fill it.
+fn each_part(rows: &Rows, op: &str, from: &Tensor, mut with: impl FnMut(Tensor)) -> Result<()> {
+    let parts = rows.parts();
+    let most = parts.iter().map(|&(_, count)| count).max().unwrap_or(0) as i64;
+    let room = Tensor::empty([most, rows.width() as i64], (Kind::Float, rows.matrix.device()));
+    for (start, count) in parts {
+        check_interrupt(op)?;
+        let mut part = room.narrow(0, 0, count as i64);
+        part.copy_(&rows.matrix.narrow(0, start as i64, count as i64));
+        with(part.subtract_(from));
+    }
+    Ok(())
+}
+
+fn check_interrupt(op: &str) -> Result<()> {
+    if interrupt::requested() { Err(Error::Interrupted { op: op.into() }) } else { Ok(()) }
+}
+
+/// How many of the values, from the first on, are needed to reach `sum`.
+fn enough(values: &[f64], sum: f64) -> Option<usize> {
+    let mut reached = 0.0;
+    values
+        .iter()
+        .position(|value| {
+            reached += value;
+            reached >= sum
+        })
+        .map(|at| at + 1)
+}
+
+/// The eigenvalues of a symmetric matrix, largest first, and the eigenvectors as columns.
+fn descending(matrix: &Tensor) -> Result<(Vec<f64>, Tensor)> {
+    let (values, vectors) = matrix.f_linalg_eigh("L")?;
+    let values = Vec::<f64>::try_from(values.flip([0]).to_device(tch::Device::Cpu))?;
+    Ok((values, vectors.flip([1])))
+}
+
+/// An orthonormal basis of what the columns span.
+fn orthonormal(columns: &Tensor) -> Tensor {
+    Tensor::linalg_qr(columns, "reduced").0
+}
+
+/// The same, of what is left of the columns outside an orthonormal `basis`. Twice is enough.
+fn orthonormal_to(basis: &Tensor, columns: &Tensor) -> Tensor {
+    let once = columns - basis.matmul(&basis.tr().matmul(columns));
+    let once = orthonormal(&once);
+    orthonormal(&(&once - basis.matmul(&basis.tr().matmul(&once))))
+}
