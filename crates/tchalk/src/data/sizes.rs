@@ -124,7 +124,7 @@ impl TensorSet {
             let got = format!("{} and {}", mean.len(), deviation.len());
             return Err(Error::invalid(OP, format!("{channels} numbers each"), got, ""));
         }
-        if let Some(wrong) = deviation.iter().find(|&&deviation| !(deviation > 0.0)) {
+        if let Some(wrong) = deviation.iter().find(|&&d| d.is_nan() || d <= 0.0) {
             let hint = "A channel in which all pixels are equal cannot be normalised.";
             return Err(Error::invalid(OP, "deviations above 0", wrong.to_string(), hint));
         }

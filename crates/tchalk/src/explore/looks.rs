@@ -79,13 +79,12 @@ fn classes(embedding: &Embedding, chosen: &[usize]) -> Vec<(String, Vec<usize>)>
 fn notes(embedding: &Embedding, drawn: &Embedding, shown: usize) -> Vec<String> {
     let mut notes = Vec::new();
     let n = embedding.len();
-    if (NEIGHBOURS + 1..=MOST_FOR_PURITY).contains(&n) {
-        if let Ok(purity) = drawn.purity(NEIGHBOURS) {
-            let percent = 100.0 * purity;
-            notes.push(format!(
-                "{percent:.0} % of the {NEIGHBOURS} nearest points are of the same class"
-            ));
-        }
+    let small = (NEIGHBOURS + 1..=MOST_FOR_PURITY).contains(&n);
+    if let Some(purity) = small.then(|| drawn.purity(NEIGHBOURS).ok()).flatten() {
+        notes.push(format!(
+            "{:.0} % of the {NEIGHBOURS} nearest points are of the same class",
+            100.0 * purity
+        ));
     }
     if shown < n {
         notes.push(format!("{} of {} points", thousands(shown as f64), thousands(n as f64)));

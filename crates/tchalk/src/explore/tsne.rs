@@ -331,7 +331,7 @@ mod tests {
     #[test]
     fn heaps_stay_apart_in_two_and_three_dimensions() {
         for dimensions in [2, 3] {
-            let tsne = Tsne::new(dimensions).perplexity(10.0).iterations(500);
+            let tsne = Tsne::new(dimensions).perplexity(10.0).iterations(500).budget(Budget::Full);
             let map = tsne.fit(&heaps(40)).unwrap();
             assert_eq!(map.dimensions(), dimensions);
             assert!(map.purity(5).unwrap() > 0.99, "{:?}", map.purity(5));

@@ -22,6 +22,9 @@ const PREVIEW: f64 = 128.0;
 const SPOT: f64 = 11.0;
 const MOST_SPOTS: usize = 250;
 
+/// A picture, where it belongs, and what it is called.
+type Placed = ((f64, f64), ArcArray<u8, Ix3>, String);
+
 /// Points in a plane, coloured by group.
 #[derive(Debug, Clone)]
 pub struct ScatterPanel {
@@ -31,7 +34,7 @@ pub struct ScatterPanel {
     axes: bool,
     pub(super) side: Side,
     groups: Vec<Vec<(f64, f64)>>,
-    pictures: Vec<((f64, f64), ArcArray<u8, Ix3>, String)>,
+    pictures: Vec<Placed>,
 }
 
 impl ScatterPanel {

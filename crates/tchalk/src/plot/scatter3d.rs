@@ -178,12 +178,11 @@ impl Draw for Still {
         canvas.group("tk-still", |canvas| {
             let [w, h, d] = self.sides;
             for (a, b) in [(-1.0, -1.0), (-1.0, 1.0), (1.0, -1.0), (1.0, 1.0)] {
-                let edges: [fn(f64, f64, f64) -> [f64; 3]; 3] =
-                    [|s, a, b| [s, a, b], |s, a, b| [a, s, b], |s, a, b| [a, b, s]];
-                for edge in edges {
-                    let end = |s| {
-                        let [x, y, z] = edge(s, a, b);
-                        self.seen([w * x, h * y, d * z], plot).0
+                for along in 0..3 {
+                    let end = |s: f64| {
+                        let mut corner = [s, a, b];
+                        corner.rotate_right(along);
+                        self.seen([w * corner[0], h * corner[1], d * corner[2]], plot).0
                     };
                     canvas.rule(end(-1.0), end(1.0));
                 }

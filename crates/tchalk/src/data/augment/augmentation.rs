@@ -49,16 +49,17 @@ pub enum Places {
 }
 
 impl Places {
-    /// Both changes in one, if that can be: this one first.
-    fn then(self, next: Places) -> std::result::Result<Places, (Places, Places)> {
+    /// What has to be done now, and what can wait, if `next` follows: both in one, if that can be.
+    fn then(self, next: Places) -> (Places, Places) {
         match (self, next) {
-            (Places::None, next) => Ok(next),
-            (Places::Whole(first), Places::Whole(next)) => Ok(Places::Whole(first.then(&next))),
+            (Places::Whole(first), Places::Whole(next)) => {
+                (Places::None, Places::Whole(first.then(&next)))
+            }
             // The last change is the first on the way back to the old picture.
             (Places::Between(first), Places::Between(next)) => {
-                Ok(Places::Between(first.matmul(&next)))
+                (Places::None, Places::Between(first.matmul(&next)))
             }
-            (first, next) => Err((first, next)),
+            both => both,
         }
     }
 
@@ -194,13 +195,8 @@ impl Augmentation {
                 let mut draws = Draws::new(seed, place, n as usize, x.device());
                 let next = step.places(&mut draws, height, width);
                 if !matches!(next, Places::None) {
-                    moved = match moved.then(next) {
-                        Ok(both) => both,
-                        Err((first, next)) => {
-                            new = first.apply(&new);
-                            next
-                        }
-                    };
+                    let (now, later) = moved.then(next);
+                    (new, moved) = (now.apply(&new), later);
                     continue;
                 }
                 new = std::mem::replace(&mut moved, Places::None).apply(&new);
