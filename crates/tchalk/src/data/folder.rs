@@ -2,10 +2,10 @@
 
 use super::bundle::Bundle;
 use super::framing::{Framing, decode};
-use super::progress::{Progress, Unit};
 use super::stream::{Decoding, PictureStream};
 use super::{Dataset, Split};
 use crate::error::{Error, Result};
+use crate::runtime::progress::Progress;
 use ndarray::Array4;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -194,11 +194,11 @@ impl ImageFolder {
             let got = format!("{n} pictures of {height} × {width}, which take {gigabytes:.1} GB");
             return Err(Error::invalid(self.op(), "pictures that fit into memory", got, hint));
         }
-        let mut progress = Progress::new(format!("reading {name}"), Unit::Pictures);
+        let mut progress = Progress::of(format!("reading {name}"), "pictures", n);
         let stream = PictureStream::new(files, self.decoding(bundle), 16);
         while let Some(part) = stream.next_pixels()? {
             part.into_iter().for_each(|picture| pixels.extend(picture.1));
-            progress.update((pixels.len() / (height * width * 3)) as u64, Some(n as u64));
+            progress.done(pixels.len() / (height * width * 3));
         }
         progress.finish(&format!("{n} pictures"));
         let images = Array4::from_shape_vec((n, height, width, 3), pixels)

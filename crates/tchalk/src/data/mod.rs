@@ -18,7 +18,6 @@ pub(crate) mod framing;
 pub(crate) mod idx;
 mod picture;
 pub(crate) mod places;
-pub(crate) mod progress;
 pub(crate) mod shapes;
 mod sizes;
 pub(crate) mod source;

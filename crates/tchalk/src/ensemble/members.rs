@@ -2,14 +2,13 @@
 
 use super::{Ensemble, View};
 use crate::data::TensorSet;
-use crate::display::{Content, Live};
 use crate::error::{Error, Result};
 use crate::layers::shape_text;
 use crate::model::Model;
+use crate::runtime::progress::Progress;
 use crate::runtime::{Budget, interrupt};
 use crate::train::{batch_of, check, largest};
 use ndarray::{Array2, Axis};
-use std::time::{Duration, Instant};
 use tch::{Device, Kind, no_grad};
 
 /// A network and how it looks at the pictures.
@@ -101,7 +100,7 @@ impl Ensemble {
             false => String::new(),
         };
         let set = set.first(kept);
-        let mut progress = Progress::new();
+        let mut progress = Progress::of("asked", "examples", self.members.len() * set.len());
         let mut of_members = Vec::with_capacity(self.members.len());
         for (number, member) in self.members.iter().enumerate() {
             let (inner, device) = (member.model.inner(), member.model.device());
@@ -116,47 +115,16 @@ impl Ensemble {
                 });
                 let said = said.to_device(Device::Cpu).to_kind(Kind::Float).contiguous();
                 rows.extend(Vec::<f32>::try_from(said.view(-1))?);
-                let done = number as f64 + rows.len() as f64 / (set.len() * self.classes()) as f64;
-                progress.tell(number + 1, done / self.members.len() as f64, self.members.len());
+                let done = number * set.len() + rows.len() / self.classes();
+                let member = || format!("  member {} of {}", number + 1, self.members.len());
+                progress.done_with(done, member);
             }
             of_members.push(
                 Array2::from_shape_vec((set.len(), self.classes()), rows)
                     .expect("every example gives one row"),
             );
         }
-        progress.finish();
         Ok(Opinions { of_members, set, note })
-    }
-}
-
-/// Which member is being asked, where that takes more than a moment.
-struct Progress {
-    live: Option<Live>,
-    begun: Instant,
-    shown: Option<Instant>,
-}
-
-impl Progress {
-    fn new() -> Progress {
-        Progress { live: Live::new(), begun: Instant::now(), shown: None }
-    }
-
-    fn tell(&mut self, member: usize, done: f64, members: usize) {
-        let since = self.shown.map_or(self.begun.elapsed() / 5, |shown| shown.elapsed());
-        let Some(live) = self.live.as_mut().filter(|_| since >= Duration::from_millis(200)) else {
-            return;
-        };
-        let left = self.begun.elapsed().as_secs_f64() * (1.0 - done) / done;
-        let text = format!("member {member} of {members}, {:.0} %, {left:.0} s left", 100.0 * done);
-        live.update(&Content::text(text));
-        self.shown = Some(Instant::now());
-    }
-
-    fn finish(mut self) {
-        if let (Some(live), true) = (&mut self.live, self.shown.is_some()) {
-            let seconds = self.begun.elapsed().as_secs_f64();
-            live.update(&Content::text(format!("all members asked in {seconds:.0} s")));
-        }
     }
 }
 

@@ -21,7 +21,6 @@ mod looks;
 mod neighbours;
 mod observations;
 mod pca;
-mod progress;
 mod spectrum;
 mod tsne;
 

@@ -9,8 +9,8 @@
 //! as bytes; sums that run over all rows are kept in `f64`.
 
 use super::observations::Rows;
-use super::progress::Steps;
 use crate::error::{Error, Result};
+use crate::runtime::progress::Progress;
 use crate::runtime::{interrupt, seed};
 use tch::{Kind, Tensor, no_grad};
 
@@ -180,7 +180,7 @@ impl<'a> Problem<'a> {
         let (n, d) = (self.rows.len(), self.rows.width());
         let width = (k + SPARE).min(n.min(d) / (PASSES + 1));
         let parts = self.rows.parts().len();
-        let mut steps = Steps::new(self.op, "part", parts * PASSES);
+        let mut progress = Progress::of(self.op, "parts", parts * PASSES);
         let mut done = 0;
         let mut block = orthonormal(&self.random(d, width));
         let mut basis: Option<Tensor> = None;
@@ -188,7 +188,7 @@ impl<'a> Problem<'a> {
         for _ in 0..PASSES {
             let product = self.multiply(&block, || {
                 done += 1;
-                steps.done(done, String::new);
+                progress.done(done);
             })?;
             let append = |to: &Option<Tensor>, new: &Tensor| match to {
                 Some(to) => Tensor::cat(&[to, new], 1),
@@ -204,7 +204,6 @@ impl<'a> Problem<'a> {
         let (estimates, vectors) = descending(&((&inside + inside.tr()) * 0.5))?;
         let best = basis.matmul(&vectors.narrow(1, 0, width as i64));
         let (components, values) = self.within(&Tensor::cat(&[best, block], 1))?;
-        steps.finish("done");
         Ok(((components.narrow(0, 0, k as i64), values[..k].to_vec()), estimates))
     }
 

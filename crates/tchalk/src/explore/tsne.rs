@@ -4,10 +4,10 @@ use super::affinities::{Affinities, affinities};
 use super::barnes_hut::Tree;
 use super::neighbours::nearest;
 use super::observations::{Rows, rows_of};
-use super::progress::Steps;
 use super::spectrum::{self, Wanted};
 use super::{Embedding, Observations};
 use crate::error::{Error, Result};
+use crate::runtime::progress::Progress;
 use crate::runtime::{Budget, interrupt, seed};
 use ndarray::Array2;
 use tch::{Device, Kind, no_grad};
@@ -156,7 +156,7 @@ impl Tsne {
                 self.iterations
             );
         }
-        let mut steps = Steps::new("t-SNE", "iteration", iterations);
+        let mut progress = Progress::of("t-SNE", "iterations", iterations);
         for step in 0..iterations {
             if interrupt::requested() {
                 note = format!("stopped after {step} of {iterations} iterations");
@@ -165,7 +165,8 @@ impl Tsne {
             let early = step < EARLY;
             let pull = if early { self.early_exaggeration } else { 1.0 };
             map.step(&p, pull as f32, rate as f32, MOMENTUM[usize::from(!early)]);
-            steps.done(step + 1, || format!(", divergence {:.3}", map.divergence(&p, map.q_sum)));
+            let divergence = || format!("  divergence {:.3}", map.divergence(&p, map.q_sum));
+            progress.done_with(step + 1, divergence);
         }
         if !map.points.iter().flatten().all(|place| place.is_finite()) {
             let hint = "Take a smaller one, or none: it is chosen by the number of examples.";
@@ -178,7 +179,7 @@ impl Tsne {
         }
         let divergence =
             map.divergence(&p, if n <= ALL_PAIRS { map.exact_sum() } else { map.q_sum });
-        steps.finish(&format!("Kullback-Leibler divergence {divergence:.3}"));
+        progress.finish(&format!("Kullback-Leibler divergence {divergence:.3}"));
         let points = Array2::from_shape_fn((n, D), |(i, k)| map.points[i][k]);
         Ok(Embedding::of(points, rows.about)
             .named("t-SNE")

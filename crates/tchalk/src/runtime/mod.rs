@@ -5,6 +5,7 @@
 
 pub mod budget;
 pub mod interrupt;
+pub(crate) mod progress;
 mod report;
 pub mod seed;
 

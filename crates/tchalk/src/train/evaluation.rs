@@ -3,13 +3,13 @@
 use super::feed::Feed;
 use super::loss::{Form, Loss, Reading};
 use super::metric::{Counts, Metric, Tally};
-use super::progress::Ticker;
 use super::{check, check_labels, compiled, target};
 use crate::data::TensorSet;
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::model::{Inner, Model};
 use crate::plot::thousands;
+use crate::runtime::progress::Progress;
 use crate::runtime::{Budget, interrupt};
 use ndarray::Array2;
 use tch::{Device, Tensor, no_grad};
@@ -203,23 +203,24 @@ impl Model {
         }
         let seen = inner.compiled().as_ref().map(|compiled| compiled.seen.clone());
         notes.extend(seen.unwrap_or_default().notes(&kept));
-        let counts = measure(inner, &Feed::new(kept), &loss, reading, OP)?;
+        let counts = measure(inner, &Feed::new(kept), &loss, reading, OP, true)?;
         Ok(Evaluation::new(counts, notes))
     }
 }
 
-/// Counts over a whole feed, in inference mode.
+/// Counts over a whole feed, in inference mode; whether the page shows how far it is.
 pub(super) fn measure(
     inner: &Inner,
     feed: &Feed,
     loss: &Loss,
     reading: Reading,
     op: &str,
+    shown: bool,
 ) -> Result<Counts> {
     let program = &inner.program;
     let target = target(program, reading);
     let mut tally = Tally::new(reading.form, inner.output_shape()[0], inner.device);
-    let mut ticker = Ticker::new("measured", feed.len());
+    let mut progress = shown.then(|| Progress::of("measured", "examples", feed.len()));
     let mut done = 0;
     for positions in feed.batches(feed.batch()) {
         if interrupt::requested() {
@@ -232,7 +233,7 @@ pub(super) fn measure(
             tally.add(loss, &outputs, &labels);
         });
         done += positions.size()[0] as usize;
-        ticker.done(done);
+        progress.iter_mut().for_each(|progress| progress.done(done));
     }
     Ok(tally.read())
 }

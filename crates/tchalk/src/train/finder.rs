@@ -3,7 +3,6 @@
 use super::draws::{order, step_seed};
 use super::epoch::trained;
 use super::feed::Feed;
-use super::progress::Ticker;
 use super::run::{copies, put};
 use super::{check, check_labels, compiled, target};
 use crate::data::TensorSet;
@@ -11,6 +10,7 @@ use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::plot::{Figure, Line, LinePanel};
+use crate::runtime::progress::Progress;
 use crate::runtime::{self, interrupt};
 use tch::Tensor;
 
@@ -194,7 +194,7 @@ impl Model {
         let (feed, seed) = (Feed::new(set.clone()), runtime::seed::derive("find_rate") as u64);
         let per_epoch = set.len().div_ceil(how.batch_size);
         let (mut rates, mut losses, mut stopped) = (Vec::new(), Vec::new(), false);
-        let mut ticker = Ticker::new("learning rates tried:", how.steps);
+        let mut progress = Progress::of("trying", "learning rates", how.steps);
         let mut batches = Vec::new();
         for step in 0..how.steps {
             if interrupt::requested() {
@@ -224,7 +224,7 @@ impl Model {
             }
             rates.push(how.rate(step));
             losses.push(value);
-            ticker.done(step + 1);
+            progress.done(step + 1);
             let best = losses.iter().copied().fold(f64::INFINITY, f64::min);
             if value > 4.0 * best && step > how.steps / 10 {
                 break;

@@ -407,7 +407,14 @@ impl Fitting {
         let measured = match &self.validation {
             Some(feed) => {
                 progress.measuring(run);
-                match measure(self.model.inner(), feed, &self.loss, self.reading, "Model::fit") {
+                match measure(
+                    self.model.inner(),
+                    feed,
+                    &self.loss,
+                    self.reading,
+                    "Model::fit",
+                    false,
+                ) {
                     Ok(counts) => Some(counts),
                     Err(Error::Interrupted { .. }) => {
                         let epoch = run.epoch;

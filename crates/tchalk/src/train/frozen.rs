@@ -5,10 +5,10 @@
 //! then cost little more than one.
 
 use super::feed::{Feed, Made};
-use super::progress::Ticker;
 use crate::error::Result;
 use crate::model::{Inner, Program};
 use crate::runtime::interrupt;
+use crate::runtime::progress::Progress;
 use tch::{Device, Kind, Tensor, no_grad};
 
 /// Where no system tells how much memory is free, so many bytes are taken at most.
@@ -69,7 +69,7 @@ pub(super) fn compute(
 ) -> Result<bool> {
     let program = &inner.program;
     let mut values: Vec<Tensor> = Vec::new();
-    let mut ticker = Ticker::new(&format!("{what}: the frozen part computed for"), feed.len());
+    let mut progress = Progress::of(format!("{what}: the frozen part"), "examples", feed.len());
     let mut done = 0;
     for positions in feed.batches(feed.batch()) {
         if interrupt::requested() {
@@ -95,7 +95,7 @@ pub(super) fn compute(
             }
         });
         done += count as usize;
-        ticker.done(done);
+        progress.done(done);
     }
     feed.made = Some(Made { steps: steps.to_vec(), values });
     Ok(true)

@@ -4,11 +4,11 @@ use super::check;
 use super::feed::batch_of;
 use super::layout;
 use super::loss::{Form, classes_of};
-use super::progress::Ticker;
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::plot::{Caption, Figure, Mark, image_grid, thousands};
+use crate::runtime::progress::Progress;
 use crate::runtime::{self, Budget, interrupt};
 use ndarray::{ArcArray, Array2, Ix3};
 use tch::{Kind, Tensor, no_grad};
@@ -257,7 +257,7 @@ impl Model {
         let form = form.filter(|reading| !reading.before_last).map(|reading| reading.form);
         let set = set.first(Budget::current().evaluation(set.len(), inner.device));
         let mut rows = Vec::with_capacity(set.len() * classes);
-        let mut ticker = Ticker::new("predicted", set.len());
+        let mut progress = Progress::of("predicted", "examples", set.len());
         let batch = batch_of(&set) as i64;
         for (x, _) in set.batches(batch, inner.device) {
             if interrupt::requested() {
@@ -274,7 +274,7 @@ impl Model {
                 if outputs[0] == 1 { Tensor::cat(&[&(y.neg() + 1.0), &y], 1) } else { y }
             });
             rows.extend(Vec::<f32>::try_from(flat(&y))?);
-            ticker.done(rows.len() / classes);
+            progress.done(rows.len() / classes);
         }
         let probabilities = Array2::from_shape_vec((set.len(), classes), rows)
             .expect("every example gives one row");

@@ -4,10 +4,8 @@
 use super::run::Run;
 use super::{Epoch, History};
 use crate::display::{Content, Live, Show, escape};
-use std::time::{Duration, Instant};
-
-/// At most five updates a second.
-const INTERVAL: Duration = Duration::from_millis(200);
+use crate::runtime::progress::{INTERVAL, bar, duration};
+use std::time::Instant;
 
 pub(super) struct Progress {
     live: Option<Live>,
@@ -60,7 +58,7 @@ impl Progress {
             run.step,
             run.steps,
             rate_text(run.rate),
-            duration_text(left),
+            duration(left),
         );
         self.update(&line);
     }
@@ -133,71 +131,10 @@ fn epoch_line(epoch: &Epoch, epochs: usize) -> String {
     )
 }
 
-/// How far something is that may take more than a second: seen only on a page that can change.
-pub(super) struct Ticker {
-    what: String,
-    total: usize,
-    begun: Instant,
-    shown: Instant,
-    live: Option<Live>,
-}
-
-impl Ticker {
-    pub(super) fn new(what: &str, total: usize) -> Ticker {
-        let now = Instant::now();
-        Ticker { what: what.to_owned(), total, begun: now, shown: now, live: None }
-    }
-
-    pub(super) fn done(&mut self, done: usize) {
-        let finished = done >= self.total;
-        // Nothing is shown of what is over within a second.
-        let wait = if self.live.is_some() { INTERVAL } else { Duration::from_secs(1) };
-        if self.shown.elapsed() < wait && !(finished && self.live.is_some()) {
-            return;
-        }
-        if self.live.is_none() {
-            self.live = Live::new();
-        }
-        self.shown = Instant::now();
-        let left = self.begun.elapsed().as_secs_f64() * (self.total - done) as f64 / done as f64;
-        let number = |n: usize| crate::plot::thousands(n as f64);
-        let line = match finished {
-            true => format!("{} {} examples", self.what, number(done)),
-            false => format!(
-                "{} {} of {} examples  {}  {} left",
-                self.what,
-                number(done),
-                number(self.total),
-                bar(done as f64 / self.total as f64),
-                duration_text(left)
-            ),
-        };
-        if let Some(live) = &mut self.live {
-            live.update(&Content::text(line));
-        }
-    }
-}
-
-/// Twenty characters, filled as far as the work is done.
-fn bar(fraction: f64) -> String {
-    let filled = (20.0 * fraction).round() as usize;
-    format!("{}{}", "━".repeat(filled.min(20)), "─".repeat(20 - filled.min(20)))
-}
-
 /// `0.001`, `2.5e-5`.
 fn rate_text(rate: f64) -> String {
     let digits = format!("{rate:.1e}");
     if (1e-3..1.0).contains(&rate) { format!("{}", (rate * 1e5).round() / 1e5) } else { digits }
-}
-
-/// `9 s`, `3 min 20 s`, `1 h 5 min`.
-fn duration_text(seconds: f64) -> String {
-    let seconds = seconds.max(0.0).round() as u64;
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, seconds) => format!("{seconds} s"),
-        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
-        (hours, minutes, _) => format!("{hours} h {minutes} min"),
-    }
 }
 
 #[cfg(test)]
@@ -205,17 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_and_rates_read_like_times_and_rates() {
-        assert_eq!(duration_text(8.6), "9 s");
-        assert_eq!(duration_text(200.0), "3 min 20 s");
-        assert_eq!(duration_text(3900.0), "1 h 5 min");
+    fn rates_read_like_rates() {
         assert_eq!([0.1, 0.001, 2.5e-5].map(rate_text), ["0.1", "0.001", "2.5e-5"]);
-    }
-
-    #[test]
-    fn the_bar_has_one_width() {
-        for fraction in [0.0, 0.33, 1.0, 1.5] {
-            assert_eq!(bar(fraction).chars().count(), 20);
-        }
     }
 }

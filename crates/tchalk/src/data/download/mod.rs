@@ -24,10 +24,10 @@ mod tests;
 use self::partial::Partial;
 use self::request::{Event, Failure, Head};
 use super::cache;
-use super::progress::{Progress, Unit, bytes};
 use super::source::{Source, sha256_of_file};
 use crate::error::{Error, Result};
 use crate::runtime::interrupt;
+use crate::runtime::progress::{Progress, Unit, bytes};
 use std::fs::{File, TryLockError};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -121,14 +121,12 @@ fn fetch_with(source: &Source, folder: &Path, patience: &Patience) -> Result<Pat
         let _ = std::fs::remove_file(record(&path));
     }
     let mut partial = Partial::open(&path).map_err(|error| refused(&path, error))?;
-    let begun = Instant::now();
     transfer.over_all_addresses(|transfer, address| {
         transfer.whole(address, &mut partial)?;
         transfer.accept(&mut partial, &path)
     })?;
     let size = std::fs::metadata(&path).map_or(0, |data| data.len());
-    let seconds = begun.elapsed().as_secs_f64();
-    transfer.progress.finish(&format!("fetched, {} in {seconds:.0} s", bytes(size)));
+    transfer.progress.finish(&format!("fetched, {}", bytes(size)));
     Ok(path)
 }
 
@@ -352,7 +350,8 @@ impl<'a> Transfer<'a> {
                     }
                     partial.write(&piece).map_err(full)?;
                     self.most = self.most.max(self.have);
-                    self.progress.update(self.have, total.or(self.source.published_size()));
+                    self.progress.set_total(total.or(self.source.published_size()));
+                    self.progress.done(self.have as usize);
                 }
                 Event::End if total.is_none_or(|total| total == self.have) => return Ok(()),
                 Event::End => {
@@ -408,7 +407,8 @@ impl<'a> Transfer<'a> {
                     if part.len() as u64 > wanted {
                         return Err(Stop::Next("more comes than was asked for".into()));
                     }
-                    self.progress.update(part.len() as u64, Some(wanted));
+                    self.progress.set_total(Some(wanted));
+                    self.progress.done(part.len());
                 }
                 Event::End if part.len() as u64 == wanted => return Ok(part),
                 Event::End => return Err(Stop::Again("it broke off".into())),

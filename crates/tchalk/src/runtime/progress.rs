@@ -1,0 +1,201 @@
+//! What the reader sees while something takes its time: one line that changes in place.
+
+use crate::display::{Content, Live, escape};
+use std::time::{Duration, Instant};
+
+/// At most five updates a second.
+pub(crate) const INTERVAL: Duration = Duration::from_millis(200);
+/// Where the page cannot change, a line as often as this.
+const LINE_INTERVAL: Duration = Duration::from_secs(10);
+/// What is over sooner than this shows nothing.
+const QUIET: Duration = Duration::from_millis(700);
+
+/// What is counted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unit {
+    /// Bytes of a file.
+    Bytes,
+    /// Things of this name, in the plural.
+    Count(&'static str),
+}
+
+/// A line with a bar, a rate and the time left. Where the page cannot change, a line now and then.
+pub(crate) struct Progress {
+    what: String,
+    unit: Unit,
+    total: Option<u64>,
+    live: Option<Live>,
+    begun: Instant,
+    shown: Option<Instant>,
+    /// What was there when the rate began to be measured.
+    first: Option<(Instant, u64)>,
+}
+
+impl Progress {
+    /// How far `what` is, counted in `unit`. Nothing is shown yet.
+    pub(crate) fn new(what: impl Into<String>, unit: Unit) -> Progress {
+        let (what, begun) = (what.into(), Instant::now());
+        // A download may go on from where an earlier one broke off, which no count does.
+        let first = (unit != Unit::Bytes).then_some((begun, 0));
+        Progress { what, unit, total: None, live: None, begun, shown: None, first }
+    }
+
+    /// How far `what` is on the way to `total` things of this name.
+    pub(crate) fn of(what: impl Into<String>, things: &'static str, total: usize) -> Progress {
+        let mut progress = Progress::new(what, Unit::Count(things));
+        progress.total = Some(total as u64);
+        progress
+    }
+
+    /// How much there is to do, where that is known.
+    pub(crate) fn set_total(&mut self, total: Option<u64>) {
+        self.total = total;
+    }
+
+    /// Measures the rate anew, after a break.
+    pub(crate) fn start_over(&mut self) {
+        self.first = None;
+    }
+
+    /// So much is done.
+    pub(crate) fn done(&mut self, done: usize) {
+        self.done_with(done, String::new);
+    }
+
+    /// So much is done; `more` is asked only when it will be shown.
+    pub(crate) fn done_with(&mut self, done: usize, more: impl FnOnce() -> String) {
+        let done = done as u64;
+        let (began, before) = *self.first.get_or_insert((Instant::now(), done));
+        let interval = if self.live.is_some() { INTERVAL } else { LINE_INTERVAL };
+        let due = self.shown.map_or(self.begun.elapsed() >= QUIET, |at| at.elapsed() >= interval);
+        if due {
+            let recent = (done.saturating_sub(before), began.elapsed().as_secs_f64());
+            let line = line(&self.what, self.unit, done, self.total, recent);
+            self.say(&format!("{line}{}", more()));
+        }
+    }
+
+    /// A sentence in place of the numbers.
+    pub(crate) fn note(&mut self, text: &str) {
+        let text = format!("{}: {text}", self.what);
+        self.say(&text);
+    }
+
+    /// The last word, only where something was shown before. Without it nothing stays on the page.
+    pub(crate) fn finish(mut self, text: &str) {
+        if self.shown.is_some() {
+            let seconds = duration(self.begun.elapsed().as_secs_f64());
+            let text = format!("{}: {text}, {seconds}", self.what);
+            self.say(&text);
+            self.live = None;
+        }
+    }
+
+    fn say(&mut self, text: &str) {
+        if self.shown.replace(Instant::now()).is_none() {
+            self.live = Live::new();
+        }
+        match &mut self.live {
+            Some(live) => {
+                let html = format!("<pre style=\"margin:0\">{}</pre>", escape(text));
+                live.update(&Content::html(text, html));
+            }
+            None => println!("{text}"),
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(live) = &mut self.live {
+            live.update(&Content::html("", ""));
+        }
+    }
+}
+
+/// `mnist.gz  ━━━━━━──────────────  3.1 of 9.9 MB  1.2 MB/s  6 s left`
+fn line(
+    what: &str,
+    unit: Unit,
+    done: u64,
+    total: Option<u64>,
+    (recent, seconds): (u64, f64),
+) -> String {
+    let rate = if seconds > 0.2 { recent as f64 / seconds } else { 0.0 };
+    let amount = |count: u64| match unit {
+        Unit::Bytes => bytes(count),
+        Unit::Count(_) => crate::plot::thousands(count as f64),
+    };
+    let (things, speed) = match unit {
+        Unit::Bytes if rate > 0.0 => (String::new(), format!("  {}/s", bytes(rate as u64))),
+        Unit::Bytes => (String::new(), String::new()),
+        Unit::Count(things) => (format!(" {things}"), String::new()),
+    };
+    match total.filter(|&total| total > 0) {
+        Some(total) => {
+            let left = match rate > 0.0 {
+                true => {
+                    format!("  {} left", duration(total.saturating_sub(done) as f64 / rate))
+                }
+                false => String::new(),
+            };
+            let (bar, done) = (bar(done as f64 / total as f64), amount(done));
+            format!("{what}  {bar}  {done} of {}{things}{speed}{left}", amount(total))
+        }
+        None => format!("{what}  {}{things}{speed}", amount(done)),
+    }
+}
+
+/// Twenty characters, filled as far as the work is done.
+pub(crate) fn bar(fraction: f64) -> String {
+    let filled = ((20.0 * fraction).round() as usize).min(20);
+    format!("{}{}", "━".repeat(filled), "─".repeat(20 - filled))
+}
+
+/// `512 kB`, `9.9 MB`, `162 MB`.
+pub(crate) fn bytes(count: u64) -> String {
+    match count {
+        0..1_000 => format!("{count} bytes"),
+        1_000..1_000_000 => format!("{:.0} kB", count as f64 / 1e3),
+        1_000_000..10_000_000 => format!("{:.1} MB", count as f64 / 1e6),
+        _ => format!("{:.0} MB", count as f64 / 1e6),
+    }
+}
+
+/// `9 s`, `3 min 20 s`, `1 h 5 min`.
+pub(crate) fn duration(seconds: f64) -> String {
+    let seconds = seconds.clamp(0.0, 1e7).round() as u64;
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
+        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_tells_amount_rate_and_time_left() {
+        let text = line("a.gz", Unit::Bytes, 40_000_000, Some(160_000_000), (20_000_000, 10.0));
+        assert_eq!(text, "a.gz  ━━━━━───────────────  40 MB of 160 MB  2.0 MB/s  1 min 0 s left");
+        assert_eq!(line("a.gz", Unit::Bytes, 512_000, None, (0, 0.0)), "a.gz  512 kB");
+        let text = line("t-SNE", Unit::Count("steps"), 1_500, Some(1_000), (1_500, 2.0));
+        assert_eq!(text, "t-SNE  ━━━━━━━━━━━━━━━━━━━━  1,500 of 1,000 steps  0 s left");
+    }
+
+    #[test]
+    fn times_read_like_times() {
+        assert_eq!(duration(8.6), "9 s");
+        assert_eq!(duration(200.0), "3 min 20 s");
+        assert_eq!(duration(3900.0), "1 h 5 min");
+    }
+
+    #[test]
+    fn the_bar_has_one_width() {
+        for fraction in [0.0, 0.33, 1.0, 1.5] {
+            assert_eq!(bar(fraction).chars().count(), 20);
+        }
+    }
+}
