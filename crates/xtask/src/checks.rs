@@ -120,6 +120,7 @@ fn check_kernel(paths: &Paths, ready: &Ready, checks: &mut Checks) {
                 .arg(&tests)
                 .envs(lab::environment(paths, ready))
                 .env("TCHALK_RESERVE", "0")
+                .env("TCHALK_OFFLINE", "1")
                 // cargo's, which a kernel that an editor starts does not have.
                 .env_remove("LD_LIBRARY_PATH")
                 .env("TCHALK_PICTURES", paths.pages())
@@ -142,7 +143,13 @@ fn check_notebooks(paths: &Paths, ready: &Ready, checks: &mut Checks) -> Result<
             if folder == "data" && data.is_none() {
                 continue;
             }
-            let variables = [("TCHALK_BUDGET", Some("ci")), ("TCHALK_DATA_DIR", data)];
+            let mut variables = vec![("TCHALK_BUDGET", Some("ci")), ("TCHALK_DATA_DIR", data)];
+            // Neither the network nor what an earlier lesson fetched: an empty folder for the cache.
+            let nothing = paths.pages().join("nothing").to_string_lossy().into_owned();
+            if data.is_none() {
+                variables.push(("TCHALK_OFFLINE", Some("1")));
+                variables.push(("TCHALK_HOME", Some(&nothing)));
+            }
             checks.check(&format!("{name} on {what}"), || {
                 lab::execute(paths, ready, &notebook, &paths.pages().join(folder), &variables)
                     .map(drop)
