@@ -95,7 +95,7 @@ fn check_code(paths: &Paths, checks: &mut Checks) -> bool {
             run_command(kernel::cargo(paths, "clippy").args(strict))
         })
         && checks.check("unit tests, integration tests, doctests", || {
-            run_command(cargo(&["test"]).args(others))
+            run_command(cargo(&["test", "--no-fail-fast"]).args(others))
         })
         && checks
             .check("unit tests of the kernel", || run_command(&mut kernel::cargo(paths, "test")))
