@@ -2,15 +2,15 @@
 //! answers more strongly.
 //!
 //! The weights stay as they are; the gradient says how each pixel would have to change. Its length
-//! is brought to one (as root of the mean square), so that all kernels move at the same pace. Many
-//! kernels are done at once: each has a picture of its own in the batch, and of the network no more
+//! is brought to one (as root of the mean square), so that all kernels move at the same pace. A kernel
+//! whose activation is silent at grey noise has no gradient to follow; it gets a second chance from
+//! noise of all colours, and what is silent there, too, is dead, and counted. Many kernels are done at once: each has a picture of its own in the batch, and of the network no more
 //! is computed than the layer needs; of the layer itself, for each picture only the one kernel.
 
 use super::progress::Progress;
 use super::{chunk, convolution, only_input, to_picture};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
-use crate::layers::Mode;
 use crate::model::Model;
 use crate::plot::{Figure, TilePanel, thousands};
 use crate::runtime::{self, Budget, interrupt};
@@ -49,6 +49,8 @@ pub struct Responses {
     images: Tensor,
     before: Vec<f64>,
     after: Vec<f64>,
+    /// How many began from coloured noise, as they were silent at grey noise.
+    coloured: usize,
     /// What was left out; empty if nothing.
     note: String,
 }
@@ -143,26 +145,26 @@ impl ResponsesOf {
         let seed = runtime::seed::derive("responses");
         let (size, device) = (chunk(model.device(), &shape), model.device());
         let (mut images, mut before, mut after) = (Vec::new(), Vec::new(), Vec::new());
+        let mut coloured = 0;
         let mut progress = Progress::new(format!("responses of {}", self.layer), kernels.len());
         for (number, part) in kernels.chunks(size as usize).enumerate() {
             // Each part has a seed of its own, whatever else draws in between.
             let seed = seed.wrapping_add(number as i64 * 1_000_003);
             match self.climb(model, place, part, seed, device, false)? {
-                Some((x, first, mut last)) => {
-                    // A kernel that is silent at grey noise has no gradient to follow: once more,
-                    // from noise of all colours.
+                Some((x, mut first, mut last)) => {
                     let silent: Vec<usize> =
-                        (0..part.len()).filter(|&i| last[i] <= first[i]).collect();
+                        (0..part.len()).filter(|&i| first[i] == 0.0 && last[i] == 0.0).collect();
                     let again: Vec<usize> = silent.iter().map(|&i| part[i]).collect();
                     if !again.is_empty()
-                        && let Some((y, _, answers)) =
+                        && let Some((y, begun, ended)) =
                             self.climb(model, place, &again, seed + 1, device, true)?
                     {
-                        for (row, &i) in silent.iter().enumerate() {
-                            if answers[row] > last[i] {
-                                last[i] = answers[row];
-                                x.get(i as i64).copy_(&y.get(row as i64));
-                            }
+                        for (row, &i) in
+                            silent.iter().enumerate().filter(|(row, _)| ended[*row] != 0.0)
+                        {
+                            (first[i], last[i]) = (begun[row], ended[row]);
+                            x.get(i as i64).copy_(&y.get(row as i64));
+                            coloured += 1;
                         }
                     }
                     images.push(x);
@@ -181,7 +183,8 @@ impl ResponsesOf {
             note = format!("stopped after {} of {filters} kernels", kernels.len());
         }
         let images = Tensor::cat(&images, 0);
-        Ok(Responses { layer: self.layer.clone(), kernels, images, before, after, note })
+        let layer = self.layer.clone();
+        Ok(Responses { layer, kernels, images, before, after, coloured, note })
     }
 
     /// The pictures for some kernels, and how strong their answers were before and after; nothing if
@@ -255,23 +258,9 @@ fn answers(model: &Model, place: usize, kernels: &[usize], x: &Tensor) -> Tensor
     let step = &program.steps[place];
     let access = program.using();
     if let Some(cell) = step.cell() {
-        let weights = cell.tensors();
-        let filters = step.shape[0] as i64;
-        let channels = program.steps[step.inputs[0]].shape.first().map_or(0, |&n| n as i64);
-        // A convolution whose every kernel sees all channels can be asked for one kernel alone.
-        let alone = cell.layer.kind() == "conv2d"
-            && weights.iter().all(|weight| weight.size().first() == Some(&filters))
-            && weights[0].size().get(1) == Some(&channels);
-        if alone {
-            let input = access.run(&[(program.inputs[0], x)], &[step.inputs[0]]).remove(0);
-            let each = kernels.iter().enumerate().map(|(i, &kernel)| {
-                let own: Vec<Tensor> =
-                    weights.iter().map(|weight| weight.narrow(0, kernel as i64, 1)).collect();
-                cell.layer.forward(&input.narrow(0, i as i64, 1), &own, Mode::Inference)
-            });
-            let each: Vec<Tensor> = each.collect();
-            let all = Tensor::cat(&each, 0);
-            return all.mean_dim([1i64, 2, 3].as_slice(), false, Kind::Float);
+        let input = access.run(&[(program.inputs[0], x)], &[step.inputs[0]]).remove(0);
+        if let Some(each) = cell.layer.forward_each(&input, &cell.tensors(), kernels) {
+            return each.mean_dim([1i64, 2, 3].as_slice(), false, Kind::Float);
         }
     }
     let maps = access.run_to(x, place).mean_dim([2i64, 3].as_slice(), false, Kind::Float);
@@ -300,7 +289,8 @@ impl Responses {
         self.kernels.clone()
     }
 
-    /// How strongly each kernel answers, on average over its map: to grey noise, and to its picture.
+    /// How strongly each kernel answers, on average over its map: to the noise that it began from
+    /// (grey, or of all colours where it was silent at grey noise), and to its picture.
     pub fn activations(&self) -> Vec<(f64, f64)> {
         self.before.iter().copied().zip(self.after.iter().copied()).collect()
     }
@@ -309,6 +299,26 @@ impl Responses {
     pub fn improved(&self) -> f64 {
         let pairs = self.before.iter().zip(&self.after);
         pairs.filter(|(before, after)| after > before).count() as f64 / self.before.len() as f64
+    }
+
+    /// How many kernels are dead here: they answer neither to grey noise nor to coloured noise, so
+    /// that there is no gradient to follow, and their pictures are noise.
+    pub fn dead(&self) -> usize {
+        let pairs = self.before.iter().zip(&self.after);
+        pairs.filter(|(before, after)| **before == 0.0 && **after == 0.0).count()
+    }
+
+    /// What was left out, what is dead, and what began otherwise; empty if nothing.
+    fn notes(&self) -> String {
+        let mut notes = vec![self.note.clone()];
+        if self.coloured > 0 {
+            notes.push(format!("{} silent at grey noise began from coloured noise", self.coloured));
+        }
+        if self.dead() > 0 {
+            notes.push(format!("{} dead: silent at all noise", self.dead()));
+        }
+        notes.retain(|note| !note.is_empty());
+        notes.join("; ")
     }
 
     /// The pictures, 12 to a row, with their contrast brought to the same level.
@@ -326,7 +336,7 @@ impl Responses {
             .collect();
         let n = thousands(self.kernels.len() as f64);
         let title = format!("{}: what excites {n} kernels most", self.layer);
-        Figure::grid(vec![TilePanel::new(title, &self.note, &pictures, COLUMNS).into()], 1)
+        Figure::grid(vec![TilePanel::new(title, self.notes(), &pictures, COLUMNS).into()], 1)
     }
 }
 
@@ -338,6 +348,7 @@ impl Clone for Responses {
             images: self.images.shallow_clone(),
             before: self.before.clone(),
             after: self.after.clone(),
+            coloured: self.coloured,
             note: self.note.clone(),
         }
     }
@@ -348,7 +359,8 @@ impl std::fmt::Debug for Responses {
         let percent = 100.0 * self.improved();
         let n = self.kernels.len();
         write!(f, "responses of {}: {n} kernels, {percent:.0} % answer more strongly", self.layer)?;
-        if self.note.is_empty() { Ok(()) } else { write!(f, "; {}", self.note) }
+        let notes = self.notes();
+        if notes.is_empty() { Ok(()) } else { write!(f, "; {notes}") }
     }
 }
 
@@ -367,12 +379,25 @@ impl Show for Responses {
 mod tests {
     use super::super::tests::model;
     use super::*;
+    use crate::prelude::{Activation, Conv2d, Sequential};
 
     #[test]
     fn kernels_answer_more_strongly() {
         let found = responses(&model(), "conv2d_1").unwrap();
         assert_eq!(found.images().size(), [6, 3, 12, 12]);
         assert_eq!(found.improved(), 1.0, "{:?}", found.activations());
+    }
+
+    #[test]
+    fn dead_kernels_are_counted_and_no_success() {
+        let layer = Conv2d::new(3, 3).activation(Activation::Relu);
+        let model = Sequential::new().input_shape([3, 8, 8]).add(layer).build(Device::Cpu).unwrap();
+        let bias = Tensor::from_slice(&[-1e3f32, 10.0, 10.0]);
+        model.set_weight("conv2d.bias", &bias).unwrap();
+        let found = responses(&model, "conv2d").unwrap();
+        assert_eq!((found.dead(), found.activations()[0]), (1, (0.0, 0.0)));
+        assert!((found.improved() - 2.0 / 3.0).abs() < 1e-12, "{found:?}");
+        assert!(format!("{found:?}").ends_with("1 dead: silent at all noise"), "{found:?}");
     }
 
     #[test]

@@ -47,6 +47,10 @@ impl<T: Layer> Layer for Named<T> {
         self.inner.forward(x, weights, mode)
     }
 
+    fn forward_each(&self, x: &Tensor, weights: &[Tensor], filters: &[usize]) -> Option<Tensor> {
+        self.inner.forward_each(x, weights, filters)
+    }
+
     fn config(&self) -> serde_json::Value {
         self.inner.config()
     }
