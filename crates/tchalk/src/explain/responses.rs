@@ -3,8 +3,9 @@
 //!
 //! The weights stay as they are; the gradient says how each pixel would have to change. Its length
 //! is brought to one (as root of the mean square), so that all kernels move at the same pace. A kernel
-//! whose activation is silent at grey noise has no gradient to follow; it gets a second chance from
-//! noise of all colours, and what is silent there, too, is dead, and counted. Many kernels are done at once: each has a picture of its own in the batch, and of the network no more
+//! whose activation is silent at grey noise has no gradient to follow. It climbs before the activation,
+//! then, at the place where it is nearest to waking, and if that does not wake it, once more from noise
+//! of all colours. What is still silent is dead, and counted. Many kernels are done at once: each has a picture of its own in the batch, and of the network no more
 //! is computed than the layer needs; of the layer itself, for each picture only the one kernel.
 
 use super::progress::Progress;
@@ -42,6 +43,17 @@ pub struct ResponsesOf {
     blur: bool,
 }
 
+/// Where a kernel's way begins, and what it climbs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Start {
+    /// From grey noise, by its answer.
+    Grey,
+    /// From grey noise; until it wakes by its largest value before the activation.
+    Unbent,
+    /// The same from coloured noise.
+    Coloured,
+}
+
 /// For each kernel of a layer the picture that excites it most.
 pub struct Responses {
     layer: String,
@@ -49,7 +61,9 @@ pub struct Responses {
     images: Tensor,
     before: Vec<f64>,
     after: Vec<f64>,
-    /// How many began from coloured noise, as they were silent at grey noise.
+    /// How many were silent at first, and woken before the activation.
+    unbent: usize,
+    /// How many had to begin from coloured noise.
     coloured: usize,
     /// What was left out; empty if nothing.
     note: String,
@@ -143,28 +157,32 @@ impl ResponsesOf {
             return Err(Error::invalid(OP, "at least one kernel", "none", ""));
         }
         let seed = runtime::seed::derive("responses");
-        let (size, device) = (chunk(model.device(), &shape), model.device());
+        let size = chunk(model.device(), &shape);
         let (mut images, mut before, mut after) = (Vec::new(), Vec::new(), Vec::new());
-        let mut coloured = 0;
+        let (mut unbent, mut coloured) = (0, 0);
         let mut progress = Progress::new(format!("responses of {}", self.layer), kernels.len());
         for (number, part) in kernels.chunks(size as usize).enumerate() {
             // Each part has a seed of its own, whatever else draws in between.
             let seed = seed.wrapping_add(number as i64 * 1_000_003);
-            match self.climb(model, place, part, seed, device, false)? {
+            match self.climb(model, place, part, seed, Start::Grey)? {
                 Some((x, mut first, mut last)) => {
-                    let silent: Vec<usize> =
-                        (0..part.len()).filter(|&i| first[i] == 0.0 && last[i] == 0.0).collect();
-                    let again: Vec<usize> = silent.iter().map(|&i| part[i]).collect();
-                    if !again.is_empty()
-                        && let Some((y, begun, ended)) =
-                            self.climb(model, place, &again, seed + 1, device, true)?
-                    {
-                        for (row, &i) in
-                            silent.iter().enumerate().filter(|(row, _)| ended[*row] != 0.0)
-                        {
+                    for (more, start) in (1..).zip([Start::Unbent, Start::Coloured]) {
+                        let silent: Vec<usize> =
+                            (0..part.len()).filter(|&i| last[i] == 0.0).collect();
+                        let again: Vec<usize> = silent.iter().map(|&i| part[i]).collect();
+                        let found = match again.is_empty() {
+                            true => None,
+                            false => self.climb(model, place, &again, seed + more, start)?,
+                        };
+                        let Some((y, begun, ended)) = found else { break };
+                        let woken = (0..silent.len()).filter(|&row| ended[row] != 0.0);
+                        for (row, i) in woken.map(|row| (row, silent[row])) {
                             (first[i], last[i]) = (begun[row], ended[row]);
                             x.get(i as i64).copy_(&y.get(row as i64));
-                            coloured += 1;
+                            match start {
+                                Start::Coloured => coloured += 1,
+                                _ => unbent += 1,
+                            }
                         }
                     }
                     images.push(x);
@@ -184,7 +202,7 @@ impl ResponsesOf {
         }
         let images = Tensor::cat(&images, 0);
         let layer = self.layer.clone();
-        Ok(Responses { layer, kernels, images, before, after, coloured, note })
+        Ok(Responses { layer, kernels, images, before, after, unbent, coloured, note })
     }
 
     /// The pictures for some kernels, and how strong their answers were before and after; nothing if
@@ -196,18 +214,18 @@ impl ResponsesOf {
         place: usize,
         kernels: &[usize],
         seed: i64,
-        device: Device,
-        loud: bool,
+        start: Start,
     ) -> Result<Option<(Tensor, Vec<f64>, Vec<f64>)>> {
         let shape: Vec<i64> = model.input_shape().iter().map(|&n| n as i64).collect();
-        let n = kernels.len() as i64;
+        let (n, device) = (kernels.len() as i64, model.device());
         tch::manual_seed(seed);
         // Grey noise: the same in all channels, around the middle of the range.
         let noise = Tensor::rand([n, 1, shape[1], shape[2]], (Kind::Float, Device::Cpu));
         let noise = (noise * 20.0 + 128.0) / 255.0;
-        let mut x = match loud {
-            false => noise.expand([n, shape[0], shape[1], shape[2]], false).contiguous(),
-            true => Tensor::rand([n, shape[0], shape[1], shape[2]], (Kind::Float, Device::Cpu)),
+        let size = [n, shape[0], shape[1], shape[2]];
+        let mut x = match start {
+            Start::Grey | Start::Unbent => noise.expand(size, false).contiguous(),
+            Start::Coloured => Tensor::rand(size, (Kind::Float, Device::Cpu)),
         };
         x = x.to_device(device);
         let mut rng = runtime::seed::host_rng("responses: jitter");
@@ -223,12 +241,19 @@ impl ResponsesOf {
             let shift = if self.jitter > 0 { [draw(), draw()] } else { [0, 0] };
             let moved = if self.jitter > 0 { x.roll(shift, [2, 3]) } else { x.shallow_clone() };
             let moved = moved.detach().set_requires_grad(true);
-            let answers = answers(model, place, kernels, &moved);
+            let bent = answers(model, place, kernels, &moved, true);
             if step == 0 {
                 before = Vec::<f64>::try_from(
-                    answers.detach().to_kind(Kind::Double).to_device(Device::Cpu),
+                    bent.detach().to_kind(Kind::Double).to_device(Device::Cpu),
                 )?;
             }
+            let answers = match start {
+                Start::Grey => bent,
+                _ => {
+                    let strongest = answers(model, place, kernels, &moved, false);
+                    bent.where_self(&bent.gt(0.0), &strongest)
+                }
+            };
             let gradient =
                 Tensor::run_backward(&[answers.sum(Kind::Float)], &[&moved], false, false);
             x = no_grad(|| {
@@ -243,7 +268,7 @@ impl ResponsesOf {
                 if self.jitter > 0 { next.roll([-shift[0], -shift[1]], [2, 3]) } else { next }
             });
         }
-        let last = no_grad(|| answers(model, place, kernels, &x));
+        let last = no_grad(|| answers(model, place, kernels, &x, true));
         let after = Vec::<f64>::try_from(last.to_kind(Kind::Double).to_device(Device::Cpu))?;
         if before.is_empty() {
             before = after.clone();
@@ -252,15 +277,19 @@ impl ResponsesOf {
     }
 }
 
-/// The mean answer of kernel `kernels[i]` to picture `i`.
-fn answers(model: &Model, place: usize, kernels: &[usize], x: &Tensor) -> Tensor {
+/// The answer of kernel `kernels[i]` to picture `i`: the mean over all places after the activation
+/// (`bent`) or, where that can be told apart, the largest before it.
+fn answers(model: &Model, place: usize, kernels: &[usize], x: &Tensor, bent: bool) -> Tensor {
     let program = &model.inner().program;
     let step = &program.steps[place];
     let access = program.using();
     if let Some(cell) = step.cell() {
         let input = access.run(&[(program.inputs[0], x)], &[step.inputs[0]]).remove(0);
-        if let Some(each) = cell.layer.forward_each(&input, &cell.tensors(), kernels) {
-            return each.mean_dim([1i64, 2, 3].as_slice(), false, Kind::Float);
+        if let Some(each) = cell.layer.forward_each(&input, &cell.tensors(), kernels, bent) {
+            return match bent {
+                true => each.mean_dim([1i64, 2, 3].as_slice(), false, Kind::Float),
+                false => each.flatten(1, -1).amax(1i64, false),
+            };
         }
     }
     let maps = access.run_to(x, place).mean_dim([2i64, 3].as_slice(), false, Kind::Float);
@@ -301,21 +330,24 @@ impl Responses {
         pairs.filter(|(before, after)| after > before).count() as f64 / self.before.len() as f64
     }
 
-    /// How many kernels are dead here: they answer neither to grey noise nor to coloured noise, so
-    /// that there is no gradient to follow, and their pictures are noise.
+    /// How many kernels are dead here: they answer neither to noise nor to anything found on the way
+    /// from it, and their pictures mean nothing.
     pub fn dead(&self) -> usize {
         let pairs = self.before.iter().zip(&self.after);
-        pairs.filter(|(before, after)| **before == 0.0 && **after == 0.0).count()
+        pairs.filter(|&(&before, &after)| before == 0.0 && after == 0.0).count()
     }
 
     /// What was left out, what is dead, and what began otherwise; empty if nothing.
     fn notes(&self) -> String {
         let mut notes = vec![self.note.clone()];
+        if self.unbent > 0 {
+            notes.push(format!("{} silent at first, woken before the activation", self.unbent));
+        }
         if self.coloured > 0 {
-            notes.push(format!("{} silent at grey noise began from coloured noise", self.coloured));
+            notes.push(format!("{} from coloured noise", self.coloured));
         }
         if self.dead() > 0 {
-            notes.push(format!("{} dead: silent at all noise", self.dead()));
+            notes.push(format!("{} dead: nothing wakes them", self.dead()));
         }
         notes.retain(|note| !note.is_empty());
         notes.join("; ")
@@ -348,6 +380,7 @@ impl Clone for Responses {
             images: self.images.shallow_clone(),
             before: self.before.clone(),
             after: self.after.clone(),
+            unbent: self.unbent,
             coloured: self.coloured,
             note: self.note.clone(),
         }
@@ -397,7 +430,7 @@ mod tests {
         let found = responses(&model, "conv2d").unwrap();
         assert_eq!((found.dead(), found.activations()[0]), (1, (0.0, 0.0)));
         assert!((found.improved() - 2.0 / 3.0).abs() < 1e-12, "{found:?}");
-        assert!(format!("{found:?}").ends_with("1 dead: silent at all noise"), "{found:?}");
+        assert!(format!("{found:?}").ends_with("1 dead: nothing wakes them"), "{found:?}");
     }
 
     #[test]
@@ -406,7 +439,7 @@ mod tests {
         let place = model.place("test", "conv2d_1").unwrap();
         tch::manual_seed(1);
         let x = Tensor::rand([3, 3, 12, 12], (Kind::Float, Device::Cpu));
-        let alone = no_grad(|| answers(&model, place, &[0, 4, 5], &x));
+        let alone = no_grad(|| answers(&model, place, &[0, 4, 5], &x, true));
         let maps = model.activations(&["conv2d_1"], &x).unwrap().remove(0);
         let all = maps.mean_dim([2i64, 3].as_slice(), false, Kind::Float);
         for (picture, kernel) in [(0, 0), (1, 4), (2, 5)] {

@@ -111,6 +111,15 @@ impl Conv2d {
         self
     }
 
+    /// The output before the activation.
+    fn linear(&self, x: &Tensor, weights: &[Tensor]) -> Tensor {
+        let window = self.moving();
+        let (x, inside) = window.pad(x, 0.0);
+        let dilation = [self.dilation as i64; 2];
+        let (bias, groups) = (weights.get(1), self.groups as i64);
+        x.conv2d(&weights[0], bias, window.strides(), inside, dilation, groups)
+    }
+
     fn moving(&self) -> Window {
         Window {
             size: self.kernel,
@@ -159,21 +168,23 @@ impl Layer for Conv2d {
     }
 
     fn forward(&self, x: &Tensor, weights: &[Tensor], _mode: Mode) -> Tensor {
-        let window = self.moving();
-        let (x, inside) = window.pad(x, 0.0);
-        let dilation = [self.dilation as i64; 2];
-        let (bias, groups) = (weights.get(1), self.groups as i64);
-        let y = x.conv2d(&weights[0], bias, window.strides(), inside, dilation, groups);
-        activation::apply(self.activation, y)
+        activation::apply(self.activation, self.linear(x, weights))
     }
 
     /// A filter's output is a sum over its pixels, each of which first multiplies and adds up the
     /// channels by itself. With many channels it is quickest to do that for all pixels at once, and
     /// then to shift and add the few planes that are left.
-    fn forward_each(&self, x: &Tensor, weights: &[Tensor], filters: &[usize]) -> Option<Tensor> {
+    fn forward_each(
+        &self,
+        x: &Tensor,
+        weights: &[Tensor],
+        filters: &[usize],
+        bent: bool,
+    ) -> Option<Tensor> {
         if self.groups != 1 || self.activation == Some(Activation::Softmax) {
             return None;
         }
+        let activation = self.activation.filter(|_| bent);
         let window = self.moving();
         let dilation = [self.dilation as i64; 2];
         let (channels, side) = (weights[0].size()[1], self.kernel as i64);
@@ -182,9 +193,10 @@ impl Layer for Conv2d {
             let each = filters.iter().enumerate().map(|(i, &filter)| {
                 let own: Vec<Tensor> =
                     weights.iter().map(|weight| weight.narrow(0, filter as i64, 1)).collect();
-                self.forward(&x.narrow(0, i as i64, 1), &own, Mode::Inference)
+                self.linear(&x.narrow(0, i as i64, 1), &own)
             });
-            return Some(Tensor::cat(&each.collect::<Vec<_>>(), 0));
+            let each = Tensor::cat(&each.collect::<Vec<_>>(), 0);
+            return Some(activation::apply(activation, each));
         }
         let places: Vec<i64> = filters.iter().map(|&filter| filter as i64).collect();
         let places = Tensor::from_slice(&places).to_device(x.device());
@@ -199,7 +211,7 @@ impl Layer for Conv2d {
             Some(bias) => sum + bias.index_select(0, &places).view([n, 1, 1, 1]),
             None => sum,
         };
-        Some(activation::apply(self.activation, sum))
+        Some(activation::apply(activation, sum))
     }
 
     fn config(&self) -> serde_json::Value {
@@ -269,14 +281,14 @@ mod tests {
             let x = Tensor::randn([3, channels as i64, 9, 10], any);
             let all = layer.forward(&x, &weights, Mode::Inference);
             let filters = [6usize, 0, 3];
-            let alone = layer.forward_each(&x, &weights, &filters).unwrap();
+            let alone = layer.forward_each(&x, &weights, &filters, true).unwrap();
             for (i, &filter) in filters.iter().enumerate() {
                 let (ours, theirs) = (alone.get(i as i64).get(0), all.get(i as i64));
                 let theirs = theirs.get(filter as i64);
                 assert!(ours.allclose(&theirs, 1e-4, 1e-4, false), "{layer:?}, {channels}");
             }
         }
-        assert!(layers[0].clone().groups(7).forward_each(&Tensor::new(), &[], &[]).is_none());
+        assert!(layers[0].clone().groups(7).forward_each(&Tensor::new(), &[], &[], true).is_none());
     }
 
     #[test]

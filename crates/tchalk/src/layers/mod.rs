@@ -162,8 +162,15 @@ pub trait Layer: std::fmt::Debug + Send + Sync {
     fn forward(&self, x: &Tensor, weights: &[Tensor], mode: Mode) -> Tensor;
 
     /// For each example the output of one of the filters alone, `filters[i]` of example `i`: `[batch,
-    /// 1, height', width']`, where that is quicker than all of them; nothing by default.
-    fn forward_each(&self, _x: &Tensor, _weights: &[Tensor], _filters: &[usize]) -> Option<Tensor> {
+    /// 1, height', width']`, where that is quicker than all of them; nothing by default. Bent by the
+    /// layer's activation, or as it is before.
+    fn forward_each(
+        &self,
+        _x: &Tensor,
+        _weights: &[Tensor],
+        _filters: &[usize],
+        _bent: bool,
+    ) -> Option<Tensor> {
         None
     }
 

@@ -16,6 +16,8 @@ use ndarray::{ArcArray, Ix3};
 const WIDEST: f64 = 168.0;
 const GAP: f64 = 8.0;
 const LINE: f64 = 13.0;
+/// A caption has at most so many lines.
+const LINES: usize = 3;
 
 /// Whether an answer was right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +59,7 @@ impl Caption {
         };
         // The mark stays with its word.
         let bound = text.replacen("✔ ", "✔\u{a0}", 1).replacen("✘ ", "✘\u{a0}", 1);
-        let lines = text::wrapped(&bound, LABEL.size, room, 2);
+        let lines = text::wrapped(&bound, LABEL.size, room, LINES);
         lines.into_iter().map(|line| line.replace('\u{a0}', " ")).collect()
     }
 
