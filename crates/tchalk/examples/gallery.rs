@@ -23,15 +23,29 @@ fn main() -> Fallible {
     let mut gallery = Gallery::new(Path::new(&folder))?;
     runtime::seed(42);
     let shapes = datasets::shapes()?;
-    let (train, test) = (shapes.train.take(1000), shapes.test.take(300));
-    let (model, history) = trained(&train)?;
+    let (train, held_out) = shapes.train.take(3000).split(0.2)?;
+    let (test, held_out) = (shapes.test.take(300), held_out.to_tensors(Device::Cpu));
+    let (model, history) = trained(&train, &held_out)?;
     let answers = model.predict(&test.to_tensors(Device::Cpu))?;
     let blind = blind(&test)?;
 
     gallery.section("Data")?;
     gallery.figure("image grid", train.image_grid(4, 10)?)?;
+    gallery.figure("image grid of strokes", datasets::strokes()?.train.image_grid(4, 10)?)?;
     gallery.figure("histograms", train.histograms()?)?;
     gallery.table("description of a data set", &shapes.describe())?;
+
+    let augmentation = Augmentation::new().random_flip().random_crop(4).random_rotation(15.0);
+    let augmentation = augmentation.random_brightness(0.3).random_erasing(10);
+    gallery.figure("augmentation", augmentation.preview(&train)?)?;
+
+    gallery.section("Exploration")?;
+    let pca = Pca::new(50).fit(&train.take(1000))?;
+    let points = pca.transform(&train.take(1000))?;
+    gallery.figure("principal components", pca.component_grid(2, 10)?)?;
+    gallery.figure("PCA", points.scatter())?;
+    gallery.scatter_3d("PCA in three dimensions", &points.scatter_3d())?;
+    gallery.figure("t-SNE", Tsne::new(2).iterations(400).fit(&points)?.scatter())?;
 
     gallery.section("Networks")?;
     gallery.diagram("a network", &small())?;
@@ -46,6 +60,7 @@ fn main() -> Fallible {
 
     gallery.section("Training")?;
     gallery.figure("history", history.plot()?)?;
+    gallery.figure("history, stacked", history.plot_stacked()?)?;
     gallery.table("history as a table", &history.table())?;
     gallery.figure("several runs", several_runs()?)?;
 
@@ -62,10 +77,16 @@ fn main() -> Fallible {
     gallery.table("most confused", &answers.most_confused(8)?.table())?;
     gallery.figure("top losses", answers.top_losses(12)?)?;
     gallery.figure("calibration", answers.calibration()?.figure()?)?;
-    let other = trained(&train.take(300))?.0.predict(&test.to_tensors(Device::Cpu))?;
-    let comparison = answers.compare(&other)?.names("network A", "network B");
+    let other = trained(&train.take(600), &held_out)?.0;
+    let comparison = answers.compare(&other.predict(&test.to_tensors(Device::Cpu))?)?;
+    let comparison = comparison.names("network A", "network B");
     gallery.table("comparison", &comparison.table())?;
     gallery.figure("where two networks differ", comparison.image_grid(2, 10)?)?;
+
+    let ensemble = Ensemble::average(&[&model, &other])?;
+    let disagreement = ensemble.disagreement(&test.to_tensors(Device::Cpu))?;
+    gallery.table("disagreement", &disagreement.table())?;
+    gallery.figure("where members disagree", disagreement.image_grid(2, 10)?)?;
 
     gallery.section("Explanations")?;
     let photo = test.image(3);
@@ -74,12 +95,18 @@ fn main() -> Fallible {
     let features = explain::feature_maps_of(&model, &model.conv_layers(), &photo)?;
     gallery.figure("feature maps", features)?;
     gallery.figure("responses", explain::responses(&model, "conv2d_1")?.figure()?)?;
-    let cam = explain::grad_cam(&model, "conv2d_1", &photo)?.names(&shapes.classes());
+    let cam = explain::grad_cam(&model, "conv2d_2", &photo)?.names(&shapes.classes());
     gallery.figure("Grad-CAM", cam.figure()?)?;
+    let check = explain::grad_cam_check(&model, "conv2d_2", &photo)?.names(&shapes.classes());
+    gallery.figure("Grad-CAM beside shuffled weights", check.figure()?)?;
     gallery.figure("saliency", explain::saliency(&model, &photo, None)?.figure()?)?;
     let contributions = explain::integrated_gradients(&model, &photo, None)?;
     gallery.figure("integrated gradients", contributions.figure()?)?;
     gallery.figure("occlusion", explain::occlusion(&model, &photo, None, 8)?.figure()?)?;
+
+    let seen = explain::embedding(&model, "dense", &test.to_tensors(Device::Cpu))?;
+    gallery
+        .figure("what the last layer sees", Tsne::new(2).iterations(400).fit(&seen)?.scatter())?;
 
     gallery.section("Heat maps")?;
     gallery.figure("maps over a picture", maps(ColourScale::Heat)?)?;
@@ -119,6 +146,12 @@ impl Gallery {
     fn figure(&mut self, name: &str, figure: Figure) -> Fallible {
         self.check(name, &figure)?;
         self.show(name, &figure)
+    }
+
+    /// Points that turn on the page, and as they stand still.
+    fn scatter_3d(&mut self, name: &str, scatter: &Scatter3d) -> Fallible {
+        self.check(name, &scatter.figure())?;
+        self.show(name, scatter)
     }
 
     fn table(&mut self, name: &str, table: &Table) -> Fallible {
@@ -186,23 +219,24 @@ fn is_empty(png: &[u8]) -> Fallible<bool> {
 }
 
 /// A small network that has learned a little.
-fn trained(split: &Split) -> Fallible<(Model, History)> {
+fn trained(split: &Split, validation: &TensorSet) -> Fallible<(Model, History)> {
     let model = Sequential::new()
         .input_shape([3, 32, 32])
-        .add(Conv2d::new(8, 3))
-        .add(Relu)
-        .add(MaxPool2d::new(2))
         .add(Conv2d::new(16, 3))
         .add(Relu)
         .add(MaxPool2d::new(2))
-        .add(Flatten)
+        .add(Conv2d::new(32, 3))
+        .add(Relu)
+        .add(MaxPool2d::new(2))
+        .add(Conv2d::new(48, 3))
+        .add(Relu)
+        .add(GlobalMaxPool2d)
         .add(Dense::new(10))
         .add(Softmax)
         .build(Device::Cpu)?;
     model.compile(RmsProp::new(2e-3), Loss::CategoricalCrossEntropy)?;
     let set = split.to_tensors(Device::Cpu);
-    let history =
-        model.fit(&set, Fit::new().epochs(8).batch_size(32).validation(&set.first(200)))?;
+    let history = model.fit(&set, Fit::new().epochs(10).batch_size(32).validation(validation))?;
     Ok((model, history))
 }
 

@@ -83,3 +83,51 @@ fn the_same_seed_finds_the_same_responses() {
     assert_eq!(found().images(), found().images());
     assert!(found().improved() >= 0.95, "{:?}", found());
 }
+
+/// Of the pictures of a layer, the part that excites its kernel more than noise does; every picture
+/// drawn, and not too large a figure.
+fn improved(model: &Model, layer: &str, kernels: usize) -> f64 {
+    let kernels: Vec<usize> = (0..kernels).collect();
+    let found = explain::ResponsesOf::new(layer).kernels(&kernels).find(model).unwrap();
+    let size = found.figure().unwrap().to_svg(&tchalk::plot::Theme::light()).len();
+    eprintln!("{found:?}; {size} bytes");
+    assert_eq!(found.images().size()[0], kernels.len() as i64);
+    assert!(size < 300_000, "{layer}: {size} bytes");
+    found.improved()
+}
+
+#[test]
+fn nearly_all_kernels_of_a_published_network_are_excited_more() {
+    const FILE: &str = "weights/squeezenet1_0_deepcompression.safetensors";
+    let folder = std::env::var("TCHALK_DATA_DIR").unwrap_or_default();
+    let path = std::path::Path::new(&folder).join(FILE);
+    let weights = match !folder.is_empty() && path.exists() {
+        true => Weights::file(path),
+        false => {
+            eprintln!("TCHALK_DATA_DIR holds no {FILE}: random weights");
+            Weights::Random
+        }
+    };
+    let net = applications::squeezenet1_0().weights(weights).input_shape([3, 64, 64]);
+    let net = net.build(Device::Cpu).unwrap();
+    assert!(improved(&net, "features.0", 96) >= 0.95);
+    assert!(improved(&net, "features.3.squeeze", 16) >= 0.95);
+}
+
+#[test]
+fn nearly_all_kernels_of_a_network_that_has_learned_are_excited_more() {
+    runtime::seed(3);
+    let block = |layers: Sequential, filters| {
+        let layers = layers.add(Conv2d::new(filters, 3).activation(Relu));
+        layers.add(MaxPool2d::new(2))
+    };
+    let layers = block(block(Sequential::new().input_shape([3, 32, 32]), 16), 32);
+    let layers = layers.add(Flatten).add(Dense::new(10)).add(Softmax);
+    let model = layers.build(Device::Cpu).unwrap();
+    model.compile(RmsProp::new(2e-3), Loss::CategoricalCrossEntropy).unwrap();
+    let train = datasets::shapes().unwrap().train.take(600).to_tensors(Device::Cpu);
+    model.fit(&train, Fit::new().epochs(2).batch_size(32)).unwrap();
+    for (layer, kernels) in [("conv2d", 16), ("conv2d_1", 32)] {
+        assert!(improved(&model, layer, kernels) >= 0.95, "{layer} of {model:?}");
+    }
+}

@@ -27,6 +27,8 @@ pub struct Attribution {
     pub(super) signed: bool,
     /// The score of the class for the picture, and for what it is compared with.
     pub(super) scores: (f64, f64),
+    /// What the reader should know about the map; empty if nothing.
+    pub(super) note: String,
 }
 
 /// How strongly each pixel would change the score of a class (before the softmax): the largest
@@ -60,6 +62,7 @@ pub fn saliency(
         class,
         signed: false,
         scores: (score, score),
+        note: String::new(),
     })
 }
 
@@ -88,13 +91,14 @@ pub fn integrated_gradients(
     let class = class_of(OP, count, class.into(), &ends)?;
     let score = |row: i64| ends.get(row).get(class as i64).double_value(&[]);
     let difference = score(0) - score(1);
-    let mut map = Tensor::new();
+    let (mut map, mut note) = (Tensor::new(), String::new());
     // More points where the sum of all contributions is not yet the difference of the scores.
     for points in POINTS {
         let gradient = mean_gradient(OP, model, &x, class, points)?;
         map = (gradient * &x).get(0).sum_dim_intlist(0i64, false, Kind::Float);
         let missing = map.sum(Kind::Double).double_value(&[]) - difference;
-        if missing.abs() <= CLOSE * difference.abs() {
+        note = shortfall(missing, difference, points);
+        if note.is_empty() {
             break;
         }
     }
@@ -106,7 +110,22 @@ pub fn integrated_gradients(
         class,
         signed: true,
         scores: (score(0), score(1)),
+        note,
     })
+}
+
+/// What is said where the contributions do not add up to the difference of the scores to 1 %.
+fn shortfall(missing: f64, difference: f64, points: i64) -> String {
+    if missing.abs() <= CLOSE * difference.abs() {
+        return String::new();
+    }
+    let off = 100.0 * missing.abs() / difference.abs();
+    match off.is_finite() {
+        true => {
+            format!("after {points} points the contributions are still {off:.1} % off their sum")
+        }
+        false => format!("after {points} points the contributions do not add up to nothing"),
+    }
 }
 
 /// The mean gradient of a class's score on the way from black to the picture `x`.
@@ -150,6 +169,12 @@ impl Attribution {
         self.scores
     }
 
+    /// What the reader should know about the map; empty if nothing. For [`integrated_gradients`],
+    /// that the contributions do not add up to the difference of the scores, if so.
+    pub fn note(&self) -> String {
+        self.note.clone()
+    }
+
     /// The picture, the map, and the map over the picture.
     ///
     /// # Errors
@@ -169,14 +194,16 @@ impl Attribution {
         } else {
             grid.figure()?
         };
-        Ok(figure.title(format!("{} for class {}", self.title, self.class)))
+        let note = if self.note.is_empty() { String::new() } else { format!("; {}", self.note) };
+        Ok(figure.title(format!("{} for class {}{note}", self.title, self.class)))
     }
 }
 
 impl std::fmt::Debug for Attribution {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (height, width) = self.map.dim();
-        write!(f, "{} for class {}: a map of {height} × {width}", self.title, self.class)
+        write!(f, "{} for class {}: a map of {height} × {width}", self.title, self.class)?;
+        if self.note.is_empty() { Ok(()) } else { write!(f, "; {}", self.note) }
     }
 }
 
@@ -205,6 +232,18 @@ mod tests {
             (sum - (score - black)).abs() < 0.01 * (score - black).abs(),
             "{sum} {score} {black}"
         );
+    }
+
+    #[test]
+    fn contributions_that_do_not_add_up_say_so() {
+        assert_eq!(shortfall(0.009, -1.0, 64), "");
+        assert!(shortfall(0.02, 1.0, 576).contains("2.0 % off"));
+        assert!(shortfall(0.02, 0.0, 576).contains("add up to nothing"));
+        let mut found = integrated_gradients(&model(), &picture(), 3).unwrap();
+        assert!(found.note().is_empty(), "{found:?}");
+        found.note = shortfall(0.02, 1.0, 576);
+        assert!(format!("{found:?}").ends_with("2.0 % off their sum"), "{found:?}");
+        assert!(found.figure().unwrap().overlaps().is_empty());
     }
 
     #[test]

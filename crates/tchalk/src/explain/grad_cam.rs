@@ -10,7 +10,7 @@ use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::plot::{Figure, HeatGrid, HeatMap};
-use ndarray::{Array3, Axis};
+use ndarray::{Array2, Array3, Axis};
 use tch::{Device, Kind, Tensor};
 
 /// Of more classes only the most probable ones are looked at.
@@ -38,23 +38,35 @@ pub struct GradCam {
 /// does not fit, or the network gives no classes.
 pub fn grad_cam(model: &Model, layer: &str, picture: &impl AsInput) -> Result<GradCam> {
     const OP: &str = "explain::grad_cam";
-    let count = classes(OP, model)?;
-    let place = activated(model, convolution(OP, model, layer)?);
-    let x = batch_of_one(OP, model, picture)?;
+    class_maps(OP, model, layer, &batch_of_one(OP, model, picture)?, None)
+}
+
+/// The maps of these classes, or of those that [`grad_cam`] chooses, for a batch of one picture.
+pub(super) fn class_maps(
+    op: &str,
+    model: &Model,
+    layer: &str,
+    x: &Tensor,
+    chosen: Option<&[usize]>,
+) -> Result<GradCam> {
+    let count = classes(op, model)?;
+    let place = activated(model, convolution(op, model, layer)?);
     let program = &model.inner().program;
     let (input, scores) = (program.inputs[0], program.scores());
     let (activation, outputs) = {
-        let found = model.run_at(OP, &[&x], &[place, scores, program.outputs[0]])?;
+        let found = model.run_at(op, &[x], &[place, scores, program.outputs[0]])?;
         (found[0].shallow_clone(), found[2].get(0))
     };
     if !program.needed(&[], &[scores])[place] {
         let expected = "a layer on the way to the output";
-        return Err(Error::invalid(OP, expected, format!("{layer:?}"), ""));
+        return Err(Error::invalid(op, expected, format!("{layer:?}"), ""));
     }
     let probabilities: Vec<f64> =
         Vec::try_from(outputs.to_kind(Kind::Double).to_device(Device::Cpu))?;
     let mut shown: Vec<usize> = (0..count).collect();
-    if count > MANY {
+    if let Some(chosen) = chosen {
+        shown = chosen.to_vec();
+    } else if count > MANY {
         shown.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
         shown.truncate(MOST);
     }
@@ -62,7 +74,7 @@ pub fn grad_cam(model: &Model, layer: &str, picture: &impl AsInput) -> Result<Gr
     let repeat = |tensor: &Tensor| tensor.repeat([n, 1, 1, 1]).detach();
     let copies = repeat(&activation).set_requires_grad(true);
     let access = program.using();
-    let found = access.run(&[(input, &repeat(&x)), (place, &copies)], &[scores]).remove(0);
+    let found = access.run(&[(input, &repeat(x)), (place, &copies)], &[scores]).remove(0);
     let wanted: Vec<i64> = shown.iter().map(|&class| class as i64).collect();
     let wanted = Tensor::from_slice(&wanted).to_device(found.device()).unsqueeze(1);
     let sum = found.gather(1, &wanted, false).sum(Kind::Float);
@@ -107,6 +119,31 @@ impl GradCam {
         self.classes.clone()
     }
 
+    /// The places of the maps, from the most probable class on.
+    pub(super) fn ranked(&self) -> Vec<usize> {
+        let mut places: Vec<usize> = (0..self.classes.len()).collect();
+        places.sort_by(|&a, &b| self.probabilities[b].total_cmp(&self.probabilities[a]));
+        places
+    }
+
+    /// The map at a place.
+    pub(super) fn map_at(&self, place: usize) -> Array2<f32> {
+        self.maps.index_axis(Axis(0), place).to_owned()
+    }
+
+    /// What is written above the map at a place.
+    pub(super) fn title_at(&self, place: usize) -> String {
+        format!("{} {:.2}", self.names[place], self.probabilities[place])
+    }
+
+    pub(super) fn picture(&self) -> ndarray::ArcArray<u8, ndarray::Ix3> {
+        self.picture.clone()
+    }
+
+    pub(super) fn layer(&self) -> &str {
+        &self.layer
+    }
+
     /// What the network gives for each of these classes.
     pub fn probabilities(&self) -> Vec<f64> {
         self.probabilities.clone()
@@ -120,9 +157,8 @@ impl GradCam {
     pub fn figure(&self) -> Result<Figure> {
         let columns = COLUMNS.min(self.classes.len() + 1);
         let grid = HeatGrid::new(columns).picture("the picture", self.picture.clone());
-        let titles = self.names.iter().zip(&self.probabilities);
-        let grid = titles.zip(self.maps.axis_iter(Axis(0))).fold(grid, |grid, ((name, p), map)| {
-            let map = HeatMap::new(format!("{name} {p:.2}"), map.to_owned());
+        let grid = (0..self.classes.len()).fold(grid, |grid, place| {
+            let map = HeatMap::new(self.title_at(place), self.map_at(place));
             grid.map(map.over(self.picture.clone()))
         });
         let most = f64::from(self.maps.iter().copied().fold(0.0, f32::max));

@@ -4,6 +4,8 @@
 //! for a picture ([`feature_maps`]), which picture excites it most ([`responses`]). And three about
 //! an answer: where in the picture does it come from ([`grad_cam`]), which pixels change it
 //! ([`saliency`], [`integrated_gradients`]), what happens when a part is covered ([`occlusion`]).
+//! Whether such a map tells of the network at all shows [`grad_cam_check`]; which pictures are alike
+//! to a layer, [`embedding`].
 //!
 //! Layers are named by their paths, in models inside models, too: `vgg16/block5_conv3`. Pictures are
 //! a [`Picture`] of the size that the network takes, or a tensor `[channels, height, width]` in
@@ -23,16 +25,20 @@
 //! ```
 
 mod attribution;
+mod embedding;
 mod feature_maps;
 mod grad_cam;
+mod grad_cam_check;
 mod kernels;
 mod occlusion;
 mod progress;
 mod responses;
 
 pub use attribution::{Attribution, integrated_gradients, saliency};
+pub use embedding::embedding;
 pub use feature_maps::{feature_maps, feature_maps_of};
 pub use grad_cam::{GradCam, grad_cam};
+pub use grad_cam_check::{GradCamCheck, grad_cam_check};
 pub use kernels::kernels;
 pub use occlusion::occlusion;
 pub use responses::{Responses, ResponsesOf, responses};

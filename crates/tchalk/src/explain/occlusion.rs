@@ -86,6 +86,7 @@ pub fn occlusion(
         class,
         signed: true,
         scores: (probability, probability),
+        note: String::new(),
     })
 }
 

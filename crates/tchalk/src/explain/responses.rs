@@ -2,15 +2,16 @@
 //! answers more strongly.
 //!
 //! The weights stay as they are; the gradient says how each pixel would have to change. Its length
-//! is brought to one (as root of the mean square), so that all kernels move at the same pace. Many
-//! kernels are done at once: each has a picture of its own in the batch, and of the network no more
+//! is brought to one (as root of the mean square), so that all kernels move at the same pace. A kernel
+//! whose activation is silent at grey noise has no gradient to follow. It climbs before the activation,
+//! then, at the place where it is nearest to waking, and if that does not wake it, once more from noise
+//! of all colours. What is still silent is dead, and counted. Many kernels are done at once: each has a picture of its own in the batch, and of the network no more
 //! is computed than the layer needs; of the layer itself, for each picture only the one kernel.
 
 use super::progress::Progress;
 use super::{chunk, convolution, only_input, to_picture};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
-use crate::layers::Mode;
 use crate::model::Model;
 use crate::plot::{Figure, TilePanel, thousands};
 use crate::runtime::{self, Budget, interrupt};
@@ -42,6 +43,17 @@ pub struct ResponsesOf {
     blur: bool,
 }
 
+/// Where a kernel's way begins, and what it climbs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Start {
+    /// From grey noise, by its answer.
+    Grey,
+    /// From grey noise; until it wakes by its largest value before the activation.
+    Unbent,
+    /// The same from coloured noise.
+    Coloured,
+}
+
 /// For each kernel of a layer the picture that excites it most.
 pub struct Responses {
     layer: String,
@@ -49,6 +61,10 @@ pub struct Responses {
     images: Tensor,
     before: Vec<f64>,
     after: Vec<f64>,
+    /// How many were silent at first, and woken before the activation.
+    unbent: usize,
+    /// How many had to begin from coloured noise.
+    coloured: usize,
     /// What was left out; empty if nothing.
     note: String,
 }
@@ -141,27 +157,31 @@ impl ResponsesOf {
             return Err(Error::invalid(OP, "at least one kernel", "none", ""));
         }
         let seed = runtime::seed::derive("responses");
-        let (size, device) = (chunk(model.device(), &shape), model.device());
+        let size = chunk(model.device(), &shape);
         let (mut images, mut before, mut after) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut unbent, mut coloured) = (0, 0);
         let mut progress = Progress::new(format!("responses of {}", self.layer), kernels.len());
         for (number, part) in kernels.chunks(size as usize).enumerate() {
             // Each part has a seed of its own, whatever else draws in between.
             let seed = seed.wrapping_add(number as i64 * 1_000_003);
-            match self.climb(model, place, part, seed, device, false)? {
-                Some((x, first, mut last)) => {
-                    // A kernel that is silent at grey noise has no gradient to follow: once more,
-                    // from noise of all colours.
-                    let silent: Vec<usize> =
-                        (0..part.len()).filter(|&i| last[i] <= first[i]).collect();
-                    let again: Vec<usize> = silent.iter().map(|&i| part[i]).collect();
-                    if !again.is_empty()
-                        && let Some((y, _, answers)) =
-                            self.climb(model, place, &again, seed + 1, device, true)?
-                    {
-                        for (row, &i) in silent.iter().enumerate() {
-                            if answers[row] > last[i] {
-                                last[i] = answers[row];
-                                x.get(i as i64).copy_(&y.get(row as i64));
+            match self.climb(model, place, part, seed, Start::Grey)? {
+                Some((x, mut first, mut last)) => {
+                    for (more, start) in (1..).zip([Start::Unbent, Start::Coloured]) {
+                        let silent: Vec<usize> =
+                            (0..part.len()).filter(|&i| last[i] == 0.0).collect();
+                        let again: Vec<usize> = silent.iter().map(|&i| part[i]).collect();
+                        let found = match again.is_empty() {
+                            true => None,
+                            false => self.climb(model, place, &again, seed + more, start)?,
+                        };
+                        let Some((y, begun, ended)) = found else { break };
+                        let woken = (0..silent.len()).filter(|&row| ended[row] != 0.0);
+                        for (row, i) in woken.map(|row| (row, silent[row])) {
+                            (first[i], last[i]) = (begun[row], ended[row]);
+                            x.get(i as i64).copy_(&y.get(row as i64));
+                            match start {
+                                Start::Coloured => coloured += 1,
+                                _ => unbent += 1,
                             }
                         }
                     }
@@ -181,7 +201,8 @@ impl ResponsesOf {
             note = format!("stopped after {} of {filters} kernels", kernels.len());
         }
         let images = Tensor::cat(&images, 0);
-        Ok(Responses { layer: self.layer.clone(), kernels, images, before, after, note })
+        let layer = self.layer.clone();
+        Ok(Responses { layer, kernels, images, before, after, unbent, coloured, note })
     }
 
     /// The pictures for some kernels, and how strong their answers were before and after; nothing if
@@ -193,18 +214,18 @@ impl ResponsesOf {
         place: usize,
         kernels: &[usize],
         seed: i64,
-        device: Device,
-        loud: bool,
+        start: Start,
     ) -> Result<Option<(Tensor, Vec<f64>, Vec<f64>)>> {
         let shape: Vec<i64> = model.input_shape().iter().map(|&n| n as i64).collect();
-        let n = kernels.len() as i64;
+        let (n, device) = (kernels.len() as i64, model.device());
         tch::manual_seed(seed);
         // Grey noise: the same in all channels, around the middle of the range.
         let noise = Tensor::rand([n, 1, shape[1], shape[2]], (Kind::Float, Device::Cpu));
         let noise = (noise * 20.0 + 128.0) / 255.0;
-        let mut x = match loud {
-            false => noise.expand([n, shape[0], shape[1], shape[2]], false).contiguous(),
-            true => Tensor::rand([n, shape[0], shape[1], shape[2]], (Kind::Float, Device::Cpu)),
+        let size = [n, shape[0], shape[1], shape[2]];
+        let mut x = match start {
+            Start::Grey | Start::Unbent => noise.expand(size, false).contiguous(),
+            Start::Coloured => Tensor::rand(size, (Kind::Float, Device::Cpu)),
         };
         x = x.to_device(device);
         let mut rng = runtime::seed::host_rng("responses: jitter");
@@ -220,12 +241,19 @@ impl ResponsesOf {
             let shift = if self.jitter > 0 { [draw(), draw()] } else { [0, 0] };
             let moved = if self.jitter > 0 { x.roll(shift, [2, 3]) } else { x.shallow_clone() };
             let moved = moved.detach().set_requires_grad(true);
-            let answers = answers(model, place, kernels, &moved);
+            let bent = answers(model, place, kernels, &moved, true);
             if step == 0 {
                 before = Vec::<f64>::try_from(
-                    answers.detach().to_kind(Kind::Double).to_device(Device::Cpu),
+                    bent.detach().to_kind(Kind::Double).to_device(Device::Cpu),
                 )?;
             }
+            let answers = match start {
+                Start::Grey => bent,
+                _ => {
+                    let strongest = answers(model, place, kernels, &moved, false);
+                    bent.where_self(&bent.gt(0.0), &strongest)
+                }
+            };
             let gradient =
                 Tensor::run_backward(&[answers.sum(Kind::Float)], &[&moved], false, false);
             x = no_grad(|| {
@@ -240,7 +268,7 @@ impl ResponsesOf {
                 if self.jitter > 0 { next.roll([-shift[0], -shift[1]], [2, 3]) } else { next }
             });
         }
-        let last = no_grad(|| answers(model, place, kernels, &x));
+        let last = no_grad(|| answers(model, place, kernels, &x, true));
         let after = Vec::<f64>::try_from(last.to_kind(Kind::Double).to_device(Device::Cpu))?;
         if before.is_empty() {
             before = after.clone();
@@ -249,29 +277,19 @@ impl ResponsesOf {
     }
 }
 
-/// The mean answer of kernel `kernels[i]` to picture `i`.
-fn answers(model: &Model, place: usize, kernels: &[usize], x: &Tensor) -> Tensor {
+/// The answer of kernel `kernels[i]` to picture `i`: the mean over all places after the activation
+/// (`bent`) or, where that can be told apart, the largest before it.
+fn answers(model: &Model, place: usize, kernels: &[usize], x: &Tensor, bent: bool) -> Tensor {
     let program = &model.inner().program;
     let step = &program.steps[place];
     let access = program.using();
     if let Some(cell) = step.cell() {
-        let weights = cell.tensors();
-        let filters = step.shape[0] as i64;
-        let channels = program.steps[step.inputs[0]].shape.first().map_or(0, |&n| n as i64);
-        // A convolution whose every kernel sees all channels can be asked for one kernel alone.
-        let alone = cell.layer.kind() == "conv2d"
-            && weights.iter().all(|weight| weight.size().first() == Some(&filters))
-            && weights[0].size().get(1) == Some(&channels);
-        if alone {
-            let input = access.run(&[(program.inputs[0], x)], &[step.inputs[0]]).remove(0);
-            let each = kernels.iter().enumerate().map(|(i, &kernel)| {
-                let own: Vec<Tensor> =
-                    weights.iter().map(|weight| weight.narrow(0, kernel as i64, 1)).collect();
-                cell.layer.forward(&input.narrow(0, i as i64, 1), &own, Mode::Inference)
-            });
-            let each: Vec<Tensor> = each.collect();
-            let all = Tensor::cat(&each, 0);
-            return all.mean_dim([1i64, 2, 3].as_slice(), false, Kind::Float);
+        let input = access.run(&[(program.inputs[0], x)], &[step.inputs[0]]).remove(0);
+        if let Some(each) = cell.layer.forward_each(&input, &cell.tensors(), kernels, bent) {
+            return match bent {
+                true => each.mean_dim([1i64, 2, 3].as_slice(), false, Kind::Float),
+                false => each.flatten(1, -1).amax(1i64, false),
+            };
         }
     }
     let maps = access.run_to(x, place).mean_dim([2i64, 3].as_slice(), false, Kind::Float);
@@ -300,7 +318,8 @@ impl Responses {
         self.kernels.clone()
     }
 
-    /// How strongly each kernel answers, on average over its map: to grey noise, and to its picture.
+    /// How strongly each kernel answers, on average over its map: to the noise that it began from
+    /// (grey, or of all colours where it was silent at grey noise), and to its picture.
     pub fn activations(&self) -> Vec<(f64, f64)> {
         self.before.iter().copied().zip(self.after.iter().copied()).collect()
     }
@@ -309,6 +328,29 @@ impl Responses {
     pub fn improved(&self) -> f64 {
         let pairs = self.before.iter().zip(&self.after);
         pairs.filter(|(before, after)| after > before).count() as f64 / self.before.len() as f64
+    }
+
+    /// How many kernels are dead here: they answer neither to noise nor to anything found on the way
+    /// from it, and their pictures mean nothing.
+    pub fn dead(&self) -> usize {
+        let pairs = self.before.iter().zip(&self.after);
+        pairs.filter(|&(&before, &after)| before == 0.0 && after == 0.0).count()
+    }
+
+    /// What was left out, what is dead, and what began otherwise; empty if nothing.
+    fn notes(&self) -> String {
+        let mut notes = vec![self.note.clone()];
+        if self.unbent > 0 {
+            notes.push(format!("{} silent at first, woken before the activation", self.unbent));
+        }
+        if self.coloured > 0 {
+            notes.push(format!("{} from coloured noise", self.coloured));
+        }
+        if self.dead() > 0 {
+            notes.push(format!("{} dead: nothing wakes them", self.dead()));
+        }
+        notes.retain(|note| !note.is_empty());
+        notes.join("; ")
     }
 
     /// The pictures, 12 to a row, with their contrast brought to the same level.
@@ -326,7 +368,7 @@ impl Responses {
             .collect();
         let n = thousands(self.kernels.len() as f64);
         let title = format!("{}: what excites {n} kernels most", self.layer);
-        Figure::grid(vec![TilePanel::new(title, &self.note, &pictures, COLUMNS).into()], 1)
+        Figure::grid(vec![TilePanel::new(title, self.notes(), &pictures, COLUMNS).into()], 1)
     }
 }
 
@@ -338,6 +380,8 @@ impl Clone for Responses {
             images: self.images.shallow_clone(),
             before: self.before.clone(),
             after: self.after.clone(),
+            unbent: self.unbent,
+            coloured: self.coloured,
             note: self.note.clone(),
         }
     }
@@ -348,7 +392,8 @@ impl std::fmt::Debug for Responses {
         let percent = 100.0 * self.improved();
         let n = self.kernels.len();
         write!(f, "responses of {}: {n} kernels, {percent:.0} % answer more strongly", self.layer)?;
-        if self.note.is_empty() { Ok(()) } else { write!(f, "; {}", self.note) }
+        let notes = self.notes();
+        if notes.is_empty() { Ok(()) } else { write!(f, "; {notes}") }
     }
 }
 
@@ -367,6 +412,7 @@ impl Show for Responses {
 mod tests {
     use super::super::tests::model;
     use super::*;
+    use crate::prelude::{Activation, Conv2d, Sequential};
 
     #[test]
     fn kernels_answer_more_strongly() {
@@ -376,12 +422,24 @@ mod tests {
     }
 
     #[test]
+    fn dead_kernels_are_counted_and_no_success() {
+        let layer = Conv2d::new(3, 3).activation(Activation::Relu);
+        let model = Sequential::new().input_shape([3, 8, 8]).add(layer).build(Device::Cpu).unwrap();
+        let bias = Tensor::from_slice(&[-1e3f32, 10.0, 10.0]);
+        model.set_weight("conv2d.bias", &bias).unwrap();
+        let found = responses(&model, "conv2d").unwrap();
+        assert_eq!((found.dead(), found.activations()[0]), (1, (0.0, 0.0)));
+        assert!((found.improved() - 2.0 / 3.0).abs() < 1e-12, "{found:?}");
+        assert!(format!("{found:?}").ends_with("1 dead: nothing wakes them"), "{found:?}");
+    }
+
+    #[test]
     fn one_kernel_alone_answers_as_it_does_among_all() {
         let model = model();
         let place = model.place("test", "conv2d_1").unwrap();
         tch::manual_seed(1);
         let x = Tensor::rand([3, 3, 12, 12], (Kind::Float, Device::Cpu));
-        let alone = no_grad(|| answers(&model, place, &[0, 4, 5], &x));
+        let alone = no_grad(|| answers(&model, place, &[0, 4, 5], &x, true));
         let maps = model.activations(&["conv2d_1"], &x).unwrap().remove(0);
         let all = maps.mean_dim([2i64, 3].as_slice(), false, Kind::Float);
         for (picture, kernel) in [(0, 0), (1, 4), (2, 5)] {

@@ -3,6 +3,7 @@
 use super::neighbours::nearest;
 use super::observations::About;
 use super::{Observations, looks};
+use crate::data::TensorSet;
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::plot::{Figure, Scatter3d, thousands};
@@ -51,6 +52,17 @@ impl Embedding {
     pub(super) fn of(points: impl Into<ArcArray2<f32>>, about: About) -> Embedding {
         let points = points.into();
         Embedding { points, about, method: "", axes: vec![], note: String::new(), divergence: None }
+    }
+
+    /// Points that stand for the examples of a set.
+    pub(crate) fn of_set(
+        points: Array2<f32>,
+        set: &TensorSet,
+        name: String,
+        note: String,
+    ) -> Result<Embedding> {
+        let about = About { name, ..About::of(set)? };
+        Ok(Embedding::of(points, about).with_note(note))
     }
 
     pub(super) fn named(mut self, method: &'static str) -> Embedding {

@@ -105,28 +105,37 @@ impl Observations for Split {
 impl Observations for TensorSet {
     fn to_rows(&self) -> Result<Rows> {
         let (x, n) = (self.x(), self.len());
-        let shape = match self.example_shape()[..] {
+        let about = About::of(self)?;
+        let x = if about.shape.is_some() { x.permute([0, 2, 3, 1]) } else { x };
+        let numbers = x.size()[1..].iter().product::<i64>();
+        Ok(Rows { matrix: x.reshape([n as i64, numbers]), scale: 1.0, about })
+    }
+}
+
+impl About {
+    /// What is known about a set, its pictures included where they are not too many.
+    pub(super) fn of(set: &TensorSet) -> Result<About> {
+        let n = set.len();
+        let shape = match set.example_shape()[..] {
             [channels, height, width] => Some([height, width, channels]),
             _ => None,
         };
-        let x = if shape.is_some() { x.permute([0, 2, 3, 1]) } else { x };
-        let numbers = x.size()[1..].iter().product::<i64>();
         let pictures = match shape {
             Some([height, width, channels @ (1 | 3)]) if n <= MOST_PICTURES => {
-                let bytes = (&x.clamp(0.0, 1.0) * 255.0).round().to_kind(Kind::Uint8);
+                let x = set.x().permute([0, 2, 3, 1]);
+                let bytes = (x.clamp(0.0, 1.0) * 255.0).round().to_kind(Kind::Uint8);
                 let bytes = Vec::<u8>::try_from(bytes.contiguous().view(-1))?;
                 ArcArray::from_shape_vec((n, height, width, channels), bytes).ok()
             }
             _ => None,
         };
-        let about = About {
-            name: self.name(),
-            labels: Arc::new(self.label_vec().unwrap_or_default()),
-            classes: Arc::new(self.class_names()),
+        Ok(About {
+            name: set.name(),
+            labels: Arc::new(set.label_vec().unwrap_or_default()),
+            classes: Arc::new(set.class_names()),
             shape,
             pictures,
-        };
-        Ok(Rows { matrix: x.reshape([n as i64, numbers]), scale: 1.0, about })
+        })
     }
 }
 

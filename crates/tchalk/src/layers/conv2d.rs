@@ -111,6 +111,15 @@ impl Conv2d {
         self
     }
 
+    /// The output before the activation.
+    fn linear(&self, x: &Tensor, weights: &[Tensor]) -> Tensor {
+        let window = self.moving();
+        let (x, inside) = window.pad(x, 0.0);
+        let dilation = [self.dilation as i64; 2];
+        let (bias, groups) = (weights.get(1), self.groups as i64);
+        x.conv2d(&weights[0], bias, window.strides(), inside, dilation, groups)
+    }
+
     fn moving(&self) -> Window {
         Window {
             size: self.kernel,
@@ -159,12 +168,50 @@ impl Layer for Conv2d {
     }
 
     fn forward(&self, x: &Tensor, weights: &[Tensor], _mode: Mode) -> Tensor {
+        activation::apply(self.activation, self.linear(x, weights))
+    }
+
+    /// A filter's output is a sum over its pixels, each of which first multiplies and adds up the
+    /// channels by itself. With many channels it is quickest to do that for all pixels at once, and
+    /// then to shift and add the few planes that are left.
+    fn forward_each(
+        &self,
+        x: &Tensor,
+        weights: &[Tensor],
+        filters: &[usize],
+        bent: bool,
+    ) -> Option<Tensor> {
+        if self.groups != 1 || self.activation == Some(Activation::Softmax) {
+            return None;
+        }
+        let activation = self.activation.filter(|_| bent);
         let window = self.moving();
-        let (x, inside) = window.pad(x, 0.0);
         let dilation = [self.dilation as i64; 2];
-        let (bias, groups) = (weights.get(1), self.groups as i64);
-        let y = x.conv2d(&weights[0], bias, window.strides(), inside, dilation, groups);
-        activation::apply(self.activation, y)
+        let (channels, side) = (weights[0].size()[1], self.kernel as i64);
+        let pixels = side * side;
+        if channels <= pixels {
+            let each = filters.iter().enumerate().map(|(i, &filter)| {
+                let own: Vec<Tensor> =
+                    weights.iter().map(|weight| weight.narrow(0, filter as i64, 1)).collect();
+                self.linear(&x.narrow(0, i as i64, 1), &own)
+            });
+            let each = Tensor::cat(&each.collect::<Vec<_>>(), 0);
+            return Some(activation::apply(activation, each));
+        }
+        let places: Vec<i64> = filters.iter().map(|&filter| filter as i64).collect();
+        let places = Tensor::from_slice(&places).to_device(x.device());
+        let (size, n) = (x.size(), filters.len() as i64);
+        let own = weights[0].index_select(0, &places).view([n, channels, pixels]);
+        let planes = own.transpose(1, 2).bmm(&x.reshape([n, channels, size[2] * size[3]]));
+        let (planes, inside) = window.pad(&planes.view([n, pixels, size[2], size[3]]), 0.0);
+        let shifts = Tensor::eye(pixels, (planes.kind(), x.device()));
+        let shifts = shifts.view([1, pixels, side, side]);
+        let sum = planes.conv2d(&shifts, None::<Tensor>, window.strides(), inside, dilation, 1);
+        let sum = match weights.get(1) {
+            Some(bias) => sum + bias.index_select(0, &places).view([n, 1, 1, 1]),
+            None => sum,
+        };
+        Some(activation::apply(activation, sum))
     }
 
     fn config(&self) -> serde_json::Value {
@@ -211,6 +258,37 @@ mod tests {
         );
         assert!(refusal(Conv2d::new(8, 9)).contains("pictures of at least 9 by 9 pixels"));
         assert!(refusal(Conv2d::new(8, 3).dilation(4)).contains("at least 9 by 9 pixels"));
+    }
+
+    #[test]
+    fn one_filter_alone_gives_what_it_gives_among_all() {
+        let plain = Conv2d::new(7, 3).padding(Padding::Same);
+        let layers = [
+            plain.clone().activation(Activation::Relu),
+            plain.clone().stride(2),
+            plain.clone().use_bias(false).dilation(2),
+            Conv2d::new(7, 2).padding(Padding::Same).stride(2),
+            Conv2d::new(7, 2).padding(Padding::Explicit(3)),
+        ];
+        tch::manual_seed(4);
+        let any = (tch::Kind::Float, tch::Device::Cpu);
+        for (layer, channels) in layers.iter().flat_map(|layer| [(layer, 2), (layer, 11)]) {
+            let specs = layer.weights(&vec![channels, 9, 10]);
+            let shape =
+                |spec: &WeightSpec| spec.shape.iter().map(|&n| n as i64).collect::<Vec<_>>();
+            let weights: Vec<Tensor> =
+                specs.iter().map(|spec| Tensor::randn(shape(spec), any)).collect();
+            let x = Tensor::randn([3, channels as i64, 9, 10], any);
+            let all = layer.forward(&x, &weights, Mode::Inference);
+            let filters = [6usize, 0, 3];
+            let alone = layer.forward_each(&x, &weights, &filters, true).unwrap();
+            for (i, &filter) in filters.iter().enumerate() {
+                let (ours, theirs) = (alone.get(i as i64).get(0), all.get(i as i64));
+                let theirs = theirs.get(filter as i64);
+                assert!(ours.allclose(&theirs, 1e-4, 1e-4, false), "{layer:?}, {channels}");
+            }
+        }
+        assert!(layers[0].clone().groups(7).forward_each(&Tensor::new(), &[], &[], true).is_none());
     }
 
     #[test]

@@ -161,6 +161,19 @@ pub trait Layer: std::fmt::Debug + Send + Sync {
     /// The output for a batch: `x` is `[batch, …input shape]`, the result `[batch, …output shape]`.
     fn forward(&self, x: &Tensor, weights: &[Tensor], mode: Mode) -> Tensor;
 
+    /// For each example the output of one of the filters alone, `filters[i]` of example `i`: `[batch,
+    /// 1, height', width']`, where that is quicker than all of them; nothing by default. Bent by the
+    /// layer's activation, or as it is before.
+    fn forward_each(
+        &self,
+        _x: &Tensor,
+        _weights: &[Tensor],
+        _filters: &[usize],
+        _bent: bool,
+    ) -> Option<Tensor> {
+        None
+    }
+
     /// What makes this layer again: with its kind it goes into a saved model, and
     /// [`registry::from_config`] reads it.
     fn config(&self) -> serde_json::Value;

@@ -47,6 +47,16 @@ impl<T: Layer> Layer for Named<T> {
         self.inner.forward(x, weights, mode)
     }
 
+    fn forward_each(
+        &self,
+        x: &Tensor,
+        weights: &[Tensor],
+        filters: &[usize],
+        bent: bool,
+    ) -> Option<Tensor> {
+        self.inner.forward_each(x, weights, filters, bent)
+    }
+
     fn config(&self) -> serde_json::Value {
         self.inner.config()
     }

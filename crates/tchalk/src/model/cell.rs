@@ -31,15 +31,33 @@ impl std::fmt::Debug for Cell {
 impl Cell {
     /// A cell that no other network knows.
     pub(super) fn new(layer: Box<dyn Layer>, input: &Shape) -> Arc<Cell> {
+        let specs = layer.weights(input);
+        Cell::with(layer, specs, Vec::new(), false)
+    }
+
+    fn with(
+        layer: Box<dyn Layer>,
+        specs: Vec<WeightSpec>,
+        weights: Vec<Tensor>,
+        frozen: bool,
+    ) -> Arc<Cell> {
         static ORDER: AtomicU64 = AtomicU64::new(0);
         Arc::new(Cell {
             order: ORDER.fetch_add(1, Ordering::Relaxed),
-            specs: layer.weights(input),
+            specs,
             layer,
-            weights: Mutex::new(Vec::new()),
-            frozen: AtomicBool::new(false),
+            weights: Mutex::new(weights),
+            frozen: AtomicBool::new(frozen),
             gate: RwLock::new(()),
         })
+    }
+
+    /// The same layer with copies of the weights.
+    pub(super) fn copied(&self) -> Arc<Cell> {
+        let copied =
+            |weight: &Tensor| weight.detach().copy().set_requires_grad(weight.requires_grad());
+        let weights = self.lock().iter().map(copied).collect();
+        Cell::with(self.layer.boxed(), self.specs.clone(), weights, self.is_frozen())
     }
 
     /// The cell of `layer`: the one that a clone of it was used with before, or a new one. A clone

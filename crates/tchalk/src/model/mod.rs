@@ -6,6 +6,7 @@
 //! layer does, and is addressed by path: `vgg16/block5_conv3`. Training it is in [`crate::train`].
 
 mod cell;
+mod copy;
 mod diagram;
 mod file;
 mod freeze;

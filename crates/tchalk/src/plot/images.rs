@@ -16,6 +16,8 @@ use ndarray::{ArcArray, Ix3};
 const WIDEST: f64 = 168.0;
 const GAP: f64 = 8.0;
 const LINE: f64 = 13.0;
+/// A caption has at most so many lines.
+const LINES: usize = 3;
 
 /// Whether an answer was right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +59,8 @@ impl Caption {
         };
         // The mark stays with its word.
         let bound = text.replacen("✔ ", "✔\u{a0}", 1).replacen("✘ ", "✘\u{a0}", 1);
-        wrap_keeping_bound(&bound, room)
+        let lines = text::wrapped(&bound, LABEL.size, room, LINES);
+        lines.into_iter().map(|line| line.replace('\u{a0}', " ")).collect()
     }
 
     fn ink(&self) -> Ink {
@@ -67,13 +70,6 @@ impl Caption {
             None => Ink::Text,
         }
     }
-}
-
-fn wrap_keeping_bound(text: &str, room: f64) -> Vec<String> {
-    // A no-break space counts as white space for `split_whitespace`, so it is hidden from it.
-    let hidden = text.replace('\u{a0}', "\u{2060}");
-    let lines = text::wrapped(&hidden, LABEL.size, room, 2);
-    lines.into_iter().map(|line| line.replace('\u{2060}', " ")).collect()
 }
 
 /// Pictures `u8 [height, width, 1 or 3]` with a caption each, `columns` to a row.

@@ -99,11 +99,12 @@
       pen.globalAlpha = 1;
       pen.fillStyle = ink("quiet");
       pen.font = "10.5px DejaVu Sans, Verdana, sans-serif";
-      pen.textAlign = "center";
       var left = -sides[0] - 0.12, low = -sides[1] - 0.12, front = sides[2] + 0.12;
-      [[0, low, front], [left, 0, front], [-left, low, 0]].forEach(function (place, axis) {
+      var middle = turn(0, 0, 0)[0];
+      [[0, low, front], [left, 0, -front], [left, low, 0]].forEach(function (place, axis) {
         var at = turn.apply(null, place);
-        pen.fillText(axes[axis] || "", at[0], at[1]);
+        pen.textAlign = at[0] < middle ? "right" : "left";
+        pen.fillText(axes[axis] || "", at[0], Math.max(12, Math.min(at[1], height - 5)));
       });
     }
     function soon() {

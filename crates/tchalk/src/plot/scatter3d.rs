@@ -188,15 +188,22 @@ impl Draw for Still {
                 }
             }
             self.draw_points(canvas, plot);
+            // Beside edges behind which nothing lies.
             let places = [
                 [0.0, -h - 0.12, d + 0.12],
-                [-w - 0.12, 0.0, d + 0.12],
-                [w + 0.12, -h - 0.12, 0.0],
+                [-w - 0.12, 0.0, -d - 0.12],
+                [-w - 0.12, -h - 0.12, 0.0],
             ];
+            let middle = self.seen([0.0; 3], plot).0.0;
             for (place, axis) in places.into_iter().zip(&self.scatter.axes) {
                 let ((x, y), _) = self.seen(place, plot);
-                let axis = text::shortened(axis, TICK.size, TICK.bold, 130.0);
-                canvas.text(x, y, &axis, TICK.anchor(Anchor::Middle));
+                let (anchor, room) = match x < middle {
+                    true => (Anchor::End, x - area.x),
+                    false => (Anchor::Start, plot.right() - x),
+                };
+                let axis = text::shortened(axis, TICK.size, TICK.bold, room.min(130.0));
+                let y = y.clamp(plot.y + 10.0, plot.bottom() - 4.0);
+                canvas.text(x, y, &axis, TICK.anchor(anchor));
             }
         });
         let left = plot.right() + 18.0;

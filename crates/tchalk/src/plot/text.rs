@@ -41,10 +41,12 @@ pub(super) fn shortened(text: &str, size: f64, bold: bool, room: f64) -> String 
     String::new()
 }
 
-/// `text` in at most `lines` lines, broken at spaces; what does not fit is cut off with an ellipsis.
+/// `text` in at most `lines` lines, broken at spaces (not at those that keep words together); what
+/// does not fit is cut off with an ellipsis.
 pub(super) fn wrapped(text: &str, size: f64, room: f64, lines: usize) -> Vec<String> {
     let mut set: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
+    let breaks = |c: char| c.is_whitespace() && c != '\u{a0}';
+    for word in text.split(breaks).filter(|word| !word.is_empty()) {
         match set.last_mut() {
             Some(line) if width(&format!("{line} {word}"), size, false) <= room => {
                 line.push(' ');
@@ -103,6 +105,15 @@ mod tests {
         assert_eq!(wrapped("automobile (airplane)", 11.0, 80.0, 2), ["automobile", "(airplane)"]);
         let cut = wrapped("one two three four five six", 11.0, 40.0, 2);
         assert!(cut.len() == 2 && cut[1].ends_with('…'), "{cut:?}");
+    }
+
+    #[test]
+    fn a_no_break_space_is_as_wide_as_a_space_and_keeps_words_together() {
+        assert_eq!(width("a\u{a0}b", 11.0, false), width("a b", 11.0, false));
+        let room = width("a\u{a0}b", 11.0, false) - 1.0;
+        assert_eq!(wrapped("a b", 11.0, room, 2), ["a", "b"]);
+        let bound = wrapped("one two\u{a0}three", 11.0, width("one two", 11.0, false), 2);
+        assert!(bound.len() == 2 && bound[1].starts_with("two"), "{bound:?}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::canvas::{Area, Canvas, HEADING, TICK};
 use super::figure::{Draw, Panel};
 use super::picture::png_url;
 use super::text;
+use super::theme::Ink;
 use image::imageops::FilterType;
 use ndarray::{ArcArray, Ix3};
 
@@ -107,7 +108,10 @@ impl Draw for TilePanel {
         for (i, url) in self.urls.iter().enumerate() {
             let x = area.x + (i % self.columns) as f64 * (width + GAP);
             let y = area.y + self.head() + (i / self.columns) as f64 * (height + GAP);
-            canvas.picture(Area { x, y, width, height }, url, self.smooth);
+            let area = Area { x, y, width, height };
+            canvas.picture(area, url, self.smooth);
+            // What is as white as the paper still ends somewhere.
+            canvas.outline(area, 0.0, Ink::Rule, 0.5, false);
         }
     }
 

@@ -146,14 +146,22 @@ impl History {
     ///
     /// If no epoch was finished.
     pub fn plot(&self) -> Result<Figure> {
+        self.plot_in("History::plot", 2)
+    }
+
+    /// The same curves one below the other, each as wide as the page.
+    ///
+    /// # Errors
+    ///
+    /// If no epoch was finished.
+    pub fn plot_stacked(&self) -> Result<Figure> {
+        self.plot_in("History::plot_stacked", 1)
+    }
+
+    fn plot_in(&self, op: &str, columns: usize) -> Result<Figure> {
         if self.is_empty() {
             let hint = "There is nothing to draw yet.";
-            return Err(Error::invalid(
-                "History::plot",
-                "at least one finished epoch",
-                "none",
-                hint,
-            ));
+            return Err(Error::invalid(op, "at least one finished epoch", "none", hint));
         }
         let validated = self.epochs.iter().any(|epoch| epoch.val_loss.is_some());
         let panel = |measure: &str| {
@@ -172,7 +180,7 @@ impl History {
             let rate = LinePanel::new("learning rate").x_label("epoch").integer_x();
             panels.push(rate.line(self.line("rate", "rate")).into());
         }
-        Figure::grid(panels, 2)
+        Figure::grid(panels, columns)
     }
 
     /// Several trainings in one figure: the validation curves where all have them, those of training
@@ -356,6 +364,7 @@ mod tests {
     fn curves_are_drawn_and_compared() {
         let (a, b) = (history(&[0.5, 0.2]), history(&[0.6, 0.1, 0.1]));
         assert!(a.plot().unwrap().description().contains("loss: train from 0.500 to 0.200"));
+        assert!(a.plot_stacked().unwrap().overlaps().is_empty());
         let both = History::compare(&[("a", &a), ("b", &b)]).unwrap();
         assert!(both.description().contains("b from 0.700 to 0.200"), "{both:?}");
         assert!(History::default().plot().is_err() && History::compare(&[]).is_err());

@@ -1,0 +1,168 @@
+//! Does a map show what was learned? Beside it stands that of a network that knows nothing.
+//!
+//! Adebayo et al., *Sanity Checks for Saliency Maps* (2018): a map that looks the same when the
+//! weights are in disorder tells of the picture's edges, and not of the network.
+
+use super::grad_cam::{GradCam, class_maps};
+use super::{AsInput, batch_of_one};
+use crate::display::{Content, Show};
+use crate::error::Result;
+use crate::model::Model;
+use crate::plot::{Figure, HeatGrid, HeatMap};
+use crate::runtime;
+use tch::{Device, Kind, Tensor};
+
+/// So many classes, the most probable ones, are drawn.
+const SHOWN: usize = 3;
+
+/// Grad-CAM of a network, and of the same network with its weights shuffled.
+#[derive(Clone)]
+pub struct GradCamCheck {
+    learned: GradCam,
+    shuffled: GradCam,
+}
+
+/// [`grad_cam`](super::grad_cam) of the network, and beside it the same maps of a copy whose weights
+/// are shuffled, each tensor in itself. The network itself stays as it is.
+///
+/// # Errors
+///
+/// As [`grad_cam`](super::grad_cam), or if there is no memory for a second network.
+///
+/// ```
+/// use tchalk::prelude::*;
+/// let layers = Sequential::new().input_shape([3, 32, 32]).add(Conv2d::new(4, 3)).add(Relu);
+/// let model = layers.add(Flatten).add(Dense::new(10)).add(Softmax).build(Device::Cpu)?;
+/// let photo = datasets::shapes()?.test.image(0);
+/// let check = explain::grad_cam_check(&model, "conv2d", &photo)?;
+/// assert_eq!(check.learned().classes(), check.shuffled().classes());
+/// # Ok::<(), tchalk::Error>(())
+/// ```
+pub fn grad_cam_check(model: &Model, layer: &str, picture: &impl AsInput) -> Result<GradCamCheck> {
+    const OP: &str = "explain::grad_cam_check";
+    let x = batch_of_one(OP, model, picture)?;
+    let learned = class_maps(OP, model, layer, &x, None)?;
+    let classes = learned.classes();
+    let shuffled = class_maps(OP, &shuffled(model)?, layer, &x, Some(&classes))?;
+    Ok(GradCamCheck { learned, shuffled })
+}
+
+/// A copy of a network with every weight somewhere else in its tensor.
+fn shuffled(model: &Model) -> Result<Model> {
+    let copy = model.copy()?;
+    tch::manual_seed(runtime::seed::derive("shuffled weights"));
+    for name in copy.weight_names() {
+        let weight = copy.weight(&name)?;
+        let order = Tensor::randperm(weight.numel() as i64, (Kind::Int64, Device::Cpu));
+        let mixed = weight.reshape([-1]).index_select(0, &order.to_device(weight.device()));
+        copy.set_weight(&name, &mixed.view(weight.size().as_slice()))?;
+    }
+    Ok(copy)
+}
+
+impl GradCamCheck {
+    /// The names of all classes, for the titles.
+    pub fn names(self, names: &[impl AsRef<str>]) -> GradCamCheck {
+        GradCamCheck { learned: self.learned.names(names), shuffled: self.shuffled.names(names) }
+    }
+
+    /// The maps of the network.
+    pub fn learned(&self) -> GradCam {
+        self.learned.clone()
+    }
+
+    /// The maps of the network with its weights shuffled, of the same classes.
+    pub fn shuffled(&self) -> GradCam {
+        self.shuffled.clone()
+    }
+
+    /// How alike the two maps of the most probable class are: their correlation over all places, -1
+    /// to 1; nothing where one of them is the same everywhere.
+    pub fn similarity(&self) -> Option<f64> {
+        let class = self.learned.ranked().first().copied()?;
+        let (a, b) = (self.learned.map_at(class), self.shuffled.map_at(class));
+        let centred = |map: &ndarray::Array2<f32>| {
+            let map = map.mapv(f64::from);
+            let mean = map.mean().unwrap_or(0.0);
+            map - mean
+        };
+        let (a, b) = (centred(&a), centred(&b));
+        let sizes = ((&a * &a).sum() * (&b * &b).sum()).sqrt();
+        (sizes > 0.0).then(|| (&a * &b).sum() / sizes)
+    }
+
+    /// Above, the picture and the maps of the most probable classes; below, those of the network with
+    /// its weights shuffled. Each network's maps have a scale of their own, as the sizes of shuffled
+    /// weights' answers mean nothing.
+    ///
+    /// # Errors
+    ///
+    /// None for what [`grad_cam_check`] made.
+    pub fn figure(&self) -> Result<Figure> {
+        let classes = self.learned.ranked();
+        let shown = &classes[..SHOWN.min(classes.len())];
+        let mut grid = HeatGrid::new(shown.len() + 1);
+        for (what, cam) in [("as it learned", &self.learned), ("shuffled weights", &self.shuffled)]
+        {
+            grid = grid.picture(what, cam.picture());
+            let maps: Vec<_> = shown.iter().map(|&class| cam.map_at(class)).collect();
+            let most = maps.iter().flatten().copied().fold(0.0, f32::max);
+            let most = if most > 0.0 { most } else { 1.0 };
+            for (&class, map) in shown.iter().zip(maps) {
+                grid = grid.map(HeatMap::new(cam.title_at(class), map / most).over(cam.picture()));
+            }
+        }
+        let figure = grid.range(0.0, 1.0).label("part of the network's largest value").figure()?;
+        Ok(figure.title(format!("Grad-CAM at {}{}", self.learned.layer(), self.said())))
+    }
+
+    fn said(&self) -> String {
+        match self.similarity() {
+            Some(similarity) => format!(": similarity to shuffled weights {similarity:.2}"),
+            None => ", and with shuffled weights".into(),
+        }
+    }
+}
+
+impl std::fmt::Debug for GradCamCheck {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}{}", self.learned, self.said())
+    }
+}
+
+impl Show for GradCamCheck {
+    fn content(&self) -> Content {
+        match self.figure() {
+            Ok(figure) => {
+                Content::html(format!("{self:?}"), figure.content().as_html().unwrap_or_default())
+            }
+            Err(error) => Content::text(error.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::grad_cam;
+    use super::super::tests::{model, picture};
+    use super::*;
+
+    #[test]
+    fn the_network_stays_as_it_is_and_the_other_one_has_the_same_weights_elsewhere() {
+        let (model, x) = (model(), picture());
+        let before: Vec<Tensor> =
+            model.weight_names().iter().map(|name| model.weight(name).unwrap()).collect();
+        let check = grad_cam_check(&model, "conv2d_1", &x).unwrap();
+        for (name, before) in model.weight_names().iter().zip(&before) {
+            assert_eq!(&model.weight(name).unwrap(), before);
+        }
+        assert_eq!(check.learned().maps(), grad_cam(&model, "conv2d_1", &x).unwrap().maps());
+        assert_ne!(check.learned().maps(), check.shuffled().maps());
+        let other = shuffled(&model).unwrap();
+        let sorted =
+            |model: &Model| model.weight("dense.weight").unwrap().reshape([-1]).sort(0, false).0;
+        assert_eq!(sorted(&other), sorted(&model));
+        assert!(check.figure().unwrap().overlaps().is_empty());
+        assert!(check.similarity().is_none_or(|similarity| similarity.abs() <= 1.0 + 1e-9));
+    }
+}
