@@ -199,7 +199,7 @@ struct Edge {
 ///     .node(DiagramNode::new("in", "input_1", NodeKind::Input).subtitle("Input"))
 ///     .node(DiagramNode::new("out", "dense", NodeKind::Dense).subtitle("Dense 10"))
 ///     .edge("in", "out", "3,072");
-/// assert_eq!(diagram.figure()?.description(), "a small network: input_1 → dense");
+/// assert_eq!(diagram.figure()?.description(), "a small network. input_1 → dense");
 /// # Ok::<(), tchalk::Error>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
