@@ -99,10 +99,12 @@ fn main() -> Fallible {
     gallery.figure("Grad-CAM", cam.figure()?)?;
     let check = explain::grad_cam_check(&model, "conv2d_2", &photo)?.names(&shapes.classes());
     gallery.figure("Grad-CAM beside shuffled weights", check.figure()?)?;
-    gallery.figure("saliency", explain::saliency(&model, &photo, None)?.figure()?)?;
+    let saliency = explain::saliency(&model, &photo, None)?.names(&shapes.classes());
+    gallery.figure("saliency", saliency.figure()?)?;
     let contributions = explain::integrated_gradients(&model, &photo, None)?;
-    gallery.figure("integrated gradients", contributions.figure()?)?;
-    gallery.figure("occlusion", explain::occlusion(&model, &photo, None, 8)?.figure()?)?;
+    gallery.figure("integrated gradients", contributions.names(&shapes.classes()).figure()?)?;
+    let covered = explain::occlusion(&model, &photo, None, 8)?.names(&shapes.classes());
+    gallery.figure("occlusion", covered.figure()?)?;
 
     let seen = explain::embedding(&model, "dense", &test.to_tensors(Device::Cpu))?;
     gallery

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::plot::{ColourScale, Figure, HeatGrid, HeatMap};
 use crate::runtime::interrupt;
-use ndarray::{ArcArray, Array2, Ix3};
+use ndarray::{ArcArray, Array2, Ix3, s};
 use tch::{Kind, Tensor, no_grad};
 
 /// How many points of the way integrated gradients look at; the larger numbers where the smaller do
@@ -15,6 +15,9 @@ use tch::{Kind, Tensor, no_grad};
 const POINTS: [i64; 3] = [64, 192, 576];
 /// How close the sum of all contributions comes to what it stands for, if points can do it.
 const CLOSE: f64 = 0.01;
+
+/// Maps of more pixels a side are drawn coarser.
+const FINEST: usize = 80;
 
 /// How much each place of a picture has to do with an answer.
 #[derive(Clone)]
@@ -24,6 +27,8 @@ pub struct Attribution {
     pub(super) picture: ArcArray<u8, Ix3>,
     pub(super) map: Array2<f32>,
     pub(super) class: usize,
+    /// What the class is called: `class 3`.
+    pub(super) name: String,
     pub(super) signed: bool,
     /// The score of the class for the picture, and for what it is compared with.
     pub(super) scores: (f64, f64),
@@ -60,6 +65,7 @@ pub fn saliency(
         picture: to_picture(&x.get(0)),
         map: to_array(&map),
         class,
+        name: format!("class {class}"),
         signed: false,
         scores: (score, score),
         note: String::new(),
@@ -108,6 +114,7 @@ pub fn integrated_gradients(
         picture: to_picture(&x.get(0)),
         map: to_array(&map),
         class,
+        name: format!("class {class}"),
         signed: true,
         scores: (score(0), score(1)),
         note,
@@ -152,7 +159,34 @@ fn mean_gradient(op: &str, model: &Model, x: &Tensor, class: usize, points: i64)
     Ok(sum / points as f64)
 }
 
+/// A map of many pixels, its neighbours averaged until it can be drawn; and over squares of which
+/// side.
+fn pooled(map: &Array2<f32>) -> (Array2<f32>, usize) {
+    let (height, width) = map.dim();
+    let side = height.max(width).div_ceil(FINEST).max(1);
+    let means = Array2::from_shape_fn((height.div_ceil(side), width.div_ceil(side)), |(y, x)| {
+        let (bottom, right) = ((y * side + side).min(height), (x * side + side).min(width));
+        map.slice(s![y * side..bottom, x * side..right]).mean().unwrap_or(0.0)
+    });
+    (means, side)
+}
+
+/// A size that all but the strongest hundredth of the values stay below.
+fn strong(map: &Array2<f32>) -> f64 {
+    let mut sizes: Vec<f32> = map.iter().map(|value| value.abs()).collect();
+    sizes.sort_by(f32::total_cmp);
+    sizes.get(sizes.len() * 99 / 100).copied().map_or(0.0, f64::from)
+}
+
 impl Attribution {
+    /// The names of all classes, for the title.
+    pub fn names(mut self, names: &[impl AsRef<str>]) -> Attribution {
+        if let Some(given) = names.get(self.class) {
+            self.name = given.as_ref().to_owned();
+        }
+        self
+    }
+
     /// The map `[height, width]`.
     pub fn map(&self) -> Array2<f32> {
         self.map.clone()
@@ -182,27 +216,33 @@ impl Attribution {
     /// None for what the functions of this module made.
     pub fn figure(&self) -> Result<Figure> {
         let scale = if self.signed { ColourScale::Signed } else { ColourScale::Heat };
-        let over = HeatMap::new("over the picture", self.map.clone()).over(self.picture.clone());
-        let grid = HeatGrid::new(3)
+        let (map, side) = pooled(&self.map);
+        let mut label = self.label.clone();
+        if side > 1 {
+            label += &format!(", mean of {side} × {side} pixels; the strongest 1 % alike");
+        }
+        let over = HeatMap::new("over the picture", map.clone()).over(self.picture.clone());
+        let mut grid = HeatGrid::new(3)
             .scale(scale)
             .picture("the picture", self.picture.clone())
-            .map(HeatMap::new(&self.title, self.map.clone()))
+            .map(HeatMap::new(&self.title, map.clone()))
             .map(over)
-            .label(&self.label);
-        let figure = if self.map.iter().all(|&value| value == 0.0) {
-            grid.range(-1.0, 1.0).figure()?
-        } else {
-            grid.figure()?
-        };
+            .label(label);
+        if map.iter().all(|&value| value == 0.0) {
+            grid = grid.range(-1.0, 1.0);
+        } else if let Some(most) = Some(strong(&map)).filter(|&most| side > 1 && most > 0.0) {
+            grid = grid.range(if self.signed { -most } else { 0.0 }, most);
+        }
+        let figure = grid.figure()?;
         let note = if self.note.is_empty() { String::new() } else { format!("; {}", self.note) };
-        Ok(figure.title(format!("{} for class {}{note}", self.title, self.class)))
+        Ok(figure.title(format!("{} for {}{note}", self.title, self.name)))
     }
 }
 
 impl std::fmt::Debug for Attribution {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (height, width) = self.map.dim();
-        write!(f, "{} for class {}: a map of {height} × {width}", self.title, self.class)?;
+        write!(f, "{} for {}: a map of {height} × {width}", self.title, self.name)?;
         if self.note.is_empty() { Ok(()) } else { write!(f, "; {}", self.note) }
     }
 }
@@ -232,6 +272,17 @@ mod tests {
             (sum - (score - black)).abs() < 0.01 * (score - black).abs(),
             "{sum} {score} {black}"
         );
+    }
+
+    #[test]
+    fn large_maps_are_averaged_to_be_drawn() {
+        let map =
+            Array2::from_shape_fn((161, 100), |(y, x)| if (y, x) == (160, 99) { 9.0 } else { 1.0 });
+        let (means, side) = pooled(&map);
+        assert_eq!((means.dim(), side), ((54, 34), 3));
+        assert_eq!((means[[0, 0]], means[[53, 33]]), (1.0, 5.0));
+        assert_eq!(strong(&means), 1.0);
+        assert_eq!(pooled(&means).1, 1);
     }
 
     #[test]

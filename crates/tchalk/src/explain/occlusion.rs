@@ -84,6 +84,7 @@ pub fn occlusion(
         picture: to_picture(&x.get(0)),
         map: to_array(&(sum / covered)),
         class,
+        name: format!("class {class}"),
         signed: true,
         scores: (probability, probability),
         note: String::new(),

@@ -368,7 +368,7 @@ impl Responses {
             .collect();
         let n = thousands(self.kernels.len() as f64);
         let title = format!("{}: what excites {n} kernels most", self.layer);
-        Figure::grid(vec![TilePanel::new(title, self.notes(), &pictures, COLUMNS).into()], 1)
+        Figure::grid(vec![TilePanel::in_detail(title, self.notes(), &pictures, COLUMNS).into()], 1)
     }
 }
 

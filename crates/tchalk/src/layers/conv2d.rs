@@ -189,20 +189,22 @@ impl Layer for Conv2d {
         let dilation = [self.dilation as i64; 2];
         let (channels, side) = (weights[0].size()[1], self.kernel as i64);
         let pixels = side * side;
-        if channels <= pixels {
-            let each = filters.iter().enumerate().map(|(i, &filter)| {
-                let own: Vec<Tensor> =
-                    weights.iter().map(|weight| weight.narrow(0, filter as i64, 1)).collect();
-                self.linear(&x.narrow(0, i as i64, 1), &own)
-            });
-            let each = Tensor::cat(&each.collect::<Vec<_>>(), 0);
-            return Some(activation::apply(activation, each));
-        }
         let places: Vec<i64> = filters.iter().map(|&filter| filter as i64).collect();
         let places = Tensor::from_slice(&places).to_device(x.device());
         let (size, n) = (x.size(), filters.len() as i64);
-        let own = weights[0].index_select(0, &places).view([n, channels, pixels]);
-        let planes = own.transpose(1, 2).bmm(&x.reshape([n, channels, size[2] * size[3]]));
+        let own = weights[0].index_select(0, &places);
+        if channels <= pixels {
+            // Few channels: each example as a group of its own.
+            let (x, inside) = window.pad(x, 0.0);
+            let (height, width) = (x.size()[2], x.size()[3]);
+            let side_by_side = x.reshape([1, n * channels, height, width]);
+            let bias = weights.get(1).map(|bias| bias.index_select(0, &places));
+            let strides = window.strides();
+            let y = side_by_side.conv2d(&own, bias, strides, inside, dilation, n);
+            return Some(activation::apply(activation, y.transpose(0, 1)));
+        }
+        let flat = x.reshape([n, channels, size[2] * size[3]]);
+        let planes = own.view([n, channels, pixels]).transpose(1, 2).bmm(&flat);
         let (planes, inside) = window.pad(&planes.view([n, pixels, size[2], size[3]]), 0.0);
         let shifts = Tensor::eye(pixels, (planes.kind(), x.device()));
         let shifts = shifts.view([1, pixels, side, side]);

@@ -18,12 +18,17 @@ pub(super) fn picture_url(picture: &ArcArray<u8, Ix3>) -> (String, bool) {
     if height.max(width) <= LARGEST_EXACT {
         return (png_url(width, height, channels, &bytes), false);
     }
+    (jpeg_url(width, height, channels, &bytes), true)
+}
+
+/// Pixels of one or three bytes as a JPEG in a URL.
+pub(super) fn jpeg_url(width: usize, height: usize, channels: usize, bytes: &[u8]) -> String {
     let colour = if channels == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
     let mut jpeg = Vec::new();
     JpegEncoder::new_with_quality(&mut jpeg, JPEG_QUALITY)
-        .encode(&bytes, width as u32, height as u32, colour)
+        .encode(bytes, width as u32, height as u32, colour)
         .expect("the sizes match");
-    (format!("data:image/jpeg;base64,{}", STANDARD.encode(jpeg)), true)
+    format!("data:image/jpeg;base64,{}", STANDARD.encode(jpeg))
 }
 
 /// Pixels as a PNG in a URL: one, three, or, with opacity, four bytes each.

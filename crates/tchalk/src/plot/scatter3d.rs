@@ -201,9 +201,12 @@ impl Draw for Still {
                     true => (Anchor::End, x - area.x),
                     false => (Anchor::Start, plot.right() - x),
                 };
-                let axis = text::shortened(axis, TICK.size, TICK.bold, room.min(130.0));
-                let y = y.clamp(plot.y + 10.0, plot.bottom() - 4.0);
-                canvas.text(x, y, &axis, TICK.anchor(anchor));
+                let lines = text::wrapped(axis, TICK.size, room.min(130.0), 2);
+                let below = 14.0 * lines.len().saturating_sub(1) as f64;
+                let y = y.clamp(plot.y + 10.0, plot.bottom() - 4.0 - below);
+                for (line, axis) in lines.iter().enumerate() {
+                    canvas.text(x, y + 14.0 * line as f64, axis, TICK.anchor(anchor));
+                }
             }
         });
         let left = plot.right() + 18.0;

@@ -2,17 +2,21 @@
 
 use super::canvas::{Area, Canvas, HEADING, TICK};
 use super::figure::{Draw, Panel};
-use super::picture::png_url;
+use super::picture::{jpeg_url, png_url};
 use super::text;
 use super::theme::Ink;
 use image::imageops::FilterType;
-use ndarray::{ArcArray, Ix3};
+use ndarray::{ArcArray, Ix3, s};
 
 const HEADING_HEIGHT: f64 = 24.0;
 const WIDEST: f64 = 80.0;
 const GAP: f64 = 5.0;
 /// All pictures of a panel together have at most about so many values, so that a figure stays small.
 const VALUES: usize = 150_000;
+/// Parts of pictures are drawn with at most so many pixels a side: the first of these with which all
+/// of them together, encoded, stay below [`LETTERS`].
+const SIDES: [usize; 5] = [64, 48, 32, 20, 12];
+const LETTERS: usize = 220_000;
 
 /// Pictures of one size under a heading, `columns` to a row.
 #[derive(Debug, Clone)]
@@ -49,6 +53,34 @@ impl TilePanel {
         }
     }
 
+    /// Pictures in which single pixels matter: of larger ones only the liveliest part is drawn, as it
+    /// is, and as large as the figure stays small.
+    pub(crate) fn in_detail(
+        title: impl Into<String>,
+        note: impl Into<String>,
+        pictures: &[ArcArray<u8, Ix3>],
+        columns: usize,
+    ) -> TilePanel {
+        let whole = pictures.first().map_or(1, |picture| picture.dim().0.max(picture.dim().1));
+        let mut note = note.into();
+        let mut parts = pictures.to_vec();
+        let mut urls = Vec::new();
+        for side in SIDES {
+            parts = pictures.iter().map(|picture| liveliest(picture, side)).collect();
+            urls = parts.iter().map(smallest).collect();
+            if urls.iter().map(String::len).sum::<usize>() <= LETTERS {
+                break;
+            }
+        }
+        let (height, width, _) = parts.first().map_or((1, 1, 1), |part| part.dim());
+        if height.max(width) < whole {
+            let said = format!("the liveliest {height} × {width} pixels of each");
+            note = if note.is_empty() { said } else { format!("{said}; {note}") };
+        }
+        let shape = height as f64 / width as f64;
+        TilePanel { title: title.into(), note, urls, smooth: false, shape, columns }
+    }
+
     fn tile(&self, width: f64) -> f64 {
         ((width + GAP) / self.columns as f64 - GAP).min(WIDEST)
     }
@@ -56,6 +88,41 @@ impl TilePanel {
     fn head(&self) -> f64 {
         HEADING_HEIGHT + if self.note.is_empty() { 0.0 } else { 16.0 }
     }
+}
+
+/// The part of at most `side` by `side` pixels in which values differ most from their mean; the
+/// middle where that is about as lively.
+fn liveliest(picture: &ArcArray<u8, Ix3>, side: usize) -> ArcArray<u8, Ix3> {
+    let (height, width, _) = picture.dim();
+    let (h, w) = (side.min(height), side.min(width));
+    if (h, w) == (height, width) {
+        return picture.clone();
+    }
+    let part = |top: usize, left: usize| picture.slice(s![top..top + h, left..left + w, ..]);
+    let life = |top: usize, left: usize| {
+        let part = part(top, left);
+        let mean = part.iter().map(|&value| f64::from(value)).sum::<f64>() / part.len() as f64;
+        part.iter().map(|&value| (f64::from(value) - mean).powi(2)).sum::<f64>()
+    };
+    let places = |length: usize, part: usize| (0..=length - part).step_by((part / 2).max(1));
+    let middle = ((height - h) / 2, (width - w) / 2);
+    let mut best = (middle, 1.5 * life(middle.0, middle.1));
+    for (top, left) in places(height, h).flat_map(|y| places(width, w).map(move |x| (y, x))) {
+        let life = life(top, left);
+        if life > best.1 {
+            best = ((top, left), life);
+        }
+    }
+    part(best.0.0, best.0.1).to_owned().into_shared()
+}
+
+/// As PNG, or as JPEG where that is smaller.
+fn smallest(picture: &ArcArray<u8, Ix3>) -> String {
+    let (height, width, channels) = picture.dim();
+    let bytes: Vec<u8> = picture.iter().copied().collect();
+    let png = png_url(width, height, channels, &bytes);
+    let jpeg = jpeg_url(width, height, channels, &bytes);
+    if jpeg.len() < png.len() { jpeg } else { png }
 }
 
 fn encoded(picture: &ArcArray<u8, Ix3>, shrink: f64) -> String {
@@ -140,6 +207,31 @@ mod tests {
             assert_tidy(&figure);
             let size = figure.to_svg(&Theme::light()).len();
             assert!(size < 400_000, "{count} of {side}: {size}");
+        }
+    }
+    #[test]
+    fn details_are_cut_out_where_there_is_something_to_see() {
+        let spot = Array3::from_shape_fn(
+            (100, 90, 3),
+            |(y, x, _)| {
+                if y > 80 && x > 70 { 255 } else { 128 }
+            },
+        );
+        let part = liveliest(&spot.into_shared(), 32);
+        assert_eq!(part.dim(), (32, 32, 3));
+        assert!(part.iter().any(|&value| value == 255));
+        let noise = |i: usize| {
+            Array3::from_shape_fn((224, 224, 3), |(y, x, c)| {
+                ((i * 7919 + y * 104_729 + x * 1_299_709 + c * 15_485_863) ^ (x * y)) as u8
+            })
+        };
+        for count in [1, 96, 256] {
+            let pictures: Vec<_> = (0..count).map(|i| noise(i).into_shared()).collect();
+            let panel = TilePanel::in_detail("responses", "", &pictures, 12);
+            let figure = Figure::grid(vec![panel.into()], 1).unwrap();
+            assert_tidy(&figure);
+            let size = figure.to_svg(&Theme::light()).len();
+            assert!(size < 300_000, "{count}: {size}");
         }
     }
 }
