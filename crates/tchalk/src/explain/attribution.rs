@@ -1,12 +1,12 @@
 //! Which pixels change an answer: by gradients.
 
-use super::progress::Progress;
 use super::{AsInput, batch_of_one, chunk, class_of, classes, to_array, to_picture};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::plot::{ColourScale, Figure, HeatGrid, HeatMap};
 use crate::runtime::interrupt;
+use crate::runtime::progress::Progress;
 use ndarray::{ArcArray, Array2, Ix3, s};
 use tch::{Kind, Tensor, no_grad};
 
@@ -139,7 +139,7 @@ fn shortfall(missing: f64, difference: f64, points: i64) -> String {
 fn mean_gradient(op: &str, model: &Model, x: &Tensor, class: usize, points: i64) -> Result<Tensor> {
     let program = &model.inner().program;
     let size = chunk(model.device(), &model.input_shape());
-    let mut progress = Progress::new("integrated gradients", points as usize);
+    let mut progress = Progress::of("integrated gradients", "points", points as usize);
     let mut sum = x.zeros_like();
     for first in (0..points).step_by(size as usize) {
         if interrupt::requested() {

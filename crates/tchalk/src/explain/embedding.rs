@@ -1,12 +1,12 @@
 //! What a layer sees: its answers to many pictures, as points.
 
-use super::progress::Progress;
 use super::{activated, chunk, only_input};
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::explore::Embedding;
 use crate::model::Model;
 use crate::plot::thousands;
+use crate::runtime::progress::Progress;
 use crate::runtime::{Budget, interrupt};
 use ndarray::Array2;
 use tch::{Device, Kind, Tensor, no_grad};
@@ -42,7 +42,7 @@ pub fn embedding(model: &Model, layer: &str, set: &TensorSet) -> Result<Embeddin
     }
     let (all, device) = (set.len(), model.device());
     let set = set.first(Budget::current().evaluation(all, device));
-    let mut progress = Progress::new(format!("what {layer} sees"), set.len());
+    let mut progress = Progress::of(format!("what {layer} sees"), "examples", set.len());
     let (mut numbers, mut rows) = (Vec::new(), 0);
     for (x, _) in set.batches(chunk(device, &shape), device) {
         if interrupt::requested() {

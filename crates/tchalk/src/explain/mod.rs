@@ -31,7 +31,6 @@ mod grad_cam;
 mod grad_cam_check;
 mod kernels;
 mod occlusion;
-mod progress;
 mod responses;
 
 pub use attribution::{Attribution, integrated_gradients, saliency};

@@ -1,10 +1,10 @@
 //! What happens when a part is covered.
 
-use super::progress::Progress;
 use super::{AsInput, Attribution, batch_of_one, chunk, class_of, classes, to_array, to_picture};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::runtime::interrupt;
+use crate::runtime::progress::Progress;
 use tch::{Kind, Tensor, no_grad};
 
 /// How much the probability of a class falls when a square of `patch` by `patch` pixels is covered
@@ -53,7 +53,7 @@ pub fn occlusion(
     let options = (Kind::Float, x.device());
     let (sum, covered) =
         (Tensor::zeros([height, width], options), Tensor::zeros([height, width], options));
-    let mut progress = Progress::new("occlusion", squares.len());
+    let mut progress = Progress::of("occlusion", "squares", squares.len());
     let mut done = 0;
     for part in squares.chunks(4 * chunk(model.device(), &model.input_shape()) as usize) {
         if interrupt::requested() {

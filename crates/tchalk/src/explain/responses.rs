@@ -8,12 +8,12 @@
 //! of all colours. What is still silent is dead, and counted. Many kernels are done at once: each has a picture of its own in the batch, and of the network no more
 //! is computed than the layer needs; of the layer itself, for each picture only the one kernel.
 
-use super::progress::Progress;
 use super::{chunk, convolution, only_input, to_picture};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::plot::{Figure, TilePanel, thousands};
+use crate::runtime::progress::Progress;
 use crate::runtime::{self, Budget, interrupt};
 use tch::{Device, Kind, Tensor, no_grad};
 
@@ -160,7 +160,8 @@ impl ResponsesOf {
         let size = chunk(model.device(), &shape);
         let (mut images, mut before, mut after) = (Vec::new(), Vec::new(), Vec::new());
         let (mut unbent, mut coloured) = (0, 0);
-        let mut progress = Progress::new(format!("responses of {}", self.layer), kernels.len());
+        let mut progress =
+            Progress::of(format!("responses of {}", self.layer), "kernels", kernels.len());
         for (number, part) in kernels.chunks(size as usize).enumerate() {
             // Each part has a seed of its own, whatever else draws in between.
             let seed = seed.wrapping_add(number as i64 * 1_000_003);
