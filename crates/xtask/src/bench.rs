@@ -6,7 +6,7 @@ use crate::paths::Paths;
 use crate::references;
 use crate::setup::{self, Register};
 use crate::step::{create_folder, whole_file};
-use crate::{example, glue, kernel};
+use crate::{example, kernel};
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -45,15 +45,13 @@ fn kernels(paths: &Paths) -> Result<()> {
     describe(&folder, "python3", &ipykernel, &json!({}))?;
     let mut names = vec!["tchalk", "tchalk-reserve", "python3"];
     if first_line("evcxr_jupyter", &["--help"]).is_some() {
-        // Stock in all but one thing: without the prebuilt glue each of its folders would compile
-        // libtorch's C++ side for minutes.
+        // Stock: it builds all in its own folder, libtorch's C++ side included, and links it into every
+        // cell. The folder is kept from start to start, which stock Evcxr would not do.
+        let torch = ready.environment.torch()?;
         let sessions = folder.join("evcxr");
-        create_folder(&sessions.join(".cargo"))?;
-        let glue = glue::ensure(paths, &ready.environment)?;
-        let config = glue::cargo_config(&glue, &glue::host()?);
-        whole_file(&sessions.join(".cargo/config.toml"), &config)?;
         let argv = json!(["evcxr_jupyter", "--control_file", "{connection_file}"]);
-        let mut variables = json!({"EVCXR_TMPDIR": sessions.join("session")});
+        let mut variables = json!({"EVCXR_TMPDIR": sessions.join("session"), "LIBTORCH": torch,
+                                   "LD_LIBRARY_PATH": torch.join("lib")});
         for (name, value) in kernel::environment(paths, &ready.rust_src) {
             variables[name] = value.into();
         }
