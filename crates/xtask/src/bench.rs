@@ -9,7 +9,7 @@ use crate::step::{create_folder, whole_file};
 use crate::{example, kernel};
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What can be measured.
@@ -44,9 +44,11 @@ fn kernels(paths: &Paths) -> Result<()> {
     let ipykernel = json!([reference, "-m", "ipykernel_launcher", "-f", "{connection_file}"]);
     describe(&folder, "python3", &ipykernel, &json!({}))?;
     let mut names = vec!["tchalk", "tchalk-reserve", "python3"];
+    let mut library = None;
     if first_line("evcxr_jupyter", &["--help"]).is_some() {
-        // Stock: it builds all in its own folder, libtorch's C++ side included, and links it into every
-        // cell. The folder is kept from start to start, which stock Evcxr would not do.
+        // Stock: an ordinary library, built in Evcxr's own folder, libtorch's C++ side included, and
+        // linked into every cell. The folder is kept from start to start, which Evcxr would not do.
+        let stock = ordinary_library(paths, &folder.join("stock"))?;
         let torch = ready.environment.torch()?;
         let sessions = folder.join("evcxr");
         let argv = json!(["evcxr_jupyter", "--control_file", "{connection_file}"]);
@@ -58,6 +60,7 @@ fn kernels(paths: &Paths) -> Result<()> {
         create_folder(&sessions.join("session"))?;
         describe(&folder, "rust", &argv, &variables)?;
         names.push("rust");
+        library = Some(stock);
     } else {
         println!("stock Evcxr is not measured: cargo install evcxr_jupyter --version 0.22.0");
     }
@@ -66,8 +69,24 @@ fn kernels(paths: &Paths) -> Result<()> {
         .arg(paths.root.join("benches/kernel.py"))
         .args(names)
         .envs(lab::environment(paths, &ready));
+    if let Some(library) = library {
+        bench.env("TCHALK_STOCK_LIBRARY", library);
+    }
     let jupyter = format!("{}:{}", folder.display(), paths.jupyter().display());
     run_command(bench.env("JUPYTER_PATH", jupyter).env("TCHALK_BUDGET", "ci"))
+}
+
+/// A copy of the library that is an ordinary one and no shared one; its folder.
+fn ordinary_library(paths: &Paths, folder: &Path) -> Result<PathBuf> {
+    create_folder(folder)?;
+    for part in ["Cargo.toml", "Cargo.lock", "crates"] {
+        run_command(Command::new("cp").arg("-rf").arg(paths.root.join(part)).arg(folder))?;
+    }
+    let library = folder.join("crates/tchalk");
+    let manifest = std::fs::read_to_string(library.join("Cargo.toml"))?;
+    let shared = "crate-type = [\"lib\", \"dylib\"]";
+    whole_file(&library.join("Cargo.toml"), &manifest.replace(shared, "crate-type = [\"lib\"]"))?;
+    Ok(library)
 }
 
 /// Describes a kernel to Jupyter.
