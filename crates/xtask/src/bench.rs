@@ -50,10 +50,12 @@ fn kernels(paths: &Paths) -> Result<()> {
         // linked into every cell. The folder is kept from start to start, which Evcxr would not do.
         let stock = ordinary_library(paths, &folder.join("stock"))?;
         let torch = ready.environment.torch()?;
+        let own = first_line("rustc", &["--print", "target-libdir"]).unwrap_or_default();
+        let libraries = std::env::join_paths([torch.join("lib"), own.into()])?;
         let sessions = folder.join("evcxr");
         let argv = json!(["evcxr_jupyter", "--control_file", "{connection_file}"]);
         let mut variables = json!({"EVCXR_TMPDIR": sessions.join("session"), "LIBTORCH": torch,
-                                   "LD_LIBRARY_PATH": torch.join("lib")});
+                                   "LD_LIBRARY_PATH": libraries.to_string_lossy()});
         for (name, value) in kernel::environment(paths, &ready.rust_src) {
             variables[name] = value.into();
         }
