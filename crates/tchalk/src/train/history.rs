@@ -175,8 +175,9 @@ impl History {
         let mut panels = vec![panel("loss").into(), panel("accuracy").into()];
         let others = self.measures().into_iter().skip(2).filter(|m| !m.starts_with("val_"));
         panels.extend(others.map(|measure| panel(&measure).into()));
-        let first = self.epochs.first().map(|epoch| epoch.rate);
-        if self.epochs.iter().any(|epoch| Some(epoch.rate) != first) {
+        // A slow decay is nothing to look at.
+        let first = self.epochs.first().map_or(0.0, |epoch| epoch.rate);
+        if self.epochs.iter().any(|epoch| (epoch.rate - first).abs() > 0.01 * first) {
             let rate = LinePanel::new("learning rate").x_label("epoch").integer_x();
             panels.push(rate.line(self.line("rate", "rate")).into());
         }
