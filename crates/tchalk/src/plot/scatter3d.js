@@ -103,8 +103,10 @@
       var middle = turn(0, 0, 0)[0];
       [[0, low, front], [left, 0, -front], [left, low, 0]].forEach(function (place, axis) {
         var at = turn.apply(null, place);
-        pen.textAlign = at[0] < middle ? "right" : "left";
-        pen.fillText(axes[axis] || "", at[0], Math.max(12, Math.min(at[1], height - 5)));
+        var name = axes[axis] || "", length = pen.measureText(name).width;
+        var start = at[0] < middle ? at[0] - length : at[0];
+        start = Math.max(0, Math.min(start, width - length));
+        pen.fillText(name, start, Math.max(12, Math.min(at[1], height - 5)));
       });
     }
     function soon() {
