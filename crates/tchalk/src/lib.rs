@@ -37,6 +37,8 @@ pub mod plot;
 pub mod prelude;
 pub mod runtime;
 pub mod table;
+#[cfg(test)]
+mod testing;
 pub mod train;
 
 pub use error::{Error, Result};

@@ -78,8 +78,7 @@ mod tests {
     use super::*;
 
     fn set(side: i64) -> TensorSet {
-        tch::manual_seed(5);
-        let x = Tensor::rand([70, 3, side, side], (Kind::Float, Device::Cpu));
+        let x = crate::testing::numbers(&[70, 3, side, side], 5);
         let y = Tensor::from_slice(&[0i64, 1].repeat(35));
         TensorSet::new(&x, &y, &["a", "b"]).unwrap()
     }

@@ -438,8 +438,7 @@ mod tests {
     fn one_kernel_alone_answers_as_it_does_among_all() {
         let model = model();
         let place = model.place("test", "conv2d_1").unwrap();
-        tch::manual_seed(1);
-        let x = Tensor::rand([3, 3, 12, 12], (Kind::Float, Device::Cpu));
+        let x = crate::testing::numbers(&[3, 3, 12, 12], 1);
         let alone = no_grad(|| answers(&model, place, &[0, 4, 5], &x, true));
         let maps = model.activations(&["conv2d_1"], &x).unwrap().remove(0);
         let all = maps.mean_dim([2i64, 3].as_slice(), false, Kind::Float);

@@ -291,11 +291,16 @@ mod tests {
 
     #[test]
     fn libtorch_s_generator_is_left_alone() {
-        tch::manual_seed(3);
-        let expected = Tensor::rand([4], (Kind::Float, Device::Cpu));
-        tch::manual_seed(3);
-        let _ = everything().apply(&x(), 1).unwrap();
-        assert!(Tensor::rand([4], (Kind::Float, Device::Cpu)).equal(&expected));
+        let any = (Kind::Float, Device::Cpu);
+        // Other tests draw from it meanwhile: once undisturbed is enough, and a draw of ours would
+        // show every time.
+        assert!((0..50).any(|_| {
+            tch::manual_seed(3);
+            let expected = Tensor::rand([4], any);
+            tch::manual_seed(3);
+            let _ = everything().apply(&x(), 1).unwrap();
+            Tensor::rand([4], any).equal(&expected)
+        }));
     }
 
     #[test]
