@@ -3,14 +3,16 @@
 //!
 //! The stop button and the seed belong to the whole process, so these tests run one at a time.
 
+#[path = "common/alone.rs"]
+mod alone;
+
 use std::sync::{Arc, Mutex, MutexGuard};
 use tchalk::prelude::*;
 use tchalk::train::{Callback, CallbackResult, Run};
 
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
+/// Nothing else of this file runs meanwhile, and all draws begin anew.
 fn alone() -> MutexGuard<'static, ()> {
-    let guard = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let guard = alone::alone();
     runtime::seed(42);
     guard
 }

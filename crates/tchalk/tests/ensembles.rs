@@ -1,5 +1,9 @@
 //! Many networks asked together, on the built-in shapes.
 
+#[path = "common/refused.rs"]
+mod refused;
+
+use refused::refused;
 use std::sync::OnceLock;
 use tchalk::prelude::*;
 
@@ -35,13 +39,6 @@ fn members() -> [Model; 3] {
         })
     });
     made.clone()
-}
-
-fn refused<T>(result: tchalk::Result<T>) -> String {
-    match result {
-        Ok(_) => panic!("this should have been refused"),
-        Err(error) => error.to_string(),
-    }
 }
 
 #[test]

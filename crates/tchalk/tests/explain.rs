@@ -2,14 +2,13 @@
 //!
 //! The reference values were written by `tests/reference/explain.py`.
 
+#[path = "common/reference.rs"]
+mod reference;
+
 use ndarray::Array2;
+use reference::reference;
 use std::collections::HashMap;
 use tchalk::prelude::*;
-
-fn reference() -> HashMap<String, Tensor> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference/explain.safetensors");
-    Tensor::read_safetensors(path).unwrap().into_iter().collect()
-}
 
 /// The network of `explain.py`, as it is or inside another one.
 fn network(values: &HashMap<String, Tensor>, nested: bool) -> Model {
@@ -54,7 +53,7 @@ fn flat(map: &Array2<f32>) -> Vec<f32> {
 
 #[test]
 fn maps_of_all_classes_are_pytorch_s_also_in_a_nested_model() {
-    let values = reference();
+    let values = reference("explain");
     let x = values["x"].get(0);
     for (nested, layer) in [(false, "conv2d_1"), (true, "base/conv2d_1")] {
         let cam = explain::grad_cam(&network(&values, nested), layer, &x).unwrap();
@@ -65,7 +64,7 @@ fn maps_of_all_classes_are_pytorch_s_also_in_a_nested_model() {
 
 #[test]
 fn gradients_are_pytorch_s() {
-    let values = reference();
+    let values = reference("explain");
     let (model, x) = (network(&values, false), values["x"].get(0));
     let saliency = explain::saliency(&model, &x, 1).unwrap();
     assert_close(&flat(&saliency.map()), &values["saliency"], "saliency");
@@ -75,7 +74,7 @@ fn gradients_are_pytorch_s() {
 
 #[test]
 fn the_same_seed_finds_the_same_responses() {
-    let model = network(&reference(), true);
+    let model = network(&reference("explain"), true);
     let found = || {
         runtime::seed(9);
         explain::responses(&model, "base/conv2d_1").unwrap()

@@ -3,13 +3,14 @@
 //! The reference values were written by the scripts in `tests/reference/`. Official files are looked
 //! at where `TCHALK_DATA_DIR` holds them; skipped, and said so, where it does not.
 
-use std::collections::HashMap;
-use tchalk::prelude::*;
+#[path = "common/bundle.rs"]
+mod bundle;
+#[path = "common/reference.rs"]
+mod reference;
 
-fn reference(name: &str) -> HashMap<String, Tensor> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference/");
-    Tensor::read_safetensors(format!("{folder}{name}.safetensors")).unwrap().into_iter().collect()
-}
+use bundle::bundle;
+use reference::reference;
+use tchalk::prelude::*;
 
 fn tensor(rows: &Embedding) -> Tensor {
     let points = rows.points();
@@ -54,16 +55,6 @@ fn small_sets_have_scikit_learn_s_components() {
     }
 }
 
-/// Whether there is a bundle with this file.
-fn bundled(file: &str) -> bool {
-    let folder = std::env::var("TCHALK_DATA_DIR").unwrap_or_default();
-    let there = !folder.is_empty() && std::path::Path::new(&folder).join(file).exists();
-    if !there {
-        eprintln!("skipped: TCHALK_DATA_DIR holds no {file}");
-    }
-    there
-}
-
 /// 40 components of an official set against the exact ones in double precision.
 fn assert_official(name: &str, split: &Split, every: i64) {
     let values = reference("pca");
@@ -88,7 +79,7 @@ fn assert_official(name: &str, split: &Split, every: i64) {
 
 #[test]
 fn mnist_has_the_exact_solver_s_components() {
-    if bundled("mnist") {
+    if bundle(&["mnist"]).is_some() {
         let mnist = datasets::mnist().unwrap();
         assert_official("mnist", &mnist.train, 8);
         let kept = reference("pca")["mnist.kept"].int64_value(&[0]) as usize;
@@ -98,7 +89,7 @@ fn mnist_has_the_exact_solver_s_components() {
 
 #[test]
 fn cifar10_has_the_exact_solver_s_components() {
-    if bundled("cifar10/cifar-10-binary.tar.gz") {
+    if bundle(&["cifar10/cifar-10-binary.tar.gz"]).is_some() {
         assert_official("cifar10", &datasets::cifar10().unwrap().train, 32);
     }
 }

@@ -2,23 +2,15 @@
 //!
 //! The seed belongs to the whole process, so these tests run one at a time.
 
-use std::sync::{Mutex, MutexGuard};
+#[path = "common/alone.rs"]
+mod alone;
+#[path = "common/shapes.rs"]
+mod shapes;
+
+use alone::alone;
+use shapes::sets;
 use tchalk::prelude::*;
 use tchalk::train::Augment;
-
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
-fn alone() -> MutexGuard<'static, ()> {
-    ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
-fn sets(train: usize, test: usize) -> (TensorSet, TensorSet) {
-    let shapes = datasets::shapes().unwrap();
-    (
-        shapes.train.take(train).to_tensors(Device::Cpu),
-        shapes.test.take(test).to_tensors(Device::Cpu),
-    )
-}
 
 /// A classifier on a frozen base with dropout and pooling in it; always the same weights.
 fn transfer() -> Model {

@@ -1,6 +1,10 @@
 //! Networks of every form: branches, several inputs and outputs, layers used twice, models in models;
 //! what is frozen, what an inner layer gives, and what a wrong network is told.
 
+#[path = "common/refused.rs"]
+mod refused;
+
+use refused::refused;
 use tchalk::prelude::*;
 
 fn noise(shape: &[i64]) -> Tensor {
@@ -35,13 +39,6 @@ fn transfer(base: &Model) -> Model {
 fn set(n: i64) -> TensorSet {
     let y = Tensor::arange(n, (Kind::Int64, Device::Cpu)).remainder(3);
     TensorSet::new(&noise(&[n, 3, 16, 16]), &y, &["a", "b", "c"]).unwrap()
-}
-
-fn refused<T>(result: tchalk::Result<T>) -> String {
-    match result {
-        Ok(_) => panic!("this should have been refused"),
-        Err(error) => error.to_string(),
-    }
 }
 
 #[test]

@@ -2,6 +2,10 @@
 //!
 //! The reference values were written by `tests/reference/layers.py`.
 
+#[path = "common/reference.rs"]
+mod reference;
+
+use reference::reference;
 use std::collections::HashMap;
 use tch::{Kind, Tensor};
 use tchalk::layers::*;
@@ -12,8 +16,7 @@ struct Reference(HashMap<String, Tensor>);
 
 impl Reference {
     fn read() -> Reference {
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference/layers.safetensors");
-        Reference(Tensor::read_safetensors(file).unwrap().into_iter().collect())
+        Reference(reference("layers"))
     }
 
     fn get(&self, name: &str) -> &Tensor {

@@ -2,6 +2,10 @@
 //!
 //! The reference values were written by `tests/reference/train.py`.
 
+#[path = "common/reference.rs"]
+mod reference;
+
+use reference::reference;
 use std::collections::HashMap;
 use tchalk::prelude::*;
 use tchalk::train::Optimizer;
@@ -11,11 +15,6 @@ const WEIGHTS: [&str; 4] = ["dense.weight", "dense.bias", "dense_1.weight", "den
 const STEPS: usize = 20;
 /// Four of its steps are an epoch.
 const PER_EPOCH: usize = 4;
-
-fn reference() -> HashMap<String, Tensor> {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference/train.safetensors");
-    Tensor::read_safetensors(file).unwrap().into_iter().collect()
-}
 
 /// The network of `train.py`, with its weights; it ends in Softmax, or in `last`.
 fn network(values: &HashMap<String, Tensor>, softmax: bool) -> Model {
@@ -35,7 +34,7 @@ fn batch(values: &HashMap<String, Tensor>) -> TensorSet {
 
 /// Twenty steps on the one batch, and how far each weight is then from the reference's.
 fn assert_steps(case: &str, optimizer: impl Optimizer + 'static, fit: Fit) {
-    let values = reference();
+    let values = reference("train");
     let model = network(&values, true);
     model.compile(optimizer, Loss::CategoricalCrossEntropy).unwrap();
     model.fit(&batch(&values), fit.epochs(STEPS).batch_size(12)).unwrap();
@@ -89,7 +88,7 @@ fn a_walk_along_a_schedule_is_pytorch_s_and_keras_s() {
 
 #[test]
 fn the_rates_of_schedules_are_pytorch_s() {
-    let values = reference();
+    let values = reference("train");
     let cases = [
         ("step", Schedule::step(2, 0.1)),
         ("exponential", Schedule::exponential(0.7)),
@@ -111,7 +110,7 @@ fn the_rates_of_schedules_are_pytorch_s() {
 
 #[test]
 fn losses_are_pytorch_s_and_keras_s() {
-    let values = reference();
+    let values = reference("train");
     let weights = [0.5, 1.0, 2.0, 3.0];
     let categorical = Loss::categorical_cross_entropy;
     let binary = Loss::binary_cross_entropy;

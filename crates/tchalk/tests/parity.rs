@@ -2,6 +2,10 @@
 //!
 //! The reference values were written by the scripts in `tests/reference/`.
 
+#[path = "common/reference.rs"]
+mod reference;
+
+use reference::reference;
 use std::collections::HashMap;
 use tchalk::prelude::*;
 use tchalk::train::Optimizer;
@@ -14,11 +18,6 @@ const WEIGHTS: [&str; 6] = [
     "dense.weight",
     "dense.bias",
 ];
-
-fn reference(name: &str) -> HashMap<String, Tensor> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference/");
-    Tensor::read_safetensors(format!("{folder}{name}.safetensors")).unwrap().into_iter().collect()
-}
 
 /// The largest difference between two tensors of one shape.
 fn distance(a: &Tensor, b: &Tensor) -> f64 {

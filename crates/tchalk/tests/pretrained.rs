@@ -1,18 +1,12 @@
 //! Weights that others have trained, where `TCHALK_DATA_DIR` holds them; skipped, and said so, where
 //! it does not.
 
+#[path = "common/bundle.rs"]
+mod bundle;
+
+use bundle::bundle;
 use std::path::{Path, PathBuf};
 use tchalk::prelude::*;
-
-/// The bundle's folder, if it has this file.
-fn bundle(file: &str) -> Option<PathBuf> {
-    let folder = PathBuf::from(std::env::var("TCHALK_DATA_DIR").unwrap_or_default());
-    let there = !folder.as_os_str().is_empty() && folder.join(file).exists();
-    if !there {
-        eprintln!("skipped: TCHALK_DATA_DIR holds no {file}");
-    }
-    there.then_some(folder)
-}
 
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> =
@@ -24,7 +18,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 #[test]
 fn squeezenet_knows_its_photos() {
     const FILE: &str = "weights/squeezenet1_0_deepcompression.safetensors";
-    let Some(folder) = bundle(FILE) else { return };
+    let Some(folder) = bundle(&[FILE, "imagenet-samples", "photos"]) else { return };
     let net = applications::squeezenet1_0().weights(Weights::file(folder.join(FILE)));
     let net = net.build(Device::Cpu).unwrap();
     assert_eq!(net.input_shape(), [3, 227, 227], "the file says what it wants");
@@ -59,7 +53,7 @@ fn squeezenet_knows_its_photos() {
 
 #[test]
 fn the_bundle_serves_as_imagenet() {
-    if bundle("weights/squeezenet1_1_notop.safetensors").is_none() {
+    if bundle(&["weights/squeezenet1_1_notop.safetensors"]).is_none() {
         return;
     }
     let net = applications::squeezenet1_1().without_top().input_shape([3, 64, 64]);
@@ -71,7 +65,7 @@ fn the_bundle_serves_as_imagenet() {
 #[test]
 fn a_frozen_base_tells_ants_from_bees() {
     const FILE: &str = "weights/squeezenet1_1_notop.safetensors";
-    let Some(folder) = bundle(FILE) else { return };
+    let Some(folder) = bundle(&[FILE, "hymenoptera"]) else { return };
     let base = applications::squeezenet1_1().weights(Weights::file(folder.join(FILE)));
     let base = base.without_top().input_shape([3, 227, 227]).build(Device::Cpu).unwrap();
     base.freeze();
@@ -133,9 +127,12 @@ fn cifar_resnet(blocks: usize) -> tchalk::Result<Model> {
     Model::new("cifar_resnet", &input, &Softmax.call(&x)?, Device::Cpu)
 }
 
+/// 400 training pictures of CIFAR-10 that were never JPEGs.
+const LOSSLESS: &str = "cifar10/lossless_train_400.bin";
+
 /// The 400 pictures `[400, 3, 32, 32]` from 0 to 1, and their labels.
 fn lossless(folder: &Path) -> (Tensor, Vec<i64>) {
-    let bytes = std::fs::read(folder.join("cifar10/lossless_train_400.bin")).unwrap();
+    let bytes = std::fs::read(folder.join(LOSSLESS)).unwrap();
     let records = bytes.chunks(3_073);
     let labels = records.clone().map(|record| i64::from(record[0])).collect();
     let pixels: Vec<u8> = records.flat_map(|record| &record[1..]).copied().collect();
@@ -147,7 +144,7 @@ fn lossless(folder: &Path) -> (Tensor, Vec<i64>) {
 fn residual_networks_for_cifar10_are_right_about_their_training_pictures() {
     for (file, blocks, least) in [("resnet20-12fca82f", 3, 0.99), ("resnet56-4bfd9763", 9, 0.99)] {
         let file = format!("weights/{file}.safetensors");
-        let Some(folder) = bundle(&file) else { return };
+        let Some(folder) = bundle(&[&file, LOSSLESS]) else { return };
         let net = cifar_resnet(blocks).unwrap();
         for (name, value) in Tensor::read_safetensors(folder.join(&file)).unwrap() {
             net.set_weight(&name, &value).unwrap();

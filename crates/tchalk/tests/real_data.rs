@@ -1,20 +1,14 @@
 //! Official files, where `TCHALK_DATA_DIR` holds them; skipped, and said so, where it does not.
 
-use tchalk::prelude::*;
+#[path = "common/bundle.rs"]
+mod bundle;
 
-/// Whether there is a bundle with this file.
-fn bundled(file: &str) -> bool {
-    let folder = std::env::var("TCHALK_DATA_DIR").unwrap_or_default();
-    let there = !folder.is_empty() && std::path::Path::new(&folder).join(file).exists();
-    if !there {
-        eprintln!("skipped: TCHALK_DATA_DIR holds no {file}");
-    }
-    there
-}
+use bundle::bundle;
+use tchalk::prelude::*;
 
 #[test]
 fn cifar10_is_what_its_page_says() {
-    if !bundled("cifar10/cifar-10-binary.tar.gz") {
+    if bundle(&["cifar10/cifar-10-binary.tar.gz"]).is_none() {
         return;
     }
     let cifar10 = datasets::cifar10().unwrap();
@@ -35,7 +29,7 @@ fn cifar10_is_what_its_page_says() {
 
 #[test]
 fn mnist_is_what_its_page_says() {
-    if !bundled("mnist") {
+    if bundle(&["mnist"]).is_none() {
         return;
     }
     let mnist = datasets::mnist().unwrap();
@@ -56,12 +50,9 @@ fn mnist_is_what_its_page_says() {
 #[test]
 fn lossless_pictures_are_found_again_among_those_that_were_jpegs() {
     const RECORD: usize = 3_073;
-    if !bundled("cifar10/lossless_train_400.bin") || !bundled("cifar10/cifar-10-binary.tar.gz") {
-        return;
-    }
-    let folder = std::env::var("TCHALK_DATA_DIR").unwrap();
-    let file = std::path::Path::new(&folder).join("cifar10/lossless_train_400.bin");
-    let records = std::fs::read(file).unwrap();
+    const LOSSLESS: &str = "cifar10/lossless_train_400.bin";
+    let Some(folder) = bundle(&[LOSSLESS, "cifar10/cifar-10-binary.tar.gz"]) else { return };
+    let records = std::fs::read(folder.join(LOSSLESS)).unwrap();
     let train = datasets::cifar10().unwrap().train;
     let (images, labels) = (train.images(), train.labels());
     // Coarse pictures, a mean for each 8 by 8 pixels and colour, find the counterpart quickly.
@@ -105,7 +96,7 @@ fn lossless_pictures_are_found_again_among_those_that_were_jpegs() {
 
 #[test]
 fn ants_and_bees_load_as_a_folder() {
-    if !bundled("hymenoptera/val") {
+    if bundle(&["hymenoptera/val"]).is_none() {
         return;
     }
     let val = datasets::image_folder("hymenoptera/val", [64, 64]).unwrap();
@@ -127,7 +118,7 @@ fn ants_and_bees_load_as_a_folder() {
 
 #[test]
 fn kaggles_files_have_the_right_counts() {
-    if !bundled("digit-recognizer/train.csv") {
+    if bundle(&["digit-recognizer/train.csv"]).is_none() {
         return;
     }
     let digits = kaggle::digit_recognizer().unwrap();
@@ -146,7 +137,7 @@ fn kaggles_files_have_the_right_counts() {
         row,
         images.index_axis(ndarray::Axis(0), 27_999).iter().copied().collect::<Vec<_>>()
     );
-    if bundled("mnist") {
+    if bundle(&["mnist"]).is_some() {
         let sum = |split: &Split| split.images().iter().map(|&value| u64::from(value)).sum::<u64>();
         let mnist = datasets::mnist().unwrap();
         let sums = [&mnist.train, &mnist.test, &digits.train, &digits.test].map(sum);

@@ -1,7 +1,11 @@
 //! Networks as files: what is saved comes back bit for bit, and what is damaged, truncated or
 //! malicious is refused in words.
 
+#[path = "common/refused.rs"]
+mod refused;
+
 use proptest::prelude::*;
+use refused::refused;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use tchalk::prelude::*;
@@ -9,13 +13,6 @@ use tempfile::TempDir;
 
 fn noise(shape: &[i64]) -> Tensor {
     Tensor::rand(shape, (Kind::Float, Device::Cpu))
-}
-
-fn refused<T>(result: tchalk::Result<T>) -> String {
-    match result {
-        Ok(_) => panic!("this should have been refused"),
-        Err(error) => error.to_string(),
-    }
 }
 
 /// Branches, a layer used twice, a model used twice, a model in a model, frozen parts.

@@ -3,14 +3,11 @@
 //! The seed and libtorch's generator belong to the whole process, so these tests run one at a time,
 //! and in a process without others.
 
-use std::sync::{Mutex, MutexGuard};
+#[path = "common/alone.rs"]
+mod alone;
+
+use alone::alone;
 use tchalk::prelude::*;
-
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
-fn alone() -> MutexGuard<'static, ()> {
-    ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
 
 fn small() -> Model {
     let layers = Sequential::new().input_shape([2, 6, 6]).add(Conv2d::new(2, 3)).add(Relu);

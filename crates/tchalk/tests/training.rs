@@ -2,25 +2,22 @@
 //!
 //! The stop button and the seed belong to the whole process, so these tests run one at a time.
 
-use std::sync::{Mutex, MutexGuard};
+#[path = "common/alone.rs"]
+mod alone;
+#[path = "common/shapes.rs"]
+mod shapes;
+
+use shapes::sets;
+use std::sync::MutexGuard;
 use tchalk::prelude::*;
 use tchalk::runtime::interrupt;
 use tchalk::train::Optimizer;
 
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
+/// Nothing else of this file runs meanwhile, and all draws begin anew.
 fn alone() -> MutexGuard<'static, ()> {
-    let guard = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let guard = alone::alone();
     runtime::seed(42);
     guard
-}
-
-fn sets(train: usize, test: usize) -> (TensorSet, TensorSet) {
-    let shapes = datasets::shapes().unwrap();
-    (
-        shapes.train.take(train).to_tensors(Device::Cpu),
-        shapes.test.take(test).to_tensors(Device::Cpu),
-    )
 }
 
 fn small_cnn() -> Model {

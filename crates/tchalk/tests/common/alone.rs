@@ -1,0 +1,10 @@
+//! One test at a time: seed, stop button and libtorch's generator belong to the whole process.
+
+use std::sync::{Mutex, MutexGuard};
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// Nothing else of this file runs until the answer is dropped.
+pub fn alone() -> MutexGuard<'static, ()> {
+    ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
