@@ -4,7 +4,7 @@ use super::subset::{self, Header};
 use super::tensor_file::TensorFile;
 use super::weights::{Base, Published, published};
 use crate::data::bundle::{Bundle, VARIABLE};
-use crate::data::source::{Source, sha256_of, sha256_of_file};
+use crate::data::source::{Source, sha256_of};
 use crate::data::{cache, download};
 use crate::error::{Error, Result};
 use std::ops::Range;
@@ -56,11 +56,7 @@ pub(super) fn imagenet(op: &str, name: &str, tensors: &[String]) -> Result<PathB
         Some(base) => fetch_base(name, base, tensors, &folder),
         None => download::fetch(&source, &folder),
     };
-    let path = found.map_err(|error| advised(error, published))?;
-    if base.is_none() && published.sha256.is_none() {
-        check_digits(published, &path)?;
-    }
-    Ok(path)
+    found.map_err(|error| advised(error, published))
 }
 
 /// What can be done without the network, added to what it said.
@@ -84,21 +80,10 @@ fn source(published: &Published) -> Source {
     if let Some(size) = published.size {
         source = source.size(size);
     }
-    if let Some(sum) = published.sha256 {
-        source = source.sha256(sum, "torchvision's users' lists");
+    match published.sha256 {
+        Some(sum) => source.sha256(sum, "torchvision's users' lists"),
+        None => source.sha256_begins(published.digits(), "the file's own name"),
     }
-    source
-}
-
-/// The digits in the file's name, for files whose whole sum nobody published.
-fn check_digits(published: &Published, path: &Path) -> Result<()> {
-    let sum = sha256_of_file(path)?;
-    if sum.starts_with(published.digits()) {
-        return Ok(());
-    }
-    let _ = std::fs::remove_file(path);
-    let problem = format!("its SHA-256 is {sum}, and its name promises {}…", published.digits());
-    Err(Error::bad_file(path, problem, "It has been removed: run this again."))
 }
 
 /// The file of the bundle's folder `weights` that holds the tensors: the official one, or one whose
@@ -138,16 +123,7 @@ fn fetch_base(name: &str, base: &Base, tensors: &[String], folder: &Path) -> Res
     let remote = Source::new(format!("{name} without its top"), base.address);
     let get = |range: Range<u64>| download::fetch_range(&remote, range);
     let bytes = base_file(base, tensors, get)?;
-    let path = folder.join(kept.name());
-    let io = |error| Error::io(&path, error, "Is there room on the disk?");
-    std::fs::create_dir_all(folder).map_err(io)?;
-    // The sum of the first time, which later readings are compared with.
-    let sum = format!("{}  {}\n", sha256_of(&bytes), kept.name());
-    std::fs::write(path.with_extension("safetensors.sha256"), sum).map_err(io)?;
-    let partial = path.with_extension("safetensors.part");
-    std::fs::write(&partial, &bytes).map_err(io)?;
-    std::fs::rename(&partial, &path).map_err(io)?;
-    Ok(path)
+    download::keep(&kept, folder, &bytes)
 }
 
 /// A file of these tensors, out of the beginning of a larger one.
@@ -167,22 +143,14 @@ fn base_file(
         return Err(wrong(format!("{count} bytes with the SHA-256 {sum}, not {}", base.sha256)));
     }
     let header = Header::of_beginning(&bytes).map_err(wrong)?;
-    let mut parts = Vec::new();
-    for part in header.parts(tensors, 0).map_err(wrong)? {
-        let inside = bytes.get(part.start as usize..part.end as usize);
-        let inside = inside.ok_or_else(|| wrong("some of the base lies behind it".into()))?;
-        parts.push((part.start, inside.to_vec()));
-    }
     let notes = [("from", base.address), ("sha256", base.sha256)];
-    let file = subset::write(&header, tensors, &parts, &notes);
-    file.map_err(wrong)
+    subset::write(&header, tensors, &bytes, &notes).map_err(wrong)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::{BufRead, BufReader, Write};
-    use std::net::TcpListener;
+    use crate::data::download::server::{Answer, Server};
 
     /// Two tensors of the base, one of the top, behind them.
     fn file() -> Vec<u8> {
@@ -194,36 +162,6 @@ mod tests {
         bytes.extend(header.as_bytes());
         bytes.extend((0..103).flat_map(|i| (i as f32).to_le_bytes()));
         bytes
-    }
-
-    /// Serves `bytes` in parts, as many times as it is asked.
-    fn server(bytes: Vec<u8>) -> String {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = format!("http://{}/model.safetensors", listener.local_addr().unwrap());
-        std::thread::spawn(move || {
-            for mut stream in listener.incoming().flatten() {
-                let lines = BufReader::new(stream.try_clone().unwrap()).lines();
-                let lines: Vec<String> =
-                    lines.map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
-                let range = lines.iter().find_map(|line| {
-                    let (name, value) = line.split_once(": bytes=")?;
-                    let (first, last) = value.trim().split_once('-')?;
-                    name.eq_ignore_ascii_case("range")
-                        .then(|| (first.parse::<usize>().unwrap(), last.parse::<usize>().unwrap()))
-                });
-                // Somebody only looks whether the server is there.
-                let Some((first, last)) = range else { continue };
-                let part = &bytes[first..=last];
-                let head = format!(
-                    "HTTP/1.1 206 Partial Content\r\nContent-Length: {}\r\n\
-                     Content-Range: bytes {first}-{last}/{}\r\nConnection: close\r\n\r\n",
-                    part.len(),
-                    bytes.len()
-                );
-                let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(part));
-            }
-        });
-        address
     }
 
     fn names() -> Vec<String> {
@@ -239,7 +177,9 @@ mod tests {
     #[test]
     fn the_base_of_a_network_far_away_is_fetched_alone_and_kept() {
         let bytes = file();
-        let base = base(server(bytes.clone()), &bytes);
+        let file = bytes.clone();
+        let server = Server::start(move |request| Answer::rest(&file, request));
+        let base = base(server.address("model.safetensors"), &bytes);
         let folder = tempfile::tempdir().unwrap();
         let path = fetch_base("net", &base, &names(), folder.path()).unwrap();
         let mut open = TensorFile::open(&path).unwrap();

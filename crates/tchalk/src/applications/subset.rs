@@ -9,7 +9,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::ops::Range;
 use tch::Kind;
 
 /// No header of ours is longer, in bytes.
@@ -114,31 +113,6 @@ impl Header {
     pub(super) fn notes(&self) -> BTreeMap<String, String> {
         self.notes.clone()
     }
-
-    /// The parts of the file that hold these tensors, in the order of the file. Neighbours are one
-    /// part, and so are those with less than `gap` bytes between them.
-    ///
-    /// # Errors
-    ///
-    /// The first name that the file does not hold.
-    pub(super) fn parts(&self, names: &[String], gap: u64) -> Result<Vec<Range<u64>>, String> {
-        let mut ranges = Vec::with_capacity(names.len());
-        for name in names {
-            let entry = self.entry(name).ok_or_else(|| format!("it holds no {name:?}"))?;
-            ranges.push(entry.begin..entry.end);
-        }
-        ranges.sort_by_key(|range| range.start);
-        let mut parts: Vec<Range<u64>> = Vec::new();
-        for range in ranges.into_iter().filter(|range| !range.is_empty()) {
-            match parts.last_mut() {
-                Some(last) if range.start <= last.end.saturating_add(gap) => {
-                    last.end = last.end.max(range.end);
-                }
-                _ => parts.push(range),
-            }
-        }
-        Ok(parts)
-    }
 }
 
 /// The length of the header of a file of `length` bytes, in its first eight bytes.
@@ -189,30 +163,27 @@ const KINDS: [(&str, Kind); 10] = [
     ("BOOL", Kind::Bool),
 ];
 
-/// A file of some tensors of another one: `parts` hold them, each with its first byte's place there.
+/// A file of some tensors of another one, of which `beginning` are the first bytes.
 ///
 /// # Errors
 ///
-/// The first name that is not there.
+/// The first name that the other file does not hold, or if some of the tensors lie behind the beginning.
 pub(super) fn write(
     header: &Header,
     names: &[String],
-    parts: &[(u64, Vec<u8>)],
+    beginning: &[u8],
     notes: &[(&str, &str)],
 ) -> Result<Vec<u8>, String> {
-    let missing = |name: &String| format!("it holds no {name:?}");
     let mut listed = serde_json::Map::new();
     let mut numbers = Vec::new();
     let notes = notes.iter().map(|&(word, text)| (word.to_owned(), Value::from(text)));
     listed.insert("__metadata__".into(), Value::Object(notes.collect()));
     for name in names {
-        let entry = header.entry(name).ok_or_else(|| missing(name))?;
-        let bytes = parts.iter().find_map(|(begin, bytes)| {
-            let from = entry.begin.checked_sub(*begin)? as usize;
-            bytes.get(from..from + (entry.end - entry.begin) as usize)
-        });
-        let place = (numbers.len(), numbers.len() + (entry.end - entry.begin) as usize);
-        numbers.extend_from_slice(bytes.ok_or_else(|| missing(name))?);
+        let entry = header.entry(name).ok_or_else(|| format!("it holds no {name:?}"))?;
+        let bytes = beginning.get(entry.begin as usize..entry.end as usize);
+        let bytes = bytes.ok_or("some of the base lies behind it")?;
+        let place = (numbers.len(), numbers.len() + bytes.len());
+        numbers.extend_from_slice(bytes);
         let kind = KINDS.iter().find(|(_, kind)| *kind == entry.kind).map(|(name, _)| *name);
         let tensor = json!({ "dtype": kind, "shape": entry.shape, "data_offsets": place });
         listed.insert(name.clone(), tensor);
@@ -251,22 +222,6 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_those_that_are_needed() {
-        let bytes = file();
-        let header = read(&bytes).unwrap();
-        let start = bytes.len() as u64 - 36;
-        let parts = |names: &[&str], gap| {
-            let names: Vec<String> = names.iter().map(|&name| name.into()).collect();
-            header.parts(&names, gap)
-        };
-        assert_eq!(parts(&["c", "a"], 0).unwrap(), [start..start + 8, start + 32..start + 36]);
-        let one = |end| std::iter::once(start..start + end).collect::<Vec<_>>();
-        assert_eq!(parts(&["a", "b"], 0).unwrap(), one(32), "neighbours");
-        assert_eq!(parts(&["a", "c"], 24).unwrap(), one(36), "a small gap");
-        assert_eq!(parts(&["a", "x"], 0).unwrap_err(), "it holds no \"x\"");
-    }
-
-    #[test]
     fn what_does_not_fit_is_told() {
         let mut bytes = file();
         bytes.pop();
@@ -280,12 +235,9 @@ mod tests {
         let bytes = file();
         let header = read(&bytes).unwrap();
         let names = ["c".to_owned(), "a".to_owned()];
-        let parts = header.parts(&names, 0).unwrap();
-        let cut = |part: &Range<u64>| {
-            (part.start, bytes[part.start as usize..part.end as usize].to_vec())
-        };
-        let parts: Vec<(u64, Vec<u8>)> = parts.iter().map(cut).collect();
-        let small = write(&header, &names, &parts, &[("from", "here")]).unwrap();
+        let small = write(&header, &names, &bytes, &[("from", "here")]).unwrap();
+        let error = write(&header, &["x".to_owned()], &bytes, &[]).unwrap_err();
+        assert_eq!(error, "it holds no \"x\"");
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("small");
         std::fs::write(&path, &small).unwrap();

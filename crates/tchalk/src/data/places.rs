@@ -136,13 +136,14 @@ impl Places {
             let names: Vec<&str> = unpacked.into_iter().chain([name.as_str()]).collect();
             match bundle.read(&names)? {
                 Some(file) => found.push(file),
-                None => missing.push(names.join(" nor ")),
+                None if names.len() == 1 => missing.push(format!("no {name}")),
+                None => missing.push(format!("neither {}", names.join(" nor "))),
             }
         }
         match missing.first() {
             Some(_) if found.is_empty() => Ok(None),
             Some(first) => {
-                let problem = format!("there is neither {first}");
+                let problem = format!("there is {first}");
                 let hint = format!("Put all files of the set into {}.", wanted.folder);
                 Err(Error::bad_file(bundle.folder(), problem, hint))
             }
@@ -156,7 +157,7 @@ impl Places {
 }
 
 /// Whether sums of the bundle vouched for its files.
-pub(crate) fn verified(files: &[Found]) -> &'static str {
+fn verified(files: &[Found]) -> &'static str {
     if files.iter().all(|found| found.verified) {
         "verified against SHA256SUMS"
     } else {

@@ -21,6 +21,7 @@ pub(crate) struct Source {
 #[derive(Debug, Clone)]
 struct Sum {
     kind: Kind,
+    /// All of the sum's digits, or the first ones where no more were published.
     digits: String,
     publisher: String,
 }
@@ -69,6 +70,11 @@ impl Source {
 
     /// The SHA-256 that `publisher` names.
     pub(crate) fn sha256(self, digits: &str, publisher: &str) -> Source {
+        self.sum(Kind::Sha256, digits, publisher)
+    }
+
+    /// The first digits of the SHA-256, as some publishers put them into a file's name.
+    pub(crate) fn sha256_begins(self, digits: &str, publisher: &str) -> Source {
         self.sum(Kind::Sha256, digits, publisher)
     }
 
@@ -125,7 +131,7 @@ impl Source {
         let (md5, sha256) = sums_of_file(path, wanted(Kind::Md5), wanted(Kind::Sha256))?;
         for sum in &self.sums {
             let found = if sum.kind == Kind::Md5 { &md5 } else { &sha256 };
-            if *found != sum.digits {
+            if !found.starts_with(&sum.digits) {
                 let (kind, publisher) = (sum.kind.name(), &sum.publisher);
                 let expected = &sum.digits;
                 return Ok(Some(format!(

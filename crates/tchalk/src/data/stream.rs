@@ -5,15 +5,12 @@ use super::bundle::Bundle;
 use super::folder::Files;
 use super::framing::Framing;
 use crate::error::{Error, Result};
-use crate::runtime::{interrupt, seed};
+use crate::runtime::interrupt::{self, GLANCE};
+use crate::runtime::seed;
 use ndarray::Array4;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
-/// How often the stop button is looked at.
-const GLANCE: Duration = Duration::from_millis(50);
 
 /// How a file becomes pixels.
 #[derive(Clone)]
@@ -46,6 +43,7 @@ pub struct PictureStream {
     state: Mutex<State>,
 }
 
+#[derive(Default)]
 struct State {
     /// One for each thread; picture `i` comes from thread `i % threads`, so the order is kept.
     threads: Vec<Receiver<Result<Decoded>>>,
@@ -58,14 +56,13 @@ struct State {
 impl PictureStream {
     pub(super) fn new(files: Files, decoding: Decoding, batch: usize) -> PictureStream {
         let Files { name, classes, files } = files;
-        let state = Mutex::new(State { threads: Vec::new(), taken: 0, waiting: Vec::new() });
-        PictureStream { name, classes, files, decoding, batch, state }
+        PictureStream { name, classes, files, decoding, batch, state: Mutex::default() }
     }
 
     /// The same pictures from the beginning, in a random order.
     pub fn shuffle(mut self) -> PictureStream {
         seed::shuffle(&mut self.files, &mut seed::host_rng("stream"));
-        self.state = Mutex::new(State { threads: Vec::new(), taken: 0, waiting: Vec::new() });
+        self.state = Mutex::default();
         self
     }
 
@@ -124,9 +121,7 @@ impl PictureStream {
     fn next_picture(&self, state: &State) -> Result<Result<Decoded>> {
         let thread = &state.threads[state.taken % state.threads.len()];
         loop {
-            if interrupt::requested() {
-                return Err(Error::Interrupted { op: format!("reading {}", self.name) });
-            }
+            interrupt::check(&format!("reading {}", self.name))?;
             match thread.recv_timeout(GLANCE) {
                 Ok(picture) => return Ok(picture),
                 Err(RecvTimeoutError::Disconnected) => {

@@ -106,9 +106,7 @@ impl Ensemble {
             let (inner, device) = (member.model.inner(), member.model.device());
             let mut rows: Vec<f32> = Vec::with_capacity(set.len() * self.classes());
             for (x, _) in set.batches(batch_of(&set) as i64, device) {
-                if interrupt::requested() {
-                    return Err(Error::Interrupted { op: op.into() });
-                }
+                interrupt::check(op)?;
                 let said = no_grad(|| {
                     let (x, access) = (member.view.of(&x), inner.program.using());
                     if scores { access.scores(&x) } else { access.forward(&x) }

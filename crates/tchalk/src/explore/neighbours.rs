@@ -1,7 +1,7 @@
 //! Who is nearest to whom, by straight distance.
 
 use super::observations::Rows;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::runtime::interrupt;
 use tch::{Device, Kind, Tensor, no_grad};
 
@@ -25,9 +25,7 @@ pub(super) fn nearest(rows: &Rows, each: usize, op: &str) -> Result<Neighbours> 
         let (mut places, mut squares) = (Vec::new(), Vec::new());
         let count = ((1 << 24) / n).clamp(1, n);
         for start in (0..n).step_by(count) {
-            if interrupt::requested() {
-                return Err(Error::Interrupted { op: op.into() });
-            }
+            interrupt::check(op)?;
             let (start, count) = (start as i64, count.min(n - start) as i64);
             let some = all.narrow(0, start, count);
             let mut distances = some.matmul(&all.tr()) * -2.0

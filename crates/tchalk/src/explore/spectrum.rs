@@ -245,16 +245,12 @@ fn each_part(rows: &Rows, op: &str, from: &Tensor, mut with: impl FnMut(Tensor))
     let most = parts.iter().map(|&(_, count)| count).max().unwrap_or(0) as i64;
     let room = Tensor::empty([most, rows.width() as i64], (Kind::Float, rows.matrix.device()));
     for (start, count) in parts {
-        check_interrupt(op)?;
+        interrupt::check(op)?;
         let mut part = room.narrow(0, 0, count as i64);
         part.copy_(&rows.matrix.narrow(0, start as i64, count as i64));
         with(part.subtract_(from));
     }
     Ok(())
-}
-
-fn check_interrupt(op: &str) -> Result<()> {
-    if interrupt::requested() { Err(Error::Interrupted { op: op.into() }) } else { Ok(()) }
 }
 
 /// How many of the values, from the first on, are needed to reach `sum`.

@@ -4,8 +4,13 @@
 //! a new cell begins. Here they set and clear one flag, which long calls look at between steps: they
 //! return what was made so far, and no variable is lost. Outside a notebook Ctrl-C stays what it is.
 
+use crate::error::{Error, Result};
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// How often what waits looks at the button.
+pub(crate) const GLANCE: Duration = Duration::from_millis(50);
 
 static REQUESTED: AtomicBool = AtomicBool::new(false);
 
@@ -13,6 +18,15 @@ static REQUESTED: AtomicBool = AtomicBool::new(false);
 pub fn requested() -> bool {
     listen();
     REQUESTED.load(Ordering::SeqCst)
+}
+
+/// Ends `op` where the reader has pressed stop and nothing can be kept.
+///
+/// # Errors
+///
+/// [`Error::Interrupted`] if so.
+pub(crate) fn check(op: &str) -> Result<()> {
+    if requested() { Err(Error::Interrupted { op: op.into() }) } else { Ok(()) }
 }
 
 /// Presses stop from within: what a callback or a test may do.

@@ -3,7 +3,7 @@
 //! [`fetch`] brings one file into a folder, whatever happens on the way: it resumes what broke off,
 //! tries again after a pause, goes on to a mirror, and lets only one process fetch. A file gets its
 //! name only after all that was published about it fits, so what lies in the folder under its own
-//! name is whole. While it is fetched, two more files lie beside it:
+//! name is whole. Beside it may lie:
 //!
 //! | file | holds |
 //! |---|---|
@@ -17,16 +17,16 @@
 mod partial;
 mod request;
 #[cfg(test)]
-mod server;
+pub(crate) mod server;
 #[cfg(test)]
 mod tests;
 
 use self::partial::Partial;
 use self::request::{Event, Failure, Head};
 use super::cache;
-use super::source::{Source, sha256_of_file};
+use super::source::{Source, sha256_of, sha256_of_file};
 use crate::error::{Error, Result};
-use crate::runtime::interrupt;
+use crate::runtime::interrupt::{self, GLANCE};
 use crate::runtime::progress::{Progress, Unit, bytes};
 use std::fs::{File, TryLockError};
 use std::ops::Range;
@@ -34,14 +34,12 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-/// How often the stop button is looked at.
-const GLANCE: Duration = Duration::from_millis(50);
 /// However often a transfer makes headway and breaks again, some time it is enough.
 const MOST_REQUESTS: usize = 40;
 
 /// How long to wait for what.
 #[derive(Clone)]
-pub(crate) struct Patience {
+struct Patience {
     /// For any machine at all to be reached, over all addresses: without a network this is soon known.
     reach: Duration,
     /// For an answer from a machine that was reached.
@@ -77,10 +75,7 @@ pub(crate) fn fetch(source: &Source, folder: &Path) -> Result<PathBuf> {
     if let Some(path) = kept(source, folder)? {
         return Ok(path);
     }
-    if cache::is_offline() {
-        let problem = format!("{} is set, so the network was not asked", cache::OFFLINE);
-        return Err(Error::download(source.name(), problem, ""));
-    }
+    check_allowed(source)?;
     fetch_with(source, folder, &Patience::default())
 }
 
@@ -98,13 +93,40 @@ pub(crate) fn kept(source: &Source, folder: &Path) -> Result<Option<PathBuf>> {
 /// # Errors
 ///
 /// As for [`fetch`]; also if no address serves parts of files.
-#[allow(dead_code, reason = "weights are read in parts by the networks to come")]
 pub(crate) fn fetch_range(source: &Source, range: Range<u64>) -> Result<Vec<u8>> {
-    if cache::is_offline() {
-        let problem = format!("{} is set, so the network was not asked", cache::OFFLINE);
-        return Err(Error::download(source.name(), problem, ""));
-    }
+    check_allowed(source)?;
     fetch_range_with(source, range, &Patience::default())
+}
+
+/// Refuses to ask the network where the reader has forbidden it.
+fn check_allowed(source: &Source) -> Result<()> {
+    if !cache::is_offline() {
+        return Ok(());
+    }
+    let problem = format!("{} is set, so the network was not asked", cache::OFFLINE);
+    Err(Error::download(source.name(), problem, ""))
+}
+
+/// Keeps `bytes` in `folder` as the file of `source`, whole or not at all, with their sum for later
+/// readings; where another process has kept them meanwhile, its file stays.
+pub(crate) fn keep(source: &Source, folder: &Path, bytes: &[u8]) -> Result<PathBuf> {
+    std::fs::create_dir_all(folder).map_err(|error| refused(folder, error))?;
+    let _lock = lock(source, folder, &mut Progress::new(source.name(), Unit::Bytes))?;
+    if let Some(path) = kept(source, folder)? {
+        return Ok(path);
+    }
+    let path = folder.join(source.name());
+    let full = |error| refused(&path, error);
+    std::fs::write(record(&path), sum_line(source, &sha256_of(bytes))).map_err(full)?;
+    let partial = sibling(&path, "", ".part");
+    std::fs::write(&partial, bytes).map_err(full)?;
+    std::fs::rename(&partial, &path).map_err(full)?;
+    Ok(path)
+}
+
+/// What [`record`] holds.
+fn sum_line(source: &Source, sum: &str) -> String {
+    format!("{sum}  {}\n", source.name())
 }
 
 fn fetch_with(source: &Source, folder: &Path, patience: &Patience) -> Result<PathBuf> {
@@ -211,17 +233,15 @@ impl<'a> Transfer<'a> {
             };
             failures.push((address, why));
         }
-        let hint = if all_unreachable {
-            "Check the connection to the network, then run this again."
-        } else {
-            "Run this again: what came so far is kept. Or put the file there by hand."
-        };
-        let problem = if all_unreachable {
+        let (problem, hint) = if all_unreachable {
             let reasons: Vec<String> = failures.into_iter().map(|(_, why)| why).collect();
-            format!("the network could not be reached: {}", reasons.join("; "))
+            let problem = format!("the network could not be reached: {}", reasons.join("; "));
+            (problem, "Check the connection to the network, then run this again.")
         } else {
             let lines = failures.iter().map(|(address, why)| format!("{address} – {why}"));
-            format!("no address gave the file: {}", lines.collect::<Vec<_>>().join("; "))
+            let lines = lines.collect::<Vec<_>>().join("; ");
+            let hint = "Run this again: what came so far is kept. Or put the file there by hand.";
+            (format!("no address gave the file: {lines}"), hint)
         };
         Err(Error::download(self.source.name(), problem, hint))
     }
@@ -259,7 +279,7 @@ impl<'a> Transfer<'a> {
     fn next(&self, events: &Receiver<Event>, limit: Duration) -> Result<Event, Stop> {
         let begun = Instant::now();
         loop {
-            self.glance()?;
+            self.glance().map_err(Stop::Enough)?;
             match events.recv_timeout(GLANCE) {
                 Ok(event) => return Ok(event),
                 Err(RecvTimeoutError::Disconnected) => {
@@ -275,7 +295,7 @@ impl<'a> Transfer<'a> {
     }
 
     /// Whether the reader pressed stop.
-    fn glance(&self) -> Result<(), Stop> {
+    fn glance(&self) -> Result<()> {
         if !interrupt::requested() {
             return Ok(());
         }
@@ -283,18 +303,14 @@ impl<'a> Transfer<'a> {
             0 => String::new(),
             have => format!(" ({} are kept, for the next time)", bytes(have)),
         };
-        Err(Stop::Enough(Error::Interrupted {
-            op: format!("fetching {}{kept}", self.source.name()),
-        }))
+        Err(Error::Interrupted { op: format!("fetching {}{kept}", self.source.name()) })
     }
 
     fn sleep(&self, pause: Duration) -> Result<()> {
         let begun = Instant::now();
         while begun.elapsed() < pause {
-            match self.glance() {
-                Err(Stop::Enough(error)) => return Err(error),
-                _ => std::thread::sleep(GLANCE.min(pause)),
-            }
+            self.glance()?;
+            std::thread::sleep(GLANCE.min(pause));
         }
         Ok(())
     }
@@ -326,13 +342,7 @@ impl<'a> Transfer<'a> {
         if head.is_page {
             return Err(Stop::Next("a web page came in place of the file".into()));
         }
-        if let (Some(total), Some(size)) = (total, self.source.published_size())
-            && total != size
-        {
-            return Err(Stop::Next(format!(
-                "the file there has {total} bytes, published are {size}"
-            )));
-        }
+        self.check_total(total)?;
         if total.is_some_and(|total| total > self.source.limit()) {
             return Err(Stop::Next("it is larger than any file of this kind".into()));
         }
@@ -376,24 +386,27 @@ impl<'a> Transfer<'a> {
         }
         if !self.source.has_sum() {
             let sum = sha256_of_file(partial.path()).map_err(Stop::Enough)?;
-            let line = format!("{sum}  {}\n", self.source.name());
-            std::fs::write(record(path), line).map_err(full)?;
+            std::fs::write(record(path), sum_line(self.source, &sum)).map_err(full)?;
         }
         partial.rename(path).map_err(full)
+    }
+
+    /// Whether the file there is as long as was published.
+    fn check_total(&self, total: Option<u64>) -> Result<(), Stop> {
+        match (total, self.source.published_size()) {
+            (Some(total), Some(size)) if total != size => {
+                let why = format!("the file there has {total} bytes, published are {size}");
+                Err(Stop::Next(why))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A part of the file.
     fn part(&mut self, address: &str, range: &Range<u64>) -> Result<Vec<u8>, Stop> {
         let (head, events) = self.ask(address, Some((range.start, Some(range.end - 1))), None)?;
         match (head.status, head.range) {
-            (206, Some((first, total))) if first == range.start => {
-                if let (Some(total), Some(size)) = (total, self.source.published_size())
-                    && total != size
-                {
-                    let why = format!("the file there has {total} bytes, published are {size}");
-                    return Err(Stop::Next(why));
-                }
-            }
+            (206, Some((first, total))) if first == range.start => self.check_total(total)?,
             (200 | 206, _) => return Err(Stop::Next("it does not serve parts of files".into())),
             (416, _) => return Err(Stop::Next("the file there is shorter".into())),
             (status, _) => return Err(refusal(status)),
@@ -474,7 +487,7 @@ fn lock(source: &Source, folder: &Path, progress: &mut Progress) -> Result<Optio
         .truncate(false)
         .open(&path)
         .map_err(|error| refused(&path, error))?;
-    let begun = Instant::now();
+    let (begun, mut told) = (Instant::now(), false);
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(Some(file)),
@@ -482,11 +495,9 @@ fn lock(source: &Source, folder: &Path, progress: &mut Progress) -> Result<Optio
             // Some network drives have no locks: the rename at the end is still all or nothing.
             Err(TryLockError::Error(_)) => return Ok(None),
         }
-        if interrupt::requested() {
-            let op = format!("waiting for {}, which another process fetches", source.name());
-            return Err(Error::Interrupted { op });
-        }
-        if begun.elapsed() > Duration::from_secs(1) {
+        interrupt::check(&format!("waiting for {}, which another process fetches", source.name()))?;
+        if !told && begun.elapsed() > Duration::from_secs(1) {
+            told = true;
             progress.note("another notebook is fetching it; waiting");
         }
         std::thread::sleep(2 * GLANCE);

@@ -29,7 +29,9 @@ impl Partial {
         let file = File::options().create(true).write(true).truncate(false).open(&part)?;
         let note = std::fs::read(&note_path).ok();
         let note = note.and_then(|note| serde_json::from_slice(&note).ok());
-        Ok(Partial { path: part, note_path, file, note, resumed: false })
+        // What an earlier call has left counts as a first piece.
+        let resumed = file.metadata()?.len() > 0;
+        Ok(Partial { path: part, note_path, file, note, resumed })
     }
 
     pub(super) fn path(&self) -> &Path {

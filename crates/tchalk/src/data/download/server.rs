@@ -6,36 +6,43 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// A server on this machine. It ends with the process.
-pub(super) struct Server {
+pub(crate) struct Server {
     port: u16,
     requests: Arc<Mutex<Vec<Request>>>,
 }
 
 /// What was asked for.
 #[derive(Clone, Debug)]
-pub(super) struct Request {
+pub(crate) struct Request {
     /// How many requests came before this one.
-    pub(super) number: usize,
-    pub(super) path: String,
+    pub(crate) number: usize,
+    pub(crate) path: String,
     headers: Vec<String>,
 }
 
 impl Request {
     /// The value of a header, by its name in small letters.
-    pub(super) fn header(&self, name: &str) -> Option<String> {
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
         let mut headers = self.headers.iter().filter_map(|line| line.split_once(':'));
         let header = headers.find(|(key, _)| key.eq_ignore_ascii_case(name));
         header.map(|(_, value)| value.trim().to_owned())
     }
 
+    /// The first byte that is asked for, and the last one, where that is said.
+    fn range(&self) -> Option<(usize, Option<usize>)> {
+        let header = self.header("range")?;
+        let (from, to) = header.strip_prefix("bytes=")?.split_once('-')?;
+        Some((from.parse().ok()?, to.parse().ok()))
+    }
+
     /// The first byte that is asked for.
-    pub(super) fn from(&self) -> Option<usize> {
-        self.header("range")?.strip_prefix("bytes=")?.split('-').next()?.parse().ok()
+    pub(crate) fn from(&self) -> Option<usize> {
+        Some(self.range()?.0)
     }
 }
 
 /// What is sent, byte for byte, before the connection is closed.
-pub(super) struct Answer {
+pub(crate) struct Answer {
     head: String,
     body: Vec<u8>,
     pause: Duration,
@@ -43,21 +50,22 @@ pub(super) struct Answer {
 
 impl Answer {
     /// Status line and headers, without the last empty line.
-    pub(super) fn new(head: impl Into<String>, body: &[u8]) -> Answer {
+    pub(crate) fn new(head: impl Into<String>, body: &[u8]) -> Answer {
         Answer { head: head.into(), body: body.to_vec(), pause: Duration::ZERO }
     }
 
     /// The whole file, as a good server sends it.
-    pub(super) fn whole(body: &[u8]) -> Answer {
+    pub(crate) fn whole(body: &[u8]) -> Answer {
         let length = body.len();
         Answer::new(format!("200 OK\r\nContent-Length: {length}\r\nETag: \"one\""), body)
     }
 
-    /// The rest of the file from the byte that was asked for, or the whole of it.
-    pub(super) fn rest(body: &[u8], request: &Request) -> Answer {
-        let Some(from) = request.from() else { return Answer::whole(body) };
-        let (last, length) = (body.len() - 1, body.len());
-        let (rest, size) = (&body[from..], length - from);
+    /// The part of the file that was asked for, or the whole of it.
+    pub(crate) fn rest(body: &[u8], request: &Request) -> Answer {
+        let Some((from, to)) = request.range() else { return Answer::whole(body) };
+        let length = body.len();
+        let last = to.unwrap_or(length - 1).min(length - 1);
+        let (rest, size) = (&body[from..=last], last + 1 - from);
         Answer::new(
             format!(
                 "206 Partial Content\r\nContent-Length: {size}\r\nETag: \"one\"\r\n\
@@ -68,23 +76,23 @@ impl Answer {
     }
 
     /// No file.
-    pub(super) fn status(status: &str) -> Answer {
+    pub(crate) fn status(status: &str) -> Answer {
         Answer::new(format!("{status}\r\nContent-Length: 0"), b"")
     }
 
     /// Another place.
-    pub(super) fn redirect(to: &str) -> Answer {
+    pub(crate) fn redirect(to: &str) -> Answer {
         Answer::new(format!("302 Found\r\nLocation: {to}\r\nContent-Length: 0"), b"")
     }
 
     /// Sends only so many bytes of what was promised.
-    pub(super) fn cut(mut self, length: usize) -> Answer {
+    pub(crate) fn cut(mut self, length: usize) -> Answer {
         self.body.truncate(length);
         self
     }
 
     /// Waits between pieces.
-    pub(super) fn slowly(mut self, pause: Duration) -> Answer {
+    pub(crate) fn slowly(mut self, pause: Duration) -> Answer {
         self.pause = pause;
         self
     }
@@ -92,7 +100,7 @@ impl Answer {
 
 impl Server {
     /// A server that answers as it is told.
-    pub(super) fn start(answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Server {
+    pub(crate) fn start(answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -106,12 +114,12 @@ impl Server {
         Server { port, requests }
     }
 
-    pub(super) fn address(&self, name: &str) -> String {
+    pub(crate) fn address(&self, name: &str) -> String {
         format!("http://127.0.0.1:{}/{name}", self.port)
     }
 
     /// What was asked so far.
-    pub(super) fn requests(&self) -> Vec<Request> {
+    pub(crate) fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
     }
 }
