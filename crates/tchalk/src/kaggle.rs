@@ -1,6 +1,7 @@
 //! Kaggle's competition *Digit Recognizer*: MNIST's digits in CSV files, those to be guessed without
 //! their labels.
 
+use crate::data::folder::file_name;
 use crate::data::places::{Places, Search, Wanted};
 use crate::data::source::Source;
 use crate::data::{Dataset, Split, digits_csv};
@@ -51,8 +52,7 @@ pub fn read_digits(path: impl AsRef<Path>) -> Result<Split> {
     let path = path.as_ref();
     let bytes = std::fs::read(path).map_err(|error| Error::io(path, error, ""))?;
     let (images, labels) = digits_csv::digits(&bytes, path)?;
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-    Split::new(name.unwrap_or_default(), images, labels, datasets::digit_classes())
+    Split::new(file_name(path), images, labels, datasets::digit_classes())
 }
 
 fn digit_recognizer_from(places: &Places) -> Result<Dataset> {
@@ -62,7 +62,7 @@ fn digit_recognizer_from(places: &Places) -> Result<Dataset> {
     match places.look(&Wanted { folder: "digit-recognizer", files })? {
         Search::Found(files, source) => {
             let (images, labels) = digits_csv::digits(&files[0].bytes, &files[0].path)?;
-            if labels.len() != images.dim().0 || labels.is_empty() {
+            if labels.is_empty() {
                 let hint = "Kaggle's train.csv begins with the column label.";
                 return Err(Error::bad_file(&files[0].path, "it has no labels", hint));
             }
@@ -89,8 +89,7 @@ fn split(
 /// The same form from another set of digits: three fifths to learn from, the rest without labels.
 fn made_from(digits: &Dataset, why: &str) -> Result<Dataset> {
     let all = digits.train.concatenate(&digits.test)?;
-    let mut order: Vec<usize> = (0..all.len()).collect();
-    seed::shuffle(&mut order, &mut ChaCha8Rng::seed_from_u64(SEED));
+    let order = seed::choose(all.len(), all.len(), &mut ChaCha8Rng::seed_from_u64(SEED));
     let (known, unknown) = order.split_at(all.len() * 3 / 5);
     let (known, unknown) = (all.pick(known), all.pick(unknown));
     let source = format!(

@@ -1,5 +1,6 @@
 //! A CSV file as a table to look at.
 
+use super::folder::file_name;
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::plot::thousands;
@@ -87,9 +88,8 @@ impl CsvTable {
         while reader.read_byte_record(&mut record).map_err(broken)? {
             rows.push(record.position().map_or(0, |position| position.byte() as usize));
         }
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
         Ok(CsvTable {
-            name: name.unwrap_or_default(),
+            name: file_name(path),
             total: rows.len(),
             bytes: Arc::new(bytes),
             columns: Arc::new(columns),
@@ -144,20 +144,24 @@ impl CsvTable {
             let expected = format!("one of {}", names.join(", "));
             return Err(Error::invalid("CsvTable::column", expected, format!("{name:?}"), ""));
         };
-        let rows = 0..self.len();
-        Ok(rows.map(|row| self.cells(row).swap_remove(place)).collect())
+        let cell = |row| self.record(row).get(place).map(text).unwrap_or_default();
+        Ok((0..self.len()).map(cell).collect())
     }
 
     fn cells(&self, row: usize) -> Vec<String> {
+        let mut cells: Vec<String> = self.record(row).iter().map(text).collect();
+        cells.resize(self.columns.len(), String::new());
+        cells
+    }
+
+    fn record(&self, row: usize) -> ByteRecord {
         let rest = &self.bytes[self.rows[row].min(self.bytes.len())..];
         let mut reader =
             ReaderBuilder::new().has_headers(false).buffer_capacity(8192).from_reader(rest);
         let mut record = ByteRecord::new();
         // It was read before, so it can be read again.
         let _ = reader.read_byte_record(&mut record);
-        let mut cells: Vec<String> = record.iter().map(text).collect();
-        cells.resize(self.columns.len(), String::new());
-        cells
+        record
     }
 
     /// The table that is shown, with its middle left out.
@@ -169,12 +173,7 @@ impl CsvTable {
             (0..EDGE_ROWS).map(Some).chain([None]).chain(end).collect()
         };
         let line = |first: String, cells: &[String]| {
-            let cells = if cells.len() <= MOST_COLUMNS {
-                cells.iter().map(|cell| cut(cell)).collect()
-            } else {
-                shortened(cells, |cell| cut(cell))
-            };
-            [vec![first], cells].concat()
+            [vec![first], shortened(cells, |cell| cut(cell))].concat()
         };
         let headings = line(String::new(), &self.columns);
         let rows: Vec<Vec<String>> = shown

@@ -161,9 +161,9 @@ impl Bad {
 
 /// The digits in some lines.
 fn rows(bytes: &[u8], labelled: bool) -> Result<Part, Bad> {
-    // A cell is at least one byte and a comma: a lower bound that no input can blow up.
+    // A cell is at least one byte and a comma, so there are no more rows than this.
     let guess = bytes.len() / (2 * PIXELS);
-    let mut pixels = Vec::with_capacity(guess.min(bytes.len() / PIXELS) * PIXELS);
+    let mut pixels = Vec::with_capacity(guess * PIXELS);
     let mut labels = Vec::with_capacity(if labelled { guess } else { 0 });
     let (mut at, mut line) = (0, 0);
     while at < bytes.len() {
@@ -203,7 +203,7 @@ fn rows(bytes: &[u8], labelled: bool) -> Result<Part, Bad> {
             at = after + 1;
         }
         // Past the end of the line: of `\r\n` only the first byte was taken.
-        if at > 0 && bytes.get(at - 1) == Some(&b'\r') {
+        if bytes.get(at - 1) == Some(&b'\r') {
             at += 1;
         }
         line += 1;

@@ -73,7 +73,7 @@ impl ImageFolder {
     /// message names it); or after the stop button.
     pub fn load(&self) -> Result<Split> {
         let (path, bundle) = self.resolve()?;
-        self.load_from(&path, bundle)
+        self.load_from(self.scan(&path)?, bundle)
     }
 
     /// The pictures in `train` and those in `val` (or `test`, or `valid`) of this folder, as a set to
@@ -91,13 +91,14 @@ impl ImageFolder {
             let got = format!("{}, which lacks them", path.display());
             return Err(Error::invalid(self.op(), expected, got, hint));
         };
-        let train = self.load_from(&path.join("train"), bundle.clone())?;
-        let test = self.load_from(&path.join(held_out), bundle.clone())?;
-        if train.classes() != test.classes() {
+        let (train, test) = (self.scan(&path.join("train"))?, self.scan(&path.join(held_out))?);
+        if train.classes != test.classes {
             let expected = format!("the same classes in train and {held_out}");
-            let got = format!("{} and {}", train.classes().join(", "), test.classes().join(", "));
+            let got = format!("{} and {}", train.classes.join(", "), test.classes.join(", "));
             return Err(Error::invalid(self.op(), expected, got, ""));
         }
+        let train = self.load_from(train, bundle.clone())?;
+        let test = self.load_from(test, bundle.clone())?;
         let name = file_name(&path);
         let [height, width] = self.size;
         let checked = if bundle.is_some() { ", with the sums that SHA256SUMS lists" } else { "" };
@@ -181,8 +182,7 @@ impl ImageFolder {
         Ok(Files { name, classes, files })
     }
 
-    fn load_from(&self, path: &Path, bundle: Option<Arc<Bundle>>) -> Result<Split> {
-        let files = self.scan(path)?;
+    fn load_from(&self, files: Files, bundle: Option<Arc<Bundle>>) -> Result<Split> {
         let ([height, width], n) = (self.size, files.files.len());
         let mut pixels: Vec<u8> = Vec::new();
         let (name, classes) = (files.name.clone(), files.classes.clone());
@@ -240,7 +240,8 @@ fn is_picture(path: &Path) -> bool {
     matches!(ending.as_deref(), Some("jpg" | "jpeg" | "png")) && path.is_file()
 }
 
-fn file_name(path: &Path) -> String {
+/// The last part of a path.
+pub(crate) fn file_name(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
@@ -303,11 +304,19 @@ mod tests {
 
     #[test]
     fn a_stream_that_is_dropped_early_stops_its_threads() {
-        let home = folder(30);
+        let home = folder(100);
         let folder = ImageFolder::new(home.path().join("pets")).size([4, 4]);
-        let stream = folder.stream(2).unwrap();
+        // Every thread holds the bundle, so its holders tell which still run.
+        let bundle = Arc::new(Bundle::open(home.path()).unwrap());
+        let files = folder.scan(&home.path().join("pets")).unwrap();
+        let stream = PictureStream::new(files, folder.decoding(Some(bundle.clone())), 2);
         stream.next_batch().unwrap();
-        drop(stream); // Would wait for ever if a thread could not end.
+        drop(stream);
+        let begun = std::time::Instant::now();
+        while Arc::strong_count(&bundle) > 1 {
+            assert!(begun.elapsed().as_secs() < 60, "a thread still runs");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
     }
 
     #[test]

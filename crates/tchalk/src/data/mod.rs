@@ -13,7 +13,7 @@ mod dataset;
 pub(crate) mod digits_csv;
 pub(crate) mod download;
 mod figures;
-mod folder;
+pub(crate) mod folder;
 pub(crate) mod framing;
 pub(crate) mod idx;
 mod picture;

@@ -5,7 +5,7 @@
 //! to find edges and corners. Drawing uses only arithmetic that is exact to the bit everywhere
 //! (no sines), so the pictures are the same on every machine.
 
-use crate::runtime::seed::{below, unit};
+use crate::runtime::seed::{below, between};
 use ndarray::Array4;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -45,10 +45,6 @@ pub(crate) fn draw(count: usize, stream: u64) -> (Array4<u8>, Vec<usize>) {
 
 type Point = [f32; 2];
 type Colour = [f32; 3];
-
-fn between(low: f32, high: f32, rng: &mut ChaCha8Rng) -> f32 {
-    low + (high - low) * unit(rng)
-}
 
 /// One picture, row by row.
 fn picture(label: usize, rng: &mut ChaCha8Rng) -> Vec<u8> {
@@ -235,7 +231,7 @@ fn polygon(corners: &[Point], at: Point) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sha2::{Digest, Sha256};
+    use crate::data::source::sha256_of;
 
     #[test]
     fn classes_are_equally_frequent_and_mixed() {
@@ -250,9 +246,8 @@ mod tests {
     #[test]
     fn the_pictures_are_the_same_on_every_machine() {
         let (images, labels) = draw(100, 0);
-        let sum = Sha256::digest(images.as_slice().unwrap());
-        let sum: String = sum.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!((sum.as_str(), &labels[..5]), ("b5838f5604ff0bb6", &[3, 1, 2, 0, 8][..]));
+        let sum = sha256_of(images.as_slice().unwrap());
+        assert_eq!((&sum[..16], &labels[..5]), ("b5838f5604ff0bb6", &[3, 1, 2, 0, 8][..]));
     }
 
     #[test]

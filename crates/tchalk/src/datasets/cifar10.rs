@@ -1,6 +1,6 @@
 //! CIFAR-10: what it is, where it is published, and what stands in for it.
 
-use super::samples::shapes_in_place_of;
+use super::samples::{in_place_of, shapes};
 use crate::data::places::{Places, Search, Wanted};
 use crate::data::source::Source;
 use crate::data::{Dataset, Split, cifar};
@@ -56,7 +56,7 @@ fn cifar10_from(places: &Places) -> Result<Dataset> {
         Search::Found(files, source) => {
             dataset(cifar::archive(&files[0].bytes, &files[0].path)?, source)
         }
-        Search::Missing(why) => shapes_in_place_of("CIFAR-10", &why),
+        Search::Missing(why) => Ok(in_place_of(shapes()?, "CIFAR-10", &why)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! MNIST, and the clothes that come in its form.
 
-use super::samples::strokes_in_place_of;
+use super::samples::{in_place_of, strokes};
 use crate::data::places::{Places, Search, Wanted};
 use crate::data::source::Source;
 use crate::data::{Dataset, Split, bundle, idx};
@@ -39,7 +39,7 @@ pub fn fashion_mnist() -> Result<Dataset> {
 pub(crate) fn mnist_from(places: &Places) -> Result<Dataset> {
     match find(places, "MNIST", &published_mnist(), classes())? {
         Ok(mnist) => Ok(mnist),
-        Err(why) => strokes_in_place_of("MNIST", &why),
+        Err(why) => Ok(in_place_of(strokes()?, "MNIST", &why)),
     }
 }
 

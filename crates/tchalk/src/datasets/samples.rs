@@ -2,6 +2,7 @@
 
 use crate::data::{Dataset, Split, shapes as drawn_shapes, strokes as drawn_strokes};
 use crate::error::Result;
+use ndarray::Array4;
 
 /// The built-in sample: 5,000 + 1,000 pictures of ten shapes, drawn by the library in a second, the
 /// same on every machine. It has CIFAR-10's form: colour, 32 by 32 pixels.
@@ -16,14 +17,10 @@ use crate::error::Result;
 /// # Ok::<(), tchalk::Error>(())
 /// ```
 pub fn shapes() -> Result<Dataset> {
-    let classes = || drawn_shapes::CLASSES.map(str::to_owned).to_vec();
-    let (images, labels) = drawn_shapes::draw(5_000, 0);
-    let train = Split::new("shapes train", images, labels, classes())?;
-    let (images, labels) = drawn_shapes::draw(1_000, 1);
-    let test = Split::new("shapes test", images, labels, classes())?;
+    let classes = drawn_shapes::CLASSES.map(str::to_owned).to_vec();
     let source =
         "These are the built-in shapes, drawn by the library: not photos, and not CIFAR-10.";
-    Ok(Dataset::new("shapes", source, train, test))
+    drawn("shapes", source, drawn_shapes::draw, [5_000, 1_000], classes)
 }
 
 /// The built-in digits: 6,000 + 1,000 digits, written by the library stroke by stroke, the same on
@@ -40,26 +37,28 @@ pub fn shapes() -> Result<Dataset> {
 /// # Ok::<(), tchalk::Error>(())
 /// ```
 pub fn strokes() -> Result<Dataset> {
-    let (images, labels) = drawn_strokes::draw(6_000, 0);
-    let train = Split::new("strokes train", images, labels, super::digits::classes())?;
-    let (images, labels) = drawn_strokes::draw(1_000, 1);
-    let test = Split::new("strokes test", images, labels, super::digits::classes())?;
     let source = "These are the built-in strokes, digits drawn by the library: nobody wrote them, \
                   and they are not MNIST.";
-    Ok(Dataset::new("strokes", source, train, test))
+    drawn("strokes", source, drawn_strokes::draw, [6_000, 1_000], super::digits::classes())
 }
 
-/// The shapes in place of another set, which is said plainly.
-pub(super) fn shapes_in_place_of(name: &str, why: &str) -> Result<Dataset> {
-    in_place_of(shapes()?, name, why)
+/// A sample as `draw` draws it: so many pictures to learn from, and others to be tested on.
+fn drawn(
+    name: &str,
+    source: &str,
+    draw: fn(usize, u64) -> (Array4<u8>, Vec<usize>),
+    [train, test]: [usize; 2],
+    classes: Vec<String>,
+) -> Result<Dataset> {
+    let split = |part: &str, count, stream| {
+        let (images, labels) = draw(count, stream);
+        Split::new(format!("{name} {part}"), images, labels, classes.clone())
+    };
+    Ok(Dataset::new(name, source, split("train", train, 0)?, split("test", test, 1)?))
 }
 
-/// The strokes in place of another set, which is said plainly.
-pub(super) fn strokes_in_place_of(name: &str, why: &str) -> Result<Dataset> {
-    in_place_of(strokes()?, name, why)
-}
-
-fn in_place_of(sample: Dataset, name: &str, why: &str) -> Result<Dataset> {
+/// A sample in place of another set, which is said plainly.
+pub(super) fn in_place_of(sample: Dataset, name: &str, why: &str) -> Dataset {
     let source = format!("{} They stand in for {name}, because {why}.", sample.source());
-    Ok(Dataset::new(sample.name(), source, sample.train, sample.test))
+    Dataset::new(sample.name(), source, sample.train, sample.test)
 }

@@ -73,6 +73,11 @@ pub(crate) fn unit(rng: &mut ChaCha8Rng) -> f32 {
     (rng.next_u32() >> 8) as f32 / (1u32 << 24) as f32
 }
 
+/// A number from `low` to below `high`.
+pub(crate) fn between(low: f32, high: f32, rng: &mut ChaCha8Rng) -> f32 {
+    low + (high - low) * unit(rng)
+}
+
 /// Puts the items in a random order.
 pub(crate) fn shuffle<T>(items: &mut [T], rng: &mut ChaCha8Rng) {
     for i in (1..items.len()).rev() {
