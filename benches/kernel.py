@@ -15,8 +15,8 @@ import time
 
 from jupyter_client.manager import start_new_kernel
 
-# What stock Evcxr is given: the same library, as an ordinary crate.
-STOCK_LIBRARY = os.environ.get("TCHALK_STOCK_LIBRARY")
+# Names what stock Evcxr is given: the same library, as an ordinary crate.
+STOCK_LIBRARY = "TCHALK_STOCK_LIBRARY"
 
 RUST = [
     "use tchalk::prelude::*;\nruntime::report()",
@@ -73,7 +73,7 @@ def run_notebook(name):
     times = []
     try:
         if name == "rust":
-            client.execute_interactive(f':dep tchalk = {{ path = "{STOCK_LIBRARY}" }}', timeout=1800, output_hook=lambda _: None)
+            client.execute_interactive(f':dep tchalk = {{ path = "{os.environ[STOCK_LIBRARY]}" }}', timeout=1800, output_hook=lambda _: None)
         for code in cells:
             cell_begun = time.perf_counter()
             reply = client.execute_interactive(code, timeout=1800, output_hook=lambda _: None)

@@ -18,7 +18,7 @@
 //! ```
 //!
 //! The rooms, from the ground up: [`error`], [`display`], [`runtime`]; [`table`], [`plot`], [`data`]
-//! (reached through [`datasets`]); [`layers`]; [`model`]; [`train`]; [`applications`], [`ensemble`],
+//! (reached through [`datasets`] and [`kaggle`]), [`explore`]; [`layers`]; [`model`]; [`train`]; [`applications`], [`ensemble`],
 //! [`evaluate`], [`explain`]; and the [`prelude`], which is all that a notebook has to import.
 
 pub mod applications;

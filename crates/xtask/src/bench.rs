@@ -87,6 +87,9 @@ fn ordinary_library(paths: &Paths, folder: &Path) -> Result<PathBuf> {
     let library = folder.join("crates/tchalk");
     let manifest = std::fs::read_to_string(library.join("Cargo.toml"))?;
     let shared = "crate-type = [\"lib\", \"dylib\"]";
+    if !manifest.contains(shared) {
+        bail!("crates/tchalk/Cargo.toml no longer says {shared}: mend ordinary_library");
+    }
     whole_file(&library.join("Cargo.toml"), &manifest.replace(shared, "crate-type = [\"lib\"]"))?;
     Ok(library)
 }

@@ -199,7 +199,7 @@ fn data() -> Finding {
             format!("TCHALK_DATA_DIR = {folder:?} is not a folder"),
             "correct it, or unset it to use the built-in samples".into(),
         ),
-        Err(_) => Note("TCHALK_DATA_DIR is not set: the built-in samples will be used".into()),
+        Err(_) => Note("TCHALK_DATA_DIR is not set: data sets are fetched into the cache, and without a network the built-in samples are used".into()),
     }
 }
 

@@ -39,8 +39,8 @@ cargo xtask: set up, run and test tchalk
   env               print the environment as shell exports: eval \"$(cargo xtask env)\"
   bench WHAT        time kernel, data, train or explain beside their rivals on this machine
   gallery           draw every figure from built-in data on one page
-  train-base        train the built-in base anew on the CIFAR-10 in TCHALK_DATA_DIR
-  references        compute the tests' reference values anew (installs PyTorch and Keras)
+  train-base        train a small base on the CIFAR-10 in TCHALK_DATA_DIR (nothing uses it yet)
+  references        compute the tests' reference values anew (installs PyTorch, Keras, scikit-learn)
 
 Environment:
   TCHALK_DATA_DIR   a folder of downloaded data sets (mnist/, cifar10/, …)
