@@ -33,9 +33,9 @@ mod prediction;
 mod resnet;
 mod squeezenet;
 mod subset;
-mod tensor_file;
 mod torch_file;
 mod vgg16;
+mod weight_file;
 mod weights;
 
 pub use prediction::Prediction;
@@ -43,11 +43,11 @@ pub use weights::{Preprocessing, Weights};
 
 use crate::error::{Error, Result};
 use crate::layers::{Layer, Softmax};
-use crate::model::{CallLayer, Input, Model};
+use crate::model::{CallLayer, Input, Model, Symbol};
 use architecture::{Architecture, Builder};
 use std::path::Path;
-use tch::{Device, Tensor};
-use tensor_file::TensorFile;
+use tch::{Device, Tensor, no_grad};
+use weight_file::WeightFile;
 use weights::{TORCHVISION, side_of_note};
 
 /// VGG16 (Simonyan and Zisserman 2014). Its layers have Keras's names, `block1_conv1` to
@@ -171,7 +171,7 @@ impl Application {
                 Some(find::imagenet(&self.written(), self.architecture.name, &names)?)
             }
         }
-        .map(|path| Ok::<_, Error>((TensorFile::open(&path)?, path)))
+        .map(|path| Ok::<_, Error>((WeightFile::open(&path)?, path)))
         .transpose()?;
         let note = file.as_ref().and_then(|(open, _)| open.note("input"));
         let preprocessing = match self.preprocessing {
@@ -195,12 +195,14 @@ impl Application {
         let mut builder = Builder::new(self.classes);
         let side = self.architecture.smallest.max(32);
         let input = Input::new("input", [3, side, side]);
-        let mut x = (self.architecture.features)(&mut builder, input)?;
-        if self.top {
-            x = (self.architecture.top)(&mut builder, x)?;
-        }
-        drop(x);
+        self.layers(&mut builder, input)?;
         Ok(builder.weight_names())
+    }
+
+    /// The network's own layers behind `x`, up to the scores.
+    fn layers(&self, builder: &mut Builder, x: Symbol) -> Result<Symbol> {
+        let x = (self.architecture.features)(builder, x)?;
+        if self.top { (self.architecture.top)(builder, x) } else { Ok(x) }
     }
 
     /// The network with fresh weights.
@@ -218,9 +220,8 @@ impl Application {
         if let Some(layer) = preprocessing.layer() {
             x = layer.named("preprocessing").call(&x)?;
         }
-        x = (self.architecture.features)(&mut builder, x)?;
+        x = self.layers(&mut builder, x)?;
         if self.top {
-            x = (self.architecture.top)(&mut builder, x)?;
             x = Softmax.named("softmax").call(&x)?;
         }
         Ok((Model::new(self.architecture.name, &input, &x, device)?, builder))
@@ -257,18 +258,16 @@ impl Application {
 const IMAGENET_CLASSES: usize = 1000;
 
 /// Reads all weights of the network from the file; tensors that it does not need are left alone.
-fn fill(model: &Model, builder: &Builder, open: &mut TensorFile, path: &Path) -> Result<()> {
+fn fill(model: &Model, builder: &Builder, open: &mut WeightFile, path: &Path) -> Result<()> {
     let weights = model.inner().program.weights();
     let shape = |tensor: &Tensor| tensor.size().iter().map(|&n| n as usize).collect::<Vec<_>>();
-    let wanted: Vec<(String, String, Vec<usize>)> = weights
-        .iter()
-        .map(|it| (builder.published_name(&it.name), it.name.clone(), shape(&it.tensor)))
-        .collect();
+    let wanted = || weights.iter().map(|it| (builder.published_name(&it.name), it));
     // All of them are looked at before any is changed.
-    for (theirs, ours, shape) in &wanted {
+    for (theirs, weight) in wanted() {
+        let (ours, shape) = (&weight.name, shape(&weight.tensor));
         let hint = format!("Are these the weights of {}?", model.name());
-        match open.shapes().get(theirs) {
-            Some(found) if numbers(found) == numbers(shape) => {}
+        match open.shape(&theirs) {
+            Some(found) if numbers(&found) == numbers(&shape) => {}
             Some(found) => {
                 let problem = format!("{theirs:?} has the shape {found:?}, needed is {shape:?}");
                 return Err(Error::bad_file(path, problem, hint));
@@ -279,10 +278,9 @@ fn fill(model: &Model, builder: &Builder, open: &mut TensorFile, path: &Path) ->
             }
         }
     }
-    for (theirs, ours, shape) in &wanted {
-        let value: Tensor = open.read(theirs)?;
-        let sizes: Vec<i64> = shape.iter().map(|&n| n as i64).collect();
-        model.set_weight(ours, &value.f_view(sizes.as_slice())?)?;
+    for (theirs, weight) in wanted() {
+        let value = open.read(&theirs)?.f_view(weight.tensor.size().as_slice())?;
+        no_grad(|| weight.tensor.shallow_clone().copy_(&value));
     }
     Ok(())
 }

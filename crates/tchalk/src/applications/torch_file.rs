@@ -5,7 +5,7 @@
 //! then the numbers, one after the other.
 
 use super::pickle::{Pickle, Problem, Storage, View};
-use super::tensor_file::kind_size;
+use super::weight_file::kind_size;
 use crate::error::{Error, Result};
 use std::collections::HashMap;
 use std::fs::File;
@@ -61,8 +61,14 @@ impl TorchFile {
     }
 
     /// The tensors' names and shapes.
-    pub(super) fn shapes(&self) -> impl Iterator<Item = (String, Vec<usize>)> {
+    #[cfg(test)]
+    fn shapes(&self) -> impl Iterator<Item = (String, Vec<usize>)> {
         self.tensors.iter().map(|(name, view)| (name.clone(), view.shape.clone()))
+    }
+
+    /// The shape of the tensor of this name, if there is one.
+    pub(super) fn shape(&self, name: &str) -> Option<Vec<usize>> {
+        self.tensors.iter().find(|(known, _)| known == name).map(|(_, view)| view.shape.clone())
     }
 
     /// The tensor of this name, on the CPU.

@@ -8,7 +8,7 @@
 mod cell;
 mod copy;
 mod diagram;
-mod file;
+pub(crate) mod file;
 mod freeze;
 mod graph;
 mod load;
