@@ -21,6 +21,7 @@ use crate::model::Model;
 use crate::table::Table;
 use crate::train::{Evaluation, Predictions};
 use members::Member;
+pub(crate) use members::votes;
 use ndarray::Array2;
 
 /// How many opinions become one.

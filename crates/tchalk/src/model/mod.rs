@@ -10,6 +10,7 @@ mod copy;
 mod diagram;
 pub(crate) mod file;
 mod freeze;
+mod fresh;
 mod graph;
 mod load;
 mod load_weights;
