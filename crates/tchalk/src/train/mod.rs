@@ -55,6 +55,7 @@ pub use schedule::Schedule;
 pub use sgd::Sgd;
 
 pub(crate) use feed::batch_of;
+pub(crate) use loss::Form;
 pub(crate) use predictions::largest;
 
 use crate::data::TensorSet;
