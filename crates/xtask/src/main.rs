@@ -9,6 +9,7 @@ mod checks;
 mod command;
 mod doctor;
 mod example;
+mod exercise;
 mod glue;
 mod kernel;
 mod lab;
@@ -39,6 +40,7 @@ cargo xtask: set up, run and test tchalk
   env               print the environment as shell exports: eval \"$(cargo xtask env)\"
   bench WHAT        time kernel, data, train or explain beside their rivals on this machine
   gallery           draw every figure from built-in data on one page
+  exercise          make notebooks/exercise.ipynb from its solution, which is the one to edit
   train-base        train a small base on the CIFAR-10 in TCHALK_DATA_DIR (nothing uses it yet)
   references        compute the tests' reference values anew (installs PyTorch, Keras, scikit-learn)
 
@@ -51,7 +53,7 @@ Environment:
   TCHALK_LIBTORCH   cpu or cuda, instead of looking for an NVIDIA GPU
 ";
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "tutorial",
     "lab",
     "setup",
@@ -61,6 +63,7 @@ const COMMANDS: [&str; 11] = [
     "env",
     "bench",
     "gallery",
+    "exercise",
     "train-base",
     "references",
 ];
@@ -141,6 +144,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         "test" => checks::run(&paths),
         "env" => lab::print_env(&paths),
         "gallery" => example::gallery(&paths),
+        "exercise" => exercise::write(&paths),
         "train-base" => example::train_base(&paths),
         _ => references::run(&paths),
     }
