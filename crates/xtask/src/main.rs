@@ -39,7 +39,9 @@ cargo xtask: set up, run and test tchalk
   env               print the environment as shell exports: eval \"$(cargo xtask env)\"
   bench WHAT        time kernel, data, train or explain beside their rivals on this machine
   gallery           draw every figure from built-in data on one page
-  train-base        train a small base on the CIFAR-10 in TCHALK_DATA_DIR (nothing uses it yet)
+  train-base [NOTE] train the built-in base anew on the CIFAR-10 in TCHALK_DATA_DIR; NOTE says what
+                    its pictures are, if not CIFAR-10's own
+  evidence WHAT     a longer run: cifar10, mnist, ants-bees or built-in-base
   references        compute the tests' reference values anew (installs PyTorch, Keras, scikit-learn)
 
 Environment:
@@ -51,7 +53,7 @@ Environment:
   TCHALK_LIBTORCH   cpu or cuda, instead of looking for an NVIDIA GPU
 ";
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "tutorial",
     "lab",
     "setup",
@@ -62,6 +64,7 @@ const COMMANDS: [&str; 11] = [
     "bench",
     "gallery",
     "train-base",
+    "evidence",
     "references",
 ];
 
@@ -131,6 +134,8 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         }
         "run" => lab::run(&paths, rest),
         "bench" => bench::run(&paths, rest),
+        "train-base" => example::train_base(&paths, rest),
+        "evidence" => example::evidence(&paths, rest),
         _ if !COMMANDS.contains(&command) => {
             bail!("there is no command {command:?}{}", did_you_mean(command))
         }
@@ -141,7 +146,6 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         "test" => checks::run(&paths),
         "env" => lab::print_env(&paths),
         "gallery" => example::gallery(&paths),
-        "train-base" => example::train_base(&paths),
         _ => references::run(&paths),
     }
 }
