@@ -17,6 +17,7 @@ mod python;
 mod references;
 mod rust_src;
 mod setup;
+mod site;
 mod step;
 mod template;
 
@@ -39,6 +40,8 @@ cargo xtask: set up, run and test tchalk
   env               print the environment as shell exports: eval \"$(cargo xtask env)\"
   bench WHAT        time kernel, data, train or explain beside their rivals on this machine
   gallery           draw every figure from built-in data on one page
+  site              all executed notebooks, the gallery and the documentation as pages, under
+                    target/site (budget class, unless TCHALK_BUDGET says another)
   train-base [NOTE] train the built-in base anew on the CIFAR-10 in TCHALK_DATA_DIR; NOTE says what
                     its pictures are, if not CIFAR-10's own
   evidence WHAT     a longer run: cifar10, mnist, ants-bees or built-in-base
@@ -53,7 +56,7 @@ Environment:
   TCHALK_LIBTORCH   cpu or cuda, instead of looking for an NVIDIA GPU
 ";
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "tutorial",
     "lab",
     "setup",
@@ -63,6 +66,7 @@ const COMMANDS: [&str; 12] = [
     "env",
     "bench",
     "gallery",
+    "site",
     "train-base",
     "evidence",
     "references",
@@ -146,6 +150,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         "test" => checks::run(&paths),
         "env" => lab::print_env(&paths),
         "gallery" => example::gallery(&paths),
+        "site" => site::build(&paths),
         _ => references::run(&paths),
     }
 }

@@ -169,7 +169,7 @@ pub(super) fn softmax(mut scores: Array2<f32>) -> Array2<f32> {
 
 /// The share of votes for each class. Where several have equally many, the one of them that gets
 /// more probability from all members together comes out a trace ahead.
-pub(super) fn votes(members: &[Array2<f32>]) -> Array2<f32> {
+pub(crate) fn votes(members: &[Array2<f32>]) -> Array2<f32> {
     let mut shares = Array2::<f32>::zeros(members[0].dim());
     let mut means = shares.clone();
     for member in members {

@@ -26,6 +26,7 @@ use crate::table::Table;
 use crate::train::{Evaluation, History, Predictions, mark};
 use combiner::Combiner;
 use members::Member;
+pub(crate) use members::votes;
 use ndarray::Array2;
 
 /// How many opinions become one.

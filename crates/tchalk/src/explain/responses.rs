@@ -39,6 +39,7 @@ pub struct ResponsesOf {
     steps: usize,
     rate: f64,
     kernels: Option<Vec<usize>>,
+    sample: Option<usize>,
     jitter: usize,
     blur: bool,
 }
@@ -84,7 +85,8 @@ impl ResponsesOf {
     /// The responses of a layer, by its path.
     pub fn new(layer: impl Into<String>) -> ResponsesOf {
         let layer = layer.into();
-        ResponsesOf { layer, steps: 40, rate: 1.0 / 255.0, kernels: None, jitter: 0, blur: false }
+        let rate = 1.0 / 255.0;
+        ResponsesOf { layer, steps: 40, rate, kernels: None, sample: None, jitter: 0, blur: false }
     }
 
     /// How many steps; 40 from the start.
@@ -103,6 +105,12 @@ impl ResponsesOf {
     /// ones).
     pub fn kernels(mut self, kernels: &[usize]) -> ResponsesOf {
         self.kernels = Some(kernels.to_vec());
+        self
+    }
+
+    /// Only so many of the kernels, evenly spread over the layer; the figure says so.
+    pub fn sample(mut self, kernels: usize) -> ResponsesOf {
+        self.sample = Some(kernels);
         self
     }
 
@@ -133,6 +141,11 @@ impl ResponsesOf {
             Some(kernels) => kernels.clone(),
             None => (0..filters).collect(),
         };
+        let mut note = String::new();
+        if let Some(count) = self.sample.filter(|&count| count < kernels.len()) {
+            note = format!("a sample, {count} of {} kernels", kernels.len());
+            kernels = (0..count).map(|i| kernels[i * kernels.len() / count]).collect();
+        }
         if let Some(kernel) = kernels.iter().find(|&&kernel| kernel >= filters) {
             let expected = format!("kernels from 0 to {}", filters - 1);
             return Err(Error::invalid(OP, expected, kernel.to_string(), ""));
@@ -142,7 +155,6 @@ impl ResponsesOf {
             let expected = "a network that takes pictures [1 or 3, height, width]";
             return Err(Error::invalid(OP, expected, format!("{shape:?}"), ""));
         }
-        let mut note = String::new();
         let budget = Budget::current();
         let most = match (budget, self.kernels.is_some()) {
             (Budget::Class, false) => CLASS_KERNELS,
@@ -446,6 +458,13 @@ mod tests {
             let difference = alone.double_value(&[picture]) - all.double_value(&[picture, kernel]);
             assert!(difference.abs() < 1e-6, "{difference}");
         }
+    }
+
+    #[test]
+    fn a_sample_is_spread_over_the_layer_and_says_so() {
+        let found = ResponsesOf::new("conv2d_1").steps(2).sample(3).find(&model()).unwrap();
+        assert_eq!(found.kernels(), [0, 2, 4]);
+        assert!(format!("{found:?}").contains("a sample, 3 of 6 kernels"), "{found:?}");
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod figure;
 mod heat;
 mod histogram;
 mod images;
+mod intervals;
 mod lines;
 mod matrix;
 mod picture;
@@ -42,6 +43,7 @@ pub use figure::{Figure, Panel};
 pub use heat::{HeatGrid, HeatMap};
 pub use histogram::HistogramPanel;
 pub use images::{Caption, Mark, image_grid};
+pub use intervals::IntervalPanel;
 pub use lines::{Line, LinePanel};
 pub use scale::ColourScale;
 pub use scatter::ScatterPanel;
@@ -49,6 +51,8 @@ pub use scatter3d::Scatter3d;
 pub use theme::Theme;
 
 pub(crate) use answer::AnswerPanel;
+#[cfg(test)]
+pub(crate) use figure::assert_tidy;
 pub(crate) use matrix::MatrixPanel;
 pub(crate) use text::thousands;
 pub(crate) use tiles::TilePanel;

@@ -331,9 +331,11 @@ impl Fitting {
                 Error::invalid(op, "callbacks that can begin", problem, "")
             },
         )?;
+        let prepared = Instant::now();
         if !self.compute_frozen(target(&inner.program, self.reading), &mut run, epochs - first)? {
             run.history.ended = Some("stopped before the first epoch".into());
         }
+        run.history.prepared += prepared.elapsed().as_secs_f64();
         let begun = Instant::now();
         let mut progress = Progress::new(&run);
         let feed = self.feed.clone();
