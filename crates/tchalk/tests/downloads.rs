@@ -21,6 +21,12 @@ fn offline_the_samples_stand_in_at_once_and_say_so() {
         assert!(source.contains("TCHALK_OFFLINE forbids the network"), "{source}");
         assert!(dataset.describe().content().plain().contains("stand in for"));
     }
+    let base = applications::vgg16().without_top().input_shape([3, 32, 32]);
+    let error = base.clone().build(Device::Cpu).unwrap_err().to_string();
+    assert!(error.contains("TCHALK_OFFLINE") && error.contains("or_built_in()"), "{error}");
+    let base = base.or_built_in().build(Device::Cpu).unwrap();
+    assert!(base.source().contains("not VGG16, because"), "{}", base.source());
+    assert!(base.source().contains("TCHALK_OFFLINE is set"), "{}", base.source());
     let error = datasets::fashion_mnist().unwrap_err().to_string();
     assert!(error.contains("TCHALK_OFFLINE") && error.contains("fashion-mnist/"), "{error}");
     assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0, "nothing was written");

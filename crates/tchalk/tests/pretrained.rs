@@ -1,5 +1,5 @@
 //! Weights that others have trained, where `TCHALK_DATA_DIR` holds them; skipped, and said so, where
-//! it does not.
+//! it does not. And the built-in base, which is always there.
 
 #[path = "common/bundle.rs"]
 mod bundle;
@@ -155,4 +155,23 @@ fn residual_networks_for_cifar10_are_right_about_their_training_pictures() {
         eprintln!("{file}: {right} of {} right", labels.len());
         assert!(right as f64 >= least * labels.len() as f64, "{right} of {}", labels.len());
     }
+}
+
+#[test]
+fn the_built_in_base_sees_more_than_a_random_one() {
+    let shapes = datasets::shapes().unwrap();
+    let train = shapes.train.take(400).to_tensors(Device::Cpu);
+    let test = shapes.test.take(400).to_tensors(Device::Cpu);
+    let accuracy = |weights: Weights| {
+        let base = applications::built_in_base().weights(weights).build(Device::Cpu).unwrap();
+        base.freeze();
+        let layers = Sequential::new().add(&base).add(Flatten).add(Dense::new(10)).add(Softmax);
+        let model = layers.build(Device::Cpu).unwrap();
+        model.compile(RmsProp::new(1e-3), Loss::CategoricalCrossEntropy).unwrap();
+        model.fit(&train, Fit::new().epochs(40)).unwrap();
+        model.evaluate(&test).unwrap().accuracy
+    };
+    let (trained, random) = (accuracy(Weights::BuiltIn), accuracy(Weights::Random));
+    eprintln!("shapes on the frozen built-in base: {trained}, on a random one: {random}");
+    assert!(trained > random + 0.1, "{trained} and {random}");
 }

@@ -1,4 +1,5 @@
-//! Programs of `crates/tchalk/examples`: the gallery, the built-in base's training, our side of benches.
+//! Programs of `crates/tchalk/examples`: the gallery, the built-in base's training, runs of evidence, our
+//! side of benches.
 
 use crate::command::run as run_command;
 use crate::paths::Paths;
@@ -38,13 +39,27 @@ pub fn draw_gallery(paths: &Paths) -> Result<PathBuf> {
     Ok(page)
 }
 
-/// Trains the built-in base on the CIFAR-10 of `TCHALK_DATA_DIR`, into the crate.
-pub fn train_base(paths: &Paths) -> Result<()> {
+/// Trains the built-in base on the CIFAR-10 of `TCHALK_DATA_DIR`, into the crate. `note` says what is
+/// known of these pictures, where they are not CIFAR-10's own.
+pub fn train_base(paths: &Paths, note: &[String]) -> Result<()> {
     std::env::var_os("TCHALK_DATA_DIR")
         .filter(|folder| !folder.is_empty())
         .context("the built-in base is trained on CIFAR-10: name its folder in TCHALK_DATA_DIR")?;
     setup::run(paths, Register::CheckoutOnly)?;
     let program = release(paths, &["train_base"])?.join("train_base");
     let out = paths.library().join("src/applications/built_in_base.safetensors");
-    run_command(Command::new(program).arg(&out).current_dir(&paths.root))
+    run_command(Command::new(program).arg(&out).arg(note.join(" ")).current_dir(&paths.root))
+}
+
+/// Makes one of the longer runs on real data, and says where it left what it found.
+pub fn evidence(paths: &Paths, arguments: &[String]) -> Result<()> {
+    let [what] = arguments else {
+        bail!("cargo xtask evidence takes one of cifar10, mnist, ants-bees, built-in-base")
+    };
+    setup::run(paths, Register::CheckoutOnly)?;
+    let program = release(paths, &["evidence"])?.join("evidence");
+    let out = paths.target().join("evidence");
+    run_command(Command::new(program).arg(what).arg(&out).current_dir(&paths.root))?;
+    println!("What it found is in {}.", out.display());
+    Ok(())
 }

@@ -44,7 +44,9 @@ cargo xtask: set up, run and test tchalk
   site              all executed notebooks, the gallery and the documentation as pages, under
                     target/site (budget class, unless TCHALK_BUDGET says another)
   exercise          make notebooks/exercise.ipynb from its solution, which is the one to edit
-  train-base        train the built-in base anew, on the CIFAR-10 in TCHALK_DATA_DIR
+  train-base [NOTE] train the built-in base anew on the CIFAR-10 in TCHALK_DATA_DIR; NOTE says what
+                    its pictures are, if not CIFAR-10's own
+  evidence WHAT     a longer run: cifar10, mnist, ants-bees or built-in-base
   references        compute the tests' reference values anew (installs PyTorch, Keras, scikit-learn)
 
 Environment:
@@ -56,7 +58,7 @@ Environment:
   TCHALK_LIBTORCH   cpu or cuda, instead of looking for an NVIDIA GPU
 ";
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "tutorial",
     "lab",
     "setup",
@@ -69,6 +71,7 @@ const COMMANDS: [&str; 13] = [
     "site",
     "exercise",
     "train-base",
+    "evidence",
     "references",
 ];
 
@@ -138,6 +141,8 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         }
         "run" => lab::run(&paths, rest),
         "bench" => bench::run(&paths, rest),
+        "train-base" => example::train_base(&paths, rest),
+        "evidence" => example::evidence(&paths, rest),
         _ if !COMMANDS.contains(&command) => {
             bail!("there is no command {command:?}{}", did_you_mean(command))
         }
@@ -150,7 +155,6 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         "gallery" => example::gallery(&paths),
         "site" => site::build(&paths),
         "exercise" => exercise::write(&paths),
-        "train-base" => example::train_base(&paths),
         _ => references::run(&paths),
     }
 }

@@ -178,7 +178,7 @@ impl Application {
     }
 
     /// Where VGG16's weights are neither in the bundle nor in the cache nor to be had from the network,
-    /// the [built-in base](built_in_base) takes its place: [`build`](Application::build) says so on the
+    /// the [built-in base](built_in_base()) takes its place: [`build`](Application::build) says so on the
     /// page, and [`Model::source`] afterwards. For [`vgg16`] without its top alone.
     ///
     /// ```no_run

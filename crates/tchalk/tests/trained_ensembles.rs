@@ -1,0 +1,263 @@
+//! Ensembles that train their members, on the built-in shapes.
+
+#[path = "common/alone.rs"]
+mod alone;
+#[path = "common/refused.rs"]
+mod refused;
+#[path = "common/shapes.rs"]
+mod shapes;
+
+use alone::alone;
+use refused::refused;
+use shapes::sets;
+use tchalk::prelude::*;
+use tchalk::train::{Callback, CallbackResult, Run};
+
+/// A small network that sees little, and learns with this rate.
+fn network(pooled: usize, rate: f64) -> Model {
+    let layers = Sequential::new().input_shape([3, 32, 32]).add(MaxPool2d::new(pooled));
+    let layers = layers.add(Flatten).add(Dense::new(10)).add(Softmax);
+    let model = layers.build(Device::Cpu).unwrap();
+    model.compile(RmsProp::new(rate), Loss::CategoricalCrossEntropy).unwrap();
+    model
+}
+
+fn weights(model: &Model) -> Vec<f32> {
+    let weight = model.weight("dense.weight").unwrap().contiguous().view(-1);
+    Vec::<f32>::try_from(weight).unwrap()
+}
+
+/// Presses stop when the training of this number begins, counted from 1.
+#[derive(Debug)]
+struct StopAtTraining(usize);
+
+impl Callback for StopAtTraining {
+    fn on_train_begin(&mut self, _run: &mut Run) -> CallbackResult {
+        self.0 -= 1;
+        if self.0 == 0 {
+            runtime::interrupt::request();
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn members_of_one_form_differ_and_one_seed_gives_the_same_again() {
+    let _alone = alone();
+    let (train, test) = sets(300, 200);
+    let run = || {
+        runtime::seed(7);
+        let model = network(4, 1e-3);
+        let before = weights(&model);
+        let ensemble = Ensemble::train(&model, 3, &train, Fit::new().epochs(2)).unwrap();
+        assert_eq!(weights(&model), before, "the reader's own network stays as it was");
+        assert!(model.history().is_empty());
+        ensemble
+    };
+    let ensemble = run();
+    assert_eq!(ensemble.members(), ["sequential #1", "sequential #2", "sequential #3"]);
+    let models = ensemble.models();
+    assert_ne!(weights(&models[0]), weights(&models[1]));
+    assert!(ensemble.disagreement(&test).unwrap().fractions()[[0, 1]] > 0.0);
+    let histories = ensemble.histories();
+    assert_eq!(histories.iter().map(History::len).collect::<Vec<_>>(), [2, 2, 2]);
+    assert!(histories[1].notes().contains(&"member 2 of 3".to_owned()), "{:?}", histories[1]);
+    assert!(ensemble.plot().unwrap().description().contains("sequential #3"));
+    assert!(Ensemble::average(&[&models[0]]).unwrap().plot().is_err());
+    let again = run();
+    let said = |ensemble: &Ensemble| ensemble.predict(&test).unwrap().probabilities();
+    assert_eq!(said(&again), said(&ensemble));
+    let notes = ensemble.evaluate(&train).unwrap().notes();
+    assert!(notes[0].starts_with("all examples were trained on"), "{notes:?}");
+    assert!(ensemble.evaluate(&test).unwrap().notes().is_empty());
+}
+
+#[test]
+fn a_frozen_part_is_kept_by_every_member() {
+    let _alone = alone();
+    let (train, _) = sets(100, 10);
+    let base = Sequential::new().input_shape([3, 32, 32]).add(Conv2d::new(4, 3).stride(4));
+    let base = base.name("base").build(Device::Cpu).unwrap();
+    base.freeze();
+    let model = Sequential::new().add(&base).add(Flatten).add(Dense::new(10)).add(Softmax);
+    let model = model.build(Device::Cpu).unwrap();
+    model.compile(RmsProp::new(1e-3), Loss::CategoricalCrossEntropy).unwrap();
+    let ensemble = Ensemble::train(&model, 2, &train, Fit::new()).unwrap();
+    for member in ensemble.models() {
+        let weight = |model: &Model| model.weight("base/conv2d.weight").unwrap();
+        assert_eq!(weight(&member), weight(&model));
+        assert_ne!(weights(&member), weights(&model));
+    }
+}
+
+#[test]
+fn snapshots_are_taken_where_the_rate_has_fallen() {
+    let _alone = alone();
+    let (train, test) = sets(300, 200);
+    let model = network(4, 1e-3);
+    let ensemble = Ensemble::snapshots(&model, 3, &train, Fit::new().epochs(6)).unwrap();
+    assert_eq!(ensemble.members(), ["snapshot 1", "snapshot 2", "snapshot 3"]);
+    let histories = ensemble.histories();
+    let numbers = |history: &History| history.epochs().iter().map(|e| e.number).collect::<Vec<_>>();
+    assert_eq!(histories.iter().map(numbers).collect::<Vec<_>>(), [[1, 2], [3, 4], [5, 6]]);
+    for history in &histories {
+        let rates = history.values("rate").unwrap();
+        assert!(rates[1] < 0.1 * rates[0] && rates[1] < 1e-4, "{rates:?}");
+    }
+    // Each goes on where the one before it was.
+    assert!(histories[1].epochs()[0].loss < histories[0].epochs()[0].loss);
+    let models = ensemble.models();
+    assert_ne!(weights(&models[0]), weights(&models[1]));
+    ensemble.gain(&test).unwrap();
+    let notes = ensemble.evaluate(&train).unwrap().notes();
+    assert!(notes[0].starts_with("all examples were trained on"), "{notes:?}");
+    let message = refused(Ensemble::snapshots(&model, 4, &train, Fit::new().epochs(6)));
+    assert!(
+        message.contains("6 epochs for 4 cycles") && message.contains(".epochs(8)"),
+        "{message}"
+    );
+    let how = Fit::new().epochs(4).schedule(Schedule::cosine());
+    assert!(refused(Ensemble::snapshots(&model, 2, &train, how)).contains("no schedule"));
+    assert!(refused(Ensemble::snapshots(&model, 0, &train, Fit::new())).contains("one cycle"));
+}
+
+#[test]
+fn a_useless_member_does_a_stack_no_harm() {
+    let _alone = alone();
+    runtime::seed(3);
+    let (train, test) = sets(800, 500);
+    // The second never learns anything.
+    let (good, useless) = (network(2, 1e-3), network(16, 0.0));
+    let how = Fit::new().epochs(6);
+    let stack = Ensemble::stacked(&[&good, &useless], 4, &train, how).unwrap();
+    let weights = stack.weights();
+    assert!(weights[0] > 0.3 && weights[1].abs() < 0.5 * weights[0], "{weights:?}");
+    let gain = stack.gain(&test).unwrap();
+    eprintln!("{stack:?}\n{gain:?}");
+    let alone = gain.members()[0].1;
+    assert!(alone > 0.4, "the good member is good: {alone}");
+    assert!(gain.accuracy() >= alone - 0.03, "{gain:?}");
+    let one = Ensemble::average(&[&stack.models()[0]]).unwrap().evaluate(&test).unwrap();
+    let all = stack.evaluate(&test).unwrap();
+    assert!(all.loss <= one.loss + 0.02, "{all:?} and {one:?}");
+    let average: Vec<Model> = stack.models();
+    let average = Ensemble::average(&[&average[0], &average[1]]).unwrap();
+    assert!(all.loss < average.evaluate(&test).unwrap().loss);
+    assert_eq!(stack.predict(&test).unwrap().fraction_right().unwrap(), all.accuracy);
+    assert_eq!(stack.disagreement(&test).unwrap().fractions().dim(), (2, 2));
+    let text = format!("{stack:?}");
+    assert!(text.starts_with("a stack of 2 members: sequential #1 ("), "{text}");
+}
+
+#[test]
+fn one_seed_gives_the_same_stack_again() {
+    let _alone = alone();
+    let (train, test) = sets(120, 60);
+    let said = || {
+        runtime::seed(11);
+        let models = [network(8, 1e-3), network(16, 1e-3)];
+        let stack = Ensemble::stacked(&[&models[0], &models[1]], 3, &train, Fit::new().epochs(2));
+        stack.unwrap().predict(&test).unwrap().probabilities()
+    };
+    assert_eq!(said(), said());
+}
+
+#[test]
+fn a_stack_on_what_was_trained_on_says_so() {
+    let _alone = alone();
+    let (train, test) = sets(300, 300);
+    let models = [network(4, 1e-3), network(8, 1e-3)];
+    for model in &models {
+        model.fit(&train, Fit::new().epochs(3)).unwrap();
+    }
+    let both = [&models[0], &models[1]];
+    let honest = Ensemble::stacked_on(&both, &test).unwrap();
+    assert!(honest.notes().is_empty(), "{honest:?}");
+    let again = honest.evaluate(&test).unwrap().notes();
+    assert!(again[0].contains("were fitted to this set"), "{again:?}");
+    for flattered in
+        [Ensemble::stacked_on(&both, &train), Ensemble::weighted(&both, &train.first(50))]
+    {
+        let flattered = flattered.unwrap();
+        let notes = flattered.notes();
+        assert!(notes.len() == 2 && notes[1].contains("is not new to sequential #2"), "{notes:?}");
+        assert!(format!("{flattered:?}").contains("is not new"));
+    }
+}
+
+#[test]
+fn stop_keeps_the_members_that_are_finished() {
+    let _alone = alone();
+    let (train, test) = sets(120, 60);
+    let models = [network(8, 1e-3), network(16, 1e-3)];
+    let both = [&models[0], &models[1]];
+    let stopping = |training| Fit::new().epochs(2).callback(StopAtTraining(training));
+    let kept = |ensemble: tchalk::Result<Ensemble>| {
+        runtime::interrupt::clear();
+        let ensemble = ensemble.unwrap();
+        let note = ensemble.notes().join("\n");
+        assert!(note.ends_with("members are finished and kept: stopped"), "{note}");
+        assert_eq!(ensemble.predict(&test).unwrap().len(), 60);
+        assert!(format!("{ensemble:?}").contains(&note));
+        (ensemble.members().len(), ensemble.histories().len())
+    };
+    assert_eq!(kept(Ensemble::train(&models[0], 3, &train, stopping(3))), (2, 2));
+    assert_eq!(kept(Ensemble::snapshots(&models[0], 2, &train, stopping(2))), (1, 1));
+    // Two folds and all examples make three trainings a member.
+    assert_eq!(kept(Ensemble::stacked(&both, 2, &train, stopping(5))), (1, 1));
+    for training in 1..=3 {
+        let message = refused(Ensemble::stacked(&both, 2, &train, stopping(training)));
+        runtime::interrupt::clear();
+        assert!(message.contains("before the first member was finished"), "{message}");
+    }
+}
+
+#[test]
+fn a_budget_is_shared_by_the_members() {
+    let _alone = alone();
+    let (train, _) = sets(2_000, 10);
+    let how = Fit::new().epochs(10).budget(runtime::Budget::Ci);
+    let ensemble = Ensemble::train(&network(8, 1e-3), 2, &train, how).unwrap();
+    assert_eq!(ensemble.notes(), ["budget ci: each of 2 trainings on 500 of 2,000 examples"]);
+    assert_eq!(ensemble.histories()[1].len(), 2);
+    assert_eq!(ensemble.evaluate(&train.first(501)).unwrap().notes().len(), 1);
+}
+
+#[test]
+fn what_cannot_be_trained_together_is_told() {
+    let _alone = alone();
+    let (train, _) = sets(40, 10);
+    let model = network(8, 1e-3);
+    let fit = || Fit::new().epochs(1);
+    assert!(refused(Ensemble::train(&model, 0, &train, fit())).contains("at least one member"));
+    let message = refused(Ensemble::train(&model, 2, &train, fit().resume("there")));
+    assert!(message.contains("networks that begin anew"), "{message}");
+    let layers = Sequential::new().input_shape([3, 32, 32]).add(Flatten).add(Dense::new(10));
+    let open = layers.add(Softmax).build(Device::Cpu).unwrap();
+    for message in [
+        refused(Ensemble::train(&open, 2, &train, fit())),
+        refused(Ensemble::snapshots(&open, 1, &train, fit())),
+        refused(Ensemble::stacked(&[&model, &open], 2, &train, fit())),
+    ] {
+        assert!(message.contains("a compiled model"), "{message}");
+    }
+    assert!(refused(Ensemble::stacked(&[], 2, &train, fit())).contains("at least one network"));
+    for folds in [0, 1, 41] {
+        let message = refused(Ensemble::stacked(&[&model], folds, &train, fit()));
+        assert!(message.contains("2 to 40 folds"), "{message}");
+    }
+    let unlabelled = datasets::shapes().unwrap().train.take(40);
+    let images = unlabelled.images();
+    let unlabelled = Split::new("nameless", images, Vec::new(), unlabelled.classes()).unwrap();
+    let unlabelled = unlabelled.to_tensors(Device::Cpu);
+    for message in [
+        refused(Ensemble::train(&model, 2, &unlabelled, fit())),
+        refused(Ensemble::stacked(&[&model], 2, &unlabelled, fit())),
+        refused(Ensemble::stacked_on(&[&model], &unlabelled)),
+    ] {
+        assert!(message.contains("a set with labels"), "{message}");
+    }
+    model.freeze();
+    let message = refused(Ensemble::train(&model, 2, &train, fit()));
+    assert!(message.contains("all are frozen"), "{message}");
+}
