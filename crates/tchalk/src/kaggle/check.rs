@@ -293,7 +293,7 @@ impl SubmissionCheck {
             Ok(differences) => {
                 let (count, all) = (differences.count(), self.submission.len());
                 let text = format!(
-                    "{} of {} answers differ from {name}'s ({:.2} %): the scores cannot be further \
+                    "{} of {} answers differ from those of {name} ({:.2} %): the scores cannot be further \
                      apart than that.",
                     thousands(count as f64),
                     thousands(all as f64),

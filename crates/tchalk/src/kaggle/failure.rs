@@ -24,7 +24,13 @@ const UNREACHABLE: &[&str] = &[
     "connecttimeout",
 ];
 /// The same where the key is not taken.
-const UNKNOWN_READER: &[&str] = &["unauthorized", "authentication required", "invalid credentials"];
+const UNKNOWN_READER: &[&str] = &[
+    "unauthorized",
+    "authentication required",
+    "invalid credentials",
+    // A client before 1.8, which knows no tokens, says this where there is nothing else.
+    "could not find kaggle.json",
+];
 /// The same where the rules are not accepted.
 const NO_ACCESS: &[&str] = &[
     "forbidden",

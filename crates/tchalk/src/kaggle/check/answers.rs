@@ -133,7 +133,7 @@ pub(super) fn balance(submission: &Submission, known: &[usize]) -> Option<Line> 
         Verdict::Even => {
             let (digit, points) = balance.widest();
             let text = format!(
-                "as in the training set; most is {digit} off, by {points:+.1} percentage points"
+                "as in the training set; furthest off is {digit}, by {points:+.1} percentage points"
             );
             (Mark::Right, text)
         }

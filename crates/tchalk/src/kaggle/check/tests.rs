@@ -240,7 +240,8 @@ fn another_submission_is_compared() {
     let other = read(&right().replace("\n7,7", "\n7,1"));
     let check = check(&right()).against(&other).against(&read(&right()));
     assert!(
-        marked(&check, Mark::Right).contains("1 of 40 answers differ from mine.csv's (2.50 %)")
+        marked(&check, Mark::Right)
+            .contains("1 of 40 answers differ from those of mine.csv (2.50 %)")
     );
     assert!(marked(&check, Mark::Odd).contains("every answer is that of mine.csv"));
     let check = check.against(&read("ImageId,Label\n1,x\n"));

@@ -68,18 +68,12 @@ fn what_is_not_whole_is_not_kept() {
     assert!(told(&[("test.csv", &test), ("train.csv", &test)]).contains("no column of labels"));
     assert!(told(&[("test.csv", &test)]).contains("brought holds no train.csv"));
     assert!(told(&[("test.csv", "<html>"), ("train.csv", &train)]).contains("test.csv: expected"));
-    // A truncated archive, and one with a changed byte.
-    for damage in ["head -c 300", "sed s/pixel1/pixelx/"] {
-        let fake = bringing(&[("test.csv", &test), ("train.csv", &train)]);
-        let script =
-            format!("#!/bin/sh\n{damage} \"$HOME/archive.zip\" > \"$6/digit-recognizer.zip\"\n");
-        fake.put("bin/kaggle", script, 0o755);
-        let told = fetch(&fake);
-        if damage.starts_with("head") {
-            assert!(told.unwrap_err().to_string().contains("the zip archive is damaged"));
-            assert!(names(&fake.path("cache")).is_empty());
-        }
-    }
+    // An archive that was cut off, and one with a changed byte.
+    let fake = bringing(&[("test.csv", &test), ("train.csv", &train)]);
+    let script = "#!/bin/sh\nhead -c 300 \"$HOME/archive.zip\" > \"$6/digit-recognizer.zip\"\n";
+    fake.put("bin/kaggle", script, 0o755);
+    assert!(fetch(&fake).unwrap_err().to_string().contains("the zip archive is damaged"));
+    assert!(names(&fake.path("cache")).is_empty());
     let fake = bringing(&[("test.csv", &test), ("train.csv", &train)]);
     let mut bytes = std::fs::read(fake.path("archive.zip")).unwrap();
     bytes[60] ^= 0x55;
@@ -98,6 +92,8 @@ fn each_refusal_says_what_to_do() {
     assert!(told.contains("rules are not accepted"), "{told}");
     assert!(told.contains("competitions/digit-recognizer/rules"), "{told}");
     assert!(told.contains("The client's own words:\n  403 Client Error: Forbidden"), "{told}");
+    let told = refused("echo \"OSError: Could not find kaggle.json. Make sure\" >&2; exit 1");
+    assert!(told.contains("credentials (401)") && told.contains("1.8 or newer"), "{told}");
     // Version 2.2.5 gives the server's own message, and what it makes of it.
     let told = refused(
         "echo \"Permission denied\n\nYou don't have access to this resource.\nIf this is a \
