@@ -173,7 +173,7 @@ impl Fit {
         self
     }
 
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         self.schedule.check()?;
         if self.batch_size == 0 {
             return Err(Error::invalid("Fit::batch_size", "at least 1", "0", "128 is usual."));
