@@ -56,6 +56,7 @@ pub use schedule::Schedule;
 pub use sgd::Sgd;
 
 pub(crate) use alike::mark;
+pub(crate) use evaluation::wilson;
 pub(crate) use feed::batch_of;
 pub(crate) use predictions::largest;
 
