@@ -19,10 +19,11 @@
 //!
 //! The rooms, from the ground up: [`error`], [`display`], [`runtime`]; [`table`], [`plot`], [`data`]
 //! (reached through [`datasets`] and [`kaggle`]), [`explore`]; [`layers`]; [`model`]; [`train`]; [`applications`], [`ensemble`],
-//! [`evaluate`], [`explain`]; and the [`prelude`], which is all that a notebook has to import.
+//! [`evaluate`], [`explain`]; [`check`]; and the [`prelude`], which is all that a notebook has to import.
 //! Those who know Keras find their way with [`for_keras_users`].
 
 pub mod applications;
+pub mod check;
 pub mod data;
 pub mod datasets;
 pub mod display;

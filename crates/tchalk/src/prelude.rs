@@ -5,6 +5,7 @@
 //! ```
 
 pub use crate::applications::{self, Prediction, Preprocessing, Weights};
+pub use crate::check;
 pub use crate::data::augment::{
     RandomBrightness, RandomContrast, RandomCrop, RandomErasing, RandomFlip, RandomRotation,
     RandomShift, RandomZoom,

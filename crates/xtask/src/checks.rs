@@ -2,6 +2,7 @@
 
 use crate::command::{first_line, run as run_command};
 use crate::example;
+use crate::exercise;
 use crate::kernel;
 use crate::lab;
 use crate::paths::Paths;
@@ -99,6 +100,7 @@ fn check_code(paths: &Paths, checks: &mut Checks) -> bool {
         })
         && checks
             .check("unit tests of the kernel", || run_command(&mut kernel::cargo(paths, "test")))
+        && checks.check("the exercise is its solution's", || exercise::check(paths))
         && checks.check("the gallery of figures", || example::draw_gallery(paths).map(drop))
         && checks.check("documentation", || {
             let document = ["doc", "--no-deps", "--locked", "--package", "tchalk"];

@@ -9,6 +9,7 @@ mod checks;
 mod command;
 mod doctor;
 mod example;
+mod exercise;
 mod glue;
 mod kernel;
 mod lab;
@@ -42,7 +43,8 @@ cargo xtask: set up, run and test tchalk
   gallery           draw every figure from built-in data on one page
   site              all executed notebooks, the gallery and the documentation as pages, under
                     target/site (budget class, unless TCHALK_BUDGET says another)
-  train-base        train a small base on the CIFAR-10 in TCHALK_DATA_DIR (nothing uses it yet)
+  exercise          make notebooks/exercise.ipynb from its solution, which is the one to edit
+  train-base        train the built-in base anew, on the CIFAR-10 in TCHALK_DATA_DIR
   references        compute the tests' reference values anew (installs PyTorch, Keras, scikit-learn)
 
 Environment:
@@ -54,7 +56,7 @@ Environment:
   TCHALK_LIBTORCH   cpu or cuda, instead of looking for an NVIDIA GPU
 ";
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "tutorial",
     "lab",
     "setup",
@@ -65,6 +67,7 @@ const COMMANDS: [&str; 12] = [
     "bench",
     "gallery",
     "site",
+    "exercise",
     "train-base",
     "references",
 ];
@@ -146,6 +149,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         "env" => lab::print_env(&paths),
         "gallery" => example::gallery(&paths),
         "site" => site::build(&paths),
+        "exercise" => exercise::write(&paths),
         "train-base" => example::train_base(&paths),
         _ => references::run(&paths),
     }

@@ -258,6 +258,20 @@ impl Model {
         kernels.map(|spec| spec.shape.iter().product::<usize>() * places).sum()
     }
 
+    /// Multiply-adds of the whole network for one example.
+    pub(crate) fn multiply_adds_of_one(&self) -> usize {
+        self.inner.program.steps.iter().map(|step| self.multiply_adds(step)).sum()
+    }
+
+    /// The side of the square of the input that one output of the layer at this path sees; nothing
+    /// where it sees everything.
+    pub(crate) fn side_seen(&self, path: &str) -> Option<usize> {
+        match self.fields().get(path)? {
+            Field::Square { side, .. } => Some(*side),
+            Field::Everything => None,
+        }
+    }
+
     /// What one output of each step sees of the input.
     fn fields(&self) -> HashMap<String, Field> {
         let steps = &self.inner.program.steps;

@@ -38,6 +38,13 @@ impl Descent {
         self.rate = rate;
     }
 
+    /// The optimiser's name, the rate it began with, and its decay.
+    pub(crate) fn described(&self) -> (String, f64, f64) {
+        let text = format!("{:?}", self.optimizer);
+        let name = text.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+        (name.to_owned(), self.optimizer.rate(), self.optimizer.options().decay)
+    }
+
     /// What the optimiser's own decay leaves of `rate` at the coming step.
     pub(crate) fn decayed(&self, rate: f64) -> f64 {
         rate / (1.0 + self.options.decay * self.steps as f64)

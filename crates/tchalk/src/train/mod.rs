@@ -62,6 +62,7 @@ pub use sgd::Sgd;
 pub(crate) use alike::mark;
 pub(crate) use evaluation::wilson;
 pub(crate) use feed::batch_of;
+pub(crate) use loss::Form;
 pub(crate) use predictions::largest;
 
 use crate::data::TensorSet;

@@ -70,7 +70,7 @@ impl Seen {
     }
 
     /// What there is to say when the network is measured on `set`.
-    pub(super) fn notes(&self, set: &TensorSet) -> Vec<String> {
+    pub(crate) fn notes(&self, set: &TensorSet) -> Vec<String> {
         if self.trained.is_none() && self.chosen.is_none() {
             return Vec::new();
         }

@@ -1,0 +1,219 @@
+//! Is this a good score?
+
+use super::Checklist;
+use crate::plot::thousands;
+use crate::train::Evaluation;
+
+/// What a classifier that only weighs pixels gets right of MNIST's test pictures.
+const LINEAR: f64 = 0.92;
+/// What a small convolutional network gets right of them.
+const SMALL_CNN: f64 = 0.99;
+/// Beyond this, single networks do not go without having seen the pictures.
+const TOO_GOOD: f64 = 0.9985;
+
+/// Sets an accuracy beside what is known of handwritten digits: guessing (10 %), a classifier that only
+/// weighs pixels (92 % on MNIST), a small convolutional network (99 %). Where chance alone could have
+/// made the difference, it says so.
+///
+/// ```
+/// use tchalk::prelude::*;
+/// # let test = datasets::strokes()?.test.take(50).to_tensors(Device::Cpu);
+/// # let layers = Sequential::new().input_shape([1, 28, 28]).add(Flatten).add(Dense::new(10));
+/// # let model = layers.add(Softmax).build(Device::Cpu)?;
+/// # model.compile(Sgd::new(0.01), Loss::CategoricalCrossEntropy)?;
+/// println!("{:?}", check::score(&model.evaluate(&test)?));
+/// # Ok::<(), tchalk::Error>(())
+/// ```
+pub fn score(evaluation: &Evaluation) -> Checklist {
+    let mut list = Checklist::new("your score");
+    let (low, high) = evaluation.accuracy_interval();
+    let between = format!(
+        "{:.2} % of {} pictures right (with 95 % confidence between {:.2} and {:.2} %)",
+        100.0 * evaluation.accuracy,
+        thousands(evaluation.examples as f64),
+        100.0 * low,
+        100.0 * high
+    );
+    for note in evaluation.notes() {
+        if note.contains("trained on") {
+            list.wrong(
+                "new pictures",
+                format!("{note}. Measure on pictures that were held back from training."),
+            );
+        } else if note.contains("chose between the epochs") {
+            list.odd("choice", note);
+        } else {
+            list.note("note", note);
+        }
+    }
+    if !one_answer(&mut list, evaluation) {
+        accuracy(&mut list, low, high, &between);
+        weakest(&mut list, evaluation);
+    }
+    if evaluation.margin() > 0.01 {
+        list.note(
+            "size",
+            format!(
+                "so few pictures tell the accuracy only to within ± {:.1} points.",
+                100.0 * evaluation.margin()
+            ),
+        );
+    }
+    list.note(
+        "yardstick",
+        "92 % and 99 % are MNIST's. On the built-in strokes a classifier that weighs pixels gets about \
+         86 % right, a small convolutional network 98.5 %.",
+    );
+    list
+}
+
+/// Whether it says the same whatever it is shown.
+fn one_answer(list: &mut Checklist, evaluation: &Evaluation) -> bool {
+    let rows = evaluation.confusion();
+    let said = |class: usize| rows.iter().map(|row| row.get(class).copied().unwrap_or(0)).sum();
+    let classes = rows.first().map_or(0, Vec::len);
+    let (most, class) =
+        (0..classes).map(|c| (said(c), c)).max_by_key(|it: &(usize, usize)| it.0).unwrap_or((0, 0));
+    let true_of_it: usize = rows.get(class).map_or(0, |row| row.iter().sum());
+    let constant = evaluation.examples > 0
+        && most * 20 >= evaluation.examples * 19
+        && true_of_it * 2 < evaluation.examples;
+    if constant {
+        list.wrong(
+            "answers",
+            format!(
+                "it answers {class} to {:.0} % of all pictures, whatever they show: it has learned \
+                 nothing, or forgotten it. Usual causes: a learning rate that is too large, an \
+                 activation between the last Dense and Softmax, labels that do not belong to the \
+                 pictures. Build the network anew before you train it again.",
+                100.0 * most as f64 / evaluation.examples as f64
+            ),
+        );
+    }
+    constant
+}
+
+fn accuracy(list: &mut Checklist, low: f64, high: f64, between: &str) {
+    if low > TOO_GOOD {
+        list.odd(
+            "accuracy",
+            format!(
+                "{between}: better than any single network is known for. Make sure that none of these \
+                 pictures was learned from."
+            ),
+        );
+    } else if low > SMALL_CNN {
+        list.right(
+            "accuracy",
+            format!(
+                "{between}: better than a small convolutional network (99 %), and not by chance."
+            ),
+        );
+    } else if high >= SMALL_CNN {
+        list.right(
+            "accuracy",
+            format!("{between}: as good as a small convolutional network (99 %), as far as one can tell."),
+        );
+    } else if low > LINEAR {
+        list.right("accuracy", format!("{between}: clearly better than weighing pixels (92 %)."));
+        let text = match high < 0.97 {
+            true => "a small convolutional network reaches 99 %: convolutions, or more epochs.",
+            false => {
+                "a small convolutional network reaches 99 %: another convolution, Dropout, more \
+                      epochs."
+            }
+        };
+        list.odd("room", text);
+    } else if high >= LINEAR {
+        list.odd(
+            "accuracy",
+            format!(
+                "{between}: about what a single layer that weighs pixels reaches (92 %). Add a hidden \
+                 layer, or convolutions; or train for longer."
+            ),
+        );
+    } else if low > 0.15 {
+        list.wrong(
+            "accuracy",
+            format!(
+                "{between}: less than a single layer that only weighs pixels (92 %). Did it learn long \
+                 enough? Is the learning rate near 1e-3? check::training(&history) may know."
+            ),
+        );
+    } else {
+        list.wrong(
+            "accuracy",
+            format!(
+                "{between}: no better than guessing among ten. Was the network trained, and on pictures \
+                 with their own labels?"
+            ),
+        );
+    }
+}
+
+/// A class that it hardly knows.
+fn weakest(list: &mut Checklist, evaluation: &Evaluation) {
+    let rows = evaluation.confusion();
+    let found = rows.iter().enumerate().filter_map(|(class, row)| {
+        let all: usize = row.iter().sum();
+        (all >= 20).then(|| (row.get(class).copied().unwrap_or(0) as f64 / all as f64, class))
+    });
+    let weakest = found.min_by(|a, b| a.0.total_cmp(&b.0));
+    if let Some((found, class)) = weakest.filter(|it| it.0 < evaluation.accuracy - 0.15) {
+        list.odd(
+            "weakest class",
+            format!(
+                "of class {class} it finds only {:.0} %. The confusion matrix shows what it takes them \
+                 for.",
+                100.0 * found
+            ),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::Array2;
+
+    /// So many examples, a tenth of each class, of which every `n`th is given the next class.
+    fn evaluation(examples: usize, wrong_every: usize) -> Evaluation {
+        let labels: Vec<usize> = (0..examples).map(|i| i % 10).collect();
+        let said = |i: usize| (labels[i] + usize::from(i % wrong_every == wrong_every - 1)) % 10;
+        let rows =
+            Array2::from_shape_fn((examples, 10), |(i, c)| if c == said(i) { 0.91 } else { 0.01 });
+        Evaluation::of_probabilities(&rows, &labels, Vec::new())
+    }
+
+    #[test]
+    fn chance_is_never_called_a_mistake() {
+        // 98.5 % of 200 may well be a network of 99 %.
+        let few = score(&evaluation(200, 67));
+        assert!(few.passes() && format!("{few:?}").contains("as far as one can tell"), "{few:?}");
+        assert!(format!("{few:?}").contains("so few pictures"), "{few:?}");
+        // 98.5 % of 20,000 may not, and is still good.
+        let many = score(&evaluation(20_001, 67));
+        assert!(many.passes() && format!("{many:?}").contains("clearly better"), "{many:?}");
+        assert_eq!(many.advice().len(), 1, "{many:?}");
+    }
+
+    #[test]
+    fn the_yardsticks_are_guessing_weighing_pixels_and_a_small_network() {
+        let text = |every| format!("{:?}", score(&evaluation(20_001, every)));
+        assert!(text(201).contains("✔ accuracy") && text(201).contains("not by chance"));
+        assert!(text(13).contains("! accuracy") && text(13).contains("weighs pixels reaches"));
+        assert!(text(3).contains("✘ accuracy") && text(3).contains("less than a single layer"));
+        assert!(text(20_001).contains("better than any single network"), "{}", text(20_001));
+    }
+
+    #[test]
+    fn a_class_that_is_never_found_is_named() {
+        let labels: Vec<usize> = (0..1000).map(|i| i % 10).collect();
+        let rows = Array2::from_shape_fn((1000, 10), |(i, c)| {
+            let said = if labels[i] == 9 { 4 } else { labels[i] };
+            if c == said { 0.91f32 } else { 0.01 }
+        });
+        let list = score(&Evaluation::of_probabilities(&rows, &labels, Vec::new()));
+        assert!(format!("{list:?}").contains("of class 9 it finds only 0 %"), "{list:?}");
+    }
+}

@@ -1,0 +1,140 @@
+//! What a network is made of, as far as the checks want to know.
+
+use crate::model::{Action, Model, Step};
+use serde_json::Value;
+
+/// Layers that bend: without one between them, two layers of sums are no more than one.
+const BENDS: [&str; 8] = ["relu", "relu6", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid"];
+/// Layers of sums, with weights.
+const SUMS: [&str; 3] = ["conv2d", "depthwise_conv2d", "dense"];
+
+/// A network's steps, those of models inside included.
+pub(super) struct Structure {
+    steps: Vec<Step>,
+    /// The step that gives the output.
+    pub(super) output: usize,
+    /// The step before a final softmax, or the output itself.
+    scores: usize,
+}
+
+impl Structure {
+    pub(super) fn of(model: &Model) -> Structure {
+        let program = &model.inner().program;
+        let (output, scores) = (program.outputs[0], program.scores());
+        Structure { steps: program.steps.clone(), output, scores }
+    }
+
+    pub(super) fn count(&self, kinds: &[&str]) -> usize {
+        self.steps.iter().filter(|step| kinds.contains(&step.kind())).count()
+    }
+
+    /// How many filters all convolutions have together.
+    pub(super) fn kernels(&self) -> usize {
+        let convolutions = self.steps.iter().filter(|step| step.kind().contains("conv"));
+        convolutions.map(|step| step.shape.first().copied().unwrap_or(0)).sum()
+    }
+
+    /// The units of the dense layers before the last one, which gives the scores.
+    pub(super) fn hidden_units(&self) -> Vec<usize> {
+        let dense = self.steps.iter().filter(|step| step.kind() == "dense");
+        let units: Vec<usize> = dense.map(|step| step.shape.last().copied().unwrap_or(0)).collect();
+        units[..units.len().saturating_sub(1)].to_vec()
+    }
+
+    /// How many layers of sums there are.
+    pub(super) fn sums(&self) -> usize {
+        self.count(&SUMS)
+    }
+
+    /// How many activations, those inside of layers included.
+    pub(super) fn bends(&self) -> usize {
+        self.steps.iter().filter(|step| bends(step)).count()
+    }
+
+    /// Pairs of layers of sums that follow each other without a bend. (Depthwise convolutions do so on
+    /// purpose.)
+    pub(super) fn unbent_pairs(&self) -> Vec<(String, String)> {
+        let mut pairs = Vec::new();
+        let plain = |step: &Step| ["conv2d", "dense"].contains(&step.kind());
+        for (i, step) in self.steps.iter().enumerate().filter(|(_, step)| plain(step)) {
+            let mut open = if bends(step) || ends_in_softmax(step) { vec![] } else { vec![i] };
+            let mut seen = vec![false; self.steps.len()];
+            while let Some(at) = open.pop() {
+                let feeds = |(_, next): &(usize, &Step)| next.inputs.contains(&at);
+                for (j, next) in self.steps.iter().enumerate().filter(feeds) {
+                    if std::mem::replace(&mut seen[j], true) {
+                        continue;
+                    }
+                    if plain(next) {
+                        pairs.push((step.path.clone(), next.path.clone()));
+                    } else if !bends(next) && !SUMS.contains(&next.kind()) {
+                        open.push(j);
+                    }
+                }
+            }
+        }
+        pairs
+    }
+
+    /// The layers of this network itself that end in a softmax though more follows.
+    pub(super) fn early_softmaxes(&self) -> Vec<String> {
+        let early = self.steps.iter().enumerate();
+        let early = early.filter(|&(i, step)| {
+            // The probabilities of a whole network inside are a fine input for another.
+            i != self.output && !step.path.contains('/') && ends_in_softmax(step)
+        });
+        // A softmax that the last layer has for its activation is a step of its own behind it.
+        let early = early.filter(|&(i, step)| !(i == self.scores && step.kind() != "softmax"));
+        early.map(|(_, step)| step.path.clone()).collect()
+    }
+
+    /// The kind of layer that gives the scores: `dense`, or what stands between it and the softmax.
+    pub(super) fn before_softmax(&self) -> &'static str {
+        self.steps[self.scores].kind()
+    }
+
+    /// How many numbers a flattening lays out for the next dense layer; the most of them.
+    pub(super) fn flattened(&self) -> usize {
+        let flat = self.steps.iter().filter(|step| step.kind() == "flatten");
+        flat.map(|step| step.shape.iter().product()).max().unwrap_or(0)
+    }
+
+    /// The steps that a pooling over the whole picture takes in.
+    pub(super) fn globally_pooled(&self) -> Vec<usize> {
+        let global = ["global_average_pool2d", "global_max_pool2d"];
+        let pools = self.steps.iter().filter(|step| global.contains(&step.kind()));
+        pools.flat_map(|step| step.inputs.clone()).collect()
+    }
+
+    /// The path of a step.
+    pub(super) fn path(&self, step: usize) -> String {
+        self.steps[step].path.clone()
+    }
+
+    /// The largest fraction that a dropout leaves out.
+    pub(super) fn strongest_dropout(&self) -> f64 {
+        let dropouts = self.steps.iter().filter(|step| step.kind() == "dropout");
+        let rates = dropouts.filter_map(|step| config(step)?.get("rate")?.as_f64());
+        rates.fold(0.0, f64::max)
+    }
+}
+
+fn config(step: &Step) -> Option<Value> {
+    match &step.action {
+        Action::Layer(cell) => Some(cell.layer.config()),
+        _ => None,
+    }
+}
+
+/// What the layer does to its own output, where it does anything.
+fn activation(step: &Step) -> Option<Value> {
+    config(step)?.get("activation").filter(|value| !value.is_null()).cloned()
+}
+
+fn bends(step: &Step) -> bool {
+    BENDS.contains(&step.kind()) || activation(step).is_some_and(|it| it != "softmax")
+}
+
+fn ends_in_softmax(step: &Step) -> bool {
+    step.kind() == "softmax" || activation(step).is_some_and(|it| it == "softmax")
+}
