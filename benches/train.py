@@ -4,7 +4,7 @@
 
 FOLDER holds bench_train, built from crates/tchalk/examples with --release. Every
 contender runs in a process of its own, one after another, `--rounds` times in turns. Printed are the
-median of the rounds (each itself the median step), its ratio to tchalk's, and peak memory.
+median of the rounds (each itself the median step), which part of it the first one takes, and peak memory.
 
 The network is the tutorial's CNN, 1,250,858 parameters, on batches of 128 pictures of 3 x 32 x 32,
 with dropout, trained by RMSprop. PyTorch is timed in its usual order of memory and, as tchalk chooses,
@@ -109,15 +109,17 @@ def run(command):
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def table(found, rounds):
-    first = statistics.median(one["seconds"] for one in found[next(iter(found))])
+def table(found):
+    """A line for each contender; the first's time as a part of each one's."""
+    reference = next(iter(found))
+    first = statistics.median(one["seconds"] for one in found[reference])
     for name, all_of_it in found.items():
         seconds = [one["seconds"] for one in all_of_it]
         peak = max(one["peak_mb"] for one in all_of_it)
         middle = statistics.median(seconds)
         print(
             f"{name:<28} median {middle * 1e3:>10.1f} ms  ({min(seconds) * 1e3:.1f} to {max(seconds) * 1e3:.1f})"
-            f"  tchalk's part {first / middle:.2f}  peak {peak:.0f} MB"
+            f"  {reference} is {first / middle:.2f} of it  peak {peak:.0f} MB"
         )
 
 
@@ -141,7 +143,7 @@ def main():
         for name, command in commands.items():
             found[name].append(run(command))
     print(f"a step of training, {threads} threads, {given.rounds} rounds")
-    table(found, given.rounds)
+    table(found)
 
     found = {"base computed once": [], "base in every epoch": []}
     for _ in range(max(1, given.rounds // 2)):
@@ -149,8 +151,8 @@ def main():
         every = run([program, "frozen", threads, "5", "every"])
         every["seconds"] *= 5
         found["base in every epoch"].append(every)
-    print("25 epochs of a head on a frozen VGG16, 1,000 pictures")
-    table(found, given.rounds)
+    print(f"25 epochs of a head on a frozen VGG16, 1,000 pictures, {len(found['base in every epoch'])} rounds")
+    table(found)
 
 
 if __name__ == "__main__":

@@ -72,6 +72,29 @@ fn early_stopping_goes_back_to_the_best_epoch_and_says_whose_choice_it_was() {
 }
 
 #[test]
+fn of_a_set_that_is_split_each_part_is_known_for_what_it_was() {
+    let _guard = alone();
+    let (all, model) = (points(80, 1), model());
+    model.compile(Adam::new(0.2), Loss::CategoricalCrossEntropy).unwrap();
+    let fit = Fit::new().epochs(100).batch_size(10).validation_split(0.25);
+    let history = model.fit(&all, fit.callback(EarlyStopping::new(4))).unwrap();
+    assert!(history.ended().unwrap().contains("early stopping"), "{history:?}");
+    let notes = |places: &[i64]| {
+        let places = Tensor::from_slice(places);
+        let (x, y) = (all.x(), all.labels().unwrap());
+        let (x, y) = (x.index_select(0, &places), y.index_select(0, &places));
+        let some = TensorSet::new(&x, &y, &["below", "above"]).unwrap();
+        model.evaluate(&some).unwrap().notes()
+    };
+    let (held, kept): (Vec<i64>, Vec<i64>) = (0..80).partition(|&i| notes(&[i]).is_empty());
+    assert_eq!((held.len(), kept.len()), (20, 60));
+    assert!(notes(&held)[0].contains("also chose between the epochs"), "{:?}", notes(&held));
+    assert!(notes(&kept)[0].contains("all examples were trained on"), "{:?}", notes(&kept));
+    let both = model.evaluate(&all).unwrap().notes();
+    assert_eq!(both, ["60 of the 80 examples were trained on, too"]);
+}
+
+#[test]
 fn a_measure_that_is_not_there_is_told_before_training() {
     let _guard = alone();
     let (train, model) = (points(20, 1), model());
@@ -132,6 +155,45 @@ fn a_checkpoint_that_cannot_be_written_ends_training_after_the_epoch() {
     assert!(said.contains("after epoch 1: Checkpoint") && said.contains("room"), "{said}");
 }
 
+/// Lets the file that a checkpoint is written to, before it gets its name, lead to a full disk from
+/// the third epoch on.
+#[cfg(target_os = "linux")]
+#[derive(Debug)]
+struct FillingUp(std::path::PathBuf);
+
+#[cfg(target_os = "linux")]
+impl Callback for FillingUp {
+    fn on_epoch_begin(&mut self, run: &mut Run) -> CallbackResult {
+        if run.epoch() == 3 {
+            let mut unfinished = self.0.clone().into_os_string();
+            unfinished.push(format!(".{}.part", std::process::id()));
+            std::os::unix::fs::symlink("/dev/full", unfinished)?;
+        }
+        Ok(())
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_disk_that_is_full_is_told_and_the_last_checkpoint_stays() {
+    let _guard = alone();
+    let (folder, train) = (tempfile::tempdir().unwrap(), points(40, 1));
+    let path = folder.path().join("model.safetensors");
+    let (filling, model) = (FillingUp(path.clone()), model());
+    let fit = Fit::new().epochs(5).callback(filling).callback(Checkpoint::new(&path));
+    let history = model.fit(&train, fit).unwrap();
+    assert_eq!(history.len(), 3);
+    let said = history.ended().unwrap();
+    assert!(said.starts_with("stopped after epoch 3: Checkpoint: "), "{said}");
+    assert!(said.contains("No space left") && said.contains("room on the disk"), "{said}");
+    assert_eq!(model.history(), history);
+    let files = std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name());
+    assert_eq!(files.collect::<Vec<_>>(), ["model.safetensors"], "nothing half-made is left");
+    let taken_up = model.fit(&train, Fit::new().epochs(3).resume(&path)).unwrap();
+    assert_eq!(taken_up.epochs()[..2], history.epochs()[..2], "the second epoch's file was whole");
+    assert_eq!(taken_up.len(), 3);
+}
+
 #[test]
 fn the_log_is_complete_after_every_epoch() {
     let _guard = alone();
@@ -186,6 +248,44 @@ fn the_moving_average_is_the_mean_it_says() {
     assert!(format!("{history:?}").contains("moving average"));
 }
 
+/// Freezes the first layer after the second step, and keeps both layers' weights after each.
+#[derive(Debug, Default)]
+struct Freezing(Vec<[Tensor; 2]>);
+
+const BOTH: [&str; 2] = ["dense.weight", "dense_1.weight"];
+
+impl Callback for Freezing {
+    fn on_batch_end(&mut self, run: &mut Run) -> CallbackResult {
+        let model = run.model();
+        if run.step() == 2 {
+            model.freeze_at("dense")?;
+        }
+        self.0.push([model.weight(BOTH[0])?, model.weight(BOTH[1])?]);
+        Ok(())
+    }
+}
+
+#[test]
+fn the_moving_average_goes_on_when_a_layer_is_frozen_on_the_way() {
+    let _guard = alone();
+    let model = model();
+    let mut means = BOTH.map(|name| model.weight(name).unwrap());
+    let freezing = Arc::new(Mutex::new(Freezing::default()));
+    let fit = Fit::new().epochs(2).batch_size(10).callback(freezing.clone());
+    let history = model.fit(&points(30, 1), fit.callback(MovingAverage::new(0.8))).unwrap();
+    assert_eq!((history.len(), history.ended()), (2, None));
+    let steps = &freezing.lock().unwrap().0;
+    assert_eq!(steps[1][0], steps[5][0], "it is frozen");
+    for weights in steps {
+        for (mean, weight) in means.iter_mut().zip(weights) {
+            *mean = &*mean * 0.8 + weight * 0.2;
+        }
+    }
+    for (name, mean) in BOTH.iter().zip(&means) {
+        assert!(model.weight(name).unwrap().allclose(mean, 1e-5, 1e-6, false), "{name}");
+    }
+}
+
 /// Looks at the model while it learns, and stops in the middle of an epoch.
 #[derive(Debug)]
 struct Looking(TensorSet, Vec<f64>);
@@ -214,6 +314,25 @@ fn a_callback_may_use_the_model_change_the_rate_and_stop_within_an_epoch() {
     assert_eq!(history.len(), 1, "the broken epoch does not count");
     assert_eq!(history.ended().unwrap(), "stopped in epoch 2: seen enough");
     assert_eq!(history.last().unwrap().rate, 0.01);
+}
+
+/// Sets the rate before anything is learned.
+#[derive(Debug)]
+struct Beginning(f64);
+
+impl Callback for Beginning {
+    fn on_train_begin(&mut self, run: &mut Run) -> CallbackResult {
+        assert_eq!(run.rate(), 0.01, "the optimiser's");
+        Ok(run.set_rate(self.0)?)
+    }
+}
+
+#[test]
+fn a_rate_that_is_set_before_training_holds() {
+    let _guard = alone();
+    let fit = Fit::new().epochs(2).callback(Beginning(0.003));
+    let history = model().fit(&points(40, 1), fit).unwrap();
+    assert_eq!(history.values("rate").unwrap(), [0.003, 0.003]);
 }
 
 #[test]

@@ -16,7 +16,8 @@ const STEPS: usize = 20;
 /// Four of its steps are an epoch.
 const PER_EPOCH: usize = 4;
 
-/// The network of `train.py`, with its weights; it ends in Softmax, or in `last`.
+/// The network of `train.py`, with its weights; it ends in Softmax where `softmax` says so, in scores
+/// where not.
 fn network(values: &HashMap<String, Tensor>, softmax: bool) -> Model {
     let layers = Sequential::new().input_shape([6]).add(Dense::new(9)).add(Relu);
     let layers = layers.add(Dense::new(4));

@@ -4,14 +4,17 @@
 
 #[path = "common/alone.rs"]
 mod alone;
+#[path = "common/hungry.rs"]
+mod hungry;
 #[path = "common/shapes.rs"]
 mod shapes;
 
+use hungry::Hungry;
 use shapes::sets;
 use std::sync::MutexGuard;
 use tchalk::prelude::*;
 use tchalk::runtime::interrupt;
-use tchalk::train::Optimizer;
+use tchalk::train::{Memory, Optimizer};
 
 /// Nothing else of this file runs meanwhile, and all draws begin anew.
 fn alone() -> MutexGuard<'static, ()> {
@@ -133,6 +136,21 @@ fn a_loss_that_runs_away_is_told_and_leaves_model_and_history_intact() {
 }
 
 #[test]
+fn memory_that_there_is_not_is_told_and_leaves_model_and_history_intact() {
+    let _guard = alone();
+    let (train, _) = sets(64, 10);
+    let layers = Sequential::new().input_shape([3, 32, 32]).add(Flatten).add(Hungry::at(4));
+    let model = layers.add(Dense::new(10)).add(Softmax).build(Device::Cpu).unwrap();
+    let model = compiled(model, Sgd::new(0.01));
+    let error = model.fit(&train, Fit::new().epochs(3)).unwrap_err().to_string();
+    assert!(error.starts_with("Model::fit: libtorch says: ") && !error.contains('\n'), "{error}");
+    assert!(error.ends_with(". Try a smaller batch_size."), "{error}");
+    assert_eq!(model.history().len(), 1);
+    assert!(model.evaluate(&train).unwrap().loss.is_finite());
+    assert_eq!(model.fit(&train, Fit::new()).unwrap().len(), 1, "it can go on");
+}
+
+#[test]
 fn what_is_odd_is_done_and_said() {
     let _guard = alone();
     let (train, _) = sets(20, 10);
@@ -199,6 +217,58 @@ fn a_rate_is_found_and_nothing_has_changed() {
     };
     assert_eq!(loss(&model), loss(&other));
     assert!(model.find_rate(&train, RateFinder::new().steps(1)).is_err());
+}
+
+#[test]
+fn what_is_remembered_of_frozen_weights_outlasts_the_search_for_a_rate() {
+    let _guard = alone();
+    let (train, _) = sets(100, 10);
+    let [searched, other] = [(), ()].map(|()| {
+        runtime::seed(8);
+        let layers = Sequential::new().input_shape([3, 32, 32]).add(Flatten).add(Dense::new(8));
+        let model = layers.add(Relu).add(Dense::new(10)).add(Softmax).build(Device::Cpu);
+        compiled(model.unwrap(), Adam::new(1e-3))
+    });
+    let fit = |model: &Model| {
+        runtime::seed(5);
+        model.fit(&train, Fit::new()).unwrap();
+        model.weight("dense.weight").unwrap()
+    };
+    assert_eq!(fit(&searched), fit(&other));
+    searched.freeze_at("dense").unwrap();
+    searched.find_rate(&train, RateFinder::new().steps(10)).unwrap();
+    searched.unfreeze_at("dense").unwrap();
+    assert_eq!(fit(&searched), fit(&other));
+}
+
+/// Asks libtorch for what it refuses, after a few steps.
+#[derive(Debug)]
+struct Refused;
+
+impl Optimizer for Refused {
+    fn rate(&self) -> f64 {
+        0.1
+    }
+    fn update(&self, weight: &Tensor, gradient: &Tensor, memory: &mut Memory, rate: f64) {
+        let mut weight = weight.shallow_clone();
+        weight -= gradient * rate;
+        if memory.updates() == 3 {
+            let _ = weight.view([0]);
+        }
+    }
+}
+
+#[test]
+fn a_search_for_a_rate_that_libtorch_ends_leaves_the_weights_as_they_were() {
+    let _guard = alone();
+    let (train, _) = sets(100, 10);
+    let model = compiled(linear(), Refused);
+    let before = model.weight("dense.weight").unwrap();
+    let error = model.find_rate(&train, RateFinder::new()).unwrap_err().to_string();
+    assert!(error.starts_with("Model::find_rate: libtorch says: shape '[0]'"), "{error}");
+    assert_eq!(model.weight("dense.weight").unwrap(), before);
+    // The optimiser was refused where no gradients are kept; training keeps them again.
+    assert_eq!(model.fit(&train, Fit::new().batch_size(64)).unwrap().len(), 1);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Whether probabilities can be believed.
 
-use super::{not_empty, probabilities};
+use super::{known, probabilities};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::plot::{Figure, HistogramPanel, Line, LinePanel, thousands};
@@ -49,8 +49,7 @@ impl Predictions {
     /// As [`Predictions::calibration`], or if `bins` is 0.
     pub fn calibration_in(&self, bins: usize) -> Result<Calibration> {
         const OP: &str = "Predictions::calibration";
-        let truth = self.truth(OP)?;
-        not_empty(OP, self)?;
+        let truth = known(OP, self)?;
         if bins == 0 {
             return Err(Error::invalid(OP, "at least 1 bin", "0", ""));
         }

@@ -1,6 +1,6 @@
 //! Two networks on the same pictures: where they differ.
 
-use super::not_empty;
+use super::known;
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::plot::{Caption, Figure, image_grid, thousands};
@@ -15,6 +15,8 @@ pub struct Comparison {
     second: Predictions,
     names: [String; 2],
     truth: Vec<usize>,
+    /// How many pictures neither, only the second, only the first, and both got right.
+    counts: [usize; 4],
 }
 
 impl Predictions {
@@ -37,8 +39,7 @@ impl Predictions {
     /// If there are no pictures or no labels, or the pictures are not the same.
     pub fn compare(&self, other: &Predictions) -> Result<Comparison> {
         const OP: &str = "Predictions::compare";
-        let truth = self.truth(OP)?;
-        not_empty(OP, self)?;
+        let truth = known(OP, self)?;
         if self.set_name() != other.set_name() || truth != other.truth(OP)? {
             let told = |predictions: &Predictions| {
                 format!("{} of {}", thousands(predictions.len() as f64), predictions.set_name())
@@ -51,7 +52,11 @@ impl Predictions {
             ));
         }
         let names = ["the first".to_owned(), "the second".to_owned()];
-        Ok(Comparison { first: self.clone(), second: other.clone(), names, truth })
+        let mut counts = [0; 4];
+        for ((a, b), &truth) in self.classes().into_iter().zip(other.classes()).zip(&truth) {
+            counts[2 * usize::from(a == truth) + usize::from(b == truth)] += 1;
+        }
+        Ok(Comparison { first: self.clone(), second: other.clone(), names, truth, counts })
     }
 }
 
@@ -62,31 +67,24 @@ impl Comparison {
         self
     }
 
-    fn count(&self, first_right: bool, second_right: bool) -> usize {
-        let said = self.first.classes().into_iter().zip(self.second.classes());
-        said.zip(&self.truth)
-            .filter(|&((a, b), &truth)| (a == truth, b == truth) == (first_right, second_right))
-            .count()
-    }
-
     /// How many pictures both got right.
     pub fn both_right(&self) -> usize {
-        self.count(true, true)
+        self.counts[3]
     }
 
     /// How many pictures neither got right.
     pub fn both_wrong(&self) -> usize {
-        self.count(false, false)
+        self.counts[0]
     }
 
     /// How many pictures only the first got right.
     pub fn only_first(&self) -> usize {
-        self.count(true, false)
+        self.counts[2]
     }
 
     /// How many pictures only the second got right.
     pub fn only_second(&self) -> usize {
-        self.count(false, true)
+        self.counts[1]
     }
 
     /// How many pictures they say different things about.
@@ -156,14 +154,10 @@ impl Comparison {
             let part = format!("{:.2} %", 100.0 * count as f64 / n as f64);
             [what, thousands(count as f64), part]
         };
-        let right = |predictions: &Predictions| {
-            let said = predictions.classes();
-            said.iter().zip(&self.truth).filter(|(a, b)| a == b).count()
-        };
         Table::new(["", "pictures", "of all"])
             .rows([
-                row(format!("{first} right"), right(&self.first)),
-                row(format!("{second} right"), right(&self.second)),
+                row(format!("{first} right"), self.both_right() + self.only_first()),
+                row(format!("{second} right"), self.both_right() + self.only_second()),
                 row("both right".into(), self.both_right()),
                 row(format!("only {first} right"), self.only_first()),
                 row(format!("only {second} right"), self.only_second()),

@@ -1,6 +1,6 @@
 //! Which classes are taken for which.
 
-use super::not_empty;
+use super::known;
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::plot::{BarPanel, Figure, MatrixPanel, Panel, thousands};
@@ -46,9 +46,11 @@ impl Predictions {
     ///
     /// If there are no pictures, or the set has no labels.
     pub fn confusion_matrix(&self) -> Result<ConfusionMatrix> {
-        const OP: &str = "Predictions::confusion_matrix";
-        let truth = self.truth(OP)?;
-        not_empty(OP, self)?;
+        self.counted("Predictions::confusion_matrix")
+    }
+
+    fn counted(&self, op: &str) -> Result<ConfusionMatrix> {
+        let truth = known(op, self)?;
         let classes = self.class_names();
         let mut counts = Array2::zeros((classes.len(), classes.len()));
         for (truth, said) in truth.into_iter().zip(self.classes()) {
@@ -75,8 +77,7 @@ impl Predictions {
     ///
     /// If there are no pictures, or the set has no labels.
     pub fn most_confused(&self, count: usize) -> Result<ConfusedPairs> {
-        self.truth("Predictions::most_confused")?;
-        Ok(self.confusion_matrix()?.most_confused(count))
+        Ok(self.counted("Predictions::most_confused")?.most_confused(count))
     }
 }
 

@@ -63,6 +63,13 @@ fn not_empty(op: &str, predictions: &Predictions) -> Result<()> {
     }
 }
 
+/// The right classes of at least one picture, or the error that says what is missing.
+fn known(op: &str, predictions: &Predictions) -> Result<Vec<usize>> {
+    let truth = predictions.truth(op)?;
+    not_empty(op, predictions)?;
+    Ok(truth)
+}
+
 #[cfg(test)]
 mod testing {
     use crate::data::{Split, TensorSet};

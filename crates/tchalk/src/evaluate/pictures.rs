@@ -1,6 +1,6 @@
 //! The pictures themselves: with the probabilities of their classes, and the worst ones.
 
-use super::{not_empty, probabilities};
+use super::{known, not_empty, probabilities};
 use crate::error::Result;
 use crate::plot::{AnswerPanel, Caption, Figure, Mark, Panel, image_grid};
 use crate::runtime;
@@ -65,8 +65,7 @@ impl Predictions {
     /// are no pictures.
     pub fn top_losses(&self, count: usize) -> Result<Figure> {
         const OP: &str = "Predictions::top_losses";
-        let truth = self.truth(OP)?;
-        not_empty(OP, self)?;
+        let truth = known(OP, self)?;
         let losses = self.losses()?;
         let mut worst: Vec<usize> = (0..self.len()).collect();
         worst.sort_by(|&a, &b| losses[b].total_cmp(&losses[a]));

@@ -1,6 +1,6 @@
 //! How good each class is: precision, recall, F1.
 
-use super::not_empty;
+use super::known;
 use crate::display::{Content, Show};
 use crate::error::Result;
 use crate::plot::thousands;
@@ -42,8 +42,7 @@ impl Predictions {
     /// If there are no pictures, or the set has no labels.
     pub fn report(&self) -> Result<Report> {
         const OP: &str = "Predictions::report";
-        let truth = self.truth(OP)?;
-        not_empty(OP, self)?;
+        let truth = known(OP, self)?;
         let names = self.class_names();
         let mut counts = vec![[0usize; 3]; names.len()];
         for (&truth, said) in truth.iter().zip(self.classes()) {
@@ -93,8 +92,7 @@ impl Predictions {
     /// If there are no pictures, the set has no labels, or `k` is 0.
     pub fn top_k(&self, k: usize) -> Result<f64> {
         const OP: &str = "Predictions::top_k";
-        let truth = self.truth(OP)?;
-        not_empty(OP, self)?;
+        let truth = known(OP, self)?;
         if k == 0 {
             return Err(crate::Error::invalid(OP, "k of at least 1", "0", ""));
         }

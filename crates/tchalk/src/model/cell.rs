@@ -52,10 +52,14 @@ impl Cell {
         })
     }
 
-    /// The same layer with copies of the weights.
-    pub(super) fn copied(&self) -> Arc<Cell> {
-        let copied =
-            |weight: &Tensor| weight.detach().copy().set_requires_grad(weight.requires_grad());
+    /// The same layer with copies of the weights, on `device`.
+    pub(super) fn copied(&self, device: Device) -> Arc<Cell> {
+        let copied = |weight: &Tensor| {
+            let there = weight.detach().to_device(device);
+            // On the same device nothing has been copied yet.
+            let own = if device == weight.device() { there.copy() } else { there };
+            own.set_requires_grad(weight.requires_grad())
+        };
         let weights = self.lock().iter().map(copied).collect();
         Cell::with(self.layer.boxed(), self.specs.clone(), weights, self.is_frozen())
     }

@@ -2,14 +2,16 @@
 
 use super::cell::Cell;
 use super::graph::{Graph, Node, Op};
-use super::{Model, enough_memory};
+use super::{Model, Program, enough_memory};
 use crate::error::Result;
 use std::collections::HashMap;
 use std::sync::Arc;
+use tch::{Device, no_grad};
 
 /// What has been copied already, by where the original is, so that what is shared stays shared.
-#[derive(Default)]
 struct Copies {
+    /// Where the copies are.
+    device: Device,
     cells: HashMap<usize, Arc<Cell>>,
     models: HashMap<usize, Model>,
 }
@@ -32,9 +34,34 @@ impl Model {
     /// # Ok::<(), tchalk::Error>(())
     /// ```
     pub fn copy(&self) -> Result<Model> {
+        self.copy_to(self.inner.device)
+    }
+
+    /// The same, with the copy on another device.
+    pub(crate) fn copy_to(&self, device: Device) -> Result<Model> {
         enough_memory("Model::copy", self.parameter_count())?;
         let _access = self.inner.program.using();
-        Copies::default().model(self)
+        Copies { device, cells: HashMap::new(), models: HashMap::new() }.model(self)
+    }
+
+    /// Takes over from the network that this is a copy of: which layers are frozen, and the weights.
+    /// Those of layers that stay frozen only where `frozen_too` says so. The caller has access to the
+    /// original.
+    pub(crate) fn follow(&self, original: &Program, frozen_too: bool) {
+        for (own, from) in self.inner.program.cells().zip(original.cells()) {
+            let frozen = from.is_frozen();
+            if frozen && own.is_frozen() && !frozen_too {
+                continue;
+            }
+            if frozen != own.is_frozen() {
+                own.set_frozen(frozen);
+            }
+            no_grad(|| {
+                for (mut weight, from) in own.tensors().into_iter().zip(from.tensors()) {
+                    weight.copy_(&from);
+                }
+            });
+        }
     }
 }
 
@@ -58,7 +85,7 @@ impl Copies {
         let (inputs, outputs) = (inner.graph.inputs.clone(), inner.graph.outputs.clone());
         let graph = Graph { nodes, inputs, outputs };
         let title = inner.title.clone();
-        let copy = Model::without_weights("Model::copy", title, inner.given, graph, inner.device)?;
+        let copy = Model::without_weights("Model::copy", title, inner.given, graph, self.device)?;
         self.models.insert(place, copy.clone());
         copy.set_source(model.source());
         Ok(copy)
@@ -66,7 +93,8 @@ impl Copies {
 
     fn cell(&mut self, cell: &Arc<Cell>) -> Arc<Cell> {
         let place = Arc::as_ptr(cell) as usize;
-        self.cells.entry(place).or_insert_with(|| cell.copied()).clone()
+        let device = self.device;
+        self.cells.entry(place).or_insert_with(|| cell.copied(device)).clone()
     }
 }
 
@@ -100,6 +128,32 @@ mod tests {
         }
         assert_ne!(copy.call(&x).unwrap(), before);
         assert_eq!(model.call(&x).unwrap(), before);
+    }
+
+    #[test]
+    fn a_copy_follows_its_original() {
+        let model = network();
+        let copy = model.copy().unwrap();
+        let x = Tensor::rand([3, 4], (Kind::Float, Device::Cpu));
+        let change = |name: &str, by: f64| {
+            model.set_weight(name, &(model.weight(name).unwrap() + by)).unwrap();
+        };
+        let names = model.weight_names();
+        let (frozen, free) = (&names[0], &names[names.len() - 1]);
+        assert!(frozen.starts_with("base/"), "{names:?}");
+        change(free, 1.0);
+        copy.follow(&model.inner().program, false);
+        assert_eq!(copy.call(&x).unwrap(), model.call(&x).unwrap());
+        change(frozen, 1.0);
+        copy.follow(&model.inner().program, false);
+        assert_ne!(copy.weight(frozen).unwrap(), model.weight(frozen).unwrap());
+        copy.follow(&model.inner().program, true);
+        assert_eq!(copy.call(&x).unwrap(), model.call(&x).unwrap());
+        change(free, 1.0);
+        model.freeze();
+        copy.follow(&model.inner().program, false);
+        assert_eq!(copy.trainable_count(), 0);
+        assert_eq!(copy.call(&x).unwrap(), model.call(&x).unwrap());
     }
 
     #[test]

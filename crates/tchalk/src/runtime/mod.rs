@@ -4,11 +4,13 @@
 //! reader holds in variables.
 
 pub mod budget;
+pub(crate) mod devices;
 pub mod interrupt;
 pub(crate) mod progress;
 mod report;
 pub mod seed;
 
 pub use budget::Budget;
+pub use devices::devices;
 pub use report::report;
 pub use seed::seed;

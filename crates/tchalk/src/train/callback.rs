@@ -156,8 +156,7 @@ impl Callbacks {
     ) -> Result<(), String> {
         for callback in &self.0 {
             let mut callback = held(callback);
-            let outcome = catch_unwind(AssertUnwindSafe(|| method(&mut *callback, run)));
-            let problem = match outcome {
+            let problem = match caught(|| method(&mut *callback, run)) {
                 Ok(Ok(())) => continue,
                 Ok(Err(error)) => error.to_string(),
                 Err(panic) => panic_text(&*panic),
@@ -190,6 +189,13 @@ fn short_name(written: &str) -> String {
     if end == 0 { written.chars().take(40).collect() } else { written[..end].to_owned() }
 }
 
+/// Runs something that may panic. Gradients are kept meanwhile, and afterwards as before: a panic
+/// within [`tch::no_grad`] would leave this thread without them.
+pub(super) fn caught<T>(run: impl FnOnce() -> T) -> std::thread::Result<T> {
+    let _as_before = tch::no_grad_guard();
+    catch_unwind(AssertUnwindSafe(|| tch::with_grad(run)))
+}
+
 /// What a panic said, in its first line.
 pub(super) fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
@@ -206,6 +212,16 @@ mod tests {
         assert_eq!(short_name("EarlyStopping { patience: 3 }"), "EarlyStopping");
         assert_eq!(short_name("Patience(3)"), "Patience");
         assert_eq!(short_name("Mutex { data: 1 }"), "Mutex");
+    }
+
+    #[test]
+    fn gradients_are_kept_after_a_panic_where_they_are_not() {
+        let learns = || {
+            let x = Tensor::from_slice(&[2f32]).set_requires_grad(true);
+            (&x * &x).requires_grad()
+        };
+        assert!(caught(|| tch::no_grad(|| panic!("as libtorch does"))).is_err() && learns());
+        assert_eq!(tch::no_grad(|| (caught(learns).unwrap(), learns())), (true, false));
     }
 
     #[test]

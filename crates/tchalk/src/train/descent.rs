@@ -1,6 +1,6 @@
 //! An optimiser at work: its rate, its steps, and what it remembers of each weight.
 
-use super::optimizer::{Memory, Optimizer, check_rate};
+use super::optimizer::{Memory, Optimizer, Options, check_rate};
 use crate::error::Result;
 use std::collections::{BTreeMap, HashMap};
 use tch::{Tensor, no_grad};
@@ -8,6 +8,8 @@ use tch::{Tensor, no_grad};
 /// An optimiser at work on the weights of one network.
 pub(crate) struct Descent {
     optimizer: Box<dyn Optimizer>,
+    /// What the optimiser said of itself at the beginning.
+    options: Options,
     /// The rate that schedules start from; callbacks may change it.
     rate: f64,
     /// Steps made since `compile`.
@@ -25,7 +27,7 @@ impl Descent {
         options.check()?;
         options.check_parts(paths)?;
         let rate = optimizer.rate();
-        Ok(Descent { optimizer, rate, steps: 0, memory: HashMap::new() })
+        Ok(Descent { optimizer, options, rate, steps: 0, memory: HashMap::new() })
     }
 
     pub(crate) fn rate(&self) -> f64 {
@@ -45,14 +47,14 @@ impl Descent {
 
     /// What the optimiser's own decay leaves of `rate` at the coming step.
     pub(crate) fn decayed(&self, rate: f64) -> f64 {
-        rate / (1.0 + self.optimizer.options().decay * self.steps as f64)
+        rate / (1.0 + self.options.decay * self.steps as f64)
     }
 
     /// One step: changes each weight in place, with the gradient at the same place. `rate` is what a
     /// schedule makes of [`Descent::rate`].
     pub(crate) fn step(&mut self, weights: &[(String, Tensor)], gradients: &[Tensor], rate: f64) {
-        let options = self.optimizer.options();
         let rate = self.decayed(rate);
+        let options = &self.options;
         no_grad(|| {
             let clipped = options.clip.map(|clip| clip.apply(gradients));
             let gradients = clipped.as_deref().unwrap_or(gradients);

@@ -27,6 +27,12 @@ pub(super) fn step_seed(seed: u64, epoch: usize, step: usize) -> i64 {
     (mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 1) as i64
 }
 
+/// A seed for each part of a step's batch but the first, which has that of the step.
+pub(super) fn part_seed(seed: i64, part: usize) -> i64 {
+    let mixed = seed as u64 ^ ((part as u64) << 52);
+    (mixed.wrapping_mul(0xD134_2543_DE82_EF95) >> 1) as i64
+}
+
 /// Splits places into two parts, the second with about `fraction` of each class, and each in the
 /// order in which they were.
 pub(super) fn stratified(seed: u64, labels: &[usize], fraction: f64) -> (Vec<i64>, Vec<i64>) {
@@ -78,12 +84,13 @@ mod tests {
     }
 
     #[test]
-    fn steps_have_seeds_of_their_own() {
-        let mut seeds: Vec<i64> =
-            (1..20).flat_map(|epoch| (0..50).map(move |step| step_seed(7, epoch, step))).collect();
+    fn steps_and_their_parts_have_seeds_of_their_own() {
+        let steps = (1..20).flat_map(|epoch| (0..50).map(move |step| step_seed(7, epoch, step)));
+        let parts = steps.flat_map(|seed| [seed, part_seed(seed, 1), part_seed(seed, 2)]);
+        let mut seeds: Vec<i64> = parts.collect();
         seeds.sort();
         seeds.dedup();
-        assert_eq!(seeds.len(), 19 * 50);
+        assert_eq!(seeds.len(), 3 * 19 * 50);
         assert!(seeds[0] >= 0);
     }
 }

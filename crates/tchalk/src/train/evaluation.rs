@@ -3,10 +3,11 @@
 use super::feed::Feed;
 use super::loss::{Form, Loss, Reading};
 use super::metric::{Counts, Metric, Tally};
+use super::step::guarded;
 use super::{check, check_labels, compiled, target};
 use crate::data::TensorSet;
 use crate::display::{Content, Show};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::{Inner, Model};
 use crate::plot::thousands;
 use crate::runtime::progress::Progress;
@@ -95,11 +96,7 @@ impl Evaluation {
     /// How this accuracy differs from another's, and whether chance alone could have made that
     /// difference.
     pub fn difference(&self, other: &Evaluation) -> Difference {
-        let error = |evaluation: &Evaluation| {
-            let (low, high) = evaluation.accuracy_interval();
-            (high - low) / 2.0
-        };
-        let margin = error(self).hypot(error(other));
+        let margin = self.margin().hypot(other.margin());
         Difference { accuracy: self.accuracy - other.accuracy, margin }
     }
 
@@ -223,16 +220,16 @@ pub(super) fn measure(
     let mut progress = shown.then(|| Progress::of("measured", "examples", feed.len()));
     let mut done = 0;
     for positions in feed.batches(feed.batch()) {
-        if interrupt::requested() {
-            return Err(Error::Interrupted { op: op.into() });
-        }
-        let (values, labels) = feed.take(program, &positions, inner.device);
-        no_grad(|| {
-            let known: Vec<_> = values.iter().map(|(step, value)| (*step, value)).collect();
-            let outputs = program.using().run(&known, &[target]).remove(0);
-            tally.add(loss, &outputs, &labels);
-        });
-        done += positions.size()[0] as usize;
+        interrupt::check(op)?;
+        guarded(op, || {
+            let batch = feed.take(program, &positions, inner.device);
+            no_grad(|| {
+                let outputs = program.using().run(&batch.known(), &[target]).remove(0);
+                tally.add(loss, &outputs, &batch.labels);
+            });
+            done += batch.len();
+            Ok(())
+        })?;
         progress.iter_mut().for_each(|progress| progress.done(done));
     }
     Ok(tally.read())

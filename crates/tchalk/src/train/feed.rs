@@ -1,6 +1,7 @@
 //! Examples on their way into a network.
 
 use super::layout;
+use super::notices::marks;
 use crate::data::TensorSet;
 use crate::model::Program;
 use tch::{Device, Kind, Tensor, no_grad};
@@ -14,7 +15,7 @@ const NUMBERS: usize = MOST * 3 * 32 * 32;
 /// for them, what that gave.
 #[derive(Debug)]
 pub(super) struct Feed {
-    pub(super) set: TensorSet,
+    set: TensorSet,
     /// Which examples of the set, in which order; all of them where nothing is said.
     places: Option<Tensor>,
     /// The steps of the network that the values are for, and the values of each, `[len, …]`.
@@ -28,17 +29,34 @@ pub(super) struct Made {
     pub(super) values: Vec<Tensor>,
 }
 
-impl Clone for Made {
-    fn clone(&self) -> Made {
-        let values = self.values.iter().map(Tensor::shallow_clone).collect();
-        Made { steps: self.steps.clone(), values }
-    }
+/// Some examples on their way into a network.
+pub(super) struct Batch {
+    /// For each of the steps of the network that they are for its value, `[len, …]`.
+    pub(super) values: Vec<(usize, Tensor)>,
+    pub(super) labels: Tensor,
 }
 
-impl Clone for Feed {
-    fn clone(&self) -> Feed {
-        let places = self.places.as_ref().map(Tensor::shallow_clone);
-        Feed { set: self.set.clone(), places, made: self.made.clone() }
+impl Batch {
+    pub(super) fn len(&self) -> usize {
+        self.labels.size()[0] as usize
+    }
+
+    /// The steps whose values are known.
+    pub(super) fn places(&self) -> Vec<usize> {
+        self.values.iter().map(|(step, _)| *step).collect()
+    }
+
+    /// The values that are known, as a program takes them.
+    pub(super) fn known(&self) -> Vec<(usize, &Tensor)> {
+        self.values.iter().map(|(step, value)| (*step, value)).collect()
+    }
+
+    /// `count` of the examples, from the one at `from` on, on `device`.
+    pub(super) fn part(&self, from: usize, count: usize, device: Device) -> Batch {
+        let part =
+            |all: &Tensor| no_grad(|| all.narrow(0, from as i64, count as i64).to_device(device));
+        let values = self.values.iter().map(|(step, value)| (*step, part(value)));
+        Batch { values: values.collect(), labels: part(&self.labels) }
     }
 }
 
@@ -74,14 +92,8 @@ impl Feed {
         batch_of(&self.set)
     }
 
-    /// The examples at these positions (`i64`), on `device`: for each of the steps they are for its
-    /// values, and the labels.
-    pub(super) fn take(
-        &self,
-        program: &Program,
-        positions: &Tensor,
-        device: Device,
-    ) -> (Vec<(usize, Tensor)>, Tensor) {
+    /// The examples at these positions (`i64`), on `device`.
+    pub(super) fn take(&self, program: &Program, positions: &Tensor, device: Device) -> Batch {
         let places = match &self.places {
             Some(places) => places.index_select(0, positions),
             None => positions.shallow_clone(),
@@ -96,10 +108,24 @@ impl Feed {
                 let full = picked.kind() != Kind::Half;
                 layout::fastest(if full { picked } else { picked.to_kind(Kind::Float) })
             });
-            return (made.steps.iter().copied().zip(values).collect(), pick(&labels, &places));
+            let values = made.steps.iter().copied().zip(values).collect();
+            return Batch { values, labels: pick(&labels, &places) };
         }
         let (x, y) = self.set.pick(&places, device);
-        (vec![(program.inputs[0], no_grad(|| layout::fastest(x)))], y.expect("labels were checked"))
+        let values = vec![(program.inputs[0], no_grad(|| layout::fastest(x)))];
+        Batch { values, labels: y.expect("labels were checked") }
+    }
+
+    /// A mark for each example, by which it is known again.
+    pub(super) fn marks(&self) -> Vec<u64> {
+        let marks = marks(&self.set);
+        match &self.places {
+            None => marks,
+            Some(places) => {
+                let places = Vec::<i64>::try_from(places).expect("places are whole numbers");
+                places.into_iter().map(|place| marks[place as usize]).collect()
+            }
+        }
     }
 
     /// All examples in order, `size` at a time.

@@ -1,9 +1,10 @@
 //! Finding a learning rate by trying them all.
 
 use super::draws::{order, step_seed};
-use super::epoch::trained;
 use super::feed::Feed;
+use super::replicas::Replicas;
 use super::run::{copies, put};
+use super::step::{Learner, guarded, trained};
 use super::{check, check_labels, compiled, target};
 use crate::data::TensorSet;
 use crate::display::{Content, Show};
@@ -12,7 +13,6 @@ use crate::model::Model;
 use crate::plot::{Figure, Line, LinePanel};
 use crate::runtime::progress::Progress;
 use crate::runtime::{self, interrupt};
-use tch::Tensor;
 
 /// How much of the loss before stays in the smoothed one.
 const SMOOTHING: f64 = 0.9;
@@ -73,6 +73,42 @@ impl RateFinder {
     fn rate(&self, step: usize) -> f64 {
         let part = step as f64 / (self.steps - 1) as f64;
         self.from * (self.to / self.from).powf(part)
+    }
+
+    /// Steps with a growing rate, which change weights and optimiser.
+    fn walk(&self, learner: &Learner<'_>, set: &TensorSet) -> Result<RateCurve> {
+        let (feed, seed) = (Feed::new(set.clone()), runtime::seed::derive("find_rate") as u64);
+        let (program, device) = (&learner.inner.program, learner.inner.device);
+        let per_epoch = set.len().div_ceil(self.batch_size);
+        let (mut rates, mut losses, mut stopped) = (Vec::new(), Vec::new(), false);
+        let mut progress = Progress::of("trying", "learning rates", self.steps);
+        let mut batches = Vec::new();
+        for step in 0..self.steps {
+            if interrupt::requested() {
+                stopped = true;
+                break;
+            }
+            if batches.is_empty() {
+                let order = order(seed, step / per_epoch + 1, set.len());
+                batches = order.split(self.batch_size as i64, 0);
+                batches.reverse();
+            }
+            let positions = batches.pop().expect("a set has at least one batch");
+            let (batch, rate) = (feed.take(program, &positions, device), self.rate(step));
+            let learned = learner.step(&batch, step_seed(seed, 1, step), |_| rate)?;
+            let value = learned.loss.double_value(&[]);
+            if !value.is_finite() {
+                break;
+            }
+            rates.push(rate);
+            losses.push(value);
+            progress.done(step + 1);
+            let best = losses.iter().copied().fold(f64::INFINITY, f64::min);
+            if value > 4.0 * best && step > self.steps / 10 {
+                break;
+            }
+        }
+        Ok(RateCurve::new(rates, losses, stopped))
     }
 }
 
@@ -169,7 +205,8 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// If the model is not compiled, the set does not fit, or the finder's numbers make no sense.
+    /// If the model is not compiled, the set does not fit, the finder's numbers make no sense, or
+    /// libtorch refuses a step; the weights are then as before, too.
     pub fn find_rate(&self, set: &TensorSet, how: RateFinder) -> Result<RateCurve> {
         const OP: &str = "Model::find_rate";
         let inner = self.inner();
@@ -181,62 +218,24 @@ impl Model {
             let expected = "a rate above 0 that grows, in at least 10 steps";
             return Err(Error::invalid("RateFinder", expected, format!("{how:?}"), ""));
         }
-        let before = copies(self);
-        let state = inner.compiled().as_ref().map(|compiled| compiled.descent.state());
         let program = &inner.program;
-        let target = target(program, reading);
-        let input = Tensor::new();
-        let weights = trained(program, &[(program.inputs[0], &input)], target);
-        let handles: Vec<&Tensor> = weights.iter().map(|(_, weight)| weight).collect();
-        if handles.is_empty() {
+        if trained(program, &program.inputs, target(program, reading)).is_empty() {
             return Err(Error::invalid(OP, "weights to train", "none: all are frozen", ""));
         }
-        let (feed, seed) = (Feed::new(set.clone()), runtime::seed::derive("find_rate") as u64);
-        let per_epoch = set.len().div_ceil(how.batch_size);
-        let (mut rates, mut losses, mut stopped) = (Vec::new(), Vec::new(), false);
-        let mut progress = Progress::of("trying", "learning rates", how.steps);
-        let mut batches = Vec::new();
-        for step in 0..how.steps {
-            if interrupt::requested() {
-                stopped = true;
-                break;
-            }
-            if batches.is_empty() {
-                let order = order(seed, step / per_epoch + 1, set.len());
-                batches = order.split(how.batch_size as i64, 0);
-                batches.reverse();
-            }
-            let positions = batches.pop().expect("a set has at least one batch");
-            tch::manual_seed(step_seed(seed, 1, step));
-            let (values, labels) = feed.take(program, &positions, inner.device);
-            let known: Vec<_> = values.iter().map(|(step, value)| (*step, value)).collect();
-            let access = program.training();
-            let outputs = access.run(&known, &[target]).remove(0);
-            let batch_loss = loss.mean(reading.form, &outputs, &labels);
-            let gradients = Tensor::run_backward(&[&batch_loss], &handles, false, false);
-            if let Some(compiled) = inner.compiled().as_mut() {
-                compiled.descent.step(&weights, &gradients, how.rate(step));
-            }
-            drop(access);
-            let value = batch_loss.double_value(&[]);
-            if !value.is_finite() {
-                break;
-            }
-            rates.push(how.rate(step));
-            losses.push(value);
-            progress.done(step + 1);
-            let best = losses.iter().copied().fold(f64::INFINITY, f64::min);
-            if value > 4.0 * best && step > how.steps / 10 {
-                break;
-            }
-        }
+        let before = copies(self);
+        let state = inner.compiled().as_ref().map(|compiled| compiled.descent.state());
+        let replicas = Replicas::none();
+        let learner = Learner { inner, replicas: &replicas, loss: &loss, reading, mixed: false };
+        let curve = guarded(OP, || how.walk(&learner, set));
         put(self, &before)?;
         if let (Some(state), Some(compiled)) = (state, inner.compiled().as_mut()) {
-            compiled.descent.restore(&state, &weights).map_err(|problem| {
+            // Of all weights: what is remembered of frozen ones is for when they are free again.
+            let weights = program.weights().into_iter().map(|weight| (weight.name, weight.tensor));
+            compiled.descent.restore(&state, &weights.collect::<Vec<_>>()).map_err(|problem| {
                 Error::invalid(OP, "the optimiser as it was before", problem, "")
             })?;
         }
-        Ok(RateCurve::new(rates, losses, stopped))
+        curve
     }
 }
 

@@ -1,27 +1,14 @@
-//! Training: many small steps, each on a batch of examples.
+//! How long to train, and how: the settings of one training.
 
 use super::callback::Callbacks;
-use super::epoch::{Outcome, Pass, Sums};
-use super::evaluation::measure;
-use super::feed::Feed;
-use super::frozen;
-use super::loss::{Loss, Reading};
-use super::metric::{Counts, Metric};
-use super::progress::Progress;
-use super::resume::{self, Saved};
-use super::run::Run;
-use super::{
-    Augment, Callback, Epoch, History, Precision, Schedule, check, check_labels, compiled, draws,
-    target,
-};
+use super::metric::Metric;
+use super::{Augment, Callback, Precision, Schedule};
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
-use crate::model::{Inner, Model};
-use crate::plot::thousands;
-use crate::runtime::{self, Budget};
+use crate::runtime::Budget;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use tch::Device;
 
 /// How long to train, and on how much at a time: what [`Model::fit`] is given.
 ///
@@ -49,6 +36,8 @@ pub struct Fit {
     pub(super) callbacks: Callbacks,
     pub(super) augment: Option<Arc<dyn Augment>>,
     pub(super) precision: Precision,
+    /// Where replicas of the network are, its own device first; nothing where it learns there alone.
+    pub(super) devices: Option<Vec<Device>>,
     pub(super) resume: Option<PathBuf>,
     pub(super) frozen_memory: Option<usize>,
     pub(super) budget: Budget,
@@ -76,6 +65,7 @@ impl Fit {
             callbacks: Callbacks::default(),
             augment: None,
             precision: Precision::Full,
+            devices: None,
             resume: None,
             frozen_memory: None,
             budget: Budget::current(),
@@ -152,6 +142,46 @@ impl Fit {
         self
     }
 
+    /// Trains on several devices at once, each with a replica of the network (data parallelism). The
+    /// first has to be the network's own. Every batch is split evenly; each replica finds the
+    /// gradients of its part, and their sum, on the first device, makes one step of the optimiser,
+    /// which all replicas then take over. The steps are those of one device, to within rounding:
+    /// [`batch_size`](Fit::batch_size) is still that of the whole batch.
+    ///
+    /// With `n` devices a batch can be `n` times as large in the same time. An epoch then has fewer
+    /// steps, each with less noise, so the learning rate grows with the batch (linear scaling), after
+    /// a warm-up (Goyal et al. 2017):
+    ///
+    /// ```
+    /// use tchalk::prelude::*;
+    /// # let shapes = datasets::shapes()?;
+    /// # let train = shapes.train.take(96).to_tensors(Device::Cpu);
+    /// # let test = shapes.test.take(32).to_tensors(Device::Cpu);
+    /// # let layers = Sequential::new().input_shape([3, 32, 32]).add(Flatten).add(Dense::new(10));
+    /// # let model = layers.add(Softmax).build(Device::cuda_if_available())?;
+    /// let devices = runtime::devices(); // all GPUs, or the CPU
+    /// let n = devices.len();
+    /// model.compile(Sgd::new(0.01 * n as f64), Loss::CategoricalCrossEntropy)?;
+    /// let schedule = Schedule::constant().warm_up(2).warm_up_from(1.0 / n as f64);
+    /// let fit = Fit::new().epochs(3).devices(devices).batch_size(32 * n).schedule(schedule);
+    /// let history = model.fit(&train, fit.validation(&test).callback(ReduceOnPlateau::new(3)))?;
+    /// assert_eq!(history.len(), 3);
+    /// # Ok::<(), tchalk::Error>(())
+    /// ```
+    ///
+    /// A device may be named more than once: `[Device::Cpu, Device::Cpu]` shows all of this without a
+    /// GPU, though no faster. Three things differ from one device. Dropout draws for each part anew:
+    /// other values than for the whole batch, and the same for the same seed. Batch normalisation
+    /// uses the mean and variance of each part; what it keeps is the average over the parts. And each
+    /// device but the first holds another copy of the weights. Validation, and the frozen part that
+    /// is computed once, run on the first device alone.
+    ///
+    /// This has been tried with replicas on the CPU, not yet on several GPUs.
+    pub fn devices(mut self, devices: impl Into<Vec<Device>>) -> Fit {
+        self.devices = Some(devices.into());
+        self
+    }
+
     /// Takes training up where a [`Checkpoint`](super::Checkpoint) left it. Build and compile the
     /// model as before, and give the same sets and settings: it comes to the same numbers as if it
     /// had never been broken off.
@@ -196,358 +226,10 @@ impl Fit {
     }
 
     /// What each epoch is measured by.
-    fn measures(&self, validated: bool) -> Vec<String> {
+    pub(super) fn measures(&self, validated: bool) -> Vec<String> {
         let names = ["loss".to_owned(), "accuracy".to_owned()].into_iter();
         let names: Vec<String> = names.chain(self.metrics.iter().map(|m| m.name())).collect();
         let validation = names.iter().filter(|_| validated).map(|name| format!("val_{name}"));
         names.iter().cloned().chain(validation).collect()
-    }
-
-    /// The examples to learn from and those to measure, within the budget.
-    fn feeds(&self, inner: &Inner, set: &TensorSet, seed: u64) -> Result<(Feed, Option<Feed>)> {
-        const OP: &str = "Fit::validation";
-        let device = inner.device;
-        let (train, validation) = match &self.validation {
-            Some(validation) => {
-                check(OP, inner, validation)?;
-                check_labels(OP, inner, validation)?;
-                let (ours, theirs) = (set.class_names(), validation.class_names());
-                if ours != theirs {
-                    let short = |names: &[String]| {
-                        let first: Vec<&str> = names.iter().take(4).map(String::as_str).collect();
-                        format!("{} classes, {}, …", names.len(), first.join(", "))
-                    };
-                    let hint = "Both sets need the same classes, in the same order.";
-                    return Err(Error::invalid(OP, short(&ours), short(&theirs), hint));
-                }
-                (Feed::new(set.clone()), Some(Feed::new(validation.clone())))
-            }
-            None if self.validation_split > 0.0 => {
-                let labels = set.label_vec().unwrap_or_default();
-                let (kept, held) = draws::stratified(seed, &labels, self.validation_split);
-                if kept.is_empty() || held.is_empty() {
-                    let got = format!("{} of {} held back", held.len(), labels.len());
-                    let op = "Fit::validation_split";
-                    return Err(Error::invalid(op, "at least one example on each side", got, ""));
-                }
-                (Feed::some(set.clone(), &kept), Some(Feed::some(set.clone(), &held)))
-            }
-            None => (Feed::new(set.clone()), None),
-        };
-        let examples = self.budget.training(1, train.len(), device).examples;
-        let validation = validation.map(|feed| {
-            let count = self.budget.evaluation(feed.len(), device);
-            feed.first(count)
-        });
-        Ok((train.first(examples), validation))
-    }
-}
-
-impl Model {
-    /// Trains on `set`, and returns how it went. Training again goes on from where it ended.
-    ///
-    /// Every epoch goes through all examples once, in a new random order. Pressing stop ends it
-    /// after the current batch: the weights stay as they are, and the finished epochs are returned.
-    /// So does a callback that fails; the history says why. What frozen layers give is computed once,
-    /// where memory allows and nothing is augmented; the history says so.
-    ///
-    /// # Errors
-    ///
-    /// If the model is not compiled, a set is empty, without labels, or does not fit the network,
-    /// nothing can be learned because all is frozen, or the loss stops being a number: the weights
-    /// are then those from before the epoch, and [`Model::history`] has the epochs so far.
-    ///
-    /// ```
-    /// use tchalk::prelude::*;
-    /// let shapes = datasets::shapes()?;
-    /// let train = shapes.train.take(200).to_tensors(Device::Cpu);
-    /// let model = Sequential::new()
-    ///     .input_shape([3, 32, 32])
-    ///     .add(Flatten)
-    ///     .add(Dense::new(10))
-    ///     .add(Softmax)
-    ///     .build(Device::Cpu)?;
-    /// model.compile(Sgd::new(0.01), Loss::CategoricalCrossEntropy)?;
-    /// let history = model.fit(&train, Fit::new().epochs(2))?;
-    /// assert_eq!(history.len(), 2);
-    /// # Ok::<(), tchalk::Error>(())
-    /// ```
-    pub fn fit(&self, set: &TensorSet, how: Fit) -> Result<History> {
-        const OP: &str = "Model::fit";
-        let inner = self.inner();
-        let (loss, reading) = compiled(inner, OP)?;
-        how.check()?;
-        check(OP, inner, set)?;
-        check_labels(OP, inner, set)?;
-        if inner.trainable().is_empty() {
-            let hint = "unfreeze() sets all layers free, unfreeze_at(\"name\") one of them.";
-            return Err(Error::invalid(OP, "weights to train", "none: all are frozen", hint));
-        }
-        let saved = how.resume.as_ref().map(|path| resume::read(path)).transpose()?;
-        let seed = match &saved {
-            Some(saved) => saved.seed,
-            None => runtime::seed::derive("fit") as u64,
-        };
-        let (feed, validation) = how.feeds(inner, set, seed)?;
-        let mut fitting =
-            Fitting { model: self.clone(), how, loss, reading, seed, feed, validation };
-        fitting.train(set, saved)
-    }
-}
-
-/// One call of `fit` at work.
-struct Fitting {
-    model: Model,
-    how: Fit,
-    loss: Loss,
-    reading: Reading,
-    seed: u64,
-    feed: Feed,
-    validation: Option<Feed>,
-}
-
-impl Fitting {
-    fn train(&mut self, set: &TensorSet, saved: Option<Saved>) -> Result<History> {
-        let model = self.model.clone();
-        let inner = model.inner();
-        let how = self.how.clone();
-        let (mut history, first) = match saved {
-            Some(saved) => {
-                let done = saved.history.epochs.last().map_or(0, |epoch| epoch.number);
-                (resume::take_up(&model, &how.callbacks, saved)?, done)
-            }
-            None => (History::default(), how.initial_epoch),
-        };
-        let wanted = how.epochs.saturating_sub(first);
-        let epochs = first + how.budget.training(wanted, self.feed.len(), inner.device).epochs;
-        let steps = self.feed.len().div_ceil(how.batch_size);
-        history.notes.extend(self.notes(set, epochs - first, wanted));
-        let mut run = Run::begin(&model, how.measures(self.validation.is_some()));
-        (run.history, run.epoch, run.epochs, run.steps) = (history, first, epochs, steps);
-        self.show_rate(&mut run);
-        how.callbacks.call(&mut run, |callback, run| callback.on_train_begin(run)).map_err(
-            |problem| {
-                let op = "Model::fit, before training";
-                Error::invalid(op, "callbacks that can begin", problem, "")
-            },
-        )?;
-        let prepared = Instant::now();
-        if !self.compute_frozen(target(&inner.program, self.reading), &mut run, epochs - first)? {
-            run.history.ended = Some("stopped before the first epoch".into());
-        }
-        run.history.prepared += prepared.elapsed().as_secs_f64();
-        let begun = Instant::now();
-        let mut progress = Progress::new(&run);
-        let feed = self.feed.clone();
-        let pass = Pass {
-            inner,
-            feed: &feed,
-            plan: &how,
-            loss: self.loss.clone(),
-            reading: self.reading,
-            callbacks: &how.callbacks,
-            seed: self.seed,
-            first: how.initial_epoch.min(first),
-            until: how.budget.time(inner.device).map(|time| begun + time),
-        };
-        for number in first + 1..=epochs {
-            if run.history.ended.is_some() {
-                break;
-            }
-            (run.epoch, run.step) = (number, 0);
-            let ended = self.epoch(&pass, &mut run, &mut progress);
-            if let Some(compiled) = inner.compiled().as_mut() {
-                compiled.history = run.history.clone();
-            }
-            run.history.ended = ended?;
-        }
-        if let Some(reason) = run.history.ended.clone() {
-            run.history.notes.push(reason);
-        }
-        pass.sync_rate(&mut run);
-        if let Err(problem) = how.callbacks.call(&mut run, |c, run| c.on_train_end(run)) {
-            run.history.notes.push(format!("at the end: {problem}"));
-            run.history.ended.get_or_insert(problem);
-        }
-        if let Some(compiled) = inner.compiled().as_mut() {
-            compiled.history = run.history.clone();
-            if let Some(validation) = self.validation.as_ref().filter(|_| run.chosen) {
-                compiled.seen.chosen(&validation.set);
-            }
-        }
-        progress.finish(&run.history);
-        Ok(run.history)
-    }
-
-    /// One epoch with all that belongs to it; why training ends with it, if it does.
-    fn epoch(
-        &self,
-        pass: &Pass<'_>,
-        run: &mut Run,
-        progress: &mut Progress,
-    ) -> Result<Option<String>> {
-        let begun = Instant::now();
-        self.show_rate(run);
-        run.rate = self.how.schedule.epoch_rate(run.epoch - 1, run.rate)?;
-        if let Err(problem) = self.how.callbacks.call(run, |c, run| c.on_epoch_begin(run)) {
-            return Ok(Some(format!("stopped before epoch {}: {problem}", run.epoch)));
-        }
-        pass.set_rate(run);
-        let order = match self.how.shuffle {
-            true => draws::order(self.seed, run.epoch, self.feed.len()),
-            false => {
-                tch::Tensor::arange(self.feed.len() as i64, (tch::Kind::Int64, tch::Device::Cpu))
-            }
-        };
-        let (sums, mut ended) = match pass.epoch(&order, run, progress)? {
-            Outcome::Finished(sums) => (sums, None),
-            Outcome::Shortened(sums, note) => {
-                (sums, Some(format!("budget {}: {note}", self.how.budget.name())))
-            }
-            Outcome::Broken(reason) => return Ok(Some(reason)),
-        };
-        let measured = match &self.validation {
-            Some(feed) => {
-                progress.measuring(run);
-                match measure(
-                    self.model.inner(),
-                    feed,
-                    &self.loss,
-                    self.reading,
-                    "Model::fit",
-                    false,
-                ) {
-                    Ok(counts) => Some(counts),
-                    Err(Error::Interrupted { .. }) => {
-                        let epoch = run.epoch;
-                        ended = Some(format!("stopped while epoch {epoch} was being validated"));
-                        None
-                    }
-                    Err(error) => return Err(error),
-                }
-            }
-            None => None,
-        };
-        let seconds = begun.elapsed().as_secs_f64();
-        run.history.epochs.push(self.record(run.epoch, sums, measured, seconds));
-        let problem =
-            self.how.callbacks.call(run, |callback, run| callback.on_epoch_end(run)).err();
-        pass.set_rate(run);
-        let written = std::mem::take(&mut run.checkpoints).into_iter().try_for_each(|path| {
-            resume::write(&path, &self.model, &run.history, self.seed, &self.how.callbacks)
-        });
-        progress.epoch_done(&run.history, run.epochs);
-        let problem = problem.or(written.err().map(|error| format!("Checkpoint: {error}")));
-        Ok(match problem {
-            Some(problem) => Some(format!("stopped after epoch {}: {problem}", run.epoch)),
-            None => ended.or(run.ends.take()),
-        })
-    }
-
-    fn record(&self, number: usize, sums: Sums, measured: Option<Counts>, seconds: f64) -> Epoch {
-        let of = |counts: &Option<Counts>, prefix: &str| {
-            let counts = counts.clone();
-            let metrics = self.how.metrics.iter();
-            let values = counts.into_iter().flat_map(|counts| {
-                let named =
-                    |metric: &Metric| (format!("{prefix}{}", metric.name()), counts.value(*metric));
-                metrics.clone().map(named).collect::<Vec<_>>()
-            });
-            values.collect::<Vec<_>>()
-        };
-        let metrics = of(&sums.counts, "").into_iter().chain(of(&measured, "val_")).collect();
-        Epoch {
-            number,
-            loss: sums.loss,
-            accuracy: sums.accuracy,
-            val_loss: measured.as_ref().map(|counts| counts.value(Metric::Loss)),
-            val_accuracy: measured.as_ref().map(|counts| counts.value(Metric::Accuracy)),
-            metrics,
-            rate: sums.rate,
-            seconds,
-        }
-    }
-
-    fn show_rate(&self, run: &mut Run) {
-        if let Some(compiled) = self.model.inner().compiled().as_ref() {
-            run.rate = compiled.descent.rate();
-        }
-    }
-
-    /// What a reader should know before training.
-    fn notes(&self, set: &TensorSet, epochs: usize, wanted: usize) -> Vec<String> {
-        let how = &self.how;
-        let mut notes = Vec::new();
-        let held = self.validation.as_ref().filter(|_| how.validation_split > 0.0);
-        let whole = set.len() - held.map_or(0, Feed::len);
-        if epochs < wanted || self.feed.len() < whole {
-            notes.push(format!(
-                "budget {}: {epochs} of {wanted} epochs on {} of {} examples",
-                how.budget.name(),
-                thousands(self.feed.len() as f64),
-                thousands(whole as f64),
-            ));
-        }
-        if how.batch_size > self.feed.len() {
-            notes.push(format!(
-                "batch_size {} is more than there are examples: every epoch is one step of {}",
-                how.batch_size,
-                self.feed.len()
-            ));
-        }
-        if how.precision == Precision::Mixed {
-            notes.push(match self.model.inner().device.is_cuda() {
-                true => "mixed precision: convolutions and dense layers in bfloat16".into(),
-                false => "full precision: mixed precision is for GPUs".into(),
-            });
-        }
-        let mut compiled = self.model.inner().compiled();
-        let Some(compiled) = compiled.as_mut() else { return notes };
-        if compiled.descent.rate() == 0.0 {
-            notes.push("the learning rate is 0: no weight will change".into());
-        }
-        let validation = how.validation.as_ref();
-        notes.extend(compiled.seen.training(&self.feed.set, validation));
-        notes
-    }
-
-    /// Computes what the frozen part gives, where that is worthwhile; `false` if the reader pressed
-    /// stop meanwhile.
-    fn compute_frozen(&mut self, target: usize, run: &mut Run, epochs: usize) -> Result<bool> {
-        let model = self.model.clone();
-        let inner = model.inner();
-        let limit = self.how.frozen_memory.unwrap_or_else(|| frozen::free_memory(inner.device));
-        let validated = self.validation.as_ref().map_or(0, Feed::len);
-        let augmented = self.how.augment.is_some();
-        let learned = if augmented { 0 } else { self.feed.len() };
-        if epochs < 2 || learned + validated == 0 {
-            return Ok(true);
-        }
-        match frozen::plan(&inner.program, target, learned + validated, limit) {
-            frozen::Plan::Nothing => Ok(true),
-            frozen::Plan::TooLarge { bytes } => {
-                run.note(format!(
-                    "the frozen part runs in every epoch: its outputs would take {}, with {} free \
-                     for them",
-                    frozen::bytes_text(bytes),
-                    frozen::bytes_text(limit)
-                ));
-                Ok(true)
-            }
-            frozen::Plan::Keep { steps, kind } => {
-                if augmented {
-                    run.note("with augmentation the frozen part runs in every epoch");
-                } else if !frozen::compute(inner, &mut self.feed, &steps, kind, "training")? {
-                    return Ok(false);
-                }
-                if let Some(feed) = &mut self.validation
-                    && !frozen::compute(inner, feed, &steps, kind, "validation")?
-                {
-                    return Ok(false);
-                }
-                run.note(frozen::note(&inner.program, &steps, kind, learned + validated));
-                Ok(true)
-            }
-        }
     }
 }

@@ -5,6 +5,7 @@
 //! then cost little more than one.
 
 use super::feed::{Feed, Made};
+use super::step::guarded;
 use crate::error::Result;
 use crate::model::{Inner, Program};
 use crate::runtime::interrupt;
@@ -75,26 +76,23 @@ pub(super) fn compute(
         if interrupt::requested() {
             return Ok(false);
         }
-        let count = positions.size()[0];
-        let (given, _) = feed.take(program, &positions, inner.device);
-        no_grad(|| {
-            let known: Vec<_> = given.iter().map(|(step, value)| (*step, value)).collect();
-            let outputs = program.using().run(&known, steps);
-            if values.is_empty() {
-                values = outputs
-                    .iter()
-                    .map(|output| {
-                        let mut size = output.size();
-                        size[0] = feed.len() as i64;
-                        Tensor::empty(&size, (kind, inner.device))
-                    })
-                    .collect();
-            }
-            for (all, output) in values.iter().zip(&outputs) {
-                all.narrow(0, done as i64, count).copy_(output);
-            }
-        });
-        done += count as usize;
+        let batch = feed.take(program, &positions, inner.device);
+        let count = batch.len();
+        let outputs = guarded("Model::fit, the frozen part", || {
+            Ok(no_grad(|| program.using().run(&batch.known(), steps)))
+        })?;
+        if values.is_empty() {
+            let all = outputs.iter().map(|output| {
+                let mut size = output.size();
+                size[0] = feed.len() as i64;
+                Ok(Tensor::f_empty(&size, (kind, inner.device))?)
+            });
+            values = all.collect::<Result<_>>()?;
+        }
+        for (all, output) in values.iter().zip(&outputs) {
+            no_grad(|| all.narrow(0, done as i64, count as i64).copy_(output));
+        }
+        done += count;
         progress.done(done);
     }
     feed.made = Some(Made { steps: steps.to_vec(), values });

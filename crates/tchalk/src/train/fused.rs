@@ -21,22 +21,21 @@ pub(super) fn update<const N: usize>(
     rule: impl Fn(f32, f32, [f32; N]) -> (f32, [f32; N]) + Sync,
 ) -> bool {
     let strides = weight.stride();
-    // Gradients of convolutions come in another order; a copy costs less than several passes.
-    let ordered = match gradient.stride() == strides || !weight.is_contiguous() {
-        true => gradient.shallow_clone(),
-        false => gradient.contiguous(),
-    };
-    let gradient = &ordered;
-    let alike = |tensor: &Tensor| {
+    let plain = |tensor: &Tensor| {
         tensor.device() == Device::Cpu
             && tensor.kind() == Kind::Float
-            && tensor.stride() == strides
             && tensor.numel() == weight.numel()
     };
-    let all_alike = alike(weight) && alike(gradient) && memory.iter().all(alike);
-    if !all_alike || !without_gaps(&weight.size(), &strides) {
+    let alike = |tensor: &Tensor| plain(tensor) && tensor.stride() == strides;
+    if !alike(weight) || !memory.iter().all(alike) || !without_gaps(&weight.size(), &strides) {
         return false;
     }
+    // Gradients of convolutions come in another order; a copy costs less than several passes.
+    let gradient = &match () {
+        _ if alike(gradient) => gradient.shallow_clone(),
+        _ if plain(gradient) && weight.is_contiguous() => gradient.contiguous(),
+        _ => return false,
+    };
     let count = weight.numel();
     let places = Places {
         weight: weight.data_ptr().cast(),

@@ -11,7 +11,10 @@ pub enum Metric {
     Loss,
     /// The fraction of examples whose most probable class is the right one.
     Accuracy,
-    /// The fraction of examples whose right class is among the so many most probable ones.
+    /// The fraction of examples whose right class is among the so many most probable ones. A class
+    /// exactly as probable as the right one does not come before it, so that a network that cannot
+    /// decide scores 1; [`Predictions::top_k`](super::Predictions::top_k) takes equals in the order
+    /// of the classes.
     TopK(usize),
     /// Of the examples said to be of a class, the fraction that is; the mean over all classes.
     Precision,

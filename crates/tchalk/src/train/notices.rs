@@ -50,22 +50,23 @@ fn summed(marks: &[u64]) -> u64 {
 }
 
 impl Seen {
-    /// Remembers what the network is trained on, and says how much of it a validation set holds.
+    /// Remembers the marks of what the network is trained on, and says how many of them a validation
+    /// set has.
     pub(super) fn training(
         &mut self,
-        set: &TensorSet,
-        validation: Option<&TensorSet>,
+        trained: &[u64],
+        validation: Option<&[u64]>,
     ) -> Option<String> {
-        let trained: HashSet<u64> = marks(set).into_iter().collect();
+        let trained: HashSet<u64> = trained.iter().copied().collect();
         let known = self.trained.take().map(Arc::unwrap_or_clone).unwrap_or_default();
-        let note = validation.and_then(|set| shared(&trained, &marks(set), "validation "));
+        let note = validation.and_then(|marks| shared(&trained, marks, "validation "));
         self.trained = Some(Arc::new(known.into_iter().chain(trained).collect()));
         note
     }
 
-    /// Remembers that this set has chosen between epochs.
-    pub(super) fn chosen(&mut self, set: &TensorSet) {
-        self.chosen = Some(summed(&marks(set)));
+    /// Remembers that the examples with these marks have chosen between epochs.
+    pub(super) fn chosen(&mut self, marks: &[u64]) {
+        self.chosen = Some(summed(marks));
     }
 
     /// What there is to say when the network is measured on `set`.
@@ -114,19 +115,20 @@ mod tests {
     #[test]
     fn what_was_trained_on_is_recognised() {
         let mut seen = Seen::default();
-        let note = seen.training(&set(0, 10), Some(&set(8, 5))).unwrap();
+        let (trained, validation) = (marks(&set(0, 10)), marks(&set(8, 5)));
+        let note = seen.training(&trained, Some(&validation)).unwrap();
         assert_eq!(note, "2 of the 5 validation examples were trained on, too");
         assert!(seen.notes(&set(20, 4)).is_empty());
         assert!(seen.notes(&set(2, 4))[0].starts_with("all examples were"), "a subset");
         // Trained a second time, on others: the first are still known.
-        assert!(seen.training(&set(30, 3), None).is_none());
+        assert!(seen.training(&marks(&set(30, 3)), None).is_none());
         assert_eq!(seen.notes(&set(2, 4)).len(), 1);
     }
 
     #[test]
     fn the_set_that_chose_is_recognised() {
         let mut seen = Seen::default();
-        seen.chosen(&set(50, 6));
+        seen.chosen(&marks(&set(50, 6)));
         assert!(seen.notes(&set(50, 6))[0].contains("chose between the epochs"));
         assert!(seen.notes(&set(50, 5)).is_empty());
     }

@@ -41,6 +41,7 @@ pub trait Optimizer: std::fmt::Debug + Send {
     fn update(&self, weight: &Tensor, gradient: &Tensor, memory: &mut Memory, rate: f64);
 
     /// What all optimisers have in common: decay, clipping, rates of parts; nothing by default.
+    /// Asked once, by [`compile`](crate::model::Model::compile).
     fn options(&self) -> Options {
         Options::default()
     }

@@ -4,6 +4,7 @@ use super::check;
 use super::feed::batch_of;
 use super::layout;
 use super::loss::{Form, classes_of};
+use super::step::guarded;
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::model::Model;
@@ -266,19 +267,19 @@ impl Model {
         let mut progress = Progress::of("predicted", "examples", set.len());
         let batch = batch_of(&set) as i64;
         for (x, _) in set.batches(batch, inner.device) {
-            if interrupt::requested() {
-                return Err(Error::Interrupted { op: OP.into() });
-            }
-            let y = no_grad(|| {
-                let y = inner.program.using().forward(&layout::fastest(x));
-                let y = match form {
-                    Some(Form::Scores) => y.softmax(-1, None),
-                    Some(Form::BinaryScores) => y.sigmoid(),
-                    _ => y,
-                };
-                // One output is the probability of the second of two classes.
-                if outputs[0] == 1 { Tensor::cat(&[&(y.neg() + 1.0), &y], 1) } else { y }
-            });
+            interrupt::check(OP)?;
+            let y = guarded(OP, || {
+                Ok(no_grad(|| {
+                    let y = inner.program.using().forward(&layout::fastest(x));
+                    let y = match form {
+                        Some(Form::Scores) => y.softmax(-1, None),
+                        Some(Form::BinaryScores) => y.sigmoid(),
+                        _ => y,
+                    };
+                    // One output is the probability of the second of two classes.
+                    if outputs[0] == 1 { Tensor::cat(&[&(y.neg() + 1.0), &y], 1) } else { y }
+                }))
+            })?;
             rows.extend(Vec::<f32>::try_from(flat(&y))?);
             progress.done(rows.len() / classes);
         }

@@ -9,13 +9,13 @@ use super::descent::Remembered;
 use super::run::put;
 use super::{Epoch, History};
 use crate::error::{Error, Result};
-use crate::model::Model;
-use safetensors::tensor::{Dtype, TensorView};
-use safetensors::{SafeTensors, serialize_to_file};
+use crate::model::{Model, file};
+use safetensors::SafeTensors;
+use safetensors::tensor::Dtype;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 /// Where the state of training is in the header.
 const KEY: &str = "tchalk-training";
@@ -94,43 +94,7 @@ pub(super) fn write(
         tensors.extend(kept.map(|(name, tensor)| (format!("callback/{i}/{name}"), tensor)));
     }
     let text = serde_json::to_string(&header).expect("numbers and texts can be written");
-    let refused = |error: std::io::Error| {
-        Error::io(path, error, "May you write to that folder, and is there room on the disk?")
-    };
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).map_err(refused)?;
-    }
-    let mut unfinished = path.as_os_str().to_owned();
-    unfinished.push(format!(".{}.part", std::process::id()));
-    let unfinished = PathBuf::from(unfinished);
-    let written = write_tensors(&unfinished, &tensors, text)
-        .and_then(|()| std::fs::rename(&unfinished, path));
-    written.map_err(|error| {
-        let _ = std::fs::remove_file(&unfinished);
-        refused(error)
-    })
-}
-
-fn write_tensors(path: &Path, tensors: &[(String, Tensor)], header: String) -> std::io::Result<()> {
-    let bytes: Vec<Vec<u8>> = tensors
-        .iter()
-        .map(|(_, tensor)| {
-            let tensor = tensor.to_device(Device::Cpu).to_kind(Kind::Float).contiguous();
-            let mut bytes = vec![0; 4 * tensor.numel()];
-            tensor.f_copy_data_u8(&mut bytes, tensor.numel()).map_err(std::io::Error::other)?;
-            Ok(bytes)
-        })
-        .collect::<std::io::Result<_>>()?;
-    let views = tensors.iter().zip(&bytes).map(|((name, tensor), bytes)| {
-        let shape = tensor.size().iter().map(|&n| n as usize).collect();
-        let view = TensorView::new(Dtype::F32, shape, bytes);
-        (name.as_str(), view.expect("four bytes for each number"))
-    });
-    let notes = HashMap::from([(KEY.to_owned(), header)]);
-    serialize_to_file(views.collect::<Vec<_>>(), Some(notes), path).map_err(|error| match error {
-        safetensors::SafeTensorError::IoError(error) => error,
-        other => std::io::Error::other(other.to_string()),
-    })
+    file::write(path, &[(KEY, text)], &tensors)
 }
 
 /// Reads a file that [`write`] wrote.

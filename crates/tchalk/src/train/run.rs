@@ -157,12 +157,6 @@ pub(super) fn copies(model: &Model) -> Vec<(String, Tensor)> {
     weights.map(|weight| (weight.name, weight.tensor.detach().copy())).collect()
 }
 
-/// The same weights themselves, in the same order.
-pub(super) fn handles(model: &Model) -> Vec<Tensor> {
-    let weights = model.inner().program.weights().into_iter();
-    weights.filter(|weight| weight.changes()).map(|weight| weight.tensor.detach()).collect()
-}
-
 /// Writes values into weights, by name.
 pub(super) fn put(model: &Model, values: &[(String, Tensor)]) -> Result<()> {
     let program = &model.inner().program;

@@ -23,6 +23,8 @@ pub struct Schedule {
     shape: Shape,
     /// So many epochs at the beginning, in which the rate climbs.
     warm_up: usize,
+    /// From this part of the full rate on.
+    warm_up_from: f64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -53,7 +55,7 @@ pub(crate) struct Place {
 
 impl Schedule {
     const fn new(shape: Shape) -> Schedule {
-        Schedule { shape, warm_up: 0 }
+        Schedule { shape, warm_up: 0, warm_up_from: 0.0 }
     }
 
     /// The rate stays as it is.
@@ -108,6 +110,14 @@ impl Schedule {
         self
     }
 
+    /// The part of the full rate, 0 to 1, from which the warm-up climbs, instead of 0. With a rate that
+    /// was made `n` times as large for a batch `n` times as large, `1.0 / n` begins with the rate of
+    /// the small batch.
+    pub fn warm_up_from(mut self, part: f64) -> Schedule {
+        self.warm_up_from = part;
+        self
+    }
+
     /// The rate at each step of a training of so many epochs, of so many steps each, that begins with
     /// `rate`: to look at before training.
     ///
@@ -136,6 +146,10 @@ impl Schedule {
 
     /// Whether the numbers make sense.
     pub(crate) fn check(&self) -> Result<()> {
+        if !(0.0..=1.0).contains(&self.warm_up_from) {
+            let (op, got) = ("Schedule::warm_up_from", self.warm_up_from.to_string());
+            return Err(Error::invalid(op, "a part from 0 to 1", got, "0.25 is a quarter."));
+        }
         let fine = |value: f64| value.is_finite() && value >= 0.0;
         let (op, good) = match self.shape {
             Shape::Step { every, factor } => ("Schedule::step", every > 0 && fine(factor)),
@@ -166,7 +180,8 @@ impl Schedule {
     pub(crate) fn factor(&self, at: Place) -> f64 {
         let climbing = self.warm_up * at.per_epoch;
         if at.step < climbing {
-            return (at.step + 1) as f64 / climbing as f64;
+            let climbed = (at.step + 1) as f64 / climbing as f64;
+            return self.warm_up_from + (1.0 - self.warm_up_from) * climbed;
         }
         let step = (at.step - climbing) as f64;
         let steps = at.steps.saturating_sub(climbing).max(1) as f64;
@@ -218,6 +233,8 @@ mod tests {
         close(&factors(Schedule::cosine_cycles(2), 2, 2), &[1.0, 0.5, 1.0, 0.5]);
         let warm = factors(Schedule::linear(0.0).warm_up(2), 4, 2);
         close(&warm, &[0.25, 0.5, 0.75, 1.0, 1.0, 0.75, 0.5, 0.25]);
+        let half = factors(Schedule::constant().warm_up(2).warm_up_from(0.5), 3, 2);
+        close(&half, &[0.625, 0.75, 0.875, 1.0, 1.0, 1.0]);
     }
 
     #[test]
@@ -252,6 +269,7 @@ mod tests {
         assert!(Schedule::step(0, 0.1).check().is_err());
         assert!(Schedule::exponential(f64::NAN).check().is_err());
         assert!(Schedule::cosine_cycles(0).check().is_err());
+        assert!(Schedule::constant().warm_up(2).warm_up_from(1.5).check().is_err());
         assert!(Schedule::one_cycle().check().is_ok());
     }
 }

@@ -46,7 +46,7 @@ impl Callback for Checkpoint {
         if let Some(monitor) = &mut self.best {
             run.check_measure("Checkpoint::best_only", &monitor.measure)?;
             if run.history().is_empty() {
-                *monitor = Monitor::new(&monitor.measure);
+                *monitor = monitor.anew();
             }
         }
         Ok(())

@@ -34,7 +34,7 @@ impl EarlyStopping {
 
     /// What to look at instead of `val_loss`: losses shall fall, all else shall rise.
     pub fn monitor(mut self, measure: &str) -> EarlyStopping {
-        self.monitor = Monitor { least: self.monitor.least, ..Monitor::new(measure) };
+        self.monitor = self.monitor.of(measure);
         self
     }
 
@@ -61,14 +61,8 @@ impl Callback for EarlyStopping {
     fn on_train_begin(&mut self, run: &mut Run) -> CallbackResult {
         run.check_measure("EarlyStopping::monitor", &self.monitor.measure)?;
         if run.history().is_empty() {
-            *self = EarlyStopping {
-                monitor: Monitor {
-                    least: self.monitor.least,
-                    ..Monitor::new(&self.monitor.measure)
-                },
-                best: Vec::new(),
-                ..*self
-            };
+            self.monitor = self.monitor.anew();
+            self.best.clear();
         }
         Ok(())
     }

@@ -24,6 +24,16 @@ impl Monitor {
         Monitor { measure: measure.to_owned(), least: 0.0, best, epoch: 0, waited: 0 }
     }
 
+    /// The same question to another measure.
+    pub(super) fn of(&self, measure: &str) -> Monitor {
+        Monitor { least: self.least, ..Monitor::new(measure) }
+    }
+
+    /// The same question, with nothing seen yet.
+    pub(super) fn anew(&self) -> Monitor {
+        self.of(&self.measure)
+    }
+
     /// Looks at an epoch: whether it is the best so far. An epoch without the measure, or with one
     /// that is no number, is not.
     pub(super) fn look(&mut self, epoch: &Epoch) -> bool {

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::train::{Callback, CallbackResult, Run, State};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use tch::{Kind, Tensor, no_grad};
 
 /// Follows the weights with a moving average (Polyak 1992), and puts it in their place when training
@@ -15,13 +15,14 @@ use tch::{Kind, Tensor, no_grad};
 /// ```
 pub struct MovingAverage {
     decay: f64,
-    means: Vec<(String, Tensor)>,
+    /// By the weights' names, so that layers may be frozen and freed on the way.
+    means: BTreeMap<String, Tensor>,
 }
 
 impl MovingAverage {
     /// A mean that remembers for about `1 / (1 - decay)` steps.
     pub fn new(decay: f64) -> MovingAverage {
-        MovingAverage { decay, means: Vec::new() }
+        MovingAverage { decay, means: BTreeMap::new() }
     }
 }
 
@@ -37,14 +38,14 @@ impl Callback for MovingAverage {
             let got = self.decay.to_string();
             Err(Error::invalid("MovingAverage::new", "a number from 0 to below 1", got, "0.999"))?;
         }
-        let known: HashMap<String, Tensor> = match run.history().is_empty() {
-            true => HashMap::new(),
-            false => self.means.drain(..).collect(),
+        let mut known = match run.history().is_empty() {
+            true => BTreeMap::new(),
+            false => std::mem::take(&mut self.means),
         };
         let weights = run.weights().into_iter();
         self.means = weights
             .map(|(name, weight)| {
-                let mean = known.get(&name).map_or(weight, Tensor::shallow_clone);
+                let mean = known.remove(&name).unwrap_or(weight);
                 (name, mean)
             })
             .collect();
@@ -52,14 +53,22 @@ impl Callback for MovingAverage {
     }
 
     fn on_batch_end(&mut self, run: &mut Run) -> CallbackResult {
-        let weights = crate::train::run::handles(&run.model());
+        let model = run.model();
+        let program = &model.inner().program;
+        let _access = program.using();
         no_grad(|| {
-            for ((_, mean), weight) in self.means.iter_mut().zip(&weights) {
-                // Counts, such as a batch normalisation's, have no mean.
-                if mean.kind() == Kind::Int64 {
-                    mean.copy_(weight);
-                } else {
-                    let _ = mean.lerp_(weight, 1.0 - self.decay);
+            for weight in program.weights() {
+                match self.means.get_mut(&weight.name) {
+                    // Counts, such as a batch normalisation's, have no mean.
+                    Some(mean) if mean.kind() == Kind::Int64 => mean.copy_(&weight.tensor),
+                    Some(mean) => {
+                        let _ = mean.lerp_(&weight.tensor, 1.0 - self.decay);
+                    }
+                    // The mean of a weight that was set free on the way begins there.
+                    None if weight.changes() => {
+                        self.means.insert(weight.name, weight.tensor.detach().copy());
+                    }
+                    None => {}
                 }
             }
         });
@@ -68,7 +77,8 @@ impl Callback for MovingAverage {
 
     fn on_train_end(&mut self, run: &mut Run) -> CallbackResult {
         if !run.history().is_empty() {
-            run.set_weights(&self.means)?;
+            let means = std::mem::take(&mut self.means).into_iter().collect::<Vec<_>>();
+            run.set_weights(&means)?;
             run.note(format!("the weights are their moving average, decay {}", self.decay));
         }
         self.means.clear();
@@ -81,7 +91,7 @@ impl Callback for MovingAverage {
     }
 
     fn restore(&mut self, state: State) -> CallbackResult {
-        self.means = state.tensors.into_iter().collect();
+        self.means = state.tensors;
         Ok(())
     }
 }

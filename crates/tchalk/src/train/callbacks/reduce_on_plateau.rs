@@ -37,7 +37,7 @@ impl ReduceOnPlateau {
 
     /// What to look at instead of `val_loss`: losses shall fall, all else shall rise.
     pub fn monitor(mut self, measure: &str) -> ReduceOnPlateau {
-        self.monitor = Monitor { least: self.monitor.least, ..Monitor::new(measure) };
+        self.monitor = self.monitor.of(measure);
         self
     }
 
@@ -74,8 +74,7 @@ impl Callback for ReduceOnPlateau {
             Err(Error::invalid("ReduceOnPlateau::factor", "a number between 0 and 1", got, ""))?;
         }
         if run.history().is_empty() {
-            let fresh = Monitor::new(&self.monitor.measure);
-            self.monitor = Monitor { least: self.monitor.least, ..fresh };
+            self.monitor = self.monitor.anew();
             self.cooling = 0;
         }
         Ok(())

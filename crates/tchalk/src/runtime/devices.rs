@@ -1,0 +1,41 @@
+//! On what this machine can compute.
+
+use tch::{Cuda, Device};
+
+/// All GPUs that CUDA knows, or the CPU where there is none: what
+/// [`Fit::devices`](crate::train::Fit::devices) takes.
+///
+/// ```
+/// use tchalk::prelude::*;
+/// let devices = runtime::devices();
+/// println!("{} to train on: {devices:?}", devices.len());
+/// # assert_eq!(devices[0], Device::cuda_if_available());
+/// ```
+pub fn devices() -> Vec<Device> {
+    match Cuda::device_count() {
+        count @ 1.. => (0..count as usize).map(Device::Cuda).collect(),
+        _ => vec![Device::Cpu],
+    }
+}
+
+/// Whether the machine has this device.
+pub(crate) fn is_there(device: Device) -> bool {
+    match device {
+        Device::Cpu => true,
+        Device::Cuda(number) => (number as i64) < Cuda::device_count(),
+        Device::Mps => tch::utils::has_mps(),
+        Device::Vulkan => tch::utils::has_vulkan(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_listed_is_there_and_no_more() {
+        let all = devices();
+        assert!(!all.is_empty() && all.iter().all(|&device| is_there(device)));
+        assert!(is_there(Device::Cpu) && !is_there(Device::Cuda(1_000)));
+    }
+}

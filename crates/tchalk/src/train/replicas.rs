@@ -1,0 +1,169 @@
+//! One network on several devices, each with a part of every batch.
+//!
+//! The network itself is the first of them; the replicas are copies that nobody else knows. Before a
+//! step they take over its weights. The parts run forwards one after the other, each with draws of
+//! its own; on GPUs that only hands out the work, which they do side by side. Going back through all
+//! parts is one call, in which libtorch keeps a thread for each GPU.
+
+use super::step::guarded;
+use crate::error::{Error, Result};
+use crate::model::{Model, Program};
+use crate::runtime;
+use tch::{Device, Kind, Tensor, no_grad};
+
+/// The copies of a network, besides itself; none where it learns on its own device alone.
+pub(super) struct Replicas(Vec<Model>);
+
+impl Replicas {
+    /// No copies.
+    pub(super) fn none() -> Replicas {
+        Replicas(Vec::new())
+    }
+
+    /// A copy of `model` for each of these devices but the first, which is its own.
+    pub(super) fn of(model: &Model, devices: &[Device]) -> Result<Replicas> {
+        const OP: &str = "Fit::devices";
+        let here = model.device();
+        let Some(&first) = devices.first() else {
+            let hint = "runtime::devices() lists those of this machine.";
+            return Err(Error::invalid(OP, "at least one device", "none", hint));
+        };
+        if let Some(away) = devices.iter().find(|&&device| !runtime::devices::is_there(device)) {
+            let expected = format!("devices of this machine, {:?}", runtime::devices());
+            let hint = "runtime::devices() lists them; the CPU may be named twice, to try it out.";
+            return Err(Error::invalid(OP, expected, format!("{away:?}"), hint));
+        }
+        if first != here {
+            let expected = format!("{here:?} first, where the network is");
+            let hint = format!("Build the network with build({first:?}), or name {here:?} first.");
+            return Err(Error::invalid(OP, expected, format!("{first:?}"), hint));
+        }
+        let copies = devices[1..].iter().map(|&device| guarded(OP, || model.copy_to(device)));
+        Ok(Replicas(copies.collect::<Result<_>>()?))
+    }
+
+    /// What a reader should know: how many there are, and whether all have something to do.
+    pub(super) fn notes(&self, first: Device, batch_size: usize) -> Vec<String> {
+        if self.0.is_empty() {
+            return Vec::new();
+        }
+        let devices = [first].into_iter().chain(self.0.iter().map(Model::device));
+        let names: Vec<String> = devices.map(name).collect();
+        let mut notes = vec![format!("{} replicas: {}", names.len(), names.join(", "))];
+        if batch_size < names.len() {
+            notes.push(format!(
+                "batch_size {batch_size} is less than the {} replicas: some have nothing to do",
+                names.len()
+            ));
+        }
+        notes
+    }
+
+    /// Takes over the weights of the network, and which layers are frozen; the weights of layers that
+    /// stay frozen only where `frozen_too` says so. The caller has access to the network.
+    pub(super) fn follow(&self, program: &Program, frozen_too: bool) {
+        self.0.iter().for_each(|replica| replica.follow(program, frozen_too));
+    }
+
+    /// How many of `examples` each takes, the network itself first: none one more than another.
+    pub(super) fn shares(&self, examples: usize) -> Vec<usize> {
+        let count = self.0.len() + 1;
+        (0..count).map(|i| examples / count + usize::from(i < examples % count)).collect()
+    }
+
+    /// The replicas that have something to do, with the place of their first example and how many
+    /// they are.
+    pub(super) fn parts(&self, shares: &[usize]) -> impl Iterator<Item = (&Model, usize, usize)> {
+        let starts = shares.iter().scan(0, |from, count| {
+            *from += count;
+            Some(*from)
+        });
+        let parts = self.0.iter().zip(starts).zip(&shares[1..]);
+        parts.map(|((replica, from), &count)| (replica, from, count)).filter(|part| part.2 > 0)
+    }
+
+    /// Gives the network the mean of what the layers of all replicas keep besides what is learned,
+    /// such as running means: each counts by its share of the batch. Whole numbers stay.
+    pub(super) fn average_kept(&self, program: &Program, shares: &[usize]) {
+        let all: f64 = shares.iter().sum::<usize>() as f64;
+        let others: Vec<(Vec<Tensor>, f64)> = self
+            .parts(shares)
+            .map(|(replica, _, count)| (kept(&replica.inner().program), count as f64 / all))
+            .collect();
+        if others.is_empty() {
+            return;
+        }
+        no_grad(|| {
+            for (i, mut own) in kept(program).into_iter().enumerate() {
+                let mut mean = &own * (shares[0] as f64 / all);
+                for (kept, share) in &others {
+                    mean += kept[i].to_device(own.device()) * *share;
+                }
+                own.copy_(&mean);
+            }
+        });
+    }
+
+    /// An error that says which replica it is from.
+    pub(super) fn named(&self, error: Error, i: usize) -> Error {
+        match error {
+            Error::Torch { op, message } => {
+                let (number, all) = (i + 2, self.0.len() + 1);
+                let device = name(self.0[i].device());
+                let message = format!("{message} (replica {number} of {all}, on {device})");
+                Error::Torch { op, message }
+            }
+            other => other,
+        }
+    }
+}
+
+/// What layers that are not frozen keep besides their weights, in order.
+fn kept(program: &Program) -> Vec<Tensor> {
+    let weights = program.weights().into_iter();
+    let kept = weights.filter(|weight| weight.changes() && !weight.trainable);
+    let kept = kept.map(|weight| weight.tensor.detach());
+    kept.filter(|tensor| matches!(tensor.kind(), Kind::Float | Kind::Double)).collect()
+}
+
+/// `cpu`, `cuda 0`.
+fn name(device: Device) -> String {
+    match device {
+        Device::Cuda(number) => format!("cuda {number}"),
+        other => format!("{other:?}").to_lowercase(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prelude::*;
+
+    fn replicas(count: usize) -> Replicas {
+        let model = Sequential::new().input_shape([2]).add(Dense::new(2)).build(Device::Cpu);
+        Replicas::of(&model.unwrap(), &vec![Device::Cpu; count]).unwrap()
+    }
+
+    #[test]
+    fn every_example_has_one_place() {
+        for (count, examples) in [(1, 5), (2, 5), (3, 8), (3, 2), (4, 1)] {
+            let replicas = replicas(count);
+            let shares = replicas.shares(examples);
+            assert!(shares[0] > 0 && shares[0] - shares[count - 1] <= 1, "{shares:?}");
+            let mut next = shares[0];
+            for (_, from, count) in replicas.parts(&shares) {
+                assert_eq!(from, next);
+                next += count;
+            }
+            assert_eq!(next, examples, "{shares:?}");
+        }
+    }
+
+    #[test]
+    fn devices_read_like_devices() {
+        assert_eq!([Device::Cpu, Device::Cuda(1)].map(name), ["cpu", "cuda 1"]);
+        assert_eq!(replicas(2).notes(Device::Cpu, 32), ["2 replicas: cpu, cpu"]);
+        assert_eq!(replicas(3).notes(Device::Cpu, 2).len(), 2);
+        assert!(replicas(1).notes(Device::Cpu, 32).is_empty());
+    }
+}
