@@ -23,6 +23,7 @@ mod diagram;
 mod export;
 mod figure;
 mod heat;
+mod heat_panel;
 mod histogram;
 mod images;
 mod lines;
@@ -49,6 +50,8 @@ pub use scatter3d::Scatter3d;
 pub use theme::Theme;
 
 pub(crate) use answer::AnswerPanel;
+pub(crate) use figure::drawn;
+pub(crate) use heat::FINEST;
 pub(crate) use matrix::MatrixPanel;
 pub(crate) use text::thousands;
 pub(crate) use tiles::TilePanel;
