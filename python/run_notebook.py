@@ -31,6 +31,8 @@ def execute(notebook, kernel, timeout, folder):
         resources={"metadata": {"path": str(folder)}},
     )
     code_cells = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+    if not code_cells:
+        return None  # Text alone needs no kernel.
     with client.setup_kernel():
         for count, index in enumerate(code_cells, 1):
             cell = notebook.cells[index]

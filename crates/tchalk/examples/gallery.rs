@@ -32,6 +32,8 @@ fn main() -> Fallible {
     gallery.section("Data")?;
     gallery.figure("image grid", train.image_grid(4, 10)?)?;
     gallery.figure("image grid of strokes", datasets::strokes()?.train.image_grid(4, 10)?)?;
+    let both = [&train.image(0), &train.image(1), &train.image(2)];
+    gallery.figure("pictures side by side", Picture::side_by_side(&both)?)?;
     gallery.figure("histograms", train.histograms()?)?;
     gallery.table("description of a data set", &shapes.describe())?;
 
@@ -93,6 +95,27 @@ fn main() -> Fallible {
     let disagreement = ensemble.disagreement(&test.to_tensors(Device::Cpu))?;
     gallery.table("disagreement", &disagreement.table())?;
     gallery.figure("where members disagree", disagreement.image_grid(2, 10)?)?;
+
+    let mut board = Scoreboard::new();
+    let scored = test.to_tensors(Device::Cpu);
+    board.add("2,400 pictures", &model.evaluate(&scored)?, &history);
+    board.add("600 pictures", &other.evaluate(&scored)?, &other_history);
+    board.add_missing("a giant", "its weights are not here");
+    gallery.show("a scoreboard", &board)?;
+    gallery.figure("a scoreboard with its intervals", board.figure()?)?;
+
+    gallery.section("Submissions")?;
+    let digits = datasets::strokes()?.test.take(200);
+    let said = |wrong: usize| {
+        let answers = digits.labels().into_iter().enumerate();
+        answers.map(|(i, label)| if i % wrong == 0 { (label + 1) % 10 } else { label }).collect()
+    };
+    let (first, second) = (Submission::from_labels(said(9))?, Submission::from_labels(said(14))?);
+    gallery.figure("how often each digit is the answer", first.label_counts()?)?;
+    let differences = first.differences(&second)?.pictures(&digits)?;
+    gallery.table("differences", &differences.table(8))?;
+    let differences = differences.names("network A", "network B").image_grid(2, 10)?;
+    gallery.figure("where two submissions differ", differences)?;
 
     gallery.section("Explanations")?;
     let photo = test.image(3);

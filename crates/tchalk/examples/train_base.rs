@@ -1,10 +1,13 @@
 //! Trains the built-in base: a small network in VGG16's form, on the training images of CIFAR-10.
 //!
-//!     train_base OUT.safetensors [EPOCHS]
+//!     train_base OUT.safetensors [WHAT-IS-KNOWN-OF-THE-PICTURES [EPOCHS]]
 //!
 //! It takes CIFAR-10 from `TCHALK_DATA_DIR`, and writes the weights of the convolutions in half
 //! precision, with their evidence in the header: data, accuracy, seed, versions. Five blocks of two
 //! convolutions and a pooling; the classifier that was trained with them is left out.
+//!
+//! Pictures that are not CIFAR-10's own, bit for bit, have to be named as what they are: the second
+//! argument follows the set's name in the evidence, `"rebuilt from JPEG copies"`.
 
 use safetensors::tensor::{Dtype, TensorView};
 use std::collections::HashMap;
@@ -29,7 +32,9 @@ fn network() -> tchalk::Result<Model> {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
-    let out = arguments.next().ok_or("train_base OUT.safetensors [EPOCHS]")?;
+    let out = arguments.next().ok_or("train_base OUT.safetensors [NOTE [EPOCHS]]")?;
+    let note = arguments.next().filter(|note| !note.is_empty());
+    let note = note.map_or(String::new(), |note| format!(", {note}"));
     let epochs: usize = arguments.next().map_or(Ok(24), |text| text.parse())?;
     runtime::seed(SEED);
     let cifar10 = datasets::cifar10()?;
@@ -69,9 +74,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             (name, TensorView::new(Dtype::F16, shape.clone(), bytes).unwrap())
         })
         .collect();
+    let pictures = |part: &str, count: usize| {
+        let (thousands, rest) = (count / 1_000, count % 1_000);
+        format!("the {thousands},{rest:03} {part} pictures of {}{note}", cifar10.name())
+    };
     let evidence = HashMap::from([
-        ("trained on".to_owned(), format!("{}, 50,000 training images", cifar10.source())),
-        ("test accuracy with its own classifier".to_owned(), format!("{:.4}", result.accuracy)),
+        ("trained on".to_owned(), pictures("training", cifar10.train.len())),
+        ("tested on".to_owned(), pictures("test", cifar10.test.len())),
+        ("test accuracy".to_owned(), format!("{:.4}", result.accuracy)),
         ("epochs".to_owned(), history.len().to_string()),
         ("seed".to_owned(), SEED.to_string()),
         ("made by".to_owned(), format!("tchalk {}, libtorch 2.11.0", env!("CARGO_PKG_VERSION"))),

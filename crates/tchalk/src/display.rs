@@ -88,6 +88,15 @@ impl<T: std::fmt::Debug + ?Sized> ShowDebug for &T {
     }
 }
 
+/// A sentence for the page that nobody asked for: what stands in for what, what was left out.
+pub(crate) struct Notice(pub(crate) String);
+
+impl Show for Notice {
+    fn content(&self) -> Content {
+        Content::html(self.0.clone(), format!("<p>{}</p>", escape(&self.0)))
+    }
+}
+
 /// A place on the page whose content changes: progress, a curve that grows.
 ///
 /// There is none in a terminal or under a kernel without live output, where what changes is better

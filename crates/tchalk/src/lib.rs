@@ -20,6 +20,7 @@
 //! The rooms, from the ground up: [`error`], [`display`], [`runtime`]; [`table`], [`plot`], [`data`]
 //! (reached through [`datasets`] and [`kaggle`]), [`explore`]; [`layers`]; [`model`]; [`train`]; [`applications`], [`ensemble`],
 //! [`evaluate`], [`explain`]; and the [`prelude`], which is all that a notebook has to import.
+//! Those who know Keras find their way with [`for_keras_users`].
 
 pub mod applications;
 pub mod data;
@@ -30,6 +31,7 @@ pub mod error;
 pub mod evaluate;
 pub mod explain;
 pub mod explore;
+pub mod for_keras_users;
 pub mod kaggle;
 pub mod layers;
 pub mod model;

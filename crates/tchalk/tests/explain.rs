@@ -183,7 +183,7 @@ fn grad_cam_finds_the_animal_and_shuffled_weights_do_not() {
         assert!(shuffled.len() >= 3, "{name}: {} maps", shuffled.len());
         let mean = shuffled.iter().sum::<f32>() / shuffled.len() as f32;
         eprintln!("{name}: {learned:.2} inside; with shuffled weights {mean:.2}, {shuffled:.2?}");
-        assert!(learned > 0.8, "{name}: {learned:.2} inside");
+        assert!(learned > 0.7, "{name}: {learned:.2} inside");
         assert!(mean < learned - 0.2, "{name}: {learned:.2} inside, and shuffled {shuffled:.2?}");
     }
 }

@@ -160,7 +160,7 @@ fn check_notebooks(paths: &Paths, ready: &Ready, checks: &mut Checks) -> Result<
 }
 
 /// All notebooks below `folder`, in order of name.
-fn notebooks(folder: &Path) -> Result<Vec<PathBuf>> {
+pub fn notebooks(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();

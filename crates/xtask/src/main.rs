@@ -17,6 +17,7 @@ mod python;
 mod references;
 mod rust_src;
 mod setup;
+mod site;
 mod step;
 mod template;
 
@@ -39,6 +40,8 @@ cargo xtask: set up, run and test tchalk
   env               print the environment as shell exports: eval \"$(cargo xtask env)\"
   bench WHAT        time kernel, data, train or explain beside their rivals on this machine
   gallery           draw every figure from built-in data on one page
+  site              all executed notebooks, the gallery and the documentation as pages, under
+                    target/site (budget class, unless TCHALK_BUDGET says another)
   train-base        train a small base on the CIFAR-10 in TCHALK_DATA_DIR (nothing uses it yet)
   references        compute the tests' reference values anew (installs PyTorch, Keras, scikit-learn)
 
@@ -51,7 +54,7 @@ Environment:
   TCHALK_LIBTORCH   cpu or cuda, instead of looking for an NVIDIA GPU
 ";
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "tutorial",
     "lab",
     "setup",
@@ -61,6 +64,7 @@ const COMMANDS: [&str; 11] = [
     "env",
     "bench",
     "gallery",
+    "site",
     "train-base",
     "references",
 ];
@@ -141,6 +145,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         "test" => checks::run(&paths),
         "env" => lab::print_env(&paths),
         "gallery" => example::gallery(&paths),
+        "site" => site::build(&paths),
         "train-base" => example::train_base(&paths),
         _ => references::run(&paths),
     }

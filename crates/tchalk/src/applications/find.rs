@@ -30,16 +30,33 @@ pub(super) fn given(op: &str, path: &Path) -> Result<PathBuf> {
     Err(Error::invalid(op, "an existing file of weights", format!("{}", path.display()), hint))
 }
 
+/// What came of a search.
+pub(super) enum Search {
+    /// The file.
+    Found(PathBuf),
+    /// Why no place has it.
+    Missing(Error),
+}
+
 /// A file with these tensors for the network `name`, which `op` builds.
 ///
 /// # Errors
 ///
-/// If no place has one.
-pub(super) fn imagenet(op: &str, name: &str, tensors: &[String]) -> Result<PathBuf> {
-    let published = published(name).expect("every network has a published file");
+/// If the bundle has one that is damaged, or the reader presses stop.
+pub(super) fn imagenet(op: &str, name: &str, tensors: &[String]) -> Result<Search> {
+    let published = published(name).expect("every network but the built-in has a published file");
     if let Some(path) = in_bundle(name, published, tensors)? {
-        return Ok(path);
+        return Ok(Search::Found(path));
     }
+    match outside(op, name, published, tensors) {
+        Ok(path) => Ok(Search::Found(path)),
+        Err(error @ Error::Interrupted { .. }) => Err(error),
+        Err(error) => Ok(Search::Missing(error)),
+    }
+}
+
+/// A file with these tensors in the cache, or from the network.
+fn outside(op: &str, name: &str, published: &Published, tensors: &[String]) -> Result<PathBuf> {
     let Some(folder) = cache::folder("weights") else {
         let hint = format!("Set {} to a folder for downloads.", cache::HOME);
         return Err(Error::invalid(op, "a folder for downloads", "none", hint));
@@ -65,13 +82,22 @@ fn advised(error: Error, published: &Published) -> Error {
         Error::Download { file, problem, hint } => {
             let advice = format!(
                 "Without a network: put {} into the folder weights of {VARIABLE}, or build with \
-                 weights(Weights::Random).",
-                published.file
+                 {}.",
+                published.file,
+                instead(published)
             );
             let hint = if hint.is_empty() { advice } else { format!("{hint}\n{advice}") };
             Error::Download { file, problem, hint }
         }
         other => other,
+    }
+}
+
+/// What else can be built.
+fn instead(published: &Published) -> &'static str {
+    match published.file.starts_with("vgg16") {
+        true => "or_built_in() (without its top), or weights(Weights::Random)",
+        false => "weights(Weights::Random)",
     }
 }
 

@@ -21,10 +21,14 @@
 //! | [`squeezenet1_0`] | 1,248,424 | 21 | 58.1 % |
 //! | [`squeezenet1_1`] | 1,235,496 | 17 | 58.2 % |
 //!
+//! [`built_in_base`] is none of these: a small base that comes with the library, for where no weights
+//! can be had.
+//!
 //! The accuracies are those that torchvision states for its weights. Parameters are counted as Keras
 //! does, with the running means and variances of normalisations.
 
 mod architecture;
+mod built_in_base;
 mod find;
 mod mobilenet_v2;
 mod pickle;
@@ -45,6 +49,7 @@ use crate::error::{Error, Result};
 use crate::layers::{Layer, Softmax};
 use crate::model::{CallLayer, Input, Model, Symbol};
 use architecture::{Architecture, Builder};
+use find::Search;
 use std::path::Path;
 use tch::{Device, Tensor, no_grad};
 use weight_file::WeightFile;
@@ -81,6 +86,26 @@ pub fn mobilenet_v2() -> Application {
     Application::new(mobilenet_v2::MOBILENET_V2)
 }
 
+/// The base that comes with the library: a small network of VGG16's form, for where VGG16's weights
+/// cannot be had. Five blocks of two convolutions, 877,344 parameters, with VGG16's names from
+/// `block1_conv1` to `block5_pool`; it has no top. This project trained it on CIFAR-10's training
+/// images; [`Model::source`] says how well, and on what.
+///
+/// It takes pictures `[3, height, width]` of at least 32 by 32 pixels with values from 0 to 1, 32 by 32
+/// where nothing else is said. With [`Weights::Random`] it is the same network before it learned.
+///
+/// ```
+/// use tchalk::prelude::*;
+/// let base = applications::built_in_base().build(Device::Cpu)?;
+/// assert_eq!(base.output_shape(), [160, 1, 1]);
+/// println!("{}", base.source());
+/// # Ok::<(), tchalk::Error>(())
+/// ```
+pub fn built_in_base() -> Application {
+    let application = Application::new(built_in_base::BUILT_IN_BASE);
+    Application { weights: Weights::BuiltIn, top: false, ..application }
+}
+
 /// A ready-made network before it is built.
 ///
 /// Built with its top, a network ends in [`Softmax`] and gives probabilities; without, it gives its
@@ -103,6 +128,8 @@ pub struct Application {
     input_shape: Option<Vec<usize>>,
     classes: usize,
     preprocessing: Preprocessing,
+    /// Whether the built-in base may stand in.
+    or_built_in: bool,
 }
 
 impl Application {
@@ -114,6 +141,7 @@ impl Application {
             input_shape: None,
             classes: IMAGENET_CLASSES,
             preprocessing: Preprocessing::OfTheWeights,
+            or_built_in: false,
         }
     }
 
@@ -149,6 +177,26 @@ impl Application {
         self
     }
 
+    /// Where VGG16's weights are neither in the bundle nor in the cache nor to be had from the network,
+    /// the [built-in base](built_in_base) takes its place: [`build`](Application::build) says so on the
+    /// page, and [`Model::source`] afterwards. For [`vgg16`] without its top alone.
+    ///
+    /// ```no_run
+    /// use tchalk::prelude::*;
+    /// let base = applications::vgg16()
+    ///     .weights(Weights::ImageNet)
+    ///     .without_top()
+    ///     .input_shape([3, 32, 32])
+    ///     .or_built_in()
+    ///     .build(Device::Cpu)?;
+    /// println!("{}: {}", base.name(), base.source());
+    /// # Ok::<(), tchalk::Error>(())
+    /// ```
+    pub fn or_built_in(mut self) -> Application {
+        self.or_built_in = true;
+        self
+    }
+
     /// The call that makes it, for messages.
     fn written(&self) -> String {
         format!("applications::{}()", self.architecture.name)
@@ -160,31 +208,49 @@ impl Application {
     ///
     /// If the pictures are too small or have another number of channels than the weights; if there
     /// is no file of weights, or it cannot be fetched, is damaged, or is that of another network.
+    /// With [`or_built_in`](Application::or_built_in) weights that cannot be had are no error.
     pub fn build(self, device: Device) -> Result<Model> {
+        self.check_weights()?;
         // The names of the weights don't depend on the picture's size, and the size may depend on
         // the file, so a draft is made first.
         let mut file = match &self.weights {
-            Weights::Random => None,
+            Weights::Random | Weights::BuiltIn => None,
             Weights::File(path) => Some(find::given(&self.written(), path)?),
             Weights::ImageNet => {
                 let names = self.published_names()?;
-                Some(find::imagenet(&self.written(), self.architecture.name, &names)?)
+                match find::imagenet(&self.written(), self.architecture.name, &names)? {
+                    Search::Found(path) => Some(path),
+                    Search::Missing(why) if self.or_built_in => {
+                        return self.built_in_instead(&why, device);
+                    }
+                    Search::Missing(why) => return Err(why),
+                }
             }
         }
         .map(|path| Ok::<_, Error>((WeightFile::open(&path)?, path)))
         .transpose()?;
         let note = file.as_ref().and_then(|(open, _)| open.note("input"));
         let preprocessing = match self.preprocessing {
-            Preprocessing::OfTheWeights if self.weights == Weights::Random => Preprocessing::None,
-            Preprocessing::OfTheWeights => {
-                note.and_then(Preprocessing::of_note).unwrap_or(TORCHVISION)
-            }
+            Preprocessing::OfTheWeights => match &file {
+                Some(_) => note.and_then(Preprocessing::of_note).unwrap_or(TORCHVISION),
+                None => Preprocessing::None,
+            },
             other => other,
         };
-        let side = note.and_then(side_of_note).unwrap_or(224);
+        let usual = if self.weights == Weights::BuiltIn { built_in_base::SIDE } else { 224 };
+        let side = note.and_then(side_of_note).unwrap_or(usual);
         let (model, builder) = self.draft([3, side, side], preprocessing, device)?;
         if let Some((open, path)) = &mut file {
             fill(&model, &builder, open, path)?;
+            let trained = match self.weights {
+                Weights::ImageNet => "trained on ImageNet by others and ",
+                _ => "",
+            };
+            model.set_source(format!("The weights were {trained}read from {}.", path.display()));
+        }
+        if self.weights == Weights::BuiltIn {
+            built_in_base::fill(&model);
+            model.set_source(format!("This is the built-in base: {}", built_in_base::evidence()));
         }
         Ok(model)
     }
@@ -234,7 +300,7 @@ impl Application {
             let hint = "Try .input_shape([3, 224, 224]).";
             return Err(Error::invalid(op, "pictures [channels, height, width]", "others", hint));
         };
-        if channels != 3 && self.weights != Weights::Random {
+        if channels != 3 && (self.weights != Weights::Random || self.or_built_in) {
             let hint = "Grey pictures can be given as three equal channels.";
             let got = format!("{channels} channels");
             return Err(Error::invalid(op, "3 channels, as the weights have", got, hint));

@@ -292,3 +292,69 @@ fn every_network_comes_back_from_its_file_bit_for_bit() {
         assert_eq!(back.call(&x).unwrap(), net.call(&x).unwrap(), "{}", net.name());
     }
 }
+
+#[test]
+fn the_built_in_base_has_vgg16_s_form_and_says_what_it_is() {
+    let base = built_in_base().build(Device::Cpu).unwrap();
+    let (input, output) = (base.input_shape(), base.output_shape());
+    assert_eq!((&input[..], &output[..]), (&[3, 32, 32][..], &[160, 1, 1][..]));
+    assert_eq!(base.name(), "built_in_base");
+    assert_eq!(base.parameter_count(), 877_344);
+    assert_eq!(base.conv_layers().len(), 10);
+    assert_eq!(
+        (&base.layer_names()[0][..], &base.layer_names()[14][..]),
+        ("block1_conv1", "block5_pool")
+    );
+    assert_eq!(base.split_at_pools().unwrap().len(), 5);
+    let source = base.source();
+    for part in ["This is the built-in base", "trained on the 50,000", "has seen the labels"] {
+        assert!(source.contains(part), "{part:?} is not in {source}");
+    }
+    assert_eq!(base.copy().unwrap().source(), source);
+    let large = built_in_base().input_shape([3, 64, 96]).build(Device::Cpu).unwrap();
+    assert_eq!(large.output_shape(), [160, 2, 3]);
+    let fresh = random(built_in_base()).build(Device::Cpu).unwrap();
+    assert_eq!((fresh.layer_names(), fresh.source()), (base.layer_names(), String::new()));
+    let weight = |model: &Model| model.weight("block1_conv1.weight").unwrap();
+    assert_eq!(weight(&large), weight(&base));
+    assert_ne!(weight(&fresh), weight(&base));
+}
+
+#[test]
+fn the_built_in_base_stands_in_and_says_why() {
+    let why = Error::download("vgg16", "nobody answered", "Check the connection.");
+    let asked = vgg16().without_top().input_shape([3, 48, 48]).or_built_in();
+    asked.check_weights().unwrap();
+    let base = asked.clone().built_in_instead(&why, Device::Cpu).unwrap();
+    assert_eq!((base.name(), base.input_shape()), ("built_in_base".into(), vec![3, 48, 48]));
+    let source = base.source();
+    assert!(
+        source.contains("not VGG16, because") && source.contains("nobody answered"),
+        "{source}"
+    );
+    assert!(!source.contains("Check the connection"), "{source}");
+    let base = vgg16().without_top().built_in_instead(&why, Device::Cpu).unwrap();
+    assert_eq!(base.input_shape(), [3, 224, 224], "as VGG16 where nothing is said");
+}
+
+#[test]
+fn what_the_built_in_base_cannot_stand_in_for_is_told() {
+    let refusal =
+        |application: Application| application.build(Device::Cpu).unwrap_err().to_string();
+    let text = refusal(vgg16().or_built_in());
+    assert_eq!(
+        text,
+        "applications::vgg16().or_built_in(): expected a network without its top, got one with it.\n\
+         The built-in base stands in for vgg16().without_top() alone."
+    );
+    assert!(refusal(resnet18().without_top().or_built_in()).contains("expected vgg16()"));
+    let grey = vgg16().without_top().input_shape([1, 32, 32]).or_built_in();
+    assert!(refusal(grey).contains("3 channels"));
+    let small = vgg16().without_top().input_shape([3, 28, 28]).or_built_in();
+    assert!(refusal(small).contains("at least 32 by 32"));
+    let other = random(vgg16().without_top()).or_built_in();
+    assert!(refusal(other).contains("expected Weights::ImageNet, got Weights::Random"));
+    assert!(refusal(vgg16().weights(Weights::BuiltIn)).contains("built_in_base()"));
+    let text = refusal(built_in_base().weights(Weights::ImageNet));
+    assert!(text.contains("got Weights::ImageNet"), "{text}");
+}

@@ -14,6 +14,8 @@ pub enum Weights {
     File(PathBuf),
     /// Fresh ones, drawn from the library's seed.
     Random,
+    /// Those that come with the library, for [`built_in_base`](super::built_in_base) alone.
+    BuiltIn,
 }
 
 impl Weights {

@@ -137,6 +137,23 @@ impl TensorSet {
         first
     }
 
+    /// All but the first `count` examples; none where there are fewer.
+    ///
+    /// ```
+    /// use tchalk::prelude::*;
+    /// let test = datasets::shapes()?.test.take(10).to_tensors(Device::Cpu);
+    /// assert_eq!((test.first(4).len(), test.rest(4).len()), (4, 6));
+    /// # Ok::<(), tchalk::Error>(())
+    /// ```
+    pub fn rest(&self, count: usize) -> TensorSet {
+        let count = count.min(self.len()) as i64;
+        let kept = self.len() as i64 - count;
+        let mut rest = self.clone();
+        rest.x = self.x.narrow(0, count, kept);
+        rest.y = self.y.as_ref().map(|y| y.narrow(0, count, kept));
+        rest
+    }
+
     /// The same labels for other examples, as many as before.
     pub(super) fn with_x(&self, x: Tensor) -> TensorSet {
         TensorSet { x, ..self.clone() }

@@ -118,7 +118,12 @@ impl Ensemble {
             examples: labels.len(),
             only_ensemble: only(&together, &each[best]),
             only_best: only(&each[best], &together),
-            note: opinions.note,
+            note: [opinions.note]
+                .into_iter()
+                .chain(self.flattery(&opinions.set))
+                .filter(|note| !note.is_empty())
+                .collect::<Vec<_>>()
+                .join("; "),
         })
     }
 }

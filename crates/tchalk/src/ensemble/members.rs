@@ -24,6 +24,15 @@ impl Member {
         self.name.clone()
     }
 
+    pub(super) fn model(&self) -> Model {
+        self.model.clone()
+    }
+
+    /// The same under another name.
+    pub(super) fn called(self, name: impl Into<String>) -> Member {
+        Member { name: name.into(), ..self }
+    }
+
     /// The same network with another view, which gives it its name.
     pub(super) fn seeing(&self, view: View) -> Member {
         Member { model: self.model.clone(), view, name: view.name() }
@@ -31,6 +40,31 @@ impl Member {
 
     pub(super) fn classes(&self) -> usize {
         self.model.output_shape()[0]
+    }
+
+    /// What it says about each example: probabilities, or scores, `[examples, classes]`. `progress`
+    /// is told how many are done.
+    pub(super) fn says(
+        &self,
+        op: &str,
+        set: &TensorSet,
+        scores: bool,
+        mut progress: impl FnMut(usize),
+    ) -> Result<Array2<f32>> {
+        let (inner, device) = (self.model.inner(), self.model.device());
+        let mut rows: Vec<f32> = Vec::with_capacity(set.len() * self.classes());
+        for (x, _) in set.batches(batch_of(set) as i64, device) {
+            interrupt::check(op)?;
+            let said = no_grad(|| {
+                let (x, access) = (self.view.of(&x), inner.program.using());
+                if scores { access.scores(&x) } else { access.forward(&x) }
+            });
+            let said = said.to_device(Device::Cpu).to_kind(Kind::Float).contiguous();
+            rows.extend(Vec::<f32>::try_from(said.view(-1))?);
+            progress(rows.len() / self.classes());
+        }
+        Ok(Array2::from_shape_vec((set.len(), self.classes()), rows)
+            .expect("every example gives one row"))
     }
 }
 
@@ -103,24 +137,10 @@ impl Ensemble {
         let mut progress = Progress::of("asked", "examples", self.members.len() * set.len());
         let mut of_members = Vec::with_capacity(self.members.len());
         for (number, member) in self.members.iter().enumerate() {
-            let (inner, device) = (member.model.inner(), member.model.device());
-            let mut rows: Vec<f32> = Vec::with_capacity(set.len() * self.classes());
-            for (x, _) in set.batches(batch_of(&set) as i64, device) {
-                interrupt::check(op)?;
-                let said = no_grad(|| {
-                    let (x, access) = (member.view.of(&x), inner.program.using());
-                    if scores { access.scores(&x) } else { access.forward(&x) }
-                });
-                let said = said.to_device(Device::Cpu).to_kind(Kind::Float).contiguous();
-                rows.extend(Vec::<f32>::try_from(said.view(-1))?);
-                let done = number * set.len() + rows.len() / self.classes();
+            of_members.push(member.says(op, &set, scores, |done| {
                 let member = || format!("  member {} of {}", number + 1, self.members.len());
-                progress.done_with(done, member);
-            }
-            of_members.push(
-                Array2::from_shape_vec((set.len(), self.classes()), rows)
-                    .expect("every example gives one row"),
-            );
+                progress.done_with(number * set.len() + done, member);
+            })?);
         }
         Ok(Opinions { of_members, set, note })
     }
@@ -149,7 +169,7 @@ pub(super) fn softmax(mut scores: Array2<f32>) -> Array2<f32> {
 
 /// The share of votes for each class. Where several have equally many, the one of them that gets
 /// more probability from all members together comes out a trace ahead.
-pub(super) fn votes(members: &[Array2<f32>]) -> Array2<f32> {
+pub(crate) fn votes(members: &[Array2<f32>]) -> Array2<f32> {
     let mut shares = Array2::<f32>::zeros(members[0].dim());
     let mut means = shares.clone();
     for member in members {

@@ -2,12 +2,16 @@
 //!
 //! Networks that were trained apart make different mistakes, and an average of what they say makes
 //! fewer than most of them. [`Ensemble::gain`] says by how much, and how sure that is;
-//! [`Ensemble::disagreement`] shows where they differ.
+//! [`Ensemble::disagreement`] shows where they differ. [`Ensemble::train`], [`Ensemble::snapshots`] and
+//! [`Ensemble::stacked`] train their members, too.
 
+mod combiner;
 mod disagreement;
 mod fit_weights;
 mod gain;
 mod members;
+mod stack;
+mod train;
 mod view;
 
 pub use disagreement::Disagreement;
@@ -19,8 +23,10 @@ use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::table::Table;
-use crate::train::{Evaluation, Predictions};
+use crate::train::{Evaluation, History, Predictions, mark};
+use combiner::Combiner;
 use members::Member;
+pub(crate) use members::votes;
 use ndarray::Array2;
 
 /// How many opinions become one.
@@ -30,6 +36,7 @@ enum How {
     AverageScores,
     Weighted(Vec<f64>),
     Vote,
+    Stacked(Combiner),
 }
 
 /// Several networks, or several views of one picture, whose answers become one.
@@ -51,6 +58,12 @@ enum How {
 pub struct Ensemble {
     members: Vec<Member>,
     how: How,
+    /// How the members' trainings went, where they were trained in one call.
+    histories: Vec<History>,
+    /// What a budget left out, that the reader pressed stop, and the like.
+    notes: Vec<String>,
+    /// The mark of the set that weights were fitted to.
+    fitted_to: Option<u64>,
 }
 
 impl Ensemble {
@@ -94,11 +107,9 @@ impl Ensemble {
     /// the reader pressed stop.
     pub fn weighted(models: &[&Model], validation: &TensorSet) -> Result<Ensemble> {
         const OP: &str = "Ensemble::weighted";
-        let mut ensemble = Ensemble::of(OP, models, How::Average)?;
-        let opinions = ensemble.opinions(OP, validation, false)?;
-        let labels = labels(OP, &opinions.set, opinions.classes())?;
-        ensemble.how = How::Weighted(fit_weights::fit(&opinions.of_members, &labels));
-        Ok(ensemble)
+        let ensemble = Ensemble::of(OP, models, How::Average)?;
+        ensemble
+            .fitted(OP, validation, |said, labels| How::Weighted(fit_weights::fit(said, labels)))
     }
 
     /// One network that looks at each picture several times: as it is, in the mirror, a little
@@ -129,8 +140,18 @@ impl Ensemble {
         Ok(ensemble)
     }
 
+    /// A weight in words: a share, or what a stack multiplies by.
+    fn weight_text(&self, weight: f64) -> String {
+        match self.how {
+            How::Stacked(_) => format!("{weight:.2}"),
+            _ => format!("{:.1} %", 100.0 * weight),
+        }
+    }
+
     fn of(op: &str, models: &[&Model], how: How) -> Result<Ensemble> {
-        Ok(Ensemble { members: members::checked(op, models)?, how })
+        let members = members::checked(op, models)?;
+        let (histories, notes) = (Vec::new(), Vec::new());
+        Ok(Ensemble { members, how, histories, notes, fitted_to: None })
     }
 
     /// The names of the members.
@@ -138,10 +159,24 @@ impl Ensemble {
         self.members.iter().map(Member::name).collect()
     }
 
-    /// How much each member counts: numbers that add up to 1.
+    /// The networks themselves, in order: to save them, or to ask them in another way.
+    pub fn models(&self) -> Vec<Model> {
+        self.members.iter().map(Member::model).collect()
+    }
+
+    /// What was left out on the way: by a budget, by the stop button; and where the weights learned
+    /// from examples that were not new. Empty if nothing.
+    pub fn notes(&self) -> Vec<String> {
+        self.notes.clone()
+    }
+
+    /// How much each member counts: numbers that add up to 1. Those of a stack are what the logarithms
+    /// of its probabilities are multiplied by: they add up to whatever suits, and a member that leads
+    /// astray has a weight near 0, or below it.
     pub fn weights(&self) -> Vec<f64> {
         match &self.how {
             How::Weighted(weights) => weights.clone(),
+            How::Stacked(combiner) => combiner.weights.clone(),
             _ => vec![1.0 / self.members.len() as f64; self.members.len()],
         }
     }
@@ -169,8 +204,27 @@ impl Ensemble {
         let opinions = self.opinions(OP, set, self.how == How::AverageScores)?;
         let labels = labels(OP, &opinions.set, opinions.classes())?;
         let probabilities = self.together(&opinions);
-        let notes = Some(opinions.note.clone()).filter(|note| !note.is_empty());
-        Ok(Evaluation::of_probabilities(&probabilities, &labels, notes.into_iter().collect()))
+        let notes = Some(opinions.note.clone()).filter(|note| !note.is_empty()).into_iter();
+        let notes = notes.chain(self.flattery(&opinions.set)).collect();
+        Ok(Evaluation::of_probabilities(&probabilities, &labels, notes))
+    }
+
+    /// What flatters a result on this set: that members or weights have learned from it.
+    fn flattery(&self, set: &TensorSet) -> Vec<String> {
+        let mut notes: Vec<String> = Vec::new();
+        for note in self.members.iter().flat_map(|member| member.model().seen_notes(set)) {
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
+        if self.fitted_to == Some(mark(set)) {
+            notes.push(
+                "the weights of the members were fitted to this set: a fresh one would score a \
+                        little lower"
+                    .into(),
+            );
+        }
+        notes
     }
 
     /// How many classes the members tell apart.
@@ -190,6 +244,7 @@ impl Ensemble {
             How::Average | How::Weighted(_) => sum(&self.weights()),
             How::AverageScores => members::softmax(sum(&self.weights())),
             How::Vote => members::votes(members),
+            How::Stacked(combiner) => combiner.combine(members),
         }
     }
 }
@@ -201,23 +256,26 @@ impl std::fmt::Debug for Ensemble {
             How::AverageScores => "the mean score of",
             How::Weighted(_) => "a weighted mean probability of",
             How::Vote => "a vote of",
+            How::Stacked(_) => "a stack of",
         };
         write!(f, "{how} {} members: ", self.members.len())?;
         let names = self.members();
         let weights = self.weights();
         let texts = names.iter().zip(weights).map(|(name, weight)| match self.how {
-            How::Weighted(_) => format!("{name} ({:.1} %)", 100.0 * weight),
+            How::Weighted(_) | How::Stacked(_) => format!("{name} ({})", self.weight_text(weight)),
             _ => name.clone(),
         });
-        f.write_str(&texts.collect::<Vec<_>>().join(", "))
+        f.write_str(&texts.collect::<Vec<_>>().join(", "))?;
+        self.notes.iter().try_for_each(|note| write!(f, "\n{note}"))
     }
 }
 
 impl Show for Ensemble {
     fn content(&self) -> Content {
         let rows = self.members().into_iter().zip(self.weights());
-        let rows = rows.map(|(name, weight)| [name, format!("{:.1} %", 100.0 * weight)]);
+        let rows = rows.map(|(name, weight)| [name, self.weight_text(weight)]);
         let table = Table::new(["member", "weight"]).rows(rows).align_right(1);
+        let table = self.notes.iter().fold(table, |table, note| table.footer(note.clone()));
         Content::html(format!("{self:?}"), table.content().as_html().unwrap_or_default())
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! One question a file: which classes are taken for which ([`ConfusionMatrix`]), how good each class
 //! is ([`Report`]), whether the probabilities can be believed ([`Calibration`]), where two networks
-//! differ ([`Comparison`]), and the pictures themselves: with bars, and the worst ones.
+//! differ ([`Comparison`]), how many networks compare ([`Scoreboard`]), and the pictures themselves:
+//! with bars, and the worst ones.
 //!
 //! ```
 //! use tchalk::prelude::*;
@@ -21,11 +22,14 @@ mod comparison;
 mod matrix;
 mod pictures;
 mod report;
+mod scoreboard;
+mod together;
 
 pub use calibration::{Calibration, CalibrationBin};
 pub use comparison::Comparison;
 pub use matrix::{ConfusedPair, ConfusedPairs, ConfusionMatrix};
 pub use report::{ClassScore, Report};
+pub use scoreboard::Scoreboard;
 
 use crate::error::{Error, Result};
 use crate::train::Predictions;

@@ -30,6 +30,7 @@ const CI_KERNELS: usize = 8;
 pub struct ResponsesOf {
     layer: String,
     kernels: Option<Vec<usize>>,
+    sample: Option<usize>,
     ascent: Ascent,
 }
 
@@ -63,7 +64,7 @@ impl ResponsesOf {
     /// The responses of a layer, by its path.
     pub fn new(layer: impl Into<String>) -> ResponsesOf {
         let ascent = Ascent { steps: 40, rate: 1.0 / 255.0, jitter: 0, blur: false };
-        ResponsesOf { layer: layer.into(), kernels: None, ascent }
+        ResponsesOf { layer: layer.into(), kernels: None, sample: None, ascent }
     }
 
     /// How many steps; 40 from the start.
@@ -82,6 +83,12 @@ impl ResponsesOf {
     /// ones).
     pub fn kernels(mut self, kernels: &[usize]) -> ResponsesOf {
         self.kernels = Some(kernels.to_vec());
+        self
+    }
+
+    /// Only so many of the kernels, evenly spread over the layer; the figure says so.
+    pub fn sample(mut self, kernels: usize) -> ResponsesOf {
+        self.sample = Some(kernels);
         self
     }
 
@@ -112,6 +119,11 @@ impl ResponsesOf {
             Some(kernels) => kernels.clone(),
             None => (0..filters).collect(),
         };
+        let mut notes = Vec::new();
+        if let Some(count) = self.sample.filter(|&count| count < kernels.len()) {
+            notes.push(format!("a sample, {count} of {} kernels", kernels.len()));
+            kernels = (0..count).map(|i| kernels[i * kernels.len() / count]).collect();
+        }
         if let Some(kernel) = kernels.iter().find(|&&kernel| kernel >= filters) {
             let expected = format!("kernels from 0 to {}", filters - 1);
             return Err(Error::invalid(OP, expected, kernel.to_string(), ""));
@@ -121,7 +133,6 @@ impl ResponsesOf {
             let expected = "a network that takes pictures [1 or 3, height, width]";
             return Err(Error::invalid(OP, expected, format!("{shape:?}"), ""));
         }
-        let mut notes = Vec::new();
         let budget = Budget::current();
         let most = match (budget, self.kernels.is_some()) {
             (Budget::Class, false) => CLASS_KERNELS,
@@ -299,6 +310,13 @@ mod tests {
         assert_eq!((found.dead(), found.activations()[0]), (1, (0.0, 0.0)));
         assert!((found.improved() - 2.0 / 3.0).abs() < 1e-12, "{found:?}");
         assert!(format!("{found:?}").ends_with("1 dead: nothing wakes them"), "{found:?}");
+    }
+
+    #[test]
+    fn a_sample_is_spread_over_the_layer_and_says_so() {
+        let found = ResponsesOf::new("conv2d_1").steps(2).sample(3).find(&model()).unwrap();
+        assert_eq!(found.kernels(), [0, 2, 4]);
+        assert!(format!("{found:?}").contains("a sample, 3 of 6 kernels"), "{found:?}");
     }
 
     #[test]

@@ -60,6 +60,7 @@ impl Copies {
         let title = inner.title.clone();
         let copy = Model::without_weights("Model::copy", title, inner.given, graph, inner.device)?;
         self.models.insert(place, copy.clone());
+        copy.set_source(model.source());
         Ok(copy)
     }
 

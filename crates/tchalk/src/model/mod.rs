@@ -10,6 +10,7 @@ mod copy;
 mod diagram;
 pub(crate) mod file;
 mod freeze;
+mod fresh;
 mod graph;
 mod load;
 mod load_weights;
@@ -59,6 +60,8 @@ pub(crate) struct Inner {
     /// How many nodes there are, those of models inside included, as often as they stand there.
     size: usize,
     pub(crate) device: Device,
+    /// Where the weights came from, in a sentence; empty where they were drawn.
+    source: Mutex<String>,
     compiled: Mutex<Option<Compiled>>,
 }
 
@@ -154,8 +157,8 @@ impl Model {
             ));
         }
         let (depth, size) = (graph.depth(), graph.size());
-        let compiled = Mutex::new(None);
-        let inner = Inner { title, given, graph, program, depth, size, device, compiled };
+        let (source, compiled) = (Mutex::default(), Mutex::new(None));
+        let inner = Inner { title, given, graph, program, depth, size, device, source, compiled };
         Ok(Model { inner: Arc::new(inner) })
     }
 
@@ -167,6 +170,17 @@ impl Model {
     /// The name: the one that was given, or `sequential`.
     pub fn name(&self) -> String {
         self.inner.title.clone()
+    }
+
+    /// Where the weights came from, in a sentence, for a network of [`crate::applications`]: a stand-in
+    /// never passes for the real thing. Empty where the weights were drawn at random.
+    pub fn source(&self) -> String {
+        self.inner.source.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+
+    /// Says where the weights came from.
+    pub(crate) fn set_source(&self, source: String) {
+        *self.inner.source.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = source;
     }
 
     /// The shape of one input: `[channels, height, width]` or `[features]`. Of several inputs, the

@@ -36,8 +36,8 @@ pub(super) trait Draw: std::fmt::Debug + Send + Sync {
 }
 
 /// One part of a figure: made from a [`BarPanel`](super::BarPanel), a
-/// [`LinePanel`](super::LinePanel), a [`HistogramPanel`](super::HistogramPanel), a
-/// [`ScatterPanel`](super::ScatterPanel), with `.into()`.
+/// [`IntervalPanel`](super::IntervalPanel), a [`LinePanel`](super::LinePanel), a
+/// [`HistogramPanel`](super::HistogramPanel), a [`ScatterPanel`](super::ScatterPanel), with `.into()`.
 #[derive(Debug, Clone)]
 pub struct Panel(Arc<dyn Draw>);
 
@@ -210,7 +210,7 @@ pub(crate) fn drawn(words: String, figure: Result<Figure>) -> Content {
 
 /// Fails if a text of `figure` leaves the sheet or touches another one.
 #[cfg(test)]
-pub(super) fn assert_tidy(figure: &Figure) {
+pub(crate) fn assert_tidy(figure: &Figure) {
     let overlaps = figure.overlaps();
     assert!(overlaps.is_empty(), "{}", overlaps.join("\n"));
 }

@@ -26,6 +26,7 @@ mod heat;
 mod heat_panel;
 mod histogram;
 mod images;
+mod intervals;
 mod lines;
 mod matrix;
 mod picture;
@@ -43,6 +44,7 @@ pub use figure::{Figure, Panel};
 pub use heat::{HeatGrid, HeatMap};
 pub use histogram::HistogramPanel;
 pub use images::{Caption, Mark, image_grid};
+pub use intervals::IntervalPanel;
 pub use lines::{Line, LinePanel};
 pub use scale::ColourScale;
 pub use scatter::ScatterPanel;
@@ -50,6 +52,8 @@ pub use scatter3d::Scatter3d;
 pub use theme::Theme;
 
 pub(crate) use answer::AnswerPanel;
+#[cfg(test)]
+pub(crate) use figure::assert_tidy;
 pub(crate) use figure::drawn;
 pub(crate) use heat::FINEST;
 pub(crate) use matrix::MatrixPanel;

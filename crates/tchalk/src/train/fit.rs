@@ -173,7 +173,7 @@ impl Fit {
         self
     }
 
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         self.schedule.check()?;
         if self.batch_size == 0 {
             return Err(Error::invalid("Fit::batch_size", "at least 1", "0", "128 is usual."));
@@ -331,9 +331,11 @@ impl Fitting {
                 Error::invalid(op, "callbacks that can begin", problem, "")
             },
         )?;
+        let prepared = Instant::now();
         if !self.compute_frozen(target(&inner.program, self.reading), &mut run, epochs - first)? {
             run.history.ended = Some("stopped before the first epoch".into());
         }
+        run.history.prepared += prepared.elapsed().as_secs_f64();
         let begun = Instant::now();
         let mut progress = Progress::new(&run);
         let feed = self.feed.clone();

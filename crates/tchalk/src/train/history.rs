@@ -56,6 +56,9 @@ pub struct History {
     /// Why training ended before its last epoch.
     #[serde(default)]
     pub(crate) ended: Option<String>,
+    /// How long the frozen part took, which is computed once, before the epochs.
+    #[serde(default)]
+    pub(crate) prepared: f64,
 }
 
 /// So many epochs are shown in full; of more, the first and the last.
@@ -118,9 +121,10 @@ impl History {
         self.ended.clone()
     }
 
-    /// How long all epochs took together, in seconds.
+    /// How long training took, in seconds: all epochs, and before them the frozen part, where that
+    /// was computed once.
     pub fn seconds(&self) -> f64 {
-        self.epochs.iter().map(|epoch| epoch.seconds).sum()
+        self.prepared + self.epochs.iter().map(|epoch| epoch.seconds).sum::<f64>()
     }
 
     /// The measures that the epochs have, the rate and the time apart.

@@ -5,6 +5,7 @@
 
 mod adam;
 mod adamw;
+mod alike;
 mod augment;
 mod callback;
 mod callbacks;
@@ -54,6 +55,8 @@ pub use run::Run;
 pub use schedule::Schedule;
 pub use sgd::Sgd;
 
+pub(crate) use alike::mark;
+pub(crate) use evaluation::wilson;
 pub(crate) use feed::batch_of;
 pub(crate) use predictions::largest;
 
@@ -61,6 +64,7 @@ use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::layers::shape_text;
 use crate::model::{Inner, Model, Program};
+use alike::Shared;
 use descent::Descent;
 use loss::Reading;
 use notices::Seen;
@@ -69,6 +73,8 @@ use tch::{Kind, Tensor};
 /// What `compile` has chosen, and what has come of it.
 pub(crate) struct Compiled {
     pub(crate) descent: Descent,
+    /// What the descent follows, for networks that shall learn alike.
+    pub(crate) optimizer: Shared,
     pub(crate) loss: Loss,
     pub(crate) reading: Reading,
     /// The last training, as far as it went.
@@ -88,11 +94,13 @@ impl Model {
         let inner = self.inner();
         let (last, written) = (inner.last().kind(), inner.last_written());
         let reading = loss.reading(&inner.output_shape(), last, &written)?;
-        let descent = Descent::new(Box::new(optimizer), &paths)?;
+        let optimizer = Shared::new(optimizer);
+        let descent = Descent::new(Box::new(optimizer.clone()), &paths)?;
         let mut compiled = inner.compiled();
         // What has been seen does not become unseen.
         let seen = compiled.take().map(|before| before.seen).unwrap_or_default();
-        *compiled = Some(Compiled { descent, loss, reading, history: History::default(), seen });
+        let history = History::default();
+        *compiled = Some(Compiled { descent, optimizer, loss, reading, history, seen });
         Ok(())
     }
 

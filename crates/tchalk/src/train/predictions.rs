@@ -222,6 +222,12 @@ impl Predictions {
         }
     }
 
+    /// Other probabilities for the same pictures.
+    pub(crate) fn with_probabilities(&self, probabilities: Array2<f32>) -> Predictions {
+        let classes = probabilities.rows().into_iter().map(|row| largest(row.iter().copied()));
+        Predictions { classes: classes.collect(), probabilities, ..self.clone() }
+    }
+
     /// The predictions for some of the pictures.
     fn pick(&self, rows: &[usize]) -> Predictions {
         Predictions {

@@ -1,0 +1,1 @@
+#![doc = include_str!("for_keras_users.md")]
