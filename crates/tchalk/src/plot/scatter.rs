@@ -279,8 +279,10 @@ impl Side {
         }
         if few < named.len() {
             let more = format!("… and {} more, in the same colours", named.len() - few);
-            canvas.text(area.x + 18.0, y, &TICK.shortened(&more, area.width - 18.0), TICK);
-            y += ROW;
+            for line in text::wrapped(&more, TICK.size, area.width - 18.0, 2) {
+                canvas.text(area.x + 18.0, y, &line, TICK);
+                y += 15.0;
+            }
         }
         for note in &self.notes {
             y += 8.0;
