@@ -5,7 +5,7 @@
 //! too large, or a text in it touches another one or is cut off by the edge. A figure that should be
 //! looked at is one line in `main`.
 
-use ndarray::{Array2, Array3};
+use ndarray::{Array2, Array3, Axis};
 use std::path::{Path, PathBuf};
 use tchalk::plot::{
     BarPanel, ColourScale, Diagram, DiagramGroup, DiagramNode, HeatGrid, HeatMap, HistogramPanel,
@@ -32,6 +32,8 @@ fn main() -> Fallible {
     gallery.section("Data")?;
     gallery.figure("image grid", train.image_grid(4, 10)?)?;
     gallery.figure("image grid of strokes", datasets::strokes()?.train.image_grid(4, 10)?)?;
+    let both = [&train.image(0), &train.image(1), &train.image(2)];
+    gallery.figure("pictures side by side", Picture::side_by_side(&both)?)?;
     gallery.figure("histograms", train.histograms()?)?;
     gallery.table("description of a data set", &shapes.describe())?;
 
@@ -42,6 +44,7 @@ fn main() -> Fallible {
     gallery.section("Exploration")?;
     let pca = Pca::new(50).fit(&train.take(1000))?;
     let points = pca.transform(&train.take(1000))?;
+    gallery.show("components as a table", &pca)?;
     gallery.figure("principal components", pca.component_grid(2, 10)?)?;
     gallery.figure("PCA", points.scatter())?;
     gallery.scatter_3d("PCA in three dimensions", &points.scatter_3d())?;
@@ -63,6 +66,12 @@ fn main() -> Fallible {
     gallery.figure("history, stacked", history.plot_stacked()?)?;
     gallery.table("history as a table", &history.table())?;
     gallery.figure("several runs", several_runs()?)?;
+    let (other, other_history) = trained(&train.take(600), &held_out)?;
+    let histories = [("2,400 pictures", &history), ("600 pictures", &other_history)];
+    gallery.figure("histories compared", History::compare(&histories)?)?;
+    let finder = RateFinder::new().steps(40);
+    let rates = model.find_rate(&train.take(600).to_tensors(Device::Cpu), finder)?;
+    gallery.figure("learning rates", rates.plot()?)?;
 
     gallery.section("Evaluation")?;
     gallery.figure("predictions", answers.image_grid(4, 10)?)?;
@@ -72,21 +81,41 @@ fn main() -> Fallible {
     gallery.figure("probability bars without labels", blind.probability_bars(2)?)?;
     gallery.figure("confusion matrix", answers.confusion_matrix()?.figure()?)?;
     gallery.figure("confusion matrix, 20 classes", counts(20)?.figure()?)?;
-    gallery.figure("confusion matrix, 100 classes", counts(100)?.figure()?)?;
     gallery.table("report", &answers.report()?.table())?;
     gallery.table("most confused", &answers.most_confused(8)?.table())?;
     gallery.figure("top losses", answers.top_losses(12)?)?;
     gallery.figure("calibration", answers.calibration()?.figure()?)?;
-    let other = trained(&train.take(600), &held_out)?.0;
     let comparison = answers.compare(&other.predict(&test.to_tensors(Device::Cpu))?)?;
     let comparison = comparison.names("network A", "network B");
     gallery.table("comparison", &comparison.table())?;
     gallery.figure("where two networks differ", comparison.image_grid(2, 10)?)?;
 
     let ensemble = Ensemble::average(&[&model, &other])?;
+    gallery.show("an ensemble", &ensemble)?;
     let disagreement = ensemble.disagreement(&test.to_tensors(Device::Cpu))?;
     gallery.table("disagreement", &disagreement.table())?;
     gallery.figure("where members disagree", disagreement.image_grid(2, 10)?)?;
+
+    let mut board = Scoreboard::new();
+    let scored = test.to_tensors(Device::Cpu);
+    board.add("2,400 pictures", &model.evaluate(&scored)?, &history);
+    board.add("600 pictures", &other.evaluate(&scored)?, &other_history);
+    board.add_missing("a giant", "its weights are not here");
+    gallery.show("a scoreboard", &board)?;
+    gallery.figure("a scoreboard with its intervals", board.figure()?)?;
+
+    gallery.section("Submissions")?;
+    let digits = datasets::strokes()?.test.take(200);
+    let said = |wrong: usize| {
+        let answers = digits.labels().into_iter().enumerate();
+        answers.map(|(i, label)| if i % wrong == 0 { (label + 1) % 10 } else { label }).collect()
+    };
+    let (first, second) = (Submission::from_labels(said(9))?, Submission::from_labels(said(14))?);
+    gallery.figure("how often each digit is the answer", first.label_counts()?)?;
+    let differences = first.differences(&second)?.pictures(&digits)?;
+    gallery.table("differences", &differences.table(8))?;
+    let differences = differences.names("network A", "network B").image_grid(2, 10)?;
+    gallery.figure("where two submissions differ", differences)?;
 
     gallery.section("Explanations")?;
     let photo = test.image(3);
@@ -95,6 +124,8 @@ fn main() -> Fallible {
     let features = explain::feature_maps_of(&model, &model.conv_layers(), &photo)?;
     gallery.figure("feature maps", features)?;
     gallery.figure("responses", explain::responses(&model, "conv2d_1")?.figure()?)?;
+    let clearer = explain::ResponsesOf::new("conv2d_2").jitter(2).blur();
+    gallery.figure("responses with jitter and blur", clearer.find(&model)?.figure()?)?;
     let cam = explain::grad_cam(&model, "conv2d_2", &photo)?.names(&shapes.classes());
     gallery.figure("Grad-CAM", cam.figure()?)?;
     let check = explain::grad_cam_check(&model, "conv2d_2", &photo)?.names(&shapes.classes());
@@ -109,6 +140,18 @@ fn main() -> Fallible {
     let seen = explain::embedding(&model, "dense", &test.to_tensors(Device::Cpu))?;
     gallery
         .figure("what the last layer sees", Tsne::new(2).iterations(400).fit(&seen)?.scatter())?;
+
+    gallery.section("A hundred classes")?;
+    let many = many(&train)?;
+    let answers = uncertain(&many)?;
+    gallery.figure("image grid, 100 classes", many.image_grid(2, 10)?)?;
+    gallery.figure("histograms, 100 classes", many.histograms()?)?;
+    gallery.figure("PCA, 100 classes", Pca::new(2).fit_transform(&many)?.scatter())?;
+    gallery.figure("predictions, 100 classes", answers.image_grid(2, 10)?)?;
+    gallery.figure("probability bars, 100 classes", answers.probability_bars(4)?)?;
+    gallery.figure("confusion matrix, 100 classes", answers.confusion_matrix()?.figure()?)?;
+    gallery.figure("top losses, 100 classes", answers.top_losses(6)?)?;
+    gallery.table("report, 100 classes", &answers.report()?.table())?;
 
     gallery.section("Heat maps")?;
     gallery.figure("maps over a picture", maps(ColourScale::Heat)?)?;
@@ -249,6 +292,31 @@ fn blind(split: &Split) -> Fallible<Predictions> {
     let table =
         Array2::from_shape_fn((20, 10), |(row, class)| if row % 10 == class { 0.64 } else { 0.04 });
     Ok(Predictions::from_probabilities(table, &unknown.to_tensors(Device::Cpu))?)
+}
+
+/// Pictures under a hundred invented names.
+fn many(split: &Split) -> Fallible<Split> {
+    let names: Vec<String> = (0..100)
+        .map(|i| format!("{} {}", ["small", "great", "long-tailed", "spotted"][i % 4], 100 + i))
+        .collect();
+    let images = split.take(2000).images();
+    let labels = (0..images.shape()[0]).map(|i| (i * i + i / 100) % 100);
+    Ok(Split::new("a hundred classes", images, labels.collect(), names)?)
+}
+
+/// Invented answers of a network that mostly is right, and confuses neighbours.
+fn uncertain(split: &Split) -> Fallible<Predictions> {
+    let labels = split.labels();
+    let mut table = Array2::from_elem((labels.len(), 100), 0.002);
+    for (row, &truth) in labels.iter().enumerate() {
+        let wrong = (row * 7919) % 10 < truth % 5;
+        let near = truth / 4 * 4 + (truth * 3 + row % 3) % 4;
+        table[[row, truth]] += if wrong { 0.2 } else { 0.6 };
+        table[[row, near]] += 0.25;
+        table[[row, (row * 31) % 100]] += if row % 13 == 0 { 0.9 } else { 0.05 };
+    }
+    let sums = table.sum_axis(Axis(1)).insert_axis(Axis(1));
+    Ok(Predictions::from_probabilities(table / sums, &split.to_tensors(Device::Cpu))?)
 }
 
 /// A matrix of invented counts.

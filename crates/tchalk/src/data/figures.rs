@@ -2,9 +2,12 @@
 
 use super::{Dataset, Split};
 use crate::error::Result;
-use crate::plot::{BarPanel, Caption, Figure, HistogramPanel, image_grid, thousands};
+use crate::plot::{BarPanel, Caption, Figure, HistogramPanel, Panel, image_grid, thousands};
 use crate::runtime;
 use crate::table::Table;
+
+/// Of more classes than this the bars have no names.
+const MOST_NAMES: usize = 40;
 
 impl Split {
     /// Random pictures with their labels. Another call shows others.
@@ -26,7 +29,8 @@ impl Split {
         Ok(image_grid(&pictures, &captions, columns)?.title(self.name()))
     }
 
-    /// How often each label and each pixel value occurs.
+    /// How often each label and each pixel value occurs. Of more than 40 classes only the numbers are
+    /// written.
     ///
     /// # Errors
     ///
@@ -38,15 +42,22 @@ impl Split {
         let mut pixel_counts = vec![0usize; 256];
         self.images().iter().for_each(|&value| pixel_counts[usize::from(value)] += 1);
         let pixels = pixel_counts.iter().sum::<usize>();
-        let labels = BarPanel::new(format!("labels of {} pictures", thousands(self.len() as f64)))
-            .bars(classes.iter().zip(&label_counts).map(|(class, &n)| (class.clone(), n as f64)));
+        let title = format!("labels of {} pictures", thousands(self.len() as f64));
+        let counts = label_counts.into_iter().map(|n| n as f64);
+        let labels: Panel = match classes.len() > MOST_NAMES {
+            true => HistogramPanel::new(title)
+                .x_label("classes by number")
+                .counts(0.0, classes.len() as f64, counts)
+                .into(),
+            false => BarPanel::new(title).bars(classes.into_iter().zip(counts)).into(),
+        };
         let values = HistogramPanel::new(format!("values of {} pixels", thousands(pixels as f64)))
             .x_label("pixel value, 0 (dark) to 255 (bright)")
             .counts(0.0, 256.0, pixel_counts.iter().map(|&n| n as f64));
         let panels = if self.labels().is_empty() {
             vec![values.into()]
         } else {
-            vec![labels.into(), values.into()]
+            vec![labels, values.into()]
         };
         let columns = panels.len();
         Ok(Figure::grid(panels, columns)?.title(self.name()))

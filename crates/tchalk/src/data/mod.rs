@@ -35,3 +35,4 @@ pub use picture::Picture;
 pub use split::Split;
 pub use stream::PictureStream;
 pub use tensor_set::TensorSet;
+pub(crate) use tensor_set::to_bytes;

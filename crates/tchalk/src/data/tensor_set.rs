@@ -201,8 +201,7 @@ impl TensorSet {
         };
         let places: Vec<i64> = places.iter().map(|&place| place as i64).collect();
         let (x, _) = self.pick(&Tensor::from_slice(&places), Device::Cpu);
-        let bytes = (x.clamp(0.0, 1.0) * 255.0).round().to_kind(Kind::Uint8).permute([0, 2, 3, 1]);
-        let bytes = Vec::<u8>::try_from(bytes.contiguous().view(-1))?;
+        let bytes = to_bytes(&x.permute([0, 2, 3, 1]));
         Ok(bytes
             .chunks_exact(channels * height * width)
             .map(|one| {
@@ -211,6 +210,13 @@ impl TensorSet {
             })
             .collect())
     }
+}
+
+/// Values in \[0, 1\] as bytes, in the order of the tensor's axes.
+pub(crate) fn to_bytes(x: &Tensor) -> Vec<u8> {
+    let bytes = (x.detach().clamp(0.0, 1.0) * 255.0).round().to_kind(Kind::Uint8);
+    let bytes = bytes.to_device(Device::Cpu).contiguous().view(-1);
+    Vec::try_from(bytes).expect("bytes on the CPU")
 }
 
 #[cfg(test)]

@@ -99,9 +99,9 @@ impl Disagreement {
         if self.note.is_empty() { table } else { table.footer(self.note.clone()) }
     }
 
-    /// Pictures on which they differ, those first about which most answers are given: what each
-    /// member says, in the order of the members, the truth behind it where that is known, and ✔
-    /// or ✘ for all together.
+    /// Pictures on which they differ, those first about which most answers are given: what all say
+    /// together, with ✔ or ✘ and the truth behind what is wrong where that is known; below it what
+    /// each member says, in the order of the members.
     ///
     /// # Errors
     ///
@@ -120,15 +120,14 @@ impl Disagreement {
             .map(|&i| {
                 let said = self.answers.iter().map(|answers| classes[answers[i]].as_str());
                 let said = said.collect::<Vec<_>>().join(" / ");
-                match &labels {
-                    Some(labels) => {
-                        let mark = match labels[i] == self.together[i] {
-                            true => Mark::Right,
-                            false => Mark::Wrong,
-                        };
-                        Caption::new(format!("{said} ({})", classes[labels[i]])).mark(mark)
+                let together = &classes[self.together[i]];
+                match labels.as_ref().map(|labels| labels[i]) {
+                    Some(truth) if truth != self.together[i] => {
+                        let text = format!("{together} ({})\n{said}", classes[truth]);
+                        Caption::new(text).mark(Mark::Wrong)
                     }
-                    None => Caption::new(said),
+                    Some(_) => Caption::new(format!("{together}\n{said}")).mark(Mark::Right),
+                    None => Caption::new(format!("{together}\n{said}")),
                 }
             })
             .collect();

@@ -3,7 +3,7 @@
 use super::{known, probabilities};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
-use crate::plot::{Figure, HistogramPanel, Line, LinePanel, thousands};
+use crate::plot::{Figure, HistogramPanel, Line, LinePanel, drawn, thousands};
 use crate::train::Predictions;
 
 const BINS: usize = 10;
@@ -129,12 +129,7 @@ impl Calibration {
 
 impl Show for Calibration {
     fn content(&self) -> Content {
-        match self.figure() {
-            Ok(figure) => {
-                Content::html(format!("{self:?}"), figure.content().as_html().unwrap_or_default())
-            }
-            Err(error) => Content::text(error.to_string()),
-        }
+        drawn(format!("{self:?}"), self.figure())
     }
 }
 

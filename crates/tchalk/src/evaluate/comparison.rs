@@ -136,7 +136,7 @@ impl Comparison {
             .map(|&i| {
                 let truth = self.truth[i];
                 let answer = |said: usize| format!("{}\u{a0}{}", mark(said, truth), names[said]);
-                Caption::new(format!("{}: {} {}", names[truth], answer(a[i]), answer(b[i])))
+                Caption::new(format!("{}:\n{}\n{}", names[truth], answer(a[i]), answer(b[i])))
             })
             .collect();
         let figure = image_grid(&self.first.pictures(&places)?, &captions, columns)?;

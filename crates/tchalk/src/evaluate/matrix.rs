@@ -3,7 +3,7 @@
 use super::known;
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
-use crate::plot::{BarPanel, Figure, MatrixPanel, Panel, thousands};
+use crate::plot::{BarPanel, Figure, MatrixPanel, Panel, drawn, thousands};
 use crate::table::Table;
 use crate::train::Predictions;
 use ndarray::Array2;
@@ -151,12 +151,7 @@ impl ConfusionMatrix {
 
 impl Show for ConfusionMatrix {
     fn content(&self) -> Content {
-        match self.figure() {
-            Ok(figure) => {
-                Content::html(format!("{self:?}"), figure.content().as_html().unwrap_or_default())
-            }
-            Err(error) => Content::text(error.to_string()),
-        }
+        drawn(format!("{self:?}"), self.figure())
     }
 }
 

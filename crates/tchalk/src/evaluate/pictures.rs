@@ -77,9 +77,9 @@ impl Predictions {
                 let loss = format!("loss\u{a0}{:.2}", losses[i].max(0.0));
                 let right = &names[truth[i]];
                 match said[i] == truth[i] {
-                    true => Caption::new(format!("{right} {loss}")).mark(Mark::Right),
+                    true => Caption::new(format!("{right}\n{loss}")).mark(Mark::Right),
                     false => {
-                        let text = format!("{} ({right}) {loss}", names[said[i]]);
+                        let text = format!("{} ({right})\n{loss}", names[said[i]]);
                         Caption::new(text).mark(Mark::Wrong)
                     }
                 }

@@ -1,23 +1,13 @@
-//! Which pixels change an answer: by gradients.
+//! How much each place of a picture has to do with an answer; and by gradients, which pixels would
+//! change it.
 
-use super::{AsInput, batch_of_one, chunk, class_of, classes, to_array, to_picture};
+use super::{AsInput, batch_of_one, class_of, classes, to_array, to_picture};
 use crate::display::{Content, Show};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::Model;
-use crate::plot::{ColourScale, Figure, HeatGrid, HeatMap};
-use crate::runtime::interrupt;
-use crate::runtime::progress::Progress;
+use crate::plot::{ColourScale, FINEST, Figure, HeatGrid, HeatMap, drawn};
 use ndarray::{ArcArray, Array2, Ix3, s};
-use tch::{Kind, Tensor, no_grad};
-
-/// How many points of the way integrated gradients look at; the larger numbers where the smaller do
-/// not do.
-const POINTS: [i64; 3] = [64, 192, 576];
-/// How close the sum of all contributions comes to what it stands for, if points can do it.
-const CLOSE: f64 = 0.01;
-
-/// Maps of more pixels a side are drawn coarser.
-const FINEST: usize = 80;
+use tch::Tensor;
 
 /// How much each place of a picture has to do with an answer.
 #[derive(Clone)]
@@ -72,93 +62,6 @@ pub fn saliency(
     })
 }
 
-/// How much each pixel contributes to the score of a class (before the softmax), compared with a
-/// black picture: the gradients on the way from black to the picture, averaged, times the pixel, added
-/// up over the channels. All contributions together are the difference of the two scores.
-/// Sundararajan et al., *Axiomatic Attribution for Deep Networks* (2017).
-///
-/// `class` is a number or `None` for the most probable one.
-///
-/// # Errors
-///
-/// If the picture does not fit, the network gives no classes, has none of that number, or the reader
-/// pressed stop.
-pub fn integrated_gradients(
-    model: &Model,
-    picture: &impl AsInput,
-    class: impl Into<Option<usize>>,
-) -> Result<Attribution> {
-    const OP: &str = "explain::integrated_gradients";
-    let x = batch_of_one(OP, model, picture)?;
-    let count = classes(OP, model)?;
-    let program = &model.inner().program;
-    let black = x.zeros_like();
-    let ends = no_grad(|| program.using().scores(&Tensor::cat(&[&x, &black], 0)));
-    let class = class_of(OP, count, class.into(), &ends)?;
-    let score = |row: i64| ends.get(row).get(class as i64).double_value(&[]);
-    let difference = score(0) - score(1);
-    let (mut map, mut note) = (Tensor::new(), String::new());
-    // More points where the sum of all contributions is not yet the difference of the scores.
-    for points in POINTS {
-        let gradient = mean_gradient(OP, model, &x, class, points)?;
-        map = (gradient * &x).get(0).sum_dim_intlist(0i64, false, Kind::Float);
-        let missing = map.sum(Kind::Double).double_value(&[]) - difference;
-        note = shortfall(missing, difference, points);
-        if note.is_empty() {
-            break;
-        }
-    }
-    Ok(Attribution {
-        title: "integrated gradients".into(),
-        label: "contribution to the score".into(),
-        picture: to_picture(&x.get(0)),
-        map: to_array(&map),
-        class,
-        name: format!("class {class}"),
-        signed: true,
-        scores: (score(0), score(1)),
-        note,
-    })
-}
-
-/// What is said where the contributions do not add up to the difference of the scores to 1 %.
-fn shortfall(missing: f64, difference: f64, points: i64) -> String {
-    if missing.abs() <= CLOSE * difference.abs() {
-        return String::new();
-    }
-    let off = 100.0 * missing.abs() / difference.abs();
-    match off.is_finite() {
-        true => {
-            format!("after {points} points the contributions are still {off:.1} % off their sum")
-        }
-        false => format!("after {points} points the contributions do not add up to nothing"),
-    }
-}
-
-/// The mean gradient of a class's score on the way from black to the picture `x`.
-fn mean_gradient(op: &str, model: &Model, x: &Tensor, class: usize, points: i64) -> Result<Tensor> {
-    let program = &model.inner().program;
-    let size = chunk(model.device(), &model.input_shape());
-    let mut progress = Progress::of("integrated gradients", "points", points as usize);
-    let mut sum = x.zeros_like();
-    for first in (0..points).step_by(size as usize) {
-        if interrupt::requested() {
-            return Err(Error::Interrupted { op: op.into() });
-        }
-        let n = size.min(points - first);
-        // The middle of each part of the way.
-        let part = Tensor::arange_start(first, first + n, (Kind::Float, x.device()));
-        let part = ((part + 0.5) / points as f64).view([n, 1, 1, 1]);
-        let places = (x * part).detach().set_requires_grad(true);
-        let scores = program.using().scores(&places).select(1, class as i64);
-        let total = scores.sum(Kind::Float);
-        let gradient = Tensor::run_backward(&[total], &[&places], false, false).remove(0);
-        sum += gradient.sum_dim_intlist(0i64, true, Kind::Float);
-        progress.done((first + n) as usize);
-    }
-    Ok(sum / points as f64)
-}
-
 /// A map of many pixels, its neighbours averaged until it can be drawn; and over squares of which
 /// side.
 fn pooled(map: &Array2<f32>) -> (Array2<f32>, usize) {
@@ -198,12 +101,12 @@ impl Attribution {
     }
 
     /// The score of the class for the picture, and for what it is compared with (a black picture for
-    /// [`integrated_gradients`], else the picture itself).
+    /// [`integrated_gradients`](super::integrated_gradients), else the picture itself).
     pub fn scores(&self) -> (f64, f64) {
         self.scores
     }
 
-    /// What the reader should know about the map; empty if nothing. For [`integrated_gradients`],
+    /// What the reader should know about the map; empty if nothing. For [`integrated_gradients`](super::integrated_gradients),
     /// that the contributions do not add up to the difference of the scores, if so.
     pub fn note(&self) -> String {
         self.note.clone()
@@ -249,12 +152,7 @@ impl std::fmt::Debug for Attribution {
 
 impl Show for Attribution {
     fn content(&self) -> Content {
-        match self.figure() {
-            Ok(figure) => {
-                Content::html(format!("{self:?}"), figure.content().as_html().unwrap_or_default())
-            }
-            Err(error) => Content::text(error.to_string()),
-        }
+        drawn(format!("{self:?}"), self.figure())
     }
 }
 
@@ -262,17 +160,7 @@ impl Show for Attribution {
 mod tests {
     use super::super::tests::{model, picture};
     use super::*;
-
-    #[test]
-    fn contributions_add_up_to_the_difference_of_the_scores() {
-        let found = integrated_gradients(&model(), &picture(), 3).unwrap();
-        let (score, black) = found.scores();
-        let sum = f64::from(found.map().sum());
-        assert!(
-            (sum - (score - black)).abs() < 0.01 * (score - black).abs(),
-            "{sum} {score} {black}"
-        );
-    }
+    use tch::no_grad;
 
     #[test]
     fn large_maps_are_averaged_to_be_drawn() {
@@ -283,18 +171,6 @@ mod tests {
         assert_eq!((means[[0, 0]], means[[53, 33]]), (1.0, 5.0));
         assert_eq!(strong(&means), 1.0);
         assert_eq!(pooled(&means).1, 1);
-    }
-
-    #[test]
-    fn contributions_that_do_not_add_up_say_so() {
-        assert_eq!(shortfall(0.009, -1.0, 64), "");
-        assert!(shortfall(0.02, 1.0, 576).contains("2.0 % off"));
-        assert!(shortfall(0.02, 0.0, 576).contains("add up to nothing"));
-        let mut found = integrated_gradients(&model(), &picture(), 3).unwrap();
-        assert!(found.note().is_empty(), "{found:?}");
-        found.note = shortfall(0.02, 1.0, 576);
-        assert!(format!("{found:?}").ends_with("2.0 % off their sum"), "{found:?}");
-        assert!(found.figure().unwrap().overlaps().is_empty());
     }
 
     #[test]

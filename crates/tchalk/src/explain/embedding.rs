@@ -45,9 +45,7 @@ pub fn embedding(model: &Model, layer: &str, set: &TensorSet) -> Result<Embeddin
     let mut progress = Progress::of(format!("what {layer} sees"), "examples", set.len());
     let (mut numbers, mut rows) = (Vec::new(), 0);
     for (x, _) in set.batches(chunk(device, &shape), device) {
-        if interrupt::requested() {
-            return Err(Error::Interrupted { op: OP.into() });
-        }
+        interrupt::check(OP)?;
         let y = no_grad(|| pooled(&model.inner().program.using().run_to(&x, place)));
         rows += y.size()[0] as usize;
         let flat = y.to_device(Device::Cpu).to_kind(Kind::Float).contiguous().view(-1);

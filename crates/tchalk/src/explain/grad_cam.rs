@@ -9,7 +9,7 @@ use super::{AsInput, activated, batch_of_one, classes, convolution, to_picture};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::plot::{Figure, HeatGrid, HeatMap};
+use crate::plot::{Figure, HeatGrid, HeatMap, drawn};
 use ndarray::{Array2, Array3, Axis};
 use tch::{Device, Kind, Tensor};
 
@@ -178,11 +178,6 @@ impl std::fmt::Debug for GradCam {
 
 impl Show for GradCam {
     fn content(&self) -> Content {
-        match self.figure() {
-            Ok(figure) => {
-                Content::html(format!("{self:?}"), figure.content().as_html().unwrap_or_default())
-            }
-            Err(error) => Content::text(error.to_string()),
-        }
+        drawn(format!("{self:?}"), self.figure())
     }
 }

@@ -8,7 +8,7 @@ use super::{AsInput, batch_of_one};
 use crate::display::{Content, Show};
 use crate::error::Result;
 use crate::model::Model;
-use crate::plot::{Figure, HeatGrid, HeatMap};
+use crate::plot::{Figure, HeatGrid, HeatMap, drawn};
 use crate::runtime;
 use tch::{Device, Kind, Tensor};
 
@@ -132,12 +132,7 @@ impl std::fmt::Debug for GradCamCheck {
 
 impl Show for GradCamCheck {
     fn content(&self) -> Content {
-        match self.figure() {
-            Ok(figure) => {
-                Content::html(format!("{self:?}"), figure.content().as_html().unwrap_or_default())
-            }
-            Err(error) => Content::text(error.to_string()),
-        }
+        drawn(format!("{self:?}"), self.figure())
     }
 }
 

@@ -24,28 +24,32 @@
 //! # Ok::<(), tchalk::Error>(())
 //! ```
 
+mod ascent;
 mod attribution;
 mod embedding;
 mod feature_maps;
 mod grad_cam;
 mod grad_cam_check;
+mod integrated_gradients;
 mod kernels;
 mod occlusion;
 mod responses;
 
-pub use attribution::{Attribution, integrated_gradients, saliency};
+pub use attribution::{Attribution, saliency};
 pub use embedding::embedding;
 pub use feature_maps::{feature_maps, feature_maps_of};
 pub use grad_cam::{GradCam, grad_cam};
 pub use grad_cam_check::{GradCamCheck, grad_cam_check};
+pub use integrated_gradients::integrated_gradients;
 pub use kernels::kernels;
 pub use occlusion::occlusion;
 pub use responses::{Responses, ResponsesOf, responses};
 
-use crate::data::Picture;
+use crate::data::{Picture, to_bytes};
 use crate::error::{Error, Result};
+use crate::explore::to_array;
 use crate::model::Model;
-use ndarray::{ArcArray, Array2, Ix3};
+use ndarray::{ArcArray, Ix3};
 use tch::{Device, Kind, Tensor};
 
 /// What can be looked at: a [`Picture`], or a tensor `[channels, height, width]` in \[0, 1\].
@@ -163,20 +167,9 @@ fn grey(plane: &Tensor) -> ArcArray<u8, Ix3> {
 /// `f32 [1 or 3, height, width]` in \[0, 1\] as a picture.
 fn to_picture(x: &Tensor) -> ArcArray<u8, Ix3> {
     let size = x.size();
-    let bytes = (x.detach().clamp(0.0, 1.0) * 255.0).round().to_kind(Kind::Uint8);
-    let bytes = bytes.permute([1, 2, 0]).contiguous().view(-1).to_device(Device::Cpu);
-    let bytes = Vec::<u8>::try_from(bytes).expect("bytes on the CPU");
+    let bytes = to_bytes(&x.permute([1, 2, 0]));
     let shape = (size[1] as usize, size[2] as usize, size[0] as usize);
     ArcArray::from_shape_vec(shape, bytes).expect("a byte for each pixel and channel")
-}
-
-/// A plane `[height, width]` as an array.
-fn to_array(plane: &Tensor) -> Array2<f32> {
-    let size = plane.size();
-    let flat = plane.detach().to_device(Device::Cpu).to_kind(Kind::Float).contiguous().view(-1);
-    let values = Vec::<f32>::try_from(flat).expect("numbers on the CPU");
-    let shape = (size[0] as usize, size[1] as usize);
-    Array2::from_shape_vec(shape, values).expect("a number for each place")
 }
 
 /// How many pictures of this shape go through a network at a time where gradients are kept.

@@ -56,9 +56,7 @@ pub fn occlusion(
     let mut progress = Progress::of("occlusion", "squares", squares.len());
     let mut done = 0;
     for part in squares.chunks(4 * chunk(model.device(), &model.input_shape()) as usize) {
-        if interrupt::requested() {
-            return Err(Error::Interrupted { op: OP.into() });
-        }
+        interrupt::check(OP)?;
         let batch = no_grad(|| {
             let batch = x.repeat([part.len() as i64, 1, 1, 1]);
             for (i, &(top, left)) in part.iter().enumerate() {

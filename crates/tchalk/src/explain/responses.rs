@@ -1,21 +1,14 @@
-//! Which picture excites it most: found by changing a picture, step by step, so that a kernel
-//! answers more strongly.
-//!
-//! The weights stay as they are; the gradient says how each pixel would have to change. Its length
-//! is brought to one (as root of the mean square), so that all kernels move at the same pace. A kernel
-//! whose activation is silent at grey noise has no gradient to follow. It climbs before the activation,
-//! then, at the place where it is nearest to waking, and if that does not wake it, once more from noise
-//! of all colours. What is still silent is dead, and counted. Many kernels are done at once: each has a picture of its own in the batch, and of the network no more
-//! is computed than the layer needs; of the layer itself, for each picture only the one kernel.
+//! Which picture excites it most: for each kernel of a layer one that is found step by step.
 
+use super::ascent::{Ascent, Climbed, Start};
 use super::{chunk, convolution, only_input, to_picture};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::plot::{Figure, TilePanel, thousands};
+use crate::plot::{Figure, TilePanel, drawn, thousands};
 use crate::runtime::progress::Progress;
-use crate::runtime::{self, Budget, interrupt};
-use tch::{Device, Kind, Tensor, no_grad};
+use crate::runtime::{self, Budget};
+use tch::{Kind, Tensor};
 
 const COLUMNS: usize = 12;
 /// Of a layer with more kernels, so many are drawn in class.
@@ -36,23 +29,9 @@ const CI_KERNELS: usize = 8;
 #[derive(Debug, Clone)]
 pub struct ResponsesOf {
     layer: String,
-    steps: usize,
-    rate: f64,
     kernels: Option<Vec<usize>>,
     sample: Option<usize>,
-    jitter: usize,
-    blur: bool,
-}
-
-/// Where a kernel's way begins, and what it climbs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Start {
-    /// From grey noise, by its answer.
-    Grey,
-    /// From grey noise; until it wakes by its largest value before the activation.
-    Unbent,
-    /// The same from coloured noise.
-    Coloured,
+    ascent: Ascent,
 }
 
 /// For each kernel of a layer the picture that excites it most.
@@ -66,8 +45,8 @@ pub struct Responses {
     unbent: usize,
     /// How many had to begin from coloured noise.
     coloured: usize,
-    /// What was left out; empty if nothing.
-    note: String,
+    /// What was left out, and why.
+    left_out: Vec<String>,
 }
 
 /// For each kernel of a convolution layer the picture that excites it most: 40 steps of a 255th of
@@ -84,20 +63,19 @@ pub fn responses(model: &Model, layer: &str) -> Result<Responses> {
 impl ResponsesOf {
     /// The responses of a layer, by its path.
     pub fn new(layer: impl Into<String>) -> ResponsesOf {
-        let layer = layer.into();
-        let rate = 1.0 / 255.0;
-        ResponsesOf { layer, steps: 40, rate, kernels: None, sample: None, jitter: 0, blur: false }
+        let ascent = Ascent { steps: 40, rate: 1.0 / 255.0, jitter: 0, blur: false };
+        ResponsesOf { layer: layer.into(), kernels: None, sample: None, ascent }
     }
 
     /// How many steps; 40 from the start.
     pub fn steps(mut self, steps: usize) -> ResponsesOf {
-        self.steps = steps;
+        self.ascent.steps = steps;
         self
     }
 
     /// How far a pixel moves in a step, on average; a 255th of the range from the start.
     pub fn rate(mut self, rate: f64) -> ResponsesOf {
-        self.rate = rate;
+        self.ascent.rate = rate;
         self
     }
 
@@ -117,13 +95,13 @@ impl ResponsesOf {
     /// Before each step the picture is shifted at random by up to so many pixels, and back after it:
     /// patterns become clearer.
     pub fn jitter(mut self, pixels: usize) -> ResponsesOf {
-        self.jitter = pixels;
+        self.ascent.jitter = pixels;
         self
     }
 
     /// Every fourth step the picture is blurred a little: patterns become smoother.
     pub fn blur(mut self) -> ResponsesOf {
-        self.blur = true;
+        self.ascent.blur = true;
         self
     }
 
@@ -141,9 +119,9 @@ impl ResponsesOf {
             Some(kernels) => kernels.clone(),
             None => (0..filters).collect(),
         };
-        let mut note = String::new();
+        let mut notes = Vec::new();
         if let Some(count) = self.sample.filter(|&count| count < kernels.len()) {
-            note = format!("a sample, {count} of {} kernels", kernels.len());
+            notes.push(format!("a sample, {count} of {} kernels", kernels.len()));
             kernels = (0..count).map(|i| kernels[i * kernels.len() / count]).collect();
         }
         if let Some(kernel) = kernels.iter().find(|&&kernel| kernel >= filters) {
@@ -163,7 +141,7 @@ impl ResponsesOf {
         };
         if kernels.len() > most {
             kernels.truncate(most);
-            note = format!("budget {}: {most} of {filters} kernels", budget.name());
+            notes.push(format!("budget {}: {most} of {filters} kernels", budget.name()));
         }
         if kernels.is_empty() {
             return Err(Error::invalid(OP, "at least one kernel", "none", ""));
@@ -177,147 +155,41 @@ impl ResponsesOf {
         for (number, part) in kernels.chunks(size as usize).enumerate() {
             // Each part has a seed of its own, whatever else draws in between.
             let seed = seed.wrapping_add(number as i64 * 1_000_003);
-            match self.climb(model, place, part, seed, Start::Grey)? {
-                Some((x, mut first, mut last)) => {
-                    for (more, start) in (1..).zip([Start::Unbent, Start::Coloured]) {
-                        let silent: Vec<usize> =
-                            (0..part.len()).filter(|&i| last[i] == 0.0).collect();
-                        let again: Vec<usize> = silent.iter().map(|&i| part[i]).collect();
-                        let found = match again.is_empty() {
-                            true => None,
-                            false => self.climb(model, place, &again, seed + more, start)?,
-                        };
-                        let Some((y, begun, ended)) = found else { break };
-                        let woken = (0..silent.len()).filter(|&row| ended[row] != 0.0);
-                        for (row, i) in woken.map(|row| (row, silent[row])) {
-                            (first[i], last[i]) = (begun[row], ended[row]);
-                            x.get(i as i64).copy_(&y.get(row as i64));
-                            match start {
-                                Start::Coloured => coloured += 1,
-                                _ => unbent += 1,
-                            }
-                        }
-                    }
-                    images.push(x);
-                    before.extend(first);
-                    after.extend(last);
-                    progress.done(before.len());
+            let climb = |kernels: &[usize], seed: i64, start: Start| {
+                self.ascent.climb(model, place, kernels, seed, start)
+            };
+            let Some(mut found) = climb(part, seed, Start::Grey)? else { break };
+            for (more, start) in (1..).zip([Start::Unbent, Start::Coloured]) {
+                let silent: Vec<usize> =
+                    (0..part.len()).filter(|&i| found.after[i] == 0.0).collect();
+                if silent.is_empty() {
+                    break;
                 }
-                None => break,
+                let again: Vec<usize> = silent.iter().map(|&i| part[i]).collect();
+                let Some(other) = climb(&again, seed + more, start)? else { break };
+                let woken = found.take_woken(&silent, &other);
+                match start {
+                    Start::Coloured => coloured += woken,
+                    _ => unbent += woken,
+                }
             }
+            let Climbed { x, before: first, after: last } = found;
+            images.push(x);
+            before.extend(first);
+            after.extend(last);
+            progress.done(before.len());
         }
         if before.is_empty() {
             return Err(Error::Interrupted { op: OP.into() });
         }
         if before.len() < kernels.len() {
+            notes.push(format!("stopped after {} of {} kernels", before.len(), kernels.len()));
             kernels.truncate(before.len());
-            note = format!("stopped after {} of {filters} kernels", kernels.len());
         }
         let images = Tensor::cat(&images, 0);
         let layer = self.layer.clone();
-        Ok(Responses { layer, kernels, images, before, after, unbent, coloured, note })
+        Ok(Responses { layer, kernels, images, before, after, unbent, coloured, left_out: notes })
     }
-
-    /// The pictures for some kernels, and how strong their answers were before and after; nothing if
-    /// the reader pressed stop.
-    #[allow(clippy::type_complexity)]
-    fn climb(
-        &self,
-        model: &Model,
-        place: usize,
-        kernels: &[usize],
-        seed: i64,
-        start: Start,
-    ) -> Result<Option<(Tensor, Vec<f64>, Vec<f64>)>> {
-        let shape: Vec<i64> = model.input_shape().iter().map(|&n| n as i64).collect();
-        let (n, device) = (kernels.len() as i64, model.device());
-        tch::manual_seed(seed);
-        // Grey noise: the same in all channels, around the middle of the range.
-        let noise = Tensor::rand([n, 1, shape[1], shape[2]], (Kind::Float, Device::Cpu));
-        let noise = (noise * 20.0 + 128.0) / 255.0;
-        let size = [n, shape[0], shape[1], shape[2]];
-        let mut x = match start {
-            Start::Grey | Start::Unbent => noise.expand(size, false).contiguous(),
-            Start::Coloured => Tensor::rand(size, (Kind::Float, Device::Cpu)),
-        };
-        x = x.to_device(device);
-        let mut rng = runtime::seed::host_rng("responses: jitter");
-        let mut before = Vec::new();
-        for step in 0..self.steps {
-            if interrupt::requested() {
-                return Ok(None);
-            }
-            let mut draw = || {
-                let way = runtime::seed::below(2 * self.jitter + 1, &mut rng) as i64;
-                way - self.jitter as i64
-            };
-            let shift = if self.jitter > 0 { [draw(), draw()] } else { [0, 0] };
-            let moved = if self.jitter > 0 { x.roll(shift, [2, 3]) } else { x.shallow_clone() };
-            let moved = moved.detach().set_requires_grad(true);
-            let bent = answers(model, place, kernels, &moved, true);
-            if step == 0 {
-                before = Vec::<f64>::try_from(
-                    bent.detach().to_kind(Kind::Double).to_device(Device::Cpu),
-                )?;
-            }
-            let answers = match start {
-                Start::Grey => bent,
-                _ => {
-                    let strongest = answers(model, place, kernels, &moved, false);
-                    bent.where_self(&bent.gt(0.0), &strongest)
-                }
-            };
-            let gradient =
-                Tensor::run_backward(&[answers.sum(Kind::Float)], &[&moved], false, false);
-            x = no_grad(|| {
-                let gradient = &gradient[0];
-                let power =
-                    (gradient * gradient).mean_dim([1i64, 2, 3].as_slice(), true, Kind::Float);
-                let mut next = &moved + gradient / (power.sqrt() + 1e-8) * self.rate;
-                if self.blur && step % 4 == 3 {
-                    next = blurred(&next);
-                }
-                let next = next.clamp(0.0, 1.0);
-                if self.jitter > 0 { next.roll([-shift[0], -shift[1]], [2, 3]) } else { next }
-            });
-        }
-        let last = no_grad(|| answers(model, place, kernels, &x, true));
-        let after = Vec::<f64>::try_from(last.to_kind(Kind::Double).to_device(Device::Cpu))?;
-        if before.is_empty() {
-            before = after.clone();
-        }
-        Ok(Some((x.to_device(Device::Cpu), before, after)))
-    }
-}
-
-/// The answer of kernel `kernels[i]` to picture `i`: the mean over all places after the activation
-/// (`bent`) or, where that can be told apart, the largest before it.
-fn answers(model: &Model, place: usize, kernels: &[usize], x: &Tensor, bent: bool) -> Tensor {
-    let program = &model.inner().program;
-    let step = &program.steps[place];
-    let access = program.using();
-    if let Some(cell) = step.cell() {
-        let input = access.run(&[(program.inputs[0], x)], &[step.inputs[0]]).remove(0);
-        if let Some(each) = cell.layer.forward_each(&input, &cell.tensors(), kernels, bent) {
-            return match bent {
-                true => each.mean_dim([1i64, 2, 3].as_slice(), false, Kind::Float),
-                false => each.flatten(1, -1).amax(1i64, false),
-            };
-        }
-    }
-    let maps = access.run_to(x, place).mean_dim([2i64, 3].as_slice(), false, Kind::Float);
-    let kernels: Vec<i64> = kernels.iter().map(|&kernel| kernel as i64).collect();
-    let kernels = Tensor::from_slice(&kernels).to_device(x.device()).unsqueeze(1);
-    maps.gather(1, &kernels, false).squeeze_dim(1)
-}
-
-/// Each pixel as a weighted mean of itself and its eight neighbours.
-fn blurred(x: &Tensor) -> Tensor {
-    let channels = x.size()[1];
-    let row = Tensor::from_slice(&[0.1f32, 0.8, 0.1]).to_device(x.device());
-    let kernel = row.outer(&row).view([1, 1, 3, 3]).expand([channels, 1, 3, 3], false).contiguous();
-    let padded = x.replication_pad2d([1, 1, 1, 1]);
-    padded.conv2d(&kernel, None::<Tensor>, [1, 1], [0, 0], [1, 1], channels)
 }
 
 impl Responses {
@@ -352,7 +224,7 @@ impl Responses {
 
     /// What was left out, what is dead, and what began otherwise; empty if nothing.
     fn notes(&self) -> String {
-        let mut notes = vec![self.note.clone()];
+        let mut notes = self.left_out.clone();
         if self.unbent > 0 {
             notes.push(format!("{} silent at first, woken before the activation", self.unbent));
         }
@@ -362,7 +234,6 @@ impl Responses {
         if self.dead() > 0 {
             notes.push(format!("{} dead: nothing wakes them", self.dead()));
         }
-        notes.retain(|note| !note.is_empty());
         notes.join("; ")
     }
 
@@ -395,7 +266,7 @@ impl Clone for Responses {
             after: self.after.clone(),
             unbent: self.unbent,
             coloured: self.coloured,
-            note: self.note.clone(),
+            left_out: self.left_out.clone(),
         }
     }
 }
@@ -412,12 +283,7 @@ impl std::fmt::Debug for Responses {
 
 impl Show for Responses {
     fn content(&self) -> Content {
-        match self.figure() {
-            Ok(figure) => {
-                Content::html(format!("{self:?}"), figure.content().as_html().unwrap_or_default())
-            }
-            Err(error) => Content::text(error.to_string()),
-        }
+        drawn(format!("{self:?}"), self.figure())
     }
 }
 
@@ -425,7 +291,7 @@ impl Show for Responses {
 mod tests {
     use super::super::tests::model;
     use super::*;
-    use crate::prelude::{Activation, Conv2d, Sequential};
+    use crate::prelude::{Activation, Conv2d, Device, Sequential};
 
     #[test]
     fn kernels_answer_more_strongly() {
@@ -444,20 +310,6 @@ mod tests {
         assert_eq!((found.dead(), found.activations()[0]), (1, (0.0, 0.0)));
         assert!((found.improved() - 2.0 / 3.0).abs() < 1e-12, "{found:?}");
         assert!(format!("{found:?}").ends_with("1 dead: nothing wakes them"), "{found:?}");
-    }
-
-    #[test]
-    fn one_kernel_alone_answers_as_it_does_among_all() {
-        let model = model();
-        let place = model.place("test", "conv2d_1").unwrap();
-        let x = crate::testing::numbers(&[3, 3, 12, 12], 1);
-        let alone = no_grad(|| answers(&model, place, &[0, 4, 5], &x, true));
-        let maps = model.activations(&["conv2d_1"], &x).unwrap().remove(0);
-        let all = maps.mean_dim([2i64, 3].as_slice(), false, Kind::Float);
-        for (picture, kernel) in [(0, 0), (1, 4), (2, 5)] {
-            let difference = alone.double_value(&[picture]) - all.double_value(&[picture, kernel]);
-            assert!(difference.abs() < 1e-6, "{difference}");
-        }
     }
 
     #[test]

@@ -17,6 +17,7 @@
 mod affinities;
 mod barnes_hut;
 mod embedding;
+mod fitted_pca;
 mod looks;
 mod neighbours;
 mod observations;
@@ -25,6 +26,19 @@ mod spectrum;
 mod tsne;
 
 pub use embedding::Embedding;
+pub use fitted_pca::FittedPca;
 pub use observations::{Observations, Rows};
-pub use pca::{FittedPca, Pca};
+pub use pca::Pca;
 pub use tsne::Tsne;
+
+use ndarray::Array2;
+use tch::{Device, Kind, Tensor};
+
+/// Numbers `[rows, columns]` as an array.
+pub(crate) fn to_array(plane: &Tensor) -> Array2<f32> {
+    let size = plane.size();
+    let flat = plane.detach().to_device(Device::Cpu).to_kind(Kind::Float).contiguous().view(-1);
+    let values = Vec::<f32>::try_from(flat).expect("numbers on the CPU");
+    let shape = (size[0] as usize, size[1] as usize);
+    Array2::from_shape_vec(shape, values).expect("a number for each place")
+}

@@ -1,7 +1,7 @@
 //! What can be explored: pictures, tensors, arrays, points; all of them rows of numbers.
 
 use super::Embedding;
-use crate::data::{Split, TensorSet};
+use crate::data::{Split, TensorSet, to_bytes};
 use crate::error::{Error, Result};
 use ndarray::{ArcArray, Array2, Ix4};
 use std::sync::Arc;
@@ -122,9 +122,7 @@ impl About {
         };
         let pictures = match shape {
             Some([height, width, channels @ (1 | 3)]) if n <= MOST_PICTURES => {
-                let x = set.x().permute([0, 2, 3, 1]);
-                let bytes = (x.clamp(0.0, 1.0) * 255.0).round().to_kind(Kind::Uint8);
-                let bytes = Vec::<u8>::try_from(bytes.contiguous().view(-1))?;
+                let bytes = to_bytes(&set.x().permute([0, 2, 3, 1]));
                 ArcArray::from_shape_vec((n, height, width, channels), bytes).ok()
             }
             _ => None,

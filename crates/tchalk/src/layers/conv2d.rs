@@ -171,9 +171,9 @@ impl Layer for Conv2d {
         activation::apply(self.activation, self.linear(x, weights))
     }
 
-    /// A filter's output is a sum over its pixels, each of which first multiplies and adds up the
-    /// channels by itself. With many channels it is quickest to do that for all pixels at once, and
-    /// then to shift and add the few planes that are left.
+    /// With few channels it is quickest to take each of them by itself, and to add them up. With many,
+    /// each of a filter's pixels first multiplies and adds up the channels, for all places at once;
+    /// then the few planes that are left are shifted and added.
     fn forward_each(
         &self,
         x: &Tensor,
@@ -186,29 +186,29 @@ impl Layer for Conv2d {
         }
         let activation = self.activation.filter(|_| bent);
         let window = self.moving();
-        let dilation = [self.dilation as i64; 2];
+        let (strides, dilation) = (window.strides(), [self.dilation as i64; 2]);
         let (channels, side) = (weights[0].size()[1], self.kernel as i64);
         let pixels = side * side;
         let places: Vec<i64> = filters.iter().map(|&filter| filter as i64).collect();
         let places = Tensor::from_slice(&places).to_device(x.device());
         let (size, n) = (x.size(), filters.len() as i64);
         let own = weights[0].index_select(0, &places);
-        if channels <= pixels {
-            // Few channels: each example as a group of its own.
+        let sum = if channels <= 2 * pixels {
             let (x, inside) = window.pad(x, 0.0);
-            let (height, width) = (x.size()[2], x.size()[3]);
-            let side_by_side = x.reshape([1, n * channels, height, width]);
-            let bias = weights.get(1).map(|bias| bias.index_select(0, &places));
-            let strides = window.strides();
-            let y = side_by_side.conv2d(&own, bias, strides, inside, dilation, n);
-            return Some(activation::apply(activation, y.transpose(0, 1)));
-        }
-        let flat = x.reshape([n, channels, size[2] * size[3]]);
-        let planes = own.view([n, channels, pixels]).transpose(1, 2).bmm(&flat);
-        let (planes, inside) = window.pad(&planes.view([n, pixels, size[2], size[3]]), 0.0);
-        let shifts = Tensor::eye(pixels, (planes.kind(), x.device()));
-        let shifts = shifts.view([1, pixels, side, side]);
-        let sum = planes.conv2d(&shifts, None::<Tensor>, window.strides(), inside, dilation, 1);
+            let all = n * channels;
+            let planes = x.reshape([1, all, x.size()[2], x.size()[3]]);
+            let own = own.view([all, 1, side, side]);
+            let planes = planes.conv2d(&own, None::<Tensor>, strides, inside, dilation, all);
+            let (height, width) = (planes.size()[2], planes.size()[3]);
+            planes.view([n, channels, height, width]).sum_dim_intlist(1i64, true, x.kind())
+        } else {
+            let flat = x.reshape([n, channels, size[2] * size[3]]);
+            let planes = own.view([n, channels, pixels]).transpose(1, 2).bmm(&flat);
+            let (planes, inside) = window.pad(&planes.view([n, pixels, size[2], size[3]]), 0.0);
+            let shifts = Tensor::eye(pixels, (planes.kind(), x.device()));
+            let shifts = shifts.view([1, pixels, side, side]);
+            planes.conv2d(&shifts, None::<Tensor>, strides, inside, dilation, 1)
+        };
         let sum = match weights.get(1) {
             Some(bias) => sum + bias.index_select(0, &places).view([n, 1, 1, 1]),
             None => sum,
@@ -274,7 +274,7 @@ mod tests {
         ];
         tch::manual_seed(4);
         let any = (tch::Kind::Float, tch::Device::Cpu);
-        for (layer, channels) in layers.iter().flat_map(|layer| [(layer, 2), (layer, 11)]) {
+        for (layer, channels) in layers.iter().flat_map(|layer| [(layer, 2), (layer, 19)]) {
             let specs = layer.weights(&vec![channels, 9, 10]);
             let shape =
                 |spec: &WeightSpec| spec.shape.iter().map(|&n| n as i64).collect::<Vec<_>>();

@@ -4,7 +4,6 @@ use super::canvas::{Anchor, Area, Canvas, HEADING, LABEL, TICK, Type};
 use super::figure::{Draw, Panel};
 use super::images::Mark;
 use super::picture::picture_url;
-use super::text;
 use super::theme::Ink;
 use ndarray::{ArcArray, Ix3};
 
@@ -95,26 +94,16 @@ impl Draw for AnswerPanel {
             Some(Mark::Wrong) => Ink::Wrong,
             None => Ink::Text,
         };
-        let title = text::shortened(&self.title, HEADING.size, true, area.width);
+        let title = HEADING.shortened(&self.title, area.width);
         canvas.text(area.x, area.y + 12.0, &title, HEADING.ink(ink));
         let top = area.y + HEADING_HEIGHT;
-        let (height, width) = (self.shape.0 as f64, self.shape.1 as f64);
-        let scale = PICTURE / height.max(width);
-        let picture = Area {
-            x: area.x + (PICTURE - scale * width) / 2.0,
-            y: top + (PICTURE - scale * height) / 2.0,
-            width: scale * width,
-            height: scale * height,
-        };
-        canvas.picture(picture, &self.picture.0, self.picture.1);
+        let room = Area { x: area.x, y: top, width: PICTURE, height: PICTURE };
+        canvas.picture(room.fitted(self.shape), &self.picture.0, self.picture.1);
         let left = area.x + PICTURE + 14.0;
         let set = |bold| Type { bold, ..NAME };
         let room = 0.4 * (area.right() - left);
-        let names: Vec<String> = self
-            .bars
-            .iter()
-            .map(|bar| text::shortened(&bar.name, NAME.size, bar.bold, room))
-            .collect();
+        let names: Vec<String> =
+            self.bars.iter().map(|bar| set(bar.bold).shortened(&bar.name, room)).collect();
         let widths = names.iter().zip(&self.bars).map(|(name, bar)| set(bar.bold).width(name));
         let before = widths.fold(0.0, f64::max) + 7.0;
         let behind = TICK.width("100.0 %") + 6.0;

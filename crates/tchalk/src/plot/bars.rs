@@ -1,8 +1,8 @@
 //! Bars: one length for each name.
 
-use super::canvas::{Anchor, Area, Canvas, HEADING, LABEL, TICK};
+use super::canvas::{Anchor, Area, Canvas, LABEL, TICK};
 use super::figure::{Draw, Panel};
-use super::text::{self, thousands};
+use super::text::thousands;
 use super::theme::Ink;
 
 const HEADING_HEIGHT: f64 = 26.0;
@@ -43,14 +43,10 @@ impl Draw for BarPanel {
     }
 
     fn draw(&self, canvas: &mut Canvas, area: Area) {
-        let title = text::shortened(&self.title, HEADING.size, HEADING.bold, area.width);
-        canvas.text(area.x, area.y + 12.0, &title, HEADING);
+        canvas.heading(area, &self.title);
         let room = LONGEST_NAME * area.width;
-        let names: Vec<String> = self
-            .bars
-            .iter()
-            .map(|(name, _)| text::shortened(name, LABEL.size, LABEL.bold, room))
-            .collect();
+        let names: Vec<String> =
+            self.bars.iter().map(|(name, _)| LABEL.shortened(name, room)).collect();
         let values: Vec<String> = self.bars.iter().map(|&(_, value)| thousands(value)).collect();
         let before = names.iter().map(|name| LABEL.width(name)).fold(0.0, f64::max) + 8.0;
         let behind = values.iter().map(|value| TICK.width(value)).fold(0.0, f64::max) + 8.0;

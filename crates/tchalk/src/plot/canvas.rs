@@ -23,6 +23,15 @@ impl Area {
         self.y + self.height
     }
 
+    /// The largest area of a picture of this height and width that finds room in here, in the middle.
+    pub(super) fn fitted(self, (height, width): (usize, usize)) -> Area {
+        let (height, width) = (height as f64, width as f64);
+        let scale = (self.width / width).min(self.height / height);
+        let (width, height) = (scale * width, scale * height);
+        let (x, y) = (self.x + (self.width - width) / 2.0, self.y + (self.height - height) / 2.0);
+        Area { x, y, width, height }
+    }
+
     /// Whether the two have a point in common, edges apart.
     pub(super) fn touches(self, other: Area) -> bool {
         self.x < other.right()
@@ -74,6 +83,11 @@ impl Type {
     pub(super) fn width(self, text: &str) -> f64 {
         text::width(text, self.size, self.bold)
     }
+
+    /// A text, or as much of its beginning as fits into `room`, with an ellipsis.
+    pub(super) fn shortened(self, text: &str, room: f64) -> String {
+        text::shortened(text, self.size, self.bold, room)
+    }
 }
 
 pub(super) struct Canvas {
@@ -115,6 +129,12 @@ impl Canvas {
             set.size,
             escape(text)
         ));
+    }
+
+    /// The title of a panel that begins at the upper left corner of `area`, cut to its width.
+    pub(super) fn heading(&mut self, area: Area, title: &str) {
+        let title = HEADING.shortened(title, area.width);
+        self.text(area.x, area.y + 12.0, &title, HEADING);
     }
 
     /// A text that reads upwards, from `y` on; `x` is its baseline.
@@ -253,7 +273,8 @@ impl Canvas {
     }
 
     /// Keeps a picture of this height and width for [`Canvas::use_picture`], which may draw it any
-    /// number of times. Its name is that of its content: a page may hold the same figure twice.
+    /// number of times, and [`Canvas::cell`]. Its name is that of its content: a page may hold the
+    /// same figure twice.
     pub(super) fn define_picture(
         &mut self,
         (height, width): (usize, usize),
@@ -328,15 +349,7 @@ impl Canvas {
         self.svg.push_str("</g></g>");
     }
 
-    /// Keeps a sheet of pictures, all of one size, from which [`Canvas::cell`] draws single ones.
-    pub(super) fn sheet(&mut self, id: &str, data_url: &str, (width, height): (usize, usize)) {
-        self.push(format_args!(
-            "<defs><image id=\"{id}\" width=\"{width}\" height=\"{height}\" \
-             style=\"image-rendering:pixelated\" href=\"{data_url}\"/></defs>"
-        ));
-    }
-
-    /// The part of a sheet that begins at these pixels.
+    /// The part of a defined picture that begins at these pixels, and has this width and height.
     pub(super) fn cell(
         &mut self,
         area: Area,

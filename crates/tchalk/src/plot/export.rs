@@ -1,9 +1,9 @@
 //! Figures as files.
 
 use super::figure::Figure;
-use super::theme::Theme;
+use super::theme::{Ink, Theme};
 use crate::error::{Error, Result};
-use resvg::tiny_skia::{Pixmap, Transform};
+use resvg::tiny_skia::{Color, Pixmap, Transform};
 use resvg::usvg::{self, fontdb};
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
@@ -40,6 +40,9 @@ impl Figure {
             .then(|| Pixmap::new(pixels(size.width()), pixels(size.height())))
             .flatten()
             .ok_or_else(refused)?;
+        // Where the last row or column is only half a pixel, there is paper under it.
+        let [red, green, blue] = theme.rgb(Ink::Paper);
+        pixmap.fill(Color::from_rgba8(red, green, blue, 255));
         resvg::render(&tree, Transform::from_scale(scale, scale), &mut pixmap.as_mut());
         pixmap.encode_png().map_err(|_| refused())
     }

@@ -36,8 +36,8 @@ pub(super) trait Draw: std::fmt::Debug + Send + Sync {
 }
 
 /// One part of a figure: made from a [`BarPanel`](super::BarPanel), a
-/// [`IntervalPanel`](super::IntervalPanel), a [`LinePanel`](super::LinePanel), a [`HistogramPanel`](super::HistogramPanel), a
-/// [`ScatterPanel`](super::ScatterPanel), with `.into()`.
+/// [`IntervalPanel`](super::IntervalPanel), a [`LinePanel`](super::LinePanel), a
+/// [`HistogramPanel`](super::HistogramPanel), a [`ScatterPanel`](super::ScatterPanel), with `.into()`.
 #[derive(Debug, Clone)]
 pub struct Panel(Arc<dyn Draw>);
 
@@ -78,9 +78,7 @@ impl Figure {
 
     /// What the figure shows, in words: for readers who cannot see it.
     pub fn description(&self) -> String {
-        let panels = self.panels.iter().map(|panel| panel.0.description());
-        let title = (!self.title.is_empty()).then(|| self.title.clone());
-        title.into_iter().chain(panels).collect::<Vec<_>>().join(". ")
+        in_words(&self.title, self.panels.iter().map(|panel| panel.0.description()))
     }
 
     /// The figure as an SVG document in the colours of `theme`.
@@ -100,7 +98,7 @@ impl Figure {
 
     /// How wide the sheet is, in pixels.
     pub(super) fn width(&self) -> f64 {
-        self.draw(Paint::FollowsPage).1
+        self.layout().width
     }
 
     fn document(&self, canvas: Canvas, width: f64, height: f64, attributes: &str) -> String {
@@ -131,13 +129,13 @@ impl Figure {
         found
     }
 
-    /// Draws everything; the canvas, and the size of the sheet.
-    pub(super) fn draw(&self, paint: Paint) -> (Canvas, f64, f64) {
+    /// Where everything will be.
+    fn layout(&self) -> Layout<'_> {
         let room = WIDTH_INSIDE;
         let columns = self.columns as f64;
         let column = (room - GAP * (columns - 1.0)) / columns;
         let column = self.panels.iter().map(|panel| panel.0.width(column)).fold(0.0, f64::max);
-        let title = text::shortened(&self.title, TITLE.size, TITLE.bold, room);
+        let title = TITLE.shortened(&self.title, room);
         let content = columns * column + GAP * (columns - 1.0);
         let width = (content.max(TITLE.width(&title)) + 2.0 * MARGIN).ceil();
         let rows: Vec<(&[Panel], f64)> = self
@@ -148,7 +146,12 @@ impl Figure {
         let top = MARGIN + if title.is_empty() { 0.0 } else { TITLE_HEIGHT };
         let heights: f64 = rows.iter().map(|(_, height)| height).sum();
         let height = (top + heights + GAP * (rows.len() - 1) as f64 + MARGIN).ceil();
+        Layout { title, top, column, rows, width, height }
+    }
 
+    /// Draws everything; the canvas, and the size of the sheet.
+    pub(super) fn draw(&self, paint: Paint) -> (Canvas, f64, f64) {
+        let Layout { title, top, column, rows, width, height } = self.layout();
         let mut canvas = Canvas::new(paint);
         canvas.rect(Area { x: 0.0, y: 0.0, width, height }, Ink::Paper);
         canvas.text(MARGIN, MARGIN + 13.0, &title, TITLE);
@@ -164,6 +167,26 @@ impl Figure {
     }
 }
 
+/// A figure before it is drawn.
+struct Layout<'a> {
+    /// The title, cut to the sheet's width.
+    title: String,
+    /// Where the first row begins.
+    top: f64,
+    /// How wide a panel is.
+    column: f64,
+    /// The panels of each row, and its height.
+    rows: Vec<(&'a [Panel], f64)>,
+    width: f64,
+    height: f64,
+}
+
+/// A title, where there is one, and what each panel shows.
+pub(super) fn in_words(title: &str, panels: impl Iterator<Item = String>) -> String {
+    let title = (!title.is_empty()).then(|| title.to_owned());
+    title.into_iter().chain(panels).collect::<Vec<_>>().join(". ")
+}
+
 impl std::fmt::Debug for Figure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "figure: {}", self.description())
@@ -173,6 +196,15 @@ impl std::fmt::Debug for Figure {
 impl Show for Figure {
     fn content(&self) -> Content {
         Content::html(format!("{self:?}"), self.to_html())
+    }
+}
+
+/// A value as it is shown: in words for a terminal, as a figure on a page; where that cannot be
+/// drawn, why.
+pub(crate) fn drawn(words: String, figure: Result<Figure>) -> Content {
+    match figure {
+        Ok(figure) => Content::html(words, figure.to_html()),
+        Err(error) => Content::text(error.to_string()),
     }
 }
 

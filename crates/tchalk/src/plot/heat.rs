@@ -1,21 +1,14 @@
 //! Heat maps, alone or over the picture that they are about, all on one scale.
 
-use super::canvas::{Anchor, Area, Canvas, LABEL, TICK, Type};
-use super::figure::{Draw, Figure, Panel};
-use super::picture::{picture_url, png_url};
+use super::figure::{Figure, Panel};
+use super::heat_panel::{Drawn, HeatPanel, Legend};
+use super::picture::{check_picture, picture_url, png_url};
 use super::scale::ColourScale;
-use super::text;
-use super::theme::Ink;
 use crate::error::{Error, Result};
 use ndarray::{ArcArray, Array2, Ix3};
 
-const WIDEST: f64 = 168.0;
-const GAP: f64 = 8.0;
-const LINE: f64 = 13.0;
-const LEGEND: f64 = 34.0;
-const BAR: (f64, f64) = (180.0, 9.0);
 /// Maps are drawn with at most so many pixels a side: enough for smooth slopes.
-const FINEST: usize = 80;
+pub(crate) const FINEST: usize = 80;
 /// Where a map is over a picture, its least is transparent, and its most as opaque as this.
 const OPAQUE: f64 = 0.75;
 
@@ -69,6 +62,15 @@ pub struct HeatGrid {
 enum Tile {
     Picture(String, ArcArray<u8, Ix3>),
     Map(HeatMap),
+}
+
+impl Tile {
+    fn picture(&self) -> Option<&ArcArray<u8, Ix3>> {
+        match self {
+            Tile::Picture(_, picture) => Some(picture),
+            Tile::Map(map) => map.over.as_ref(),
+        }
+    }
 }
 
 impl HeatGrid {
@@ -133,30 +135,33 @@ impl HeatGrid {
             return refuse("at least one picture or map, and one column", got);
         }
         for tile in &self.tiles {
-            let picture = match tile {
-                Tile::Picture(_, picture) => Some(picture),
-                Tile::Map(map) => {
-                    if map.values.is_empty() || map.values.iter().any(|value| !value.is_finite()) {
-                        return refuse("maps of numbers", format!("{:?}", map.title));
-                    }
-                    map.over.as_ref()
-                }
-            };
-            if let Some((height, width, channels)) = picture.map(|picture| picture.dim())
-                && (height == 0 || width == 0 || !matches!(channels, 1 | 3))
+            if let Tile::Map(HeatMap { title, values, .. }) = tile
+                && (values.is_empty() || values.iter().any(|value| !value.is_finite()))
             {
-                let got = format!("[{height}, {width}, {channels}]");
-                return refuse("pictures [height, width, 1 or 3]", got);
+                return refuse("maps of numbers", format!("{title:?}"));
             }
+            tile.picture().map_or(Ok(()), |picture| check_picture(OP, picture))?;
         }
         let (low, high) = self.range.unwrap_or_else(|| self.extent());
         if !(high > low && (high - low).is_finite()) {
             return refuse("a range that goes upwards", format!("{low} to {high}"));
         }
-        let drawn = self.tiles.iter().map(|tile| self.drawn(tile, low, high)).collect();
+        // A picture under several maps is in the figure once.
+        let mut pictures: Vec<&ArcArray<u8, Ix3>> = Vec::new();
+        for picture in self.tiles.iter().filter_map(Tile::picture) {
+            if !pictures.contains(&picture) {
+                pictures.push(picture);
+            }
+        }
+        let drawn = self.tiles.iter().map(|tile| {
+            let place = |picture| pictures.iter().position(|&known| known == picture);
+            self.drawn(tile, tile.picture().and_then(place), low, high)
+        });
+        let drawn: Vec<Drawn> = drawn.collect();
         let has_maps = self.tiles.iter().any(|tile| matches!(tile, Tile::Map(_)));
         let panel = HeatPanel {
             columns: self.columns.min(self.tiles.len()),
+            pictures: pictures.into_iter().map(picture_url).collect(),
             tiles: drawn,
             legend: has_maps.then(|| Legend {
                 url: self.legend_url(),
@@ -185,12 +190,13 @@ impl HeatGrid {
         if high > low { (low, high) } else { (low, low + 1.0) }
     }
 
-    fn drawn(&self, tile: &Tile, low: f64, high: f64) -> Drawn {
+    /// A tile whose picture, if it has one, is in this place of the list.
+    fn drawn(&self, tile: &Tile, picture: Option<usize>, low: f64, high: f64) -> Drawn {
         match tile {
-            Tile::Picture(title, picture) => Drawn {
+            Tile::Picture(title, pixels) => Drawn {
                 title: title.clone(),
-                shape: (picture.dim().0, picture.dim().1),
-                picture: Some(picture_url(picture)),
+                shape: (pixels.dim().0, pixels.dim().1),
+                picture,
                 map: None,
             },
             Tile::Map(map) => {
@@ -199,13 +205,13 @@ impl HeatGrid {
                     map.over.as_ref().map_or((height, width), |over| (over.dim().0, over.dim().1));
                 let values = match self.smooth {
                     true => {
-                        let finest = |side: usize| side.clamp(1, FINEST);
+                        // As fine as what it lies over, or finer where that is small; each side
+                        // only as fine as can be drawn.
                         let most = shape.0.max(shape.1) as f64;
                         let grown = (most.max(FINEST as f64 / 2.0) / most).min(8.0);
-                        let side = |n: usize| finest((n as f64 * grown).round() as usize);
-                        // Both sides by the same factor, so that squares stay squares.
-                        let (rows, columns) = (side(shape.0), side(shape.1));
-                        stretched(&map.values, rows.max(1), columns.max(1))
+                        let side =
+                            |n: usize| ((n as f64 * grown).round() as usize).clamp(1, FINEST);
+                        stretched(&map.values, side(shape.0), side(shape.1))
                     }
                     false => map.values.clone(),
                 };
@@ -226,7 +232,7 @@ impl HeatGrid {
                 Drawn {
                     title: map.title.clone(),
                     shape,
-                    picture: map.over.as_ref().map(picture_url),
+                    picture,
                     map: Some((png_url(columns, rows, channels, &bytes), self.smooth)),
                 }
             }
@@ -241,7 +247,7 @@ impl HeatGrid {
 
 /// The values on a grid of another size, in between as on straight slopes; the outermost values
 /// reach to the edge, as in PyTorch's `interpolate` with `align_corners=False`.
-pub(crate) fn stretched(values: &Array2<f32>, height: usize, width: usize) -> Array2<f32> {
+fn stretched(values: &Array2<f32>, height: usize, width: usize) -> Array2<f32> {
     let (rows, columns) = values.dim();
     let place = |to: usize, size: usize, from: usize| {
         let at =
@@ -255,157 +261,6 @@ pub(crate) fn stretched(values: &Array2<f32>, height: usize, width: usize) -> Ar
         let row = |row: usize| values[[row, left]] * (1.0 - across) + values[[row, right]] * across;
         row(top) * (1.0 - down) + row(bottom) * down
     })
-}
-
-#[derive(Debug)]
-struct Drawn {
-    title: String,
-    /// Height by width.
-    shape: (usize, usize),
-    picture: Option<(String, bool)>,
-    map: Option<(String, bool)>,
-}
-
-#[derive(Debug)]
-struct Legend {
-    url: String,
-    low: f64,
-    high: f64,
-    label: String,
-}
-
-#[derive(Debug)]
-struct HeatPanel {
-    columns: usize,
-    tiles: Vec<Drawn>,
-    legend: Option<Legend>,
-}
-
-impl HeatPanel {
-    fn tile_width(&self, width: f64) -> f64 {
-        ((width + GAP) / self.columns as f64 - GAP).min(WIDEST)
-    }
-
-    fn tile_height(&self, tile_width: f64) -> f64 {
-        let steepest = |tile: &Drawn| tile.shape.0 as f64 / tile.shape.1 as f64;
-        tile_width * self.tiles.iter().map(steepest).fold(0.0, f64::max).min(2.0)
-    }
-
-    fn title_lines(&self, tile_width: f64) -> usize {
-        let lines = |tile: &Drawn| text::wrapped(&tile.title, LABEL.size, tile_width, 2).len();
-        self.tiles.iter().map(lines).max().unwrap_or(0)
-    }
-
-    fn row_height(&self, tile_width: f64) -> f64 {
-        self.tile_height(tile_width) + LINE * self.title_lines(tile_width) as f64 + 6.0
-    }
-}
-
-impl Draw for HeatPanel {
-    fn width(&self, room: f64) -> f64 {
-        let grid = (self.tile_width(room) + GAP) * self.columns as f64 - GAP;
-        let legend = self.legend.as_ref().map_or(0.0, |legend| {
-            let label = TICK.width(&legend.label);
-            BAR.0 + 130.0 + if label > 0.0 { label + 14.0 } else { 0.0 }
-        });
-        grid.max(legend.min(room))
-    }
-
-    fn height(&self, width: f64) -> f64 {
-        let rows = self.tiles.len().div_ceil(self.columns) as f64;
-        let legend = if self.legend.is_some() { LEGEND } else { 0.0 };
-        rows * (self.row_height(self.tile_width(width)) + GAP) - GAP + legend
-    }
-
-    fn draw(&self, canvas: &mut Canvas, area: Area) {
-        let width = self.tile_width(area.width);
-        let (height, row) = (self.tile_height(width), self.row_height(width));
-        let lines = self.title_lines(width) as f64;
-        // A picture under several maps is in the figure once.
-        let mut defined: Vec<(&str, String)> = Vec::new();
-        for tile in &self.tiles {
-            let Some((url, smooth)) = &tile.picture else { continue };
-            if defined.iter().any(|(known, _)| known == url) {
-                continue;
-            }
-            let again = self
-                .tiles
-                .iter()
-                .filter(|other| other.picture.as_ref().is_some_and(|(other, _)| other == url));
-            if again.count() > 1 {
-                defined.push((url, canvas.define_picture(tile.shape, url, *smooth)));
-            }
-        }
-        for (i, tile) in self.tiles.iter().enumerate() {
-            let x = area.x + (i % self.columns) as f64 * (width + GAP);
-            let y = area.y + (i / self.columns) as f64 * (row + GAP);
-            for (line, text) in text::wrapped(&tile.title, LABEL.size, width, 2).iter().enumerate()
-            {
-                let baseline = y + 10.0 + LINE * line as f64;
-                canvas.text(x + width / 2.0, baseline, text, LABEL.anchor(Anchor::Middle));
-            }
-            let (h, w) = (tile.shape.0 as f64, tile.shape.1 as f64);
-            let scale = (width / w).min(height / h);
-            let place = Area {
-                x: x + (width - scale * w) / 2.0,
-                y: y + LINE * lines + 6.0 + (height - scale * h) / 2.0,
-                width: scale * w,
-                height: scale * h,
-            };
-            if let Some((url, smooth)) = &tile.picture {
-                match defined.iter().find(|(known, _)| known == url) {
-                    Some((_, id)) => canvas.use_picture(place, tile.shape, id),
-                    None => canvas.picture(place, url, *smooth),
-                }
-            }
-            if let Some((url, smooth)) = &tile.map {
-                canvas.picture(place, url, *smooth);
-            }
-        }
-        if let Some(legend) = &self.legend {
-            let y = area.y + self.height(area.width) - 12.0;
-            // What is next to nothing beside the other end is nothing.
-            let least = 1e-3 * (legend.high - legend.low);
-            let end = |value: f64| number(if value.abs() < least { 0.0 } else { value });
-            let (low, high) = (end(legend.low), end(legend.high));
-            let mut x = area.x;
-            let mut write = |canvas: &mut Canvas, text: &str, set: Type| {
-                canvas.text(x, y, text, set);
-                x += set.width(text) + 7.0;
-            };
-            write(canvas, &low, TICK);
-            let bar = Area { x, y: y - 8.5, width: BAR.0, height: BAR.1 };
-            canvas.picture(bar, &legend.url, true);
-            canvas.outline(bar, 0.0, Ink::Rule, 1.0, false);
-            x += BAR.0 + 7.0;
-            canvas.text(x, y, &high, TICK);
-            x += TICK.width(&high) + 14.0;
-            let label = text::shortened(&legend.label, TICK.size, false, area.right() - x);
-            canvas.text(x, y, &label, TICK);
-        }
-    }
-
-    fn description(&self) -> String {
-        let titles: Vec<&str> =
-            self.tiles.iter().map(|tile| tile.title.as_str()).filter(|t| !t.is_empty()).collect();
-        let maps = self.tiles.iter().filter(|tile| tile.map.is_some()).count();
-        let noun = if maps == 1 { "heat map" } else { "heat maps" };
-        format!("{maps} {noun}: {}", titles.join(", "))
-    }
-}
-
-/// A number with three digits that count.
-fn number(value: f64) -> String {
-    let digits = match value.abs() {
-        0.0 => 0,
-        size if !(1e-3..1e5).contains(&size) => return format!("{value:.1e}"),
-        size => (2 - size.log10().floor() as i32).clamp(0, 5) as usize,
-    };
-    let text = format!("{value:.digits$}");
-    match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => text,
-    }
 }
 
 #[cfg(test)]
@@ -471,11 +326,5 @@ mod tests {
         assert!(refused(HeatGrid::new(1).map(map).range(1.0, 1.0)).contains("upwards"));
         let odd = Array3::zeros((2, 2, 2));
         assert!(refused(HeatGrid::new(1).picture("odd", odd)).contains("[2, 2, 2]"));
-    }
-
-    #[test]
-    fn legends_have_short_numbers() {
-        let numbers = [0.0, 1.0, 0.123456, -12.5, 12345.0, 1e-6].map(number);
-        assert_eq!(numbers, ["0", "1", "0.123", "-12.5", "12345", "1.0e-6"]);
     }
 }

@@ -2,14 +2,10 @@
 
 use super::canvas::{Anchor, Area, Canvas, LABEL};
 use super::figure::{Draw, Figure, Panel};
+use super::picture::{check_picture, png_url};
 use super::text;
 use super::theme::Ink;
 use crate::error::{Error, Result};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use image::ExtendedColorType::{L8, Rgb8};
-use image::ImageEncoder;
-use image::codecs::png::PngEncoder;
 use ndarray::{ArcArray, Ix3};
 
 /// A single picture is not drawn wider than this.
@@ -17,7 +13,7 @@ const WIDEST: f64 = 168.0;
 const GAP: f64 = 8.0;
 const LINE: f64 = 13.0;
 /// A caption has at most so many lines.
-const LINES: usize = 3;
+const LINES: usize = 4;
 
 /// Whether an answer was right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +32,7 @@ pub struct Caption {
 }
 
 impl Caption {
-    /// A text; it may be empty.
+    /// A text; it may be empty. A line may be broken with `\n`.
     pub fn new(text: impl Into<String>) -> Caption {
         Caption { text: text.into(), mark: None }
     }
@@ -93,33 +89,21 @@ pub fn image_grid(
         return Err(Error::invalid(OP, "a caption for each picture", got, ""));
     }
     let tiles = pictures.iter().zip(captions).map(|(picture, caption)| {
+        check_picture(OP, picture)?;
         let (height, width, channels) = picture.dim();
-        if height == 0 || width == 0 || !matches!(channels, 1 | 3) {
-            let got = format!("[{height}, {width}, {channels}]");
-            return Err(Error::invalid(OP, "pictures [height, width, 1 or 3]", got, ""));
-        }
-        Ok(Tile { width, height, data_url: data_url(picture), caption: caption.clone() })
+        let bytes: Vec<u8> = picture.iter().copied().collect();
+        let data_url = png_url(width, height, channels, &bytes);
+        Ok(Tile { shape: (height, width), data_url, caption: caption.clone() })
     });
     let tiles = tiles.collect::<Result<Vec<_>>>()?;
     let columns = columns.min(tiles.len());
     Figure::grid(vec![Panel::new(ImageGrid { tiles, columns })], 1)
 }
 
-/// The picture as a PNG inside a URL.
-fn data_url(picture: &ArcArray<u8, Ix3>) -> String {
-    let (height, width, channels) = picture.dim();
-    let bytes: Vec<u8> = picture.iter().copied().collect();
-    let mut png = Vec::new();
-    PngEncoder::new(&mut png)
-        .write_image(&bytes, width as u32, height as u32, if channels == 1 { L8 } else { Rgb8 })
-        .expect("the sizes match");
-    format!("data:image/png;base64,{}", STANDARD.encode(png))
-}
-
 #[derive(Debug)]
 struct Tile {
-    width: usize,
-    height: usize,
+    /// Height by width.
+    shape: (usize, usize),
     data_url: String,
     caption: Caption,
 }
@@ -138,7 +122,7 @@ impl ImageGrid {
 
     /// The height of the highest picture at this width.
     fn tile_height(&self, tile_width: f64) -> f64 {
-        let steepest = |tile: &Tile| tile.height as f64 / tile.width as f64;
+        let steepest = |tile: &Tile| tile.shape.0 as f64 / tile.shape.1 as f64;
         tile_width * self.tiles.iter().map(steepest).fold(0.0, f64::max).min(2.0)
     }
 
@@ -176,11 +160,7 @@ impl Draw for ImageGrid {
         for (i, tile) in self.tiles.iter().enumerate() {
             let x = area.x + (i % self.columns) as f64 * (width + GAP);
             let y = tops[i / self.columns];
-            let scale = (width / tile.width as f64).min(height / tile.height as f64);
-            let (w, h) = (scale * tile.width as f64, scale * tile.height as f64);
-            let picture =
-                Area { x: x + (width - w) / 2.0, y: y + (height - h) / 2.0, width: w, height: h };
-            canvas.image(picture, &tile.data_url);
+            canvas.image(Area { x, y, width, height }.fitted(tile.shape), &tile.data_url);
             let set = LABEL.anchor(Anchor::Middle).ink(tile.caption.ink());
             for (line, text) in tile.caption.lines(width).iter().enumerate() {
                 let baseline = y + height + 12.0 + LINE * line as f64;
@@ -195,6 +175,7 @@ impl Draw for ImageGrid {
             Some(Mark::Wrong) => format!("{} (wrong)", tile.caption.text),
             None => tile.caption.text.clone(),
         });
+        let captions = captions.map(|text| text.replace('\n', " "));
         let captions: Vec<String> = captions.filter(|text| !text.is_empty()).collect();
         let noun = if self.tiles.len() == 1 { "picture" } else { "pictures" };
         match captions.is_empty() {

@@ -1,9 +1,8 @@
 //! Intervals: a dot for each name, and a line from where its value may begin to where it may end.
 
 use super::axis::Axis;
-use super::canvas::{Anchor, Area, Canvas, HEADING, LABEL, TICK};
+use super::canvas::{Anchor, Area, Canvas, LABEL, TICK};
 use super::figure::{Draw, Panel};
-use super::text;
 use super::theme::Ink;
 
 const HEADING_HEIGHT: f64 = 26.0;
@@ -62,14 +61,10 @@ impl Draw for IntervalPanel {
     }
 
     fn draw(&self, canvas: &mut Canvas, area: Area) {
-        let title = text::shortened(&self.title, HEADING.size, HEADING.bold, area.width);
-        canvas.text(area.x, area.y + 12.0, &title, HEADING);
+        canvas.heading(area, &self.title);
         let room = LONGEST_NAME * area.width;
-        let names: Vec<String> = self
-            .rows
-            .iter()
-            .map(|row| text::shortened(&row.name, LABEL.size, LABEL.bold, room))
-            .collect();
+        let names: Vec<String> =
+            self.rows.iter().map(|row| LABEL.shortened(&row.name, room)).collect();
         let values: Vec<String> = self.rows.iter().map(|row| format!("{:.1}", row.value)).collect();
         let before = names.iter().map(|name| LABEL.width(name)).fold(0.0, f64::max) + 10.0;
         let behind = values.iter().map(|value| TICK.width(value)).fold(0.0, f64::max) + 14.0;
@@ -92,7 +87,7 @@ impl Draw for IntervalPanel {
             canvas.dot((at(row.value), middle), 4.5, Ink::Class(0));
             canvas.text(left + width + 12.0, middle + 3.8, &values[i], TICK);
         }
-        let x_label = text::shortened(&self.x_label, TICK.size, TICK.bold, width);
+        let x_label = TICK.shortened(&self.x_label, width);
         let below = (left + width / 2.0, bottom + TICKS_HEIGHT + 11.0);
         canvas.text(below.0, below.1, &x_label, TICK.anchor(Anchor::Middle));
     }

@@ -3,7 +3,6 @@
 use super::axis::Axis;
 use super::canvas::{Anchor, Area, Canvas, HEADING, LABEL, TICK};
 use super::figure::{Draw, Panel};
-use super::text;
 use super::theme::Ink;
 
 /// The height of the plotting area itself.
@@ -192,7 +191,7 @@ const SAMPLE: f64 = 24.0;
 const LEGEND_ROW: f64 = 17.0;
 
 fn entry_width(entry: &LegendEntry, width: f64) -> f64 {
-    let name = text::shortened(entry.name, LABEL.size, LABEL.bold, width / 4.0);
+    let name = LABEL.shortened(entry.name, width / 4.0);
     SAMPLE + 6.0 + LABEL.width(&name) + 14.0
 }
 
@@ -231,7 +230,7 @@ impl Frame<'_> {
     ) -> impl Fn(f64, f64) -> (f64, f64) + use<> {
         let below = legend_height(self.title, self.legend, area.width);
         let room = area.width / 4.0;
-        let name = |entry: &LegendEntry| text::shortened(entry.name, LABEL.size, false, room);
+        let name = |entry: &LegendEntry| LABEL.shortened(entry.name, room);
         let sample = |canvas: &mut Canvas, x: f64, y: f64, entry: &LegendEntry| {
             let name = name(entry);
             canvas.text(x + SAMPLE + 6.0, y, &name, LABEL);
@@ -250,8 +249,7 @@ impl Frame<'_> {
                 sample(canvas, area.x + x, area.y + 30.0 + y, entry);
             }
         }
-        let title = text::shortened(self.title, HEADING.size, HEADING.bold, right - area.x);
-        canvas.text(area.x, area.y + 12.0, &title, HEADING);
+        canvas.heading(Area { width: right - area.x, ..area }, self.title);
         let area = Area { y: area.y + below, height: area.height - below, ..area };
 
         let (x_ticks, y_ticks) = (self.x.ticks(), self.y.ticks());
@@ -279,7 +277,7 @@ impl Frame<'_> {
             canvas.text(place, plot.bottom() + 15.0, text, TICK.anchor(Anchor::Middle));
         }
         let middle = plot.x + plot.width / 2.0;
-        let x_label = text::shortened(self.x_label, TICK.size, TICK.bold, plot.width);
+        let x_label = TICK.shortened(self.x_label, plot.width);
         let below = plot.bottom() + TICKS_HEIGHT + 13.0;
         canvas.text(middle, below, &x_label, TICK.anchor(Anchor::Middle));
         at

@@ -1,9 +1,9 @@
 //! A table of counts as coloured squares: what is on the diagonal, and what is beside it.
 
-use super::canvas::{Anchor, Area, Canvas, HEADING, LABEL, TICK, Type};
+use super::canvas::{Anchor, Area, Canvas, LABEL, TICK, Type};
 use super::figure::{Draw, Panel};
 use super::picture::png_url;
-use super::text::{self, thousands};
+use super::text::thousands;
 use super::theme::{Ink, Theme};
 use ndarray::Array2;
 
@@ -17,6 +17,8 @@ const LARGEST_CELL: f64 = 66.0;
 const NAMES: f64 = 0.22;
 /// How strong the strongest colour is: text on it stays readable on light and dark pages.
 const STRONGEST: f64 = 0.62;
+/// How strong the colour of the least part is, where squares are too small for numbers.
+const FAINTEST: f64 = 0.25;
 const RIGHT_INK: Ink = Ink::Class(0);
 const WRONG_INK: Ink = Ink::Class(6);
 
@@ -43,13 +45,11 @@ impl MatrixPanel {
         MatrixPanel { title, rows, columns, names, counts }
     }
 
-    fn fraction(&self, row: usize, column: usize) -> f64 {
-        let sum: usize = self.counts.row(row).sum();
-        if sum == 0 { 0.0 } else { self.counts[[row, column]] as f64 / sum as f64 }
-    }
-
-    fn ink(row: usize, column: usize) -> Ink {
-        if row == column { RIGHT_INK } else { WRONG_INK }
+    /// Each count of a row as a part of them all; zeros where there are none.
+    fn fractions(&self, row: usize) -> Vec<f64> {
+        let counts = self.counts.row(row);
+        let sum = counts.sum().max(1) as f64;
+        counts.iter().map(|&count| count as f64 / sum).collect()
     }
 
     /// Small parts are seen, too.
@@ -111,16 +111,14 @@ impl Draw for MatrixPanel {
     }
 
     fn draw(&self, canvas: &mut Canvas, area: Area) {
-        let title = text::shortened(&self.title, HEADING.size, HEADING.bold, area.width);
-        canvas.text(area.x, area.y + 12.0, &title, HEADING);
+        canvas.heading(area, &self.title);
         let squares = match self.names.len() {
             n if n <= BOTH => "number, and per cent of the row",
             n if n <= NAMED => "per cent of the row",
             _ => "classes by number",
         };
         let what = format!("rows: {}; columns: {}; {squares}", self.rows, self.columns);
-        let what = text::shortened(&what, TICK.size, false, area.width);
-        canvas.text(area.x, area.y + 28.0, &what, TICK);
+        canvas.text(area.x, area.y + 28.0, &TICK.shortened(&what, area.width), TICK);
         if self.names.len() > NAMED {
             self.draw_many(canvas, area);
         } else {
@@ -145,19 +143,19 @@ impl MatrixPanel {
         let count_set = Type { size: if n <= BOTH { 12.0 } else { 8.0 }, ..LABEL };
         for (i, name) in self.names.iter().enumerate() {
             let middle = (i as f64 + 0.5) * cell;
-            let row = text::shortened(name, set.size, false, left - 8.0);
+            let row = set.shortened(name, left - 8.0);
             canvas.text(x - 7.0, y + middle + 3.8, &row, set.anchor(Anchor::End));
             if upright {
-                let column = text::shortened(name, set.size, false, top - 10.0);
+                let column = set.shortened(name, top - 10.0);
                 canvas.upright_text(x + middle + 3.6, y - 6.0, &column, set);
             } else {
-                let column = text::shortened(name, set.size, false, cell - 4.0);
+                let column = set.shortened(name, cell - 4.0);
                 canvas.text(x + middle, y - 6.0, &column, set.anchor(Anchor::Middle));
             }
         }
         for row in 0..n {
-            for column in 0..n {
-                let (count, fraction) = (self.counts[[row, column]], self.fraction(row, column));
+            for (column, fraction) in self.fractions(row).into_iter().enumerate() {
+                let count = self.counts[[row, column]];
                 let square = Area {
                     x: x + column as f64 * cell + 0.5,
                     y: y + row as f64 * cell + 0.5,
@@ -168,7 +166,8 @@ impl MatrixPanel {
                 if count == 0 {
                     continue;
                 }
-                canvas.tinted(square, 2.0, Self::ink(row, column), Self::strength(fraction));
+                let ink = if row == column { RIGHT_INK } else { WRONG_INK };
+                canvas.tinted(square, 2.0, ink, Self::strength(fraction));
                 let (middle, centre) =
                     (square.x + square.width / 2.0, square.y + square.height / 2.0);
                 let percent = percent(fraction);
@@ -196,12 +195,14 @@ impl MatrixPanel {
         let square =
             Area { x: area.x + 40.0, y: area.y + self.heading() + 22.0, width: side, height: side };
         canvas.tinted(square, 0.0, Ink::Rule, 0.25);
+        let [right, wrong] = [RIGHT_INK, WRONG_INK].map(|ink| Theme::light().rgb(ink));
         let mut bytes = Vec::with_capacity(4 * n * n);
         for row in 0..n {
-            for column in 0..n {
-                let colour = Theme::light().rgb(Self::ink(row, column));
-                let strength = self.fraction(row, column).sqrt();
-                bytes.extend(colour);
+            for (column, fraction) in self.fractions(row).into_iter().enumerate() {
+                bytes.extend(if row == column { right } else { wrong });
+                // A single mistake among many is seen, too.
+                let strength = if fraction > 0.0 { FAINTEST } else { 0.0 };
+                let strength = strength + (1.0 - strength) * fraction.sqrt();
                 bytes.push((255.0 * strength) as u8);
             }
         }

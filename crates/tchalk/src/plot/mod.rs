@@ -23,6 +23,7 @@ mod diagram;
 mod export;
 mod figure;
 mod heat;
+mod heat_panel;
 mod histogram;
 mod images;
 mod intervals;
@@ -53,6 +54,8 @@ pub use theme::Theme;
 pub(crate) use answer::AnswerPanel;
 #[cfg(test)]
 pub(crate) use figure::assert_tidy;
+pub(crate) use figure::drawn;
+pub(crate) use heat::FINEST;
 pub(crate) use matrix::MatrixPanel;
 pub(crate) use text::thousands;
 pub(crate) use tiles::TilePanel;

@@ -1,5 +1,6 @@
 //! Pictures inside figures: encoded as PNG or JPEG, in a URL.
 
+use crate::error::{Error, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use image::codecs::jpeg::JpegEncoder;
@@ -10,6 +11,17 @@ use ndarray::{ArcArray, Ix3};
 /// Up to this side a picture keeps every pixel; larger ones are photos, and kept as JPEG.
 const LARGEST_EXACT: usize = 96;
 const JPEG_QUALITY: u8 = 85;
+
+/// Refuses what is no picture.
+pub(super) fn check_picture(op: &str, picture: &ArcArray<u8, Ix3>) -> Result<()> {
+    match picture.dim() {
+        (1.., 1.., 1 | 3) => Ok(()),
+        (height, width, channels) => {
+            let got = format!("[{height}, {width}, {channels}]");
+            Err(Error::invalid(op, "pictures [height, width, 1 or 3]", got, ""))
+        }
+    }
+}
 
 /// A picture `u8 [height, width, 1 or 3]` in a URL, and whether it may be smoothed when enlarged.
 pub(super) fn picture_url(picture: &ArcArray<u8, Ix3>) -> (String, bool) {

@@ -1,7 +1,7 @@
 //! Points in a plane, coloured by group, with the pictures they stand for.
 
 use super::axis::Axis;
-use super::canvas::{Anchor, Area, Canvas, HEADING, LABEL, TICK};
+use super::canvas::{Anchor, Area, Canvas, LABEL, TICK};
 use super::figure::{Draw, Panel};
 use super::sprite::Sprite;
 use super::text::{self, thousands};
@@ -16,6 +16,8 @@ pub(super) const SIDE: f64 = 178.0;
 const ROW: f64 = 20.0;
 /// Names that have room beside the plot; the rest are counted.
 const MOST_NAMES: usize = 14;
+/// After so many classes colours repeat.
+const COLOURS: usize = 10;
 /// The picture under the pointer.
 const PREVIEW: f64 = 128.0;
 /// Spots with a picture are at least so far from each other, and so large.
@@ -94,7 +96,7 @@ impl ScatterPanel {
         self
     }
 
-    /// The axes, horizontal and vertical, for a plotting area of this size.
+    /// The axes, horizontal and vertical; for a map, for a plotting area of this size.
     fn scales(&self, width: f64, height: f64) -> (Axis, Axis) {
         let range = |pick: fn(&(f64, f64)) -> f64| {
             let values = self.groups.iter().flatten().map(pick);
@@ -118,20 +120,16 @@ impl ScatterPanel {
 
     /// Draws the frame with its labels; the plotting area, and both axes.
     fn frame(&self, canvas: &mut Canvas, area: Area) -> (Area, Axis, Axis) {
-        let title = text::shortened(&self.title, HEADING.size, HEADING.bold, area.width);
-        canvas.text(area.x, area.y + 12.0, &title, HEADING);
+        canvas.heading(area, &self.title);
         let top = area.y + self.above();
         let mut plot = Area { x: area.x, y: top, width: area.width - SIDE, height: PLOT };
-        let (_, y) = self.scales(plot.width, plot.height);
+        let (x, y) = self.scales(plot.width, plot.height);
         if self.axes {
             let before =
                 y.ticks().iter().map(|(_, text)| TICK.width(text)).fold(0.0, f64::max) + 8.0;
             plot.x += before;
             plot.width -= before;
-        }
-        let (x, y) = self.scales(plot.width, plot.height);
-        if self.axes {
-            let y_label = text::shortened(&self.y_label, TICK.size, TICK.bold, plot.width);
+            let y_label = TICK.shortened(&self.y_label, plot.width);
             canvas.text(plot.x, top - 8.0, &y_label, TICK);
             for (value, text) in y.ticks() {
                 let place = plot.bottom() - y.fraction(value) * plot.height;
@@ -143,7 +141,7 @@ impl ScatterPanel {
                 canvas.rule((place, plot.y), (place, plot.bottom()));
                 canvas.text(place, plot.bottom() + 15.0, &text, TICK.anchor(Anchor::Middle));
             }
-            let x_label = text::shortened(&self.x_label, TICK.size, TICK.bold, plot.width);
+            let x_label = TICK.shortened(&self.x_label, plot.width);
             canvas.text(plot.right(), plot.bottom() + 31.0, &x_label, TICK.anchor(Anchor::End));
         } else {
             let corners = [
@@ -191,12 +189,12 @@ impl ScatterPanel {
         let pictures: Vec<_> =
             spots.iter().map(|&(_, number)| self.pictures[number].1.clone()).collect();
         let Some(sprite) = Sprite::new(&pictures) else { return };
-        canvas.sheet(&sprite.id, &sprite.data_url, sprite.size);
+        let (width, height) = sprite.size;
+        let sheet = canvas.define_picture((height, width), &sprite.data_url, false);
         for (i, &(place, number)) in spots.iter().take(sprite.count).enumerate() {
             canvas.spot(place, SPOT, |canvas| {
-                canvas.cell(preview, &sprite.id, sprite.place(i), sprite.cell);
-                let caption = &self.pictures[number].2;
-                let caption = text::shortened(caption, LABEL.size, LABEL.bold, SIDE - 18.0);
+                canvas.cell(preview, &sheet, sprite.place(i), sprite.cell);
+                let caption = LABEL.shortened(&self.pictures[number].2, SIDE - 18.0);
                 canvas.text(preview.x, preview.bottom() + 15.0, &caption, LABEL);
             });
         }
@@ -271,16 +269,20 @@ impl Side {
             .enumerate()
             .filter_map(|(i, (name, _))| (!name.is_empty()).then_some((i, name)))
             .collect();
-        let few = if named.len() > MOST_NAMES { MOST_NAMES - 1 } else { named.len() };
+        // Of very many only those whose colours all differ.
+        let few = if named.len() > MOST_NAMES { COLOURS } else { named.len() };
         for &(i, name) in &named[..few] {
-            let name = text::shortened(name, LABEL.size, LABEL.bold, area.width - 18.0);
+            let name = LABEL.shortened(name, area.width - 18.0);
             canvas.dot((area.x + 5.0, y - 3.8), 5.0, Ink::Class(i));
             canvas.text(area.x + 18.0, y, &name, LABEL);
             y += ROW;
         }
         if few < named.len() {
-            canvas.text(area.x + 18.0, y, &format!("… and {} more", named.len() - few), TICK);
-            y += ROW;
+            let more = format!("… and {} more, in the same colours", named.len() - few);
+            for line in text::wrapped(&more, TICK.size, area.width - 18.0, 2) {
+                canvas.text(area.x + 18.0, y, &line, TICK);
+                y += 15.0;
+            }
         }
         for note in &self.notes {
             y += 8.0;

@@ -33,6 +33,7 @@
     var reach = Math.sqrt(sides[0] * sides[0] + sides[1] * sides[1] + sides[2] * sides[2]);
     var axes = JSON.parse(box.getAttribute("data-axes"));
     var yaw0 = parseFloat(box.getAttribute("data-yaw")), pitch0 = parseFloat(box.getAttribute("data-pitch"));
+    var eye = parseFloat(box.getAttribute("data-eye")), fit = parseFloat(box.getAttribute("data-fit"));
     var yaw = yaw0, pitch = pitch0, zoom = 1, waiting = false;
     var order = new Uint32Array(count), depth = new Float32Array(count);
     for (i = 0; i < count; i++) order[i] = i;
@@ -52,10 +53,10 @@
       pen.setTransform(dense, 0, 0, dense, 0, 0);
       pen.clearRect(0, 0, width, height);
       var sy = Math.sin(yaw), cy = Math.cos(yaw), sp = Math.sin(pitch), cp = Math.cos(pitch);
-      var unit = zoom * Math.min(width, height) / (1.9 * reach);
+      var unit = zoom * Math.min(width, height) / (fit * reach);
       function turn(x, y, z) {
         var x1 = x * cy + z * sy, z1 = z * cy - x * sy;
-        var y2 = y * cp - z1 * sp, z2 = y * sp + z1 * cp, near = 1 / (1 - z2 / 6);
+        var y2 = y * cp - z1 * sp, z2 = y * sp + z1 * cp, near = 1 / (1 - z2 / eye);
         return [width / 2 + unit * near * x1, height / 2 - unit * near * y2, z2, near];
       }
       pen.globalAlpha = 1;

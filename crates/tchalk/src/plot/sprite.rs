@@ -6,7 +6,6 @@ use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder, imageops};
 use ndarray::{ArcArray, Ix3};
-use sha2::{Digest, Sha256};
 
 /// Larger pictures are made smaller.
 const LONGEST: u32 = 32;
@@ -17,8 +16,8 @@ const QUALITY: u8 = 80;
 /// A sheet of pictures, each `cell` pixels wide and high.
 #[derive(Debug, Clone)]
 pub(super) struct Sprite {
-    pub(super) id: String,
     pub(super) data_url: String,
+    /// Width and height, of the sheet and of a picture on it.
     pub(super) size: (usize, usize),
     pub(super) cell: (usize, usize),
     pub(super) columns: usize,
@@ -80,10 +79,8 @@ fn encode(pictures: &[ArcArray<u8, Ix3>]) -> Option<(Sprite, usize)> {
         JpegEncoder::new_with_quality(&mut jpeg, QUALITY).encode_image(&sheet).ok()?;
         ("jpeg", jpeg)
     };
-    let id: String = Sha256::digest(&bytes).iter().take(6).map(|b| format!("{b:02x}")).collect();
     let size = (sheet.width() as usize, sheet.height() as usize);
     let sprite = Sprite {
-        id: format!("tk-{id}"),
         data_url: format!("data:image/{kind};base64,{}", STANDARD.encode(&bytes)),
         size,
         cell: (w as usize, h as usize),

@@ -41,18 +41,22 @@ pub(super) fn shortened(text: &str, size: f64, bold: bool, room: f64) -> String 
     String::new()
 }
 
-/// `text` in at most `lines` lines, broken at spaces (not at those that keep words together); what
-/// does not fit is cut off with an ellipsis.
+/// `text` in at most `lines` lines, broken where it says so and at spaces (not at those that keep
+/// words together); what does not fit is cut off with an ellipsis.
 pub(super) fn wrapped(text: &str, size: f64, room: f64, lines: usize) -> Vec<String> {
     let mut set: Vec<String> = Vec::new();
     let breaks = |c: char| c.is_whitespace() && c != '\u{a0}';
-    for word in text.split(breaks).filter(|word| !word.is_empty()) {
-        match set.last_mut() {
-            Some(line) if width(&format!("{line} {word}"), size, false) <= room => {
-                line.push(' ');
-                line.push_str(word);
+    for part in text.lines() {
+        let mut first = true;
+        for word in part.split(breaks).filter(|word| !word.is_empty()) {
+            match set.last_mut() {
+                Some(line) if !first && width(&format!("{line} {word}"), size, false) <= room => {
+                    line.push(' ');
+                    line.push_str(word);
+                }
+                _ => set.push(word.to_owned()),
             }
-            _ => set.push(word.to_owned()),
+            first = false;
         }
     }
     if set.len() > lines {
@@ -105,6 +109,7 @@ mod tests {
         assert_eq!(wrapped("automobile (airplane)", 11.0, 80.0, 2), ["automobile", "(airplane)"]);
         let cut = wrapped("one two three four five six", 11.0, 40.0, 2);
         assert!(cut.len() == 2 && cut[1].ends_with('…'), "{cut:?}");
+        assert_eq!(wrapped("cat (dog)\nloss 2.5", 11.0, 300.0, 3), ["cat (dog)", "loss 2.5"]);
     }
 
     #[test]

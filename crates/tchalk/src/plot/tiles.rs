@@ -3,7 +3,6 @@
 use super::canvas::{Area, Canvas, HEADING, TICK};
 use super::figure::{Draw, Panel};
 use super::picture::{jpeg_url, png_url};
-use super::text;
 use super::theme::Ink;
 use image::imageops::FilterType;
 use ndarray::{ArcArray, Ix3, s};
@@ -166,10 +165,8 @@ impl Draw for TilePanel {
     }
 
     fn draw(&self, canvas: &mut Canvas, area: Area) {
-        let title = text::shortened(&self.title, HEADING.size, HEADING.bold, area.width);
-        canvas.text(area.x, area.y + 12.0, &title, HEADING);
-        let note = text::shortened(&self.note, TICK.size, false, area.width);
-        canvas.text(area.x, area.y + 27.0, &note, TICK);
+        canvas.heading(area, &self.title);
+        canvas.text(area.x, area.y + 27.0, &TICK.shortened(&self.note, area.width), TICK);
         let width = self.tile(area.width);
         let height = width * self.shape;
         for (i, url) in self.urls.iter().enumerate() {

@@ -2,7 +2,7 @@
 
 use super::{Diagram, DiagramNode, NodeKind};
 use crate::plot::canvas::{Anchor, Area, LABEL, TICK, Type};
-use crate::plot::text::{self, thousands};
+use crate::plot::text::thousands;
 use crate::plot::theme::Ink;
 
 /// What is quiet in a box, and what is written beside lines.
@@ -15,7 +15,8 @@ const STRIP: f64 = 18.0;
 const LEFT: f64 = 12.0;
 const RIGHT: f64 = 8.0;
 const NARROWEST: f64 = 76.0;
-const FROZEN: &str = "❄";
+/// The sign of a layer that training leaves alone.
+pub(super) const FROZEN: &str = "❄";
 
 /// One line or two in a box.
 #[derive(Debug, Clone)]
@@ -94,20 +95,26 @@ impl Part {
     }
 
     fn name_width(&self) -> f64 {
-        let frozen = if self.frozen && !self.strip { SMALL.width(FROZEN) + 6.0 } else { 0.0 };
         let set = if self.strip { STRIP_NAME } else { NAME };
-        LEFT + set.width(&self.title) + frozen + RIGHT
+        LEFT + set.width(&self.title) + self.sign_width() + RIGHT
+    }
+
+    /// The room of the sign behind the name.
+    fn sign_width(&self) -> f64 {
+        if self.frozen && !self.strip { SMALL.width(FROZEN) + 6.0 } else { 0.0 }
     }
 
     fn width(&self) -> f64 {
-        let frozen = if self.frozen { SMALL.width(FROZEN) + 6.0 } else { 0.0 };
         let numbers = match self.parameters {
             0 => 0.0,
             n => SMALL.width(&thousands(n as f64)) + 10.0,
         };
         let lines = match self.strip {
             true => STRIP_NAME.width(&self.title),
-            false => (NAME.width(&self.title) + frozen).max(SMALL.width(&self.subtitle) + numbers),
+            false => {
+                let name = NAME.width(&self.title) + self.sign_width();
+                name.max(SMALL.width(&self.subtitle) + numbers)
+            }
         };
         LEFT + lines + RIGHT
     }
@@ -117,7 +124,7 @@ impl Part {
         let room = width - LEFT - RIGHT;
         let mut texts = Vec::new();
         if self.strip {
-            let title = text::shortened(&self.title, STRIP_NAME.size, false, room);
+            let title = STRIP_NAME.shortened(&self.title, room);
             let left = room - STRIP_NAME.width(&title) - 10.0;
             texts.push((LEFT, 12.8, title, STRIP_NAME));
             // relu is a relu: only what the name does not say.
@@ -130,8 +137,7 @@ impl Part {
             }
             return texts;
         }
-        let frozen = if self.frozen { SMALL.width(FROZEN) + 6.0 } else { 0.0 };
-        let title = text::shortened(&self.title, NAME.size, true, room - frozen);
+        let title = NAME.shortened(&self.title, room - self.sign_width());
         texts.push((LEFT, 14.5, title, NAME));
         if self.frozen {
             texts.push((width - RIGHT, 14.5, FROZEN.into(), SMALL.anchor(Anchor::End)));
@@ -146,7 +152,7 @@ impl Part {
                 left -= wide + 8.0;
             }
         }
-        let subtitle = text::shortened(&self.subtitle, SMALL.size, false, left);
+        let subtitle = SMALL.shortened(&self.subtitle, left);
         texts.push((LEFT, 27.5, subtitle, SMALL.ink(Ink::Quiet)));
         texts
     }
@@ -180,7 +186,7 @@ impl Header {
 
     pub(super) fn texts(&self, area: Area) -> Vec<(f64, f64, String, Type)> {
         let room = area.width - 20.0;
-        let title = text::shortened(&self.title, NAME.size, true, room);
+        let title = NAME.shortened(&self.title, room);
         let left = room - NAME.width(&title) - 14.0;
         let mut texts = vec![(area.x + 10.0, area.y + 17.0, title, NAME)];
         // Without the word where there is no room for it, else without the number.
@@ -194,9 +200,4 @@ impl Header {
         }
         texts
     }
-}
-
-/// The sign of a layer that training leaves alone.
-pub(super) fn frozen_sign() -> &'static str {
-    FROZEN
 }

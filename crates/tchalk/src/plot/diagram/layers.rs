@@ -36,6 +36,8 @@ pub(super) struct Layered {
     pub(super) rows: Vec<Vec<usize>>,
     /// Edges between neighbours in one row.
     pub(super) level: Vec<bool>,
+    /// Neighbouring places on all other edges, from top to bottom.
+    pub(super) segments: Vec<(usize, usize)>,
 }
 
 /// The room that a passing edge takes.
@@ -175,7 +177,10 @@ impl Graph {
             chains.push(chain);
         }
         let level: Vec<bool> = self.edges.iter().map(|&(a, b)| layer[a] == layer[b]).collect();
-        let mut layered = Layered { vertices, chains, rows: Vec::new(), level };
+        let down = chains.iter().zip(&level).filter(|(_, level)| !**level);
+        let pairs = down.flat_map(|(chain, _)| chain.windows(2).map(|pair| (pair[0], pair[1])));
+        let segments = pairs.collect();
+        let mut layered = Layered { vertices, chains, rows: Vec::new(), level, segments };
         layered.first_order(&order);
         layered.sort_rows(spine);
         let neighbours = |a: usize, b: usize| {
@@ -191,16 +196,10 @@ impl Graph {
 }
 
 impl Layered {
-    /// Neighbouring places on an edge, from top to bottom.
-    pub(super) fn segments(&self) -> Vec<(usize, usize)> {
-        let chains = self.chains.iter().zip(&self.level).filter(|(_, level)| !**level);
-        chains.flat_map(|(chain, _)| chain.windows(2).map(|pair| (pair[0], pair[1]))).collect()
-    }
-
     /// How many rows lie on the longest way down from each vertex.
     pub(super) fn depths(&self) -> Vec<usize> {
         let mut depth = vec![0; self.vertices.len()];
-        let mut segments = self.segments();
+        let mut segments = self.segments.clone();
         segments.sort_by_key(|&(from, _)| std::cmp::Reverse(self.vertices[from].layer));
         for (from, to) in segments {
             depth[from] = depth[from].max(depth[to] + 1);
@@ -248,10 +247,9 @@ impl Layered {
     /// Sorts each row by the middle of its neighbours in the row before, down and up, and keeps the
     /// order with the fewest crossings.
     fn sort_rows(&mut self, spine: &[usize]) {
-        let segments = self.segments();
         let (mut up, mut down) =
             (vec![Vec::new(); self.vertices.len()], vec![Vec::new(); self.vertices.len()]);
-        for &(from, to) in &segments {
+        for &(from, to) in &self.segments {
             down[from].push(to);
             up[to].push(from);
         }

@@ -1,6 +1,8 @@
 //! The drawing of a network: layers as boxes, what flows between them, models inside models.
 
 mod card;
+mod columns;
+mod kind;
 mod layers;
 mod nested;
 mod paint;
@@ -9,82 +11,14 @@ mod routes;
 #[cfg(test)]
 mod samples;
 
+pub use kind::NodeKind;
+
 use super::figure::{Figure, Panel, WIDTH_INSIDE};
 use super::text::thousands;
-use super::theme::Ink;
 use crate::display::{Content, Show, escape};
 use crate::error::{Error, Result};
 use paint::Painting;
 use std::path::Path;
-
-/// What a layer does, which is what its colour says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum NodeKind {
-    /// Where data enters.
-    Input,
-    /// Looks for patterns.
-    Convolution,
-    /// Makes pictures smaller.
-    Pooling,
-    /// Weighs everything against everything.
-    Dense,
-    /// Brings values to a common scale.
-    Normalization,
-    /// Drops values while training.
-    Dropout,
-    /// A function of each value: relu, softmax.
-    Activation,
-    /// The same numbers in another shape.
-    Reshape,
-    /// Brings several inputs together.
-    Merge,
-    /// Where results leave.
-    Output,
-    /// A model inside the model.
-    Nested,
-    /// Anything else.
-    Other,
-}
-
-impl NodeKind {
-    fn ink(self) -> Ink {
-        match self {
-            NodeKind::Convolution => Ink::Class(0),
-            NodeKind::Merge => Ink::Class(1),
-            NodeKind::Pooling => Ink::Class(2),
-            NodeKind::Dense => Ink::Class(3),
-            NodeKind::Normalization | NodeKind::Dropout => Ink::Class(4),
-            NodeKind::Nested => Ink::Class(5),
-            NodeKind::Output => Ink::Class(6),
-            NodeKind::Reshape => Ink::Class(7),
-            NodeKind::Input | NodeKind::Other => Ink::Class(8),
-            NodeKind::Activation => Ink::Class(9),
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            NodeKind::Input => "input",
-            NodeKind::Convolution => "convolution",
-            NodeKind::Pooling => "pooling",
-            NodeKind::Dense => "dense",
-            NodeKind::Normalization => "normalisation",
-            NodeKind::Dropout => "dropout",
-            NodeKind::Activation => "activation",
-            NodeKind::Reshape => "reshape",
-            NodeKind::Merge => "merge",
-            NodeKind::Output => "output",
-            NodeKind::Nested => "model",
-            NodeKind::Other => "other",
-        }
-    }
-
-    /// Whether such a layer may be drawn as part of the box above it: what only touches values one
-    /// by one.
-    fn is_light(self) -> bool {
-        matches!(self, NodeKind::Normalization | NodeKind::Dropout | NodeKind::Activation)
-    }
-}
 
 /// One layer of a [`Diagram`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -358,9 +292,7 @@ impl Diagram {
     /// The drawing for a page: with nested models, once open and once closed, and a line to click on
     /// that changes between them without any script.
     fn to_html(&self) -> Result<String> {
-        let drawn = |diagram: &Diagram| -> Result<String> {
-            Ok(diagram.figure()?.content().as_html().unwrap_or_default())
-        };
+        let drawn = |diagram: &Diagram| Ok::<String, Error>(diagram.figure()?.to_html());
         if self.groups.is_empty() {
             return drawn(self);
         }

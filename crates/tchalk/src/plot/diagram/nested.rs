@@ -22,6 +22,8 @@ pub(super) struct Limits {
 /// Everything in its place.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Scene {
+    /// Whether nothing in it would change if columns could be higher.
+    pub(super) fits: bool,
     pub(super) width: f64,
     pub(super) height: f64,
     pub(super) cards: Vec<(Card, Area)>,
@@ -122,7 +124,12 @@ pub(super) fn compose(diagram: &Diagram, parent: Option<usize>, limits: Limits) 
     let quiet: Vec<bool> = quiet.collect();
     let lines_quiet: Vec<bool> = edges.iter().map(|edge| quiet[edge.0]).collect();
     let drawing = draw(&Graph { sizes, edges, quiet }, limits.column)?;
+    let inside = members.iter().all(|member| match member {
+        Member::Open(_, scene) => scene.fits,
+        Member::Layers(_) | Member::Closed(_) => true,
+    });
     let mut scene = Scene {
+        fits: drawing.fits && inside,
         width: drawing.width,
         height: drawing.height,
         lines: numbers

@@ -1,6 +1,6 @@
 //! The drawing on the sheet.
 
-use super::card::{Header, SMALL, frozen_sign};
+use super::card::{FROZEN, Header, SMALL};
 use super::nested::{Limits, Line, Scene, compose};
 use super::{Diagram, NodeKind};
 use crate::error::{Error, Result};
@@ -52,8 +52,13 @@ impl Painting {
                 let cut = scene.cards.iter().map(cut).sum::<usize>() as f64 * CUT_NAME;
                 let height = scene.height.max(COMFORTABLE);
                 let cost = height + narrow + cut + shrink + 0.1 * scene.width;
+                let fits = scene.fits;
                 if best.as_ref().is_none_or(|(least, _)| cost < *least) {
                     best = Some((cost, scene));
+                }
+                // Higher columns would all give the same.
+                if fits {
+                    break;
                 }
             }
         }
@@ -93,7 +98,7 @@ impl Painting {
             .collect();
         let frozen = self.scene.cards.iter().any(|(card, _)| card.has_frozen());
         if frozen || self.scene.frames.iter().any(|&(group, _)| self.diagram.groups[group].frozen) {
-            entries.push((None, format!("{} frozen", frozen_sign())));
+            entries.push((None, format!("{FROZEN} frozen")));
         }
         let (mut x, mut y, mut placed) = (0.0, 0.0, Vec::new());
         for (ink, text) in entries {

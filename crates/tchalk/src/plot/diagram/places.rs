@@ -48,7 +48,7 @@ pub(super) fn places(graph: &Graph, layered: &Layered) -> Vec<f64> {
         }
     }
     let mut pulls: Vec<Vec<Pull>> = vec![Vec::new(); count];
-    for (from, to) in layered.segments() {
+    for &(from, to) in &layered.segments {
         if column[from] == column[to] {
             continue;
         }
@@ -61,11 +61,9 @@ pub(super) fn places(graph: &Graph, layered: &Layered) -> Vec<f64> {
     }
     for v in 0..n {
         let ends = |down: bool| {
-            let segments = layered.segments().into_iter();
-            segments
-                .filter(|&(from, to)| if down { from == v } else { to == v })
-                .map(|(from, to)| column[if down { to } else { from }])
-                .collect::<Vec<_>>()
+            let here = |&&(from, to): &&(usize, usize)| if down { from == v } else { to == v };
+            let segments = layered.segments.iter().filter(here);
+            segments.map(|&(from, to)| column[if down { to } else { from }]).collect::<Vec<_>>()
         };
         if forks[v] {
             pulls[column[v]].push(Pull { to: ends(true), weight: 20.0 });
@@ -119,7 +117,7 @@ fn columns(layered: &Layered, forks: &[bool], merges: &[bool]) -> Vec<usize> {
     }
     let below = layered.depths();
     let mut above = vec![0; n];
-    let mut segments = layered.segments();
+    let mut segments = layered.segments.clone();
     segments.sort_by_key(|&(from, _)| layered.vertices[from].layer);
     for &(from, to) in &segments {
         above[to] = above[to].max(above[from] + 1);

@@ -5,6 +5,7 @@
 //! that is too high continues in a further column, where all lines that would cross the cut come
 //! from one box.
 
+use super::columns::cuts;
 use super::layers::{Graph, Layered};
 use super::places::places;
 use crate::plot::canvas::Area;
@@ -19,14 +20,14 @@ const TRACK: f64 = 8.0;
 const HEAD_ROOM: f64 = 13.0;
 /// Between two columns.
 const GUTTER: f64 = 36.0;
-/// Every column has at least this part of the highest one's height.
-const LEAST_PIECE: f64 = 0.3;
 /// Above and below columns, for the line from one to the next.
 const TURN: f64 = 16.0;
 
 /// Boxes in their places, and for each edge the corners of its line.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Drawing {
+    /// Whether it is no higher than it may be in one column: more height would change nothing.
+    pub(super) fits: bool,
     pub(super) width: f64,
     pub(super) height: f64,
     pub(super) boxes: Vec<Area>,
@@ -72,8 +73,8 @@ impl Net {
 
 /// The gap below each row: how high, and on which track each source's lines run.
 #[derive(Debug, Clone, Default)]
-struct Channel {
-    height: f64,
+pub(super) struct Channel {
+    pub(super) height: f64,
     /// Source and depth below the row.
     tracks: Vec<(usize, f64)>,
 }
@@ -82,7 +83,7 @@ struct Channel {
 /// where it can.
 pub(super) fn draw(graph: &Graph, most: f64) -> Option<Drawing> {
     if graph.sizes.is_empty() {
-        return Some(Drawing::default());
+        return Some(Drawing { fits: true, ..Drawing::default() });
     }
     let layered = graph.layered(&graph.spine())?;
     let x = places(graph, &layered);
@@ -98,7 +99,9 @@ pub(super) fn draw(graph: &Graph, most: f64) -> Option<Drawing> {
         .collect();
     let channels: Vec<Channel> =
         (1..rows).map(|row| channel(graph, &layered, &x, &ports, row - 1)).collect();
-    let cuts = cuts(&layered, &heights, &channels, most);
+    let whole = heights.iter().sum::<f64>() + channels.iter().map(|c| c.height).sum::<f64>();
+    let fits = whole <= most;
+    let cuts = if fits { Vec::new() } else { cuts(&layered, &heights, &channels, most) };
 
     // Where each row begins, and how far its column is moved to the right.
     let (mut top, mut shift) = (vec![0.0; rows], vec![0.0; rows]);
@@ -169,13 +172,13 @@ pub(super) fn draw(graph: &Graph, most: f64) -> Option<Drawing> {
         way
     });
     let routes: Vec<Vec<(f64, f64)>> = routes.collect();
-    Some(Drawing { width, height, boxes, routes })
+    Some(Drawing { fits, width, height, boxes, routes })
 }
 
-/// Where the line of each segment arrives, in the order of [`Layered::segments`]: lines to one box
+/// Where the line of each segment arrives, in the order of `Layered::segments`: lines to one box
 /// arrive side by side.
 fn ports(layered: &Layered, x: &[f64]) -> Vec<f64> {
-    let segments = layered.segments();
+    let segments = &layered.segments;
     let mut ports: Vec<f64> = segments.iter().map(|&(_, to)| x[to]).collect();
     for v in 0..layered.vertices.len() {
         let mut arriving: Vec<usize> =
@@ -208,7 +211,7 @@ fn channel(graph: &Graph, layered: &Layered, x: &[f64], ports: &[f64], row: usiz
     let quiet = above.all(|item| graph.quiet.get(item).copied().unwrap_or(false));
     let room = if quiet { QUIET_ROOM } else { LABEL_ROOM };
     let mut nets: Vec<Net> = Vec::new();
-    for (segment, &(from, _)) in layered.segments().iter().enumerate() {
+    for (segment, &(from, _)) in layered.segments.iter().enumerate() {
         if layered.vertices[from].layer != row {
             continue;
         }
@@ -245,79 +248,6 @@ fn channel(graph: &Graph, layered: &Layered, x: &[f64], ports: &[f64], row: usiz
     Channel {
         height: room + TRACK * most as f64 + HEAD_ROOM,
         tracks: tracks.map(|(net, &track)| (net.source, room + TRACK * track as f64)).collect(),
-    }
-}
-
-/// After which rows a new column begins.
-fn cuts(layered: &Layered, heights: &[f64], channels: &[Channel], most: f64) -> Vec<usize> {
-    let rows = heights.len();
-    let whole = heights.iter().sum::<f64>() + channels.iter().map(|c| c.height).sum::<f64>();
-    if whole <= most {
-        return Vec::new();
-    }
-    // All lines over the cut come from one box right above it.
-    let segments = layered.segments();
-    let possible: Vec<bool> = (0..rows - 1)
-        .map(|row| {
-            let mut over = segments.iter().filter(|(from, _)| layered.vertices[*from].layer == row);
-            let Some(&(source, _)) = over.next() else { return false };
-            layered.vertices[source].item.is_some() && over.all(|&(from, _)| from == source)
-        })
-        .collect();
-    let filled = |limit: f64| {
-        let (mut cuts, mut y, mut last, mut tallest): (Vec<usize>, f64, Option<usize>, f64) =
-            (Vec::new(), 0.0, None, 0.0);
-        let mut at = 0;
-        let mut begin = 0;
-        while at < rows {
-            y += heights[at];
-            if y > limit
-                && let Some(cut) = last
-            {
-                cuts.push(cut);
-                (y, at, last, begin) = (0.0, cut + 1, None, cut + 1);
-                continue;
-            }
-            tallest = tallest.max(y);
-            if at + 1 < rows {
-                if possible[at] && at >= begin {
-                    last = Some(at);
-                }
-                y += channels[at].height;
-            }
-            at += 1;
-        }
-        (cuts, tallest)
-    };
-    // As many columns as that takes, all about equally high.
-    let (mut best, count) = (filled(most), filled(most).0.len());
-    let (mut low, mut high) = (0.0, most);
-    for _ in 0..24 {
-        let middle = (low + high) / 2.0;
-        let tried = filled(middle);
-        if tried.0.len() <= count && tried.1 <= best.1 {
-            best = tried;
-            high = middle;
-        } else {
-            low = middle;
-        }
-    }
-    // A little piece is not worth a column of its own.
-    let height = |first: usize, last: usize| {
-        heights[first..=last].iter().sum::<f64>()
-            + channels[first..last].iter().map(|channel| channel.height).sum::<f64>()
-    };
-    let (mut cuts, tallest) = best;
-    loop {
-        let begins = std::iter::once(0).chain(cuts.iter().map(|cut| cut + 1));
-        let ends = cuts.iter().copied().chain([rows - 1]);
-        let little = |(first, last)| height(first, last) < LEAST_PIECE * tallest;
-        match begins.zip(ends).position(little) {
-            Some(piece) if !cuts.is_empty() => {
-                cuts.remove(piece.min(cuts.len() - 1));
-            }
-            _ => return cuts,
-        }
     }
 }
 
