@@ -19,7 +19,7 @@ import sys
 import nbformat
 from nbconvert import HTMLExporter
 
-HEADING = re.compile(r'<h([12]) id="([^"]*)">(.*?)<a class="anchor-link"', re.DOTALL)
+HEADING = re.compile(r'<h([123]) id="([^"]*)">(.*?)<a class="anchor-link"', re.DOTALL)
 CODE_CELL = re.compile(r'<div class="cell border-box-sizing code_cell rendered" id="cell-id=([^"]*)">')
 INPUT = '<div class="input_area">'
 LINK = re.compile(r'(<a\b[^>]*\bhref=")([^"]*)(")')
@@ -92,9 +92,13 @@ def with_times(body, notebook):
 
 
 def outline(body):
+    headings = HEADING.findall(body)
+    # Where the second level is not used, as in the glossary, the third takes its place.
+    second = "2" if any(level == "2" for level, _, _ in headings) else "3"
     entries = "".join(
-        f'<li class="h{level}"><a href="#{anchor}">{MARKUP.sub("", text).strip()}</a></li>'
-        for level, anchor, text in HEADING.findall(body)
+        f'<li class="h{1 if level == "1" else 2}"><a href="#{anchor}">{MARKUP.sub("", text).strip()}</a></li>'
+        for level, anchor, text in headings
+        if level in ("1", second)
     )
     return f'<aside class="outline" aria-label="Headings of this page"><ol>{entries}</ol></aside>'
 

@@ -38,8 +38,7 @@ def pictures():
     return (draw(40), numpy.arange(40)[:, None] % 10), (draw(20), numpy.arange(20)[:, None] % 10)
 
 
-def network():
-    keras.utils.clear_session() if hasattr(keras.utils, "clear_session") else keras.backend.clear_session()
+def network(name="small"):
     model = keras.Sequential(
         [
             keras.Input((32, 32, 3)),
@@ -47,7 +46,8 @@ def network():
             layers.ReLU(),
             layers.Flatten(),
             layers.Dense(10, activation="softmax"),
-        ]
+        ],
+        name=name,
     )
     model.compile("rmsprop", "categorical_crossentropy", metrics=["accuracy"])
     return model
@@ -75,7 +75,7 @@ def names():
         "layers": layers,
         "sklearn": types.SimpleNamespace(metrics=sklearn.metrics),
         "x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test, "x": x_test,
-        "model": model, "base": network(), "model_a": network(), "model_b": network(),
+        "model": model, "base": network(), "model_a": network("a"), "model_b": network("b"),
         "history": history,
         "truth": y_test.argmax(1), "classes": y_test.argmax(1),
         "a": keras.Input((4,)), "b": keras.Input((4,)),
