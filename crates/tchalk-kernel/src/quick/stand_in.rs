@@ -38,6 +38,9 @@ fn cargo(arguments: Vec<OsString>) -> ! {
     };
     let mut command = Command::new(real);
     command.args(&arguments);
+    if is_trial() {
+        keep_lock_file(&mut command);
+    }
     let (build, check) = is_build(&arguments);
     // Another wrapper is in charge, or this is no compilation.
     if std::env::var_os("RUSTC_WRAPPER").is_some() || !(build || check) {
@@ -59,6 +62,27 @@ fn cargo(arguments: Vec<OsString>) -> ! {
             }
             exit(status.code().unwrap_or(101))
         }
+        Err(error) => fail(&error),
+    }
+}
+
+/// Whether Evcxr wants to know if there is such a dependency: for that it puts a manifest with nothing
+/// else in it in the session's place.
+fn is_trial() -> bool {
+    let manifest = std::fs::read_to_string("Cargo.toml").unwrap_or_default();
+    manifest.contains("\"evcxr_dummy_validate_dep\"")
+}
+
+/// Runs cargo, and puts the lock file back: cargo drops from it what the trial's manifest does not
+/// name, and would build other versions of all of it.
+fn keep_lock_file(command: &mut Command) -> ! {
+    let lock = std::fs::read("Cargo.lock");
+    let status = command.status();
+    if let Ok(lock) = lock {
+        let _ = std::fs::write("Cargo.lock", lock);
+    }
+    match status {
+        Ok(status) => exit(status.code().unwrap_or(101)),
         Err(error) => fail(&error),
     }
 }

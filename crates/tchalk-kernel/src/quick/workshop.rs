@@ -164,7 +164,7 @@ impl Workshop {
             return None;
         }
         let source = fs::read_to_string(self.session.join("src/lib.rs")).ok()?;
-        let tried = known.strikes < STRIKES;
+        let tried = known.strikes < STRIKES && !is_about_errors(&source);
         if tried {
             let cell = Cell::new(&source);
             let waiting = waiting().compiler.take();
@@ -202,6 +202,13 @@ impl Workshop {
             state.compiler = Compiler::start(&self.folder, known, &attributes).ok();
         }
     }
+}
+
+/// Whether Evcxr has seen a cell fail and only wants better words: it leaves out what catches panics,
+/// which is else missing only where there is nothing to run.
+fn is_about_errors(source: &str) -> bool {
+    let nothing_to_run = "-> *mut std::os::raw::c_void {x}";
+    !["std::panic::catch_unwind(", nothing_to_run].iter().any(|text| source.contains(text))
 }
 
 /// Puts the cell where cargo puts it, and says so as cargo does.
