@@ -4,7 +4,8 @@
 
 Every kernel runs the same cells, one notebook after another, `--rounds` times in turns. Printed are
 the time from start to the first result, in the first round (in which stock Evcxr builds everything) and
-in the later ones, and median and 90th percentile of the cells after the first.
+in the later ones, median and 90th percentile of the cells after the first, what share of stock Evcxr's
+they are, and for each of these cells the median of every kernel.
 """
 
 import argparse
@@ -104,13 +105,22 @@ def main():
     for _ in range(arguments.rounds):
         for name in arguments.kernels:
             results[name].append(run_notebook(name))
+    later = {name: [time for times in rounds for time in times[1:]] for name, rounds in results.items()}
+    middle = {name: statistics.median(times) for name, times in later.items()}
+    tenth = {name: statistics.quantiles(times, n=10)[-1] for name, times in later.items()}
     print(f"{'kernel':16} {'first start':>12} {'later starts':>13} {'median cell':>12} {'90th percentile':>16}")
     for name, rounds in results.items():
         first, *others = (times[0] for times in rounds)
         others = f"{statistics.median(others):11.2f} s" if others else f"{'':13}"
-        later = [time for times in rounds for time in times[1:]]
-        tenth = statistics.quantiles(later, n=10)[-1]
-        print(f"{name:16} {first:10.2f} s {others} {statistics.median(later):10.3f} s {tenth:14.3f} s")
+        print(f"{name:16} {first:10.2f} s {others} {middle[name]:10.3f} s {tenth[name]:14.3f} s")
+    for name in results:
+        if "rust" in results and name != "rust":
+            shares = middle[name] / middle["rust"], tenth[name] / tenth["rust"]
+            print(f"{name}: {shares[0]:.2f} of stock Evcxr's median cell, {shares[1]:.2f} of its 90th percentile")
+    print("\n" + " ".join(f"{name:>15}" for name in results) + "  cell (median)")
+    for index, code in enumerate(RUST[1:], 1):
+        row = " ".join(f"{statistics.median(times[index] for times in rounds):13.3f} s" for rounds in results.values())
+        print(f"{row}  {code.splitlines()[-1].strip()[:60]}")
 
 
 if __name__ == "__main__":

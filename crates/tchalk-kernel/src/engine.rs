@@ -3,6 +3,7 @@
 use crate::advice;
 use crate::compile_error;
 use crate::publish::{Failure, Publisher, Stream, panic_message};
+use crate::quick;
 use crate::session::Home;
 use crate::tail::Lent;
 use anyhow::{Context, Result, anyhow};
@@ -77,7 +78,7 @@ impl Engine {
     /// Starts Evcxr in the session folder and loads the library.
     pub fn start(home: &Home, publisher: Publisher) -> Result<Engine> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.env(LIVE_OUTPUT, "1");
+        quick::leave(&mut command).env(LIVE_OUTPUT, "1");
         if let Some(folders) = with_standard_library() {
             command.env(LIBRARY_PATH, folders);
         }

@@ -1,8 +1,9 @@
 //! The Jupyter kernel of tchalk: [Evcxr](https://docs.rs/evcxr) with a classroom layer.
 //!
-//! One program in three roles. Jupyter starts it with `--connection-file FILE`, and it serves one
-//! notebook; Evcxr, inside it, starts it again as the process in which the cells run; and set-up
-//! calls it with `--warm` to prepare the session template that every later start is cloned from.
+//! One program in several roles. Jupyter starts it with `--connection-file FILE`, and it serves one
+//! notebook; Evcxr, inside it, starts it again as the process in which the cells run, and for each cell
+//! as what it takes for cargo; and set-up calls it with `--warm` to prepare the session template that
+//! every later start is cloned from.
 
 mod advice;
 mod cell_process;
@@ -14,6 +15,7 @@ mod magic;
 mod marker;
 mod message;
 mod publish;
+mod quick;
 mod reserve;
 mod server;
 mod session;
@@ -35,6 +37,7 @@ tchalk-kernel: the Jupyter kernel of tchalk (started by Jupyter, not by hand)
 Both need TCHALK_STATE (the folder of the checkout's sessions) and TCHALK_LIBRARY (the tchalk crate).";
 
 fn main() -> Result<()> {
+    quick::enter_if_asked();
     cell_process::enter_if_asked();
     let mut arguments = std::env::args().skip(1);
     match arguments.next().as_deref() {

@@ -7,6 +7,7 @@
 //! either of the two ends, so does the other. A reserve that nobody wants for an hour ends; so does
 //! one whose library is no longer the newest. `TCHALK_RESERVE=0` turns reserves off.
 
+use crate::quick;
 use crate::server::{EngineThread, Owner, serve_notebook};
 use crate::session::{Home, Session, use_folder};
 use crate::wire::Connection;
@@ -61,7 +62,10 @@ fn folder(home: &Home) -> PathBuf {
 
 fn environment() -> BTreeMap<String, String> {
     std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter_map(|(name, value)| {
+            let value = quick::outside(&name, value)?;
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        })
         .collect()
 }
 
@@ -85,7 +89,7 @@ pub fn spawn(home: &Home) {
     }
     let Ok(program) = std::env::current_exe() else { return };
     let mut reserve = Command::new(program);
-    reserve.arg("--reserve").env_remove("EVCXR_TMPDIR");
+    quick::leave(&mut reserve).arg("--reserve").env_remove("EVCXR_TMPDIR");
     reserve.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     if let Ok(mut child) = reserve.spawn() {
         std::thread::spawn(move || child.wait());

@@ -7,6 +7,7 @@
 
 use crate::engine::Engine;
 use crate::publish::Publisher;
+use crate::quick;
 use anyhow::{Context, Result, bail};
 use std::ffi::OsStr;
 use std::fs::{self, File, FileTimes};
@@ -69,8 +70,9 @@ impl Session {
         fs::create_dir_all(&sessions)
             .with_context(|| format!("cannot write to {}", home.state.display()))?;
         remove_dead(&sessions);
-        let name = uuid::Uuid::new_v4().simple().to_string();
-        let (folder, lock) = (sessions.join(&name), sessions.join(format!("{name}.lock")));
+        // Short, since the system allows a socket's path a hundred characters.
+        let name = &uuid::Uuid::new_v4().simple().to_string()[..16];
+        let (folder, lock) = (sessions.join(name), sessions.join(format!("{name}.lock")));
         let held =
             File::create(&lock).with_context(|| format!("cannot create {}", lock.display()))?;
         held.lock().with_context(|| format!("cannot lock {}", lock.display()))?;
@@ -81,9 +83,16 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        quick::close();
         let _ = fs::remove_dir_all(&self.folder);
+        let _ = fs::remove_file(socket(&self.folder));
         let _ = fs::remove_file(&self.lock);
     }
+}
+
+/// The socket of a session: beside its folder.
+pub fn socket(folder: &Path) -> PathBuf {
+    folder.with_extension("s")
 }
 
 /// Removes the folders whose kernel no longer holds its lock.
@@ -95,6 +104,7 @@ fn remove_dead(sessions: &Path) {
         }
         if File::open(&lock).is_ok_and(|file| file.try_lock().is_ok()) {
             let _ = fs::remove_dir_all(lock.with_extension(""));
+            let _ = fs::remove_file(socket(&lock));
             let _ = fs::remove_file(&lock);
         }
     }
@@ -148,6 +158,8 @@ pub fn warm(other: Option<&Path>) -> Result<()> {
     // The first Tab would otherwise wait until all dependencies have been checked.
     engine.completions("datasets::shapes", 16)?;
     drop(engine);
+    quick::close();
+    quick::tidy(&session.folder);
     let template = home.template();
     if template.exists() {
         fs::remove_dir_all(&template)
@@ -158,10 +170,11 @@ pub fn warm(other: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
-/// Tells Evcxr to work in `folder`. To be called before any thread is started.
+/// Tells Evcxr to work in `folder`, with quick cells. To be called before any thread is started.
 pub fn use_folder(folder: &Path) {
     // SAFETY: no other thread exists yet that could read the environment.
     unsafe { std::env::set_var("EVCXR_TMPDIR", folder) };
+    quick::start(folder);
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Evcxr compiles a cell that ends in a value twice where the value has no display of its own: first
 //! it tries `(value).evcxr_display()`, then `{:?}`. The library lends that method to every reference to
 //! a value with a `Debug`, so it is enough to hand Evcxr `&(value)`: one build, and numbers whose type
-//! nothing else decides can be shown, too.
+//! nothing else decides can be shown, too. A loop that has no value is ended like any statement.
 
 use ra_ap_syntax::ast::{self, AstNode, HasModuleItem};
 use ra_ap_syntax::{Edition, SourceFile, TextSize};
@@ -14,7 +14,7 @@ const AFTER: &str = ")";
 /// The cell is parsed as the body of a function.
 const FUNCTION: &str = "fn f() {";
 
-/// A cell in which the last value is lent out.
+/// A cell in which the last value is lent out, or ended where it is none.
 pub struct Lent {
     /// What Evcxr compiles.
     pub code: String,
@@ -25,9 +25,12 @@ pub struct Lent {
 impl Lent {
     /// The cell with its last value lent out; unchanged if it does not end in one or cannot be parsed.
     pub fn new(code: &str) -> Lent {
-        let Some((start, end)) = last_value(code) else {
+        let Some((start, end, shows)) = last_value(code) else {
             return Lent { code: code.to_owned(), begins: None };
         };
+        if !shows {
+            return Lent { code: format!("{};{}", &code[..end], &code[end..]), begins: None };
+        }
         let (before, rest) = code.split_at(start);
         let (value, after) = rest.split_at(end - start);
         let line = before.matches('\n').count() + 1;
@@ -49,8 +52,8 @@ impl Lent {
     }
 }
 
-/// The byte offsets between which the last value stands.
-fn last_value(code: &str) -> Option<(usize, usize)> {
+/// The byte offsets between which the last value stands, and whether there is something to see in it.
+fn last_value(code: &str) -> Option<(usize, usize, bool)> {
     let text = format!("{FUNCTION}{code}\n}}");
     let parsed = SourceFile::parse(&text, Edition::Edition2024);
     if !parsed.errors().is_empty() {
@@ -61,12 +64,13 @@ fn last_value(code: &str) -> Option<(usize, usize)> {
         _ => None,
     })?;
     let value = function.body()?.stmt_list()?.tail_expr()?;
-    // A loop or a block of statements has nothing to show, and is best left as it was written.
-    let shows =
-        !matches!(value, ast::Expr::ForExpr(_) | ast::Expr::WhileExpr(_) | ast::Expr::LoopExpr(_));
+    if matches!(value, ast::Expr::LoopExpr(_)) {
+        return None;
+    }
+    let shows = !matches!(value, ast::Expr::ForExpr(_) | ast::Expr::WhileExpr(_));
     let range = value.syntax().text_range();
     let offset = |at: TextSize| usize::from(at).checked_sub(FUNCTION.len());
-    shows.then_some((offset(range.start())?, offset(range.end())?))
+    Some((offset(range.start())?, offset(range.end())?, shows))
 }
 
 #[cfg(test)]
@@ -81,7 +85,9 @@ mod tests {
             ("let a = 1;", "let a = 1;"),
             ("fn f() {}\nf()", "fn f() {}\n&(f())"),
             ("model\n    .fit()?", "&(model\n    .fit()?)"),
-            ("for i in 0..3 { f(i); }", "for i in 0..3 { f(i); }"),
+            ("for i in 0..3 { f(i); }", "for i in 0..3 { f(i); };"),
+            ("while f() {} // note", "while f() {}; // note"),
+            ("loop { break 1 }", "loop { break 1 }"),
             ("f(1", "f(1"),
             ("", ""),
             ("struct Hidden; Hidden", "struct Hidden; &(Hidden)"),

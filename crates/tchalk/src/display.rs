@@ -70,7 +70,7 @@ pub trait Show {
     /// What the kernel calls for the last expression of a cell.
     #[doc(hidden)]
     fn evcxr_display(&self) {
-        emit(&self.content(), &mut io::stdout().lock(), true);
+        emit_value(&self.content());
     }
 }
 
@@ -84,7 +84,7 @@ pub trait ShowDebug {
 
 impl<T: std::fmt::Debug + ?Sized> ShowDebug for &T {
     fn evcxr_display(&self) {
-        emit(&Content::text(format!("{self:?}")), &mut io::stdout().lock(), true);
+        emit_debug(self);
     }
 }
 
@@ -95,6 +95,17 @@ impl Show for Notice {
     fn content(&self) -> Content {
         Content::html(self.0.clone(), format!("<p>{}</p>", escape(&self.0)))
     }
+}
+
+/// These two are compiled with the library; what is generic is compiled anew with each cell.
+#[inline(never)]
+fn emit_value(content: &Content) {
+    emit(content, &mut io::stdout().lock(), true);
+}
+
+#[inline(never)]
+fn emit_debug(value: &dyn std::fmt::Debug) {
+    emit_value(&Content::text(format!("{value:?}")));
 }
 
 /// A place on the page whose content changes: progress, a curve that grows.

@@ -1,0 +1,118 @@
+//! Cells that are compiled without cargo.
+//!
+//! For each cell Evcxr runs `cargo build`, and cargo spends a tenth of a second on finding out that
+//! nothing but the cell has changed. So what Evcxr finds as `cargo` is this program again
+//! ([`stand_in`]). It asks the kernel, which knows the rustc command that cargo used last and all that
+//! cargo would look at ([`stamp`]). While nothing of it has changed, the kernel compiles the cell
+//! itself ([`workshop`]), with a rustc that was started in advance and waits, the library loaded, for
+//! nothing but the cell ([`recipe`], [`lean`]). Whatever is unusual is left to cargo, and a cell that
+//! does not compile this way is compiled in cargo's way before anybody is told so.
+
+mod lean;
+mod recipe;
+mod stamp;
+mod stand_in;
+mod workshop;
+
+pub use stand_in::enter_if_asked;
+pub use workshop::close;
+
+use crate::session;
+use anyhow::{Context, Result};
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// Names the real cargo, for the stand-in.
+const CARGO: &str = "TCHALK_CARGO";
+/// Names the socket at which the kernel takes the stand-in's questions.
+const SOCKET: &str = "TCHALK_QUICK";
+/// Names the file into which the compiler's command is written.
+const RECORD: &str = "TCHALK_RECORD";
+/// `0` leaves all cells to cargo.
+const SWITCH: &str = "TCHALK_QUICK_CELLS";
+/// The folder of a session in which all this happens.
+const FOLDER: &str = "quick";
+
+/// The search path as it was before the stand-ins were put first.
+static SEARCH_PATH: OnceLock<OsString> = OnceLock::new();
+
+/// Makes Evcxr, in this process, find the stand-in when it looks for cargo, and serves it. To be called
+/// before any other thread is started. Where it cannot be done, cargo does what it always did.
+pub fn start(session: &Path) {
+    if std::env::var_os(SWITCH).is_some_and(|value| value == "0") {
+        return;
+    }
+    if let Err(error) = try_start(session) {
+        eprintln!("tchalk-kernel: cells are left to cargo: {error:#}");
+    }
+}
+
+fn try_start(session: &Path) -> Result<()> {
+    let path = std::env::var_os("PATH").context("PATH is not set")?;
+    let cargo = real_cargo(&path).context("there is no cargo")?;
+    let folder = session.join(FOLDER);
+    fs::create_dir_all(folder.join("src"))?;
+    let program = std::env::current_exe()?;
+    for name in ["cargo", "rustup"] {
+        symlink(&program, folder.join(name))?;
+    }
+    // rustc reads the cell from its standard input under the name that cargo's rustc has for it.
+    symlink("/dev/fd/0", folder.join("src/lib.rs"))?;
+    let socket = session::socket(session);
+    let listener =
+        UnixListener::bind(&socket).with_context(|| format!("cannot make {}", socket.display()))?;
+    let folders = std::iter::once(folder).chain(std::env::split_paths(&path));
+    let with_stand_ins = std::env::join_paths(folders)?;
+    let _ = SEARCH_PATH.set(path);
+    // SAFETY: no other thread exists yet that could read the environment.
+    unsafe {
+        std::env::set_var("PATH", with_stand_ins);
+        std::env::set_var(CARGO, cargo);
+        std::env::set_var(SOCKET, socket);
+    }
+    let session = session.to_owned();
+    std::thread::Builder::new()
+        .name("workshop".into())
+        .spawn(move || workshop::serve(&listener, &session))?;
+    Ok(())
+}
+
+/// Removes from a session's folder what belongs to a running kernel only.
+pub fn tidy(session: &Path) {
+    for name in ["cargo", "rustup", "src/lib.rs", "log"] {
+        let _ = fs::remove_file(session.join(FOLDER).join(name));
+    }
+}
+
+/// A variable of this process as it was outside; `None` if it is for the stand-ins only.
+pub fn outside(name: &OsStr, value: OsString) -> Option<OsString> {
+    match name.to_str() {
+        Some("PATH") => Some(SEARCH_PATH.get().cloned().unwrap_or(value)),
+        Some(CARGO | SOCKET) => None,
+        _ => Some(value),
+    }
+}
+
+/// Gives a process that this one starts the environment as it was outside.
+pub fn leave(command: &mut Command) -> &mut Command {
+    if let Some(path) = SEARCH_PATH.get() {
+        command.env("PATH", path);
+    }
+    command.env_remove(CARGO).env_remove(SOCKET)
+}
+
+/// The toolchain's own cargo, not rustup's, which would have to look for it each time.
+fn real_cargo(path: &OsStr) -> Option<PathBuf> {
+    let from_rustup = Command::new("rustup").args(["which", "cargo"]).output();
+    if let Ok(output) = from_rustup
+        && output.status.success()
+    {
+        return Some(PathBuf::from(String::from_utf8(output.stdout).ok()?.trim()));
+    }
+    std::env::split_paths(path).map(|folder| folder.join("cargo")).find(|file| file.is_file())
+}

@@ -1,0 +1,165 @@
+//! What Evcxr finds as `cargo` and `rustup`, and what cargo finds as the compiler's wrapper.
+
+use super::workshop::{Answer, Question};
+use super::{CARGO, FOLDER, RECORD, SOCKET};
+use crate::quick::recipe::Recipe;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, exit};
+
+/// Becomes cargo's or rustup's stand-in, or the compiler's wrapper, if this program was started as
+/// one; returns otherwise.
+pub fn enter_if_asked() {
+    let mut arguments = std::env::args_os();
+    let Some(name) = arguments.next().map(PathBuf::from) else { return };
+    let arguments: Vec<OsString> = arguments.collect();
+    match name.file_name().and_then(|name| name.to_str()) {
+        Some("cargo") => cargo(arguments),
+        Some("rustup") => rustup(&name, arguments),
+        _ if std::env::var_os(RECORD).is_some() => record(arguments),
+        _ => {}
+    }
+}
+
+/// Whether the kernel may know how to do without cargo. `check` shares cargo's notes with `build`.
+fn is_build(arguments: &[OsString]) -> (bool, bool) {
+    let command = arguments.iter().find(|argument| !argument.to_string_lossy().starts_with('-'));
+    (command.is_some_and(|name| name == "build"), command.is_some_and(|name| name == "check"))
+}
+
+fn cargo(arguments: Vec<OsString>) -> ! {
+    let Some(real) = std::env::var_os(CARGO) else {
+        eprintln!("{CARGO} is not set: this cargo works inside a kernel only");
+        exit(101);
+    };
+    let mut command = Command::new(real);
+    command.args(&arguments);
+    if is_trial() {
+        keep_lock_file(&mut command);
+    }
+    let (build, check) = is_build(&arguments);
+    // Another wrapper is in charge, or this is no compilation.
+    if std::env::var_os("RUSTC_WRAPPER").is_some() || !(build || check) {
+        fail(&command.exec());
+    }
+    if let Ok(program) = std::env::current_exe().and_then(|program| program.canonicalize()) {
+        command.env("RUSTC_WRAPPER", program).env(RECORD, Recipe::file(Path::new(FOLDER)));
+    }
+    let mut kernel = build.then(|| ask(&arguments)).flatten();
+    if let Some((Answer::Done { code, stdout, stderr }, _)) = &kernel {
+        let _ = std::io::stderr().write_all(stderr.as_bytes());
+        let _ = std::io::stdout().write_all(stdout.as_bytes());
+        exit(*code);
+    }
+    match command.status() {
+        Ok(status) => {
+            if let Some((_, stream)) = &mut kernel {
+                let _ = writeln!(stream, "{}", status.success());
+            }
+            exit(status.code().unwrap_or(101))
+        }
+        Err(error) => fail(&error),
+    }
+}
+
+/// Whether Evcxr wants to know if there is such a dependency: for that it puts a manifest with nothing
+/// else in it in the session's place.
+fn is_trial() -> bool {
+    let manifest = std::fs::read_to_string("Cargo.toml").unwrap_or_default();
+    manifest.contains("\"evcxr_dummy_validate_dep\"")
+}
+
+/// Runs cargo, and puts the lock file back: cargo drops from it what the trial's manifest does not
+/// name, and would build other versions of all of it.
+fn keep_lock_file(command: &mut Command) -> ! {
+    let lock = std::fs::read("Cargo.lock");
+    let status = command.status();
+    if let Ok(lock) = lock {
+        let _ = std::fs::write("Cargo.lock", lock);
+    }
+    match status {
+        Ok(status) => exit(status.code().unwrap_or(101)),
+        Err(error) => fail(&error),
+    }
+}
+
+/// The kernel's answer, and the connection on which it wants to hear how cargo fared.
+fn ask(arguments: &[OsString]) -> Option<(Answer, UnixStream)> {
+    let mut stream = UnixStream::connect(std::env::var_os(SOCKET)?).ok()?;
+    let text = |text: OsString| text.into_string().ok();
+    let environment: Option<BTreeMap<String, String>> =
+        std::env::vars_os().map(|(name, value)| Some((text(name)?, text(value)?))).collect();
+    let question = Question {
+        arguments: arguments.iter().cloned().map(text).collect::<Option<Vec<String>>>()?,
+        environment: environment?,
+        folder: std::env::current_dir().ok()?,
+    };
+    writeln!(stream, "{}", serde_json::to_string(&question).ok()?).ok()?;
+    let mut line = String::new();
+    BufReader::new(&stream).read_line(&mut line).ok()?;
+    Some((serde_json::from_str(&line).ok()?, stream))
+}
+
+/// Evcxr asks rustup where cargo is, to spare itself a detour.
+fn rustup(name: &Path, arguments: Vec<OsString>) -> ! {
+    if arguments == ["which", "cargo"] {
+        println!("{}", name_of_cargo(name).display());
+        exit(0);
+    }
+    let own = name_of_cargo(name);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let others =
+        std::env::split_paths(&path).filter(|folder| Some(folder.as_path()) != own.parent());
+    for program in others.map(|folder| folder.join("rustup")).filter(|file| file.is_file()) {
+        fail(&Command::new(program).args(&arguments).exec());
+    }
+    exit(127)
+}
+
+/// The stand-in for cargo beside the one for rustup, which was perhaps started by its name alone.
+fn name_of_cargo(rustup: &Path) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    match rustup.parent() {
+        Some(folder) if folder.is_absolute() => folder.join("cargo"),
+        _ => std::env::split_paths(&path).next().unwrap_or_default().join("cargo"),
+    }
+}
+
+/// Writes down how a cell is compiled, and compiles it.
+fn record(arguments: Vec<OsString>) -> ! {
+    let file = std::env::var_os(RECORD).unwrap_or_default();
+    if let Some(recipe) = Recipe::of_cell(&arguments) {
+        // A recipe that cannot be written is one that is not used.
+        let _ = recipe.write(Path::new(&file));
+    }
+    let mut rustc = arguments.into_iter();
+    let Some(program) = rustc.next() else { exit(101) };
+    fail(&Command::new(program).args(rustc).exec())
+}
+
+fn fail(error: &std::io::Error) -> ! {
+    eprintln!("error: {error}");
+    exit(101)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_build_is_asked_about() {
+        let arguments = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
+        assert_eq!(is_build(&arguments("--offline build --target x")), (true, false));
+        assert_eq!(is_build(&arguments("check --target build")), (false, true));
+        assert_eq!(is_build(&arguments("--offline metadata")), (false, false));
+    }
+
+    #[test]
+    fn cargo_is_found_beside_rustup() {
+        assert_eq!(name_of_cargo(Path::new("/s/quick/rustup")), Path::new("/s/quick/cargo"));
+    }
+}

@@ -1,0 +1,276 @@
+//! The thread of the kernel that compiles cells, or says that cargo shall.
+
+use super::FOLDER;
+use super::lean::{self, Cell};
+use super::recipe::Recipe;
+use super::stamp::Stamp;
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::sync::{Mutex, MutexGuard};
+
+/// How cargo was called.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Question {
+    pub arguments: Vec<String>,
+    pub environment: BTreeMap<String, String>,
+    pub folder: PathBuf,
+}
+
+/// What its stand-in shall do.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub enum Answer {
+    /// Run cargo, and tell how it went.
+    Cargo,
+    /// Say this, as cargo would have.
+    Done { code: i32, stdout: String, stderr: String },
+}
+
+/// After so many cells in a row that only compiled in cargo's way, nothing else is tried.
+const STRIKES: u32 = 3;
+
+/// What is known since cargo ran last.
+struct Known {
+    question: Question,
+    recipe: Recipe,
+    stamp: Stamp,
+    helper: PathBuf,
+    linker: Vec<String>,
+    strikes: u32,
+}
+
+/// The compiler that waits for the next cell.
+static WAITING: Mutex<State> = Mutex::new(State { compiler: None, closed: false });
+
+struct State {
+    compiler: Option<Compiler>,
+    closed: bool,
+}
+
+fn waiting() -> MutexGuard<'static, State> {
+    WAITING.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// Ends the compiler that waits, for good: the session's folder is about to go.
+pub fn close() {
+    let mut state = waiting();
+    state.closed = true;
+    state.compiler = None;
+}
+
+/// A rustc that has loaded what cells may use and reads its standard input.
+struct Compiler {
+    process: Option<Child>,
+    attributes: String,
+}
+
+impl Compiler {
+    fn start(folder: &Path, known: &Known, attributes: &str) -> Result<Compiler> {
+        lean::write_root(folder, &known.recipe, attributes)?;
+        let mut command = known.recipe.quick(folder, &known.helper, &known.linker);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let process = command.spawn().context("cannot start rustc")?;
+        Ok(Compiler { process: Some(process), attributes: attributes.to_owned() })
+    }
+
+    /// Whether the cell compiles.
+    fn compile(mut self, cell: &Cell) -> Result<bool> {
+        let mut process = self.process.take().context("rustc is gone")?;
+        let mut input = process.stdin.take().context("rustc has no input")?;
+        // What ends before it has read the cell has failed, and says so below.
+        let _ = input.write_all(cell.text.as_bytes());
+        drop(input);
+        Ok(process.wait()?.success())
+    }
+}
+
+impl Drop for Compiler {
+    fn drop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}
+
+/// Answers the stand-in for cargo in this session, for as long as the kernel lives.
+pub fn serve(listener: &UnixListener, session: &Path) {
+    let session = session.canonicalize().unwrap_or_else(|_| session.to_owned());
+    let mut workshop = Workshop { folder: session.join(FOLDER), session, known: None };
+    for stream in listener.incoming().flatten() {
+        // Without an answer the stand-in runs cargo.
+        let _ = workshop.answer(&stream);
+    }
+}
+
+struct Workshop {
+    session: PathBuf,
+    /// In which the waiting compiler works.
+    folder: PathBuf,
+    known: Option<Known>,
+}
+
+impl Workshop {
+    fn answer(&mut self, mut stream: &UnixStream) -> Result<()> {
+        let mut lines = BufReader::new(stream).lines();
+        let question: Question = serde_json::from_str(&lines.next().context("no question")??)?;
+        let answer = self.build(&question);
+        let built = answer.is_some();
+        if !built {
+            self.known = None;
+            waiting().compiler = None;
+            let _ = fs::remove_file(Recipe::file(&self.folder));
+        }
+        let answer = answer.unwrap_or(Answer::Cargo);
+        writeln!(stream, "{}", serde_json::to_string(&answer)?)?;
+        if !built {
+            self.note("cargo");
+            if lines.next().context("cargo did not come back")?? == "true" {
+                self.known = self.learn(question);
+            }
+        }
+        self.wait_for_the_next();
+        Ok(())
+    }
+
+    /// One line for each build: how it was made. For tests, and for those who look for lost time.
+    fn note(&self, how: &str) {
+        let file = fs::File::options().create(true).append(true).open(self.folder.join("log"));
+        let _ = file.and_then(|mut file| writeln!(file, "{how}"));
+    }
+
+    /// What cargo has just done, and may be done again without it; `None` if it may not.
+    fn learn(&self, question: Question) -> Option<Known> {
+        if question.folder.canonicalize().ok()? != self.session {
+            return None;
+        }
+        let recipe = Recipe::read(&Recipe::file(&self.folder))?;
+        let stamp = Stamp::take(&self.session, &recipe)?;
+        let helper = lean::helper(&self.folder, &recipe).ok()?;
+        let linker = recipe.linker();
+        Some(Known { question, recipe, stamp, helper, linker, strikes: 0 })
+    }
+
+    /// Compiles the cell, if all else is as it was; `None` leaves it to cargo.
+    fn build(&mut self, question: &Question) -> Option<Answer> {
+        let known = self.known.as_mut()?;
+        if known.question != *question || !known.stamp.holds(&self.session) {
+            return None;
+        }
+        let source = fs::read_to_string(self.session.join("src/lib.rs")).ok()?;
+        let tried = known.strikes < STRIKES && !is_about_errors(&source);
+        if tried {
+            let cell = Cell::new(&source);
+            let waiting = waiting().compiler.take();
+            let compiler = match waiting.filter(|it| it.attributes == cell.attributes) {
+                Some(compiler) => compiler,
+                None => Compiler::start(&self.folder, known, &cell.attributes).ok()?,
+            };
+            if compiler.compile(&cell).ok()? {
+                known.strikes = 0;
+                let answer = made(&known.recipe)?;
+                self.note("quick");
+                return Some(answer);
+            }
+        }
+        let output = known.recipe.plain(&self.session).output().ok()?;
+        let answer = if output.status.success() {
+            known.strikes += u32::from(tried);
+            made(&known.recipe)?
+        } else {
+            refused(String::from_utf8(output.stderr).ok()?)?
+        };
+        self.note("plain");
+        Some(answer)
+    }
+
+    /// Has a compiler load what the next cell will need while the reader is busy with this one.
+    fn wait_for_the_next(&self) {
+        let Some(known) = self.known.as_ref().filter(|known| known.strikes < STRIKES) else {
+            return;
+        };
+        let Ok(source) = fs::read_to_string(self.session.join("src/lib.rs")) else { return };
+        let attributes = Cell::new(&source).attributes;
+        let mut state = waiting();
+        if !state.closed && state.compiler.is_none() {
+            state.compiler = Compiler::start(&self.folder, known, &attributes).ok();
+        }
+    }
+}
+
+/// Whether Evcxr has seen a cell fail and only wants better words: it leaves out what catches panics,
+/// which is else missing only where there is nothing to run.
+fn is_about_errors(source: &str) -> bool {
+    let nothing_to_run = "-> *mut std::os::raw::c_void {x}";
+    !["std::panic::catch_unwind(", nothing_to_run].iter().any(|text| source.contains(text))
+}
+
+/// Puts the cell where cargo puts it, and says so as cargo does.
+fn made(recipe: &Recipe) -> Option<Answer> {
+    let made = recipe.made()?;
+    let place = made.parent()?.parent()?.join(made.file_name()?);
+    fs::rename(&made, &place).ok()?;
+    let artifact = json!({
+        "reason": "compiler-artifact", "target": {"name": "ctx"}, "filenames": [place], "fresh": false
+    });
+    Some(Answer::Done { code: 0, stdout: format!("{artifact}\n"), stderr: String::new() })
+}
+
+/// What rustc says of a cell that does not compile. `None` if its words are about something else.
+fn refused(stderr: String) -> Option<Answer> {
+    let about_the_cell = |line: &str| {
+        let message: Value = serde_json::from_str(line).ok()?;
+        let spans = message["spans"].as_array()?.clone();
+        (message["level"] == "error" && spans.iter().any(|span| span["file_name"] == "src/lib.rs"))
+            .then_some(())
+    };
+    stderr.lines().find_map(about_the_cell)?;
+    Some(Answer::Done { code: 101, stdout: String::new(), stderr })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_errors_of_the_cell_are_told_as_such() {
+        let error = |level: &str, file: &str| {
+            json!({"level": level, "message": "m", "spans": [{"file_name": file}]}).to_string()
+        };
+        assert!(refused(error("error", "src/lib.rs")).is_some());
+        assert_eq!(refused(error("warning", "src/lib.rs")), None);
+        assert_eq!(refused(error("error", "/other.rs")), None);
+        assert_eq!(refused("error: internal compiler error".into()), None);
+    }
+
+    #[test]
+    fn without_knowledge_cargo_is_asked_and_its_success_is_learnt_from() {
+        let session = tempfile::tempdir().unwrap();
+        fs::create_dir(session.path().join(FOLDER)).unwrap();
+        let (kernel, mut stand_in) = UnixStream::pair().unwrap();
+        let question = Question {
+            arguments: vec!["build".into()],
+            environment: BTreeMap::new(),
+            folder: session.path().to_owned(),
+        };
+        writeln!(stand_in, "{}", serde_json::to_string(&question).unwrap()).unwrap();
+        writeln!(stand_in, "true").unwrap();
+        let mut workshop = Workshop {
+            session: session.path().canonicalize().unwrap(),
+            folder: session.path().join(FOLDER),
+            known: None,
+        };
+        workshop.answer(&kernel).unwrap();
+        let mut answer = String::new();
+        BufReader::new(&stand_in).read_line(&mut answer).unwrap();
+        assert_eq!(serde_json::from_str::<Answer>(&answer).unwrap(), Answer::Cargo);
+        assert!(workshop.known.is_none(), "no recipe was written");
+        assert_eq!(fs::read_to_string(workshop.folder.join("log")).unwrap(), "cargo\n");
+    }
+}
