@@ -21,7 +21,7 @@ pub use crate::ensemble::{Ensemble, View};
 pub use crate::evaluate::{Calibration, Comparison, ConfusionMatrix, Report};
 pub use crate::explain;
 pub use crate::explore::{Embedding, FittedPca, Pca, Tsne};
-pub use crate::kaggle;
+pub use crate::kaggle::{self, Submission, SubmissionCheck};
 pub use crate::layers::{
     Activation, AdaptiveAveragePool2d, Add, Average, AveragePool2d, BatchNorm2d, Concatenate,
     Conv2d, Dense, DepthwiseConv2d, Dropout, Elu, Flatten, Gelu, GlobalAveragePool2d,

@@ -144,3 +144,47 @@ fn kaggles_files_have_the_right_counts() {
         assert_eq!(sums[0] + sums[1], sums[2] + sums[3]);
     }
 }
+
+#[test]
+fn kaggle_s_sample_and_the_withheld_labels_go_through_the_checklist() {
+    const FILES: [&str; 3] = ["train.csv", "sample_submission.csv", "test_labels.csv"];
+    let files = FILES.map(|name| format!("digit-recognizer/{name}"));
+    let Some(folder) = bundle(&files.each_ref().map(String::as_str)) else { return };
+    let digits = kaggle::digit_recognizer().unwrap();
+    let sample = kaggle::sample_submission(&digits).unwrap();
+    assert_eq!((sample.name().as_str(), sample.len()), ("sample_submission.csv", 28_000));
+    let check = sample.check(&digits).unwrap();
+    assert!(!check.passes(), "{check:?}");
+    assert!(format!("{check:?}").contains("the sample submission itself"), "{check:?}");
+    // The true labels are a submission without faults, and each digit's share is the training set's.
+    let truth = Submission::read(folder.join(&files[2])).unwrap();
+    let check = truth.check(&digits).unwrap();
+    eprintln!("{check:?}");
+    assert!(check.passes() && check.is_ready(), "{check:?}");
+    assert!(!format!("{check:?}").contains("\n! "), "{check:?}");
+    // As a network's answers, for the pictures in their order and for mixed ones.
+    let labels = truth.labels().unwrap();
+    let answers = |split: &Split| {
+        let rows = ndarray::Array2::from_shape_fn((28_000, 10), |(row, class)| {
+            if labels[row] == class { 1.0 } else { 0.0 }
+        });
+        let set = split.to_tensors(Device::Cpu);
+        Submission::new(&Predictions::from_probabilities(rows, &set).unwrap()).unwrap()
+    };
+    let mine = answers(&digits.test);
+    let check = mine.check(&digits).unwrap().against(&truth);
+    let text = format!("{check:?}");
+    assert!(text.contains("the answers are for digit-recognizer test, in its order"), "{text}");
+    assert!(text.contains("every answer is that of test_labels.csv"), "{text}");
+    let mixed = answers(&digits.test.shuffle()).check(&digits).unwrap();
+    assert!(format!("{mixed:?}").contains("the pictures were mixed"), "{mixed:?}");
+    let differences = mine.differences(&sample).unwrap();
+    let zeros = labels.iter().filter(|&&label| label == 0).count();
+    assert_eq!(differences.count(), 28_000 - zeros);
+    assert!(differences.image_grid(2, 5).is_ok());
+    let results = tempfile::tempdir().unwrap();
+    let path = mine.save_in(results.path()).unwrap();
+    let kept = std::fs::read_to_string(path).unwrap();
+    let theirs = std::fs::read_to_string(folder.join(&files[2])).unwrap();
+    assert_eq!(kept, theirs.replace("\r\n", "\n"));
+}

@@ -48,6 +48,12 @@ impl Places {
         Places { bundle, cache: None, offline: true }
     }
 
+    /// A cache alone.
+    #[cfg(test)]
+    pub(crate) fn in_cache(folder: &Path) -> Places {
+        Places { bundle: None, cache: Some(folder.to_owned()), offline: true }
+    }
+
     /// The bundle, where there is one.
     pub(crate) fn bundle(&self) -> Option<&Bundle> {
         self.bundle.as_ref()
@@ -122,9 +128,13 @@ impl Places {
         }
     }
 
-    /// The set's folder in the cache.
     fn cached(&self, wanted: &Wanted) -> Option<PathBuf> {
-        self.cache.as_ref().map(|cache| cache.join(wanted.folder))
+        self.cache_of(wanted.folder)
+    }
+
+    /// A set's folder in the cache.
+    pub(crate) fn cache_of(&self, folder: &str) -> Option<PathBuf> {
+        self.cache.as_ref().map(|cache| cache.join(folder))
     }
 
     fn in_bundle(&self, wanted: &Wanted) -> Result<Option<Search>> {

@@ -178,7 +178,7 @@ impl Show for Figure {
 
 /// Fails if a text of `figure` leaves the sheet or touches another one.
 #[cfg(test)]
-pub(super) fn assert_tidy(figure: &Figure) {
+pub(crate) fn assert_tidy(figure: &Figure) {
     let overlaps = figure.overlaps();
     assert!(overlaps.is_empty(), "{}", overlaps.join("\n"));
 }

@@ -49,6 +49,8 @@ pub use scatter3d::Scatter3d;
 pub use theme::Theme;
 
 pub(crate) use answer::AnswerPanel;
+#[cfg(test)]
+pub(crate) use figure::assert_tidy;
 pub(crate) use matrix::MatrixPanel;
 pub(crate) use text::thousands;
 pub(crate) use tiles::TilePanel;

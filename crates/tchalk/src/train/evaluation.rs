@@ -110,7 +110,7 @@ impl Evaluation {
 }
 
 /// The interval of a fraction measured on so many examples.
-fn wilson(fraction: f64, examples: usize) -> (f64, f64) {
+pub(crate) fn wilson(fraction: f64, examples: usize) -> (f64, f64) {
     let (n, z2) = (examples as f64, Z * Z);
     let middle = (fraction + z2 / (2.0 * n)) / (1.0 + z2 / n);
     let spread = (fraction * (1.0 - fraction) / n + z2 / (4.0 * n * n)).sqrt();

@@ -54,6 +54,7 @@ pub use run::Run;
 pub use schedule::Schedule;
 pub use sgd::Sgd;
 
+pub(crate) use evaluation::wilson;
 pub(crate) use feed::batch_of;
 pub(crate) use loss::Form;
 pub(crate) use predictions::largest;

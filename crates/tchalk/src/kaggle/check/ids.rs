@@ -1,0 +1,95 @@
+//! The numbers of the pictures: 1 to n, each once, in order.
+
+use super::{Line, Mark};
+use crate::kaggle::Submission;
+use crate::kaggle::submission::Cell;
+use crate::plot::thousands;
+
+const WHAT: &str = "ImageId";
+
+/// The line about the first column, if there are to be `expected` pictures.
+pub(super) fn line(submission: &Submission, expected: usize) -> Line {
+    let wrong = |text: String| Line::new(Mark::Wrong, WHAT, text);
+    // How many there should be is the affair of another line.
+    let last = submission.len().min(expected);
+    let mut ids = Vec::with_capacity(submission.len());
+    for (place, row) in submission.rows.iter().enumerate() {
+        match &row.id {
+            Cell::Whole(id) => ids.push(*id),
+            Cell::Other(text) if text.is_empty() => {
+                return wrong(format!("row {} has no number of its picture.", place + 1));
+            }
+            Cell::Other(text) => {
+                let point = text.parse::<f64>().is_ok();
+                let hint = if point { " Write whole numbers: 1, not 1.0." } else { "" };
+                return wrong(format!("row {}: {text:?} is no whole number.{hint}", place + 1));
+            }
+        }
+    }
+    if ids.is_empty() {
+        return wrong("there are no rows.".into());
+    }
+    let from = ids[0];
+    if from == 0 && ids.iter().zip(0..).all(|(&id, place)| id == place) {
+        return wrong(
+            "they begin with 0, and Kaggle counts from 1: add one to each. (In Python, \
+             range(1, n + 1); a row number counts from 0.)"
+                .into(),
+        );
+    }
+    if from > 1 && ids.iter().zip(from..).all(|(&id, place)| id == place) {
+        return wrong(match from {
+            2 => {
+                "they begin with 2: the row of picture 1 is missing. Was it taken for the names of \
+                  the columns?"
+                    .into()
+            }
+            42_001 => {
+                "they begin with 42,001, as if test.csv went on where train.csv ends. Kaggle \
+                       counts its pictures from 1."
+                    .into()
+            }
+            from => {
+                format!("they begin with {}, and have to begin with 1.", thousands(from as f64))
+            }
+        });
+    }
+    let mut sorted = ids.clone();
+    sorted.sort_unstable();
+    if let Some(twice) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+        let count = sorted.windows(2).filter(|pair| pair[0] == pair[1]).count();
+        return wrong(format!(
+            "picture {} has more than one row{}. Each picture may have one answer.",
+            twice[0],
+            match count {
+                1 => String::new(),
+                count => format!(", and so on: {} rows too many", thousands(count as f64)),
+            }
+        ));
+    }
+    let outside = |id: &&i64| !(1..=expected as i64).contains(*id);
+    if let Some(id) = ids.iter().find(outside) {
+        return wrong(format!(
+            "there is no picture {id}: they are numbered from 1 to {}.",
+            thousands(expected as f64)
+        ));
+    }
+    // Each is different and within bounds: what is missing lies between.
+    let missing = (1..=last as i64).find(|id| sorted.binary_search(id).is_err());
+    if let Some(missing) = missing {
+        return wrong(format!("picture {missing} has no row."));
+    }
+    if ids != sorted {
+        let place = ids.iter().zip(1..).position(|(&id, place)| id != place).unwrap_or(0);
+        let text = format!(
+            "each occurs once, but not in order: row {} is for picture {}. Kaggle goes by the \
+             number, so this is right only if the numbers went with their answers when the rows \
+             were mixed.",
+            place + 1,
+            ids[place]
+        );
+        return Line::new(Mark::Odd, WHAT, text);
+    }
+    let text = format!("1 to {}, each once and in order", thousands(last as f64));
+    Line::new(Mark::Right, WHAT, text)
+}

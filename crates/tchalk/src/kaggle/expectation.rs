@@ -1,0 +1,66 @@
+//! The score to expect, from pictures that were held out.
+
+use crate::train::{Evaluation, wilson};
+
+/// A score and where it will lie, with 95 % confidence.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Expectation {
+    pub(super) low: f64,
+    pub(super) score: f64,
+    pub(super) high: f64,
+}
+
+impl Expectation {
+    /// What the accuracy on held-out pictures lets expect on `pictures` others of the same kind.
+    ///
+    /// Chance enters twice: in which pictures were held out, and in which are to be guessed. The two
+    /// Wilson intervals are put together as Newcombe does for a difference (*Interval estimation for
+    /// the difference between independent proportions*, 1998).
+    pub(super) fn new(evaluation: &Evaluation, pictures: usize) -> Expectation {
+        Expectation::of(evaluation.accuracy, evaluation.examples, pictures)
+    }
+
+    fn of(score: f64, examples: usize, pictures: usize) -> Expectation {
+        let (low, high) = wilson(score, examples.max(1));
+        let (least, most) = wilson(score, pictures.max(1));
+        Expectation {
+            low: (score - (score - low).hypot(score - least)).max(0.0),
+            score,
+            high: (score + (high - score).hypot(most - score)).min(1.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::seed::unit;
+    use rand_chacha::ChaCha8Rng;
+    use rand_chacha::rand_core::SeedableRng;
+
+    #[test]
+    fn nineteen_of_twenty_scores_lie_within() {
+        let mut rng = ChaCha8Rng::seed_from_u64(5);
+        let mut share =
+            |n: usize| (0..n).filter(|_| unit(&mut rng) < 0.97).count() as f64 / n as f64;
+        let within = (0..600).filter(|_| {
+            let (held_out, test) = (share(420), share(280));
+            let expected = Expectation::of(held_out, 420, 280);
+            (expected.low..=expected.high).contains(&test)
+        });
+        let covered = within.count() as f64 / 600.0;
+        assert!((0.92..0.99).contains(&covered), "{covered}");
+    }
+
+    #[test]
+    fn more_pictures_make_it_narrower() {
+        let width = |examples, pictures| {
+            let expected = Expectation::of(0.99, examples, pictures);
+            expected.high - expected.low
+        };
+        assert!(width(4_200, 28_000) < width(420, 28_000));
+        assert!(width(4_200, 28_000) < width(4_200, 280));
+        let perfect = Expectation::of(1.0, 100, 100);
+        assert!(perfect.high == 1.0 && perfect.low < 0.97, "{perfect:?}");
+    }
+}

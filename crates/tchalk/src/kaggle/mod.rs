@@ -1,0 +1,76 @@
+//! Kaggle's competition *Digit Recognizer*: MNIST's digits in CSV files, those to be guessed without
+//! their labels.
+//!
+//! | question | call |
+//! |---|---|
+//! | where are the digits? | [`digit_recognizer`], which says where they came from |
+//! | may I download and submit from here? | [`credentials`] |
+//! | fetch them with my account | [`download`] |
+//! | what am I to hand in? | [`sample_submission`] |
+//! | my answers as a file | [`Submission`], [`Submission::save_in`] |
+//! | is the file right? | [`Submission::check`] |
+//! | where do two networks differ? | [`Submission::differences`] |
+//! | hand it in | [`Submission::submit`] |
+//!
+//! ```
+//! use tchalk::prelude::*;
+//! # let places: Vec<usize> = (0..28_000).map(|place| place % 10).collect();
+//! let submission = Submission::from_labels(places)?; // or Submission::new(&model.predict(…)?)?
+//! assert_eq!(submission.len(), 28_000);
+//! println!("{:?}", submission.table(5));
+//! # Ok::<(), tchalk::Error>(())
+//! ```
+//!
+//! A word on the leaderboard. The competition's pictures are MNIST's, and MNIST's labels are public: a
+//! score of 1.0 there was looked up, not learned, since MNIST's own test pictures lie among those to
+//! be guessed. A small network that has learned from `train.csv` alone comes to 0.99 and somewhat
+//! more; an honest record that tells how it was done is 0.99757, by fifteen networks together that
+//! also saw rotated, scaled and shifted copies (C. Deotte, *25 Million Images! 0.99757 MNIST*). Of two
+//! scores near 0.997, chance decides which is higher.
+//!
+//! Commands and credentials are the official client's (`pip install kaggle`; read from versions 1.7.4
+//! and 2.2.5). The library never shows, logs or keeps a key: only the client reads it.
+
+mod archive;
+mod balance;
+mod check;
+mod client;
+mod credentials;
+mod differences;
+mod digits;
+mod download;
+mod expectation;
+mod failure;
+mod form;
+mod output;
+mod sample;
+mod save;
+mod stamp;
+mod submission;
+mod submit;
+mod surroundings;
+#[cfg(test)]
+mod testing;
+
+pub use check::SubmissionCheck;
+pub use credentials::{Credentials, credentials};
+pub use differences::Differences;
+pub use digits::{digit_recognizer, read_digits};
+pub use download::download;
+pub use sample::sample_submission;
+pub use submission::Submission;
+pub use submit::Submitted;
+
+/// What the competition is called, in addresses and for the client.
+const COMPETITION: &str = "digit-recognizer";
+/// Where its files are described.
+const DATA_PAGE: &str = "https://www.kaggle.com/competitions/digit-recognizer/data";
+/// Where its rules are accepted.
+const RULES_PAGE: &str = "https://www.kaggle.com/competitions/digit-recognizer/rules";
+/// Where results are to be seen.
+const RESULTS_PAGE: &str = "https://www.kaggle.com/competitions/digit-recognizer/submissions";
+/// Where a token is made.
+const SETTINGS_PAGE: &str = "https://www.kaggle.com/settings/api";
+/// How many pictures there are in train.csv and test.csv.
+const KNOWN: usize = 42_000;
+const UNKNOWN: usize = 28_000;
