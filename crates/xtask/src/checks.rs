@@ -137,8 +137,11 @@ fn check_notebooks(paths: &Paths, ready: &Ready, checks: &mut Checks) -> Result<
     if data.is_none() {
         checks.skipped.push("real data: TCHALK_DATA_DIR is not set".into());
     }
-    for notebook in notebooks(&paths.root.join("notebooks"))? {
-        let name = notebook.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let root = paths.root.join("notebooks");
+    for notebook in notebooks(&root)? {
+        // The exercise and its solution have one name, in two folders.
+        let inside = notebook.strip_prefix(&root).unwrap_or(&notebook);
+        let (name, place) = (inside.display().to_string(), inside.parent().unwrap_or(inside));
         for (what, folder, data) in
             [("built-in samples", "samples", None), ("TCHALK_DATA_DIR", "data", data.as_deref())]
         {
@@ -153,8 +156,8 @@ fn check_notebooks(paths: &Paths, ready: &Ready, checks: &mut Checks) -> Result<
                 variables.push(("TCHALK_HOME", Some(&nothing)));
             }
             checks.check(&format!("{name} on {what}"), || {
-                lab::execute(paths, ready, &notebook, &paths.pages().join(folder), &variables)
-                    .map(drop)
+                let pages = paths.pages().join(folder).join(place);
+                lab::execute(paths, ready, &notebook, &pages, &variables).map(drop)
             });
         }
     }

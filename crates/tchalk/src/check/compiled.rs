@@ -80,7 +80,7 @@ pub fn compiled(model: &Model) -> Checklist {
 /// The rates at which an optimiser usually works: below, above, and one to try.
 fn usual(optimizer: &str) -> (f64, f64, f64) {
     match optimizer {
-        "Sgd" => (1e-3, 0.5, 0.05),
+        "Sgd" => (3e-3, 0.5, 0.05),
         "RmsProp" | "Adam" | "AdamW" => (3e-5, 0.01, 1e-3),
         _ => (1e-6, 1.0, 1e-3),
     }

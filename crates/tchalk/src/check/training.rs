@@ -100,7 +100,19 @@ fn learned(list: &mut Checklist, epochs: &[Epoch], last: &Epoch) -> bool {
         return false;
     }
     let guesses = last.accuracy < GUESSING;
-    if let Some(val) = last.val_accuracy.filter(|&val| val < GUESSING && !guesses) {
+    // A beginning worse than guessing by far, and no recovery.
+    if last.accuracy < 0.6 && (rate >= 0.5 || first.loss > 10.0) {
+        list.wrong(
+            "learning",
+            format!(
+                "the first epoch ended with a loss of {:.1}, and guessing is 2.3: the learning rate of \
+                 {shown} is too large. Build the network anew, and compile it with 1e-3.",
+                first.loss
+            ),
+        );
+        return false;
+    }
+    if let Some(val) = last.val_accuracy.filter(|&val| val < GUESSING && last.accuracy > 0.5) {
         list.wrong(
             "learning",
             format!(

@@ -66,7 +66,7 @@ pub fn read_digits(path: impl AsRef<Path>) -> Result<Split> {
 }
 
 /// The files that are to be had, train.csv and test.csv.
-fn wanted() -> Wanted {
+pub(super) fn wanted() -> Wanted {
     // To download them takes an account, and no sums are published.
     let files = ["train.csv", "test.csv"].map(|name| Source::new(name, DATA_PAGE)).to_vec();
     Wanted { folder: COMPETITION, files }

@@ -4,6 +4,7 @@
 //! | question | call |
 //! |---|---|
 //! | where are the digits? | [`digit_recognizer`], which says where they came from |
+//! | where are the two files? | [`files()`] |
 //! | may I download and submit from here? | [`credentials`] |
 //! | fetch them with my account | [`download`] |
 //! | what am I to hand in? | [`sample_submission`] |
@@ -41,6 +42,7 @@ mod digits;
 mod download;
 mod expectation;
 mod failure;
+mod files;
 mod form;
 mod output;
 mod sample;
@@ -57,6 +59,7 @@ pub use credentials::{Credentials, credentials};
 pub use differences::Differences;
 pub use digits::{digit_recognizer, read_digits};
 pub use download::download;
+pub use files::{Files, files, write_digits};
 pub use sample::sample_submission;
 pub use submission::Submission;
 pub use submit::Submitted;
