@@ -173,7 +173,7 @@ mod tests {
     fn a_class_that_all_forget_gets_a_bias_and_certain_members_do_no_harm() {
         let labels = vec![0; 50];
         let wrong = member(50, |_| (1, 1.0));
-        let combiner = Combiner::fit(&[wrong.clone()], &labels);
+        let combiner = Combiner::fit(std::slice::from_ref(&wrong), &labels);
         let said = combiner.combine(&[wrong]);
         assert!(said.iter().all(|p| p.is_finite()) && said[[0, 0]] > said[[0, 1]], "{combiner:?}");
     }
