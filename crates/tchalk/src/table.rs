@@ -65,10 +65,14 @@ impl Table {
 
     fn to_html(&self) -> String {
         let cell = |tag: &str, column: usize, text: &str| {
-            let side = if self.right[column] { "right" } else { "left" };
+            // Numbers and shapes stay on one line, however many columns there are.
+            let (side, breaks) = match self.right[column] {
+                true => ("right", "nowrap"),
+                false => ("left", "normal"),
+            };
             format!(
                 "<{tag} style=\"text-align:{side};padding:0.2em 1em 0.2em 0.3em;max-width:36em;\
-                 white-space:normal\">{}</{tag}>",
+                 white-space:{breaks}\">{}</{tag}>",
                 escape(text)
             )
         };
