@@ -12,6 +12,10 @@ use anyhow::{Context, Result, bail};
 use std::ffi::OsStr;
 use std::fs::{self, File, FileTimes};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How long a session's folder that is written into is removed again.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The two folders that set-up names in the kernel's environment.
 #[derive(Debug, Clone)]
@@ -87,8 +91,15 @@ impl Drop for Session {
         // SAFETY: SIG_IGN is a valid disposition.
         unsafe { libc::signal(libc::SIGTERM, libc::SIG_IGN) };
         quick::close();
-        let _ = fs::remove_dir_all(&self.folder);
         let _ = fs::remove_file(socket(&self.folder));
+        // A build that is still at work writes while this removes.
+        let give_up = Instant::now() + PATIENCE;
+        while fs::remove_dir_all(&self.folder).is_err()
+            && self.folder.exists()
+            && Instant::now() < give_up
+        {
+            std::thread::sleep(PATIENCE / 50);
+        }
         let _ = fs::remove_file(&self.lock);
     }
 }
@@ -102,6 +113,11 @@ pub fn socket(folder: &Path) -> PathBuf {
 fn remove_dead(sessions: &Path) {
     let Ok(entries) = fs::read_dir(sessions) else { return };
     for lock in entries.flatten().map(|entry| entry.path()) {
+        if lock.extension().is_none() && !lock.with_extension("lock").exists() {
+            // Its kernel removed it, and a last build wrote into it once more.
+            let _ = fs::remove_dir_all(lock);
+            continue;
+        }
         if lock.extension() != Some(OsStr::new("lock")) {
             continue;
         }
@@ -255,7 +271,10 @@ mod tests {
         let dead = home.state.join("sessions/dead");
         fs::create_dir_all(&dead).unwrap();
         fs::write(dead.with_extension("lock"), "").unwrap();
+        let left = home.state.join("sessions/left");
+        fs::create_dir_all(left.join("target")).unwrap();
         let newcomer = Session::open(&home).unwrap();
+        assert!(!left.exists(), "it has no lock");
         assert!(!dead.exists() && !dead.with_extension("lock").exists());
         assert!(living.folder.exists() && newcomer.folder.exists());
     }
