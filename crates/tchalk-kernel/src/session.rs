@@ -12,6 +12,10 @@ use anyhow::{Context, Result, bail};
 use std::ffi::OsStr;
 use std::fs::{self, File, FileTimes};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How long a session's folder that is written into is removed again.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The two folders that set-up names in the kernel's environment.
 #[derive(Debug, Clone)]
@@ -83,9 +87,19 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        // Jupyter asks, and soon after tells a kernel to end: what has begun to go shall be gone.
+        // SAFETY: SIG_IGN is a valid disposition.
+        unsafe { libc::signal(libc::SIGTERM, libc::SIG_IGN) };
         quick::close();
-        let _ = fs::remove_dir_all(&self.folder);
         let _ = fs::remove_file(socket(&self.folder));
+        // A build that is still at work writes while this removes.
+        let give_up = Instant::now() + PATIENCE;
+        while fs::remove_dir_all(&self.folder).is_err()
+            && self.folder.exists()
+            && Instant::now() < give_up
+        {
+            std::thread::sleep(PATIENCE / 50);
+        }
         let _ = fs::remove_file(&self.lock);
     }
 }
@@ -99,6 +113,11 @@ pub fn socket(folder: &Path) -> PathBuf {
 fn remove_dead(sessions: &Path) {
     let Ok(entries) = fs::read_dir(sessions) else { return };
     for lock in entries.flatten().map(|entry| entry.path()) {
+        if lock.extension().is_none() && !lock.with_extension("lock").exists() {
+            // Its kernel removed it, and a last build wrote into it once more.
+            let _ = fs::remove_dir_all(lock);
+            continue;
+        }
         if lock.extension() != Some(OsStr::new("lock")) {
             continue;
         }
@@ -160,6 +179,7 @@ pub fn warm(other: Option<&Path>) -> Result<()> {
     drop(engine);
     quick::close();
     quick::tidy(&session.folder);
+    remove_what_rebuilds(&session.folder.join("target"))?;
     let template = home.template();
     if template.exists() {
         fs::remove_dir_all(&template)
@@ -167,6 +187,19 @@ pub fn warm(other: Option<&Path>) -> Result<()> {
     }
     fs::rename(&session.folder, &template)
         .with_context(|| format!("cannot create {}", template.display()))?;
+    Ok(())
+}
+
+/// Removes what rustc keeps to build a changed library again in less time: more than half of all, which
+/// each session would copy at its start and remove at its end.
+fn remove_what_rebuilds(target: &Path) -> Result<()> {
+    for entry in fs::read_dir(target)?.flatten().map(|entry| entry.path()).chain([target.into()]) {
+        let kept = entry.join("debug/incremental");
+        if kept.is_dir() {
+            fs::remove_dir_all(&kept)
+                .with_context(|| format!("cannot remove {}", kept.display()))?;
+        }
+    }
     Ok(())
 }
 
@@ -219,6 +252,18 @@ mod tests {
     }
 
     #[test]
+    fn a_template_holds_nothing_that_only_a_rebuild_needs() {
+        let target = tempfile::tempdir().unwrap();
+        for name in ["debug/incremental/a", "host/debug/incremental/b", "host/debug/deps"] {
+            fs::create_dir_all(target.path().join(name)).unwrap();
+        }
+        remove_what_rebuilds(target.path()).unwrap();
+        assert!(!target.path().join("debug/incremental").exists());
+        assert!(!target.path().join("host/debug/incremental").exists());
+        assert!(target.path().join("host/debug/deps").exists());
+    }
+
+    #[test]
     fn the_dead_are_removed_and_the_living_left() {
         let (_guard, home) = home();
         fs::create_dir_all(home.template()).unwrap();
@@ -226,7 +271,10 @@ mod tests {
         let dead = home.state.join("sessions/dead");
         fs::create_dir_all(&dead).unwrap();
         fs::write(dead.with_extension("lock"), "").unwrap();
+        let left = home.state.join("sessions/left");
+        fs::create_dir_all(left.join("target")).unwrap();
         let newcomer = Session::open(&home).unwrap();
+        assert!(!left.exists(), "it has no lock");
         assert!(!dead.exists() && !dead.with_extension("lock").exists());
         assert!(living.folder.exists() && newcomer.folder.exists());
     }

@@ -114,7 +114,7 @@ fn rustup(name: &Path, arguments: Vec<OsString>) -> ! {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let others =
         std::env::split_paths(&path).filter(|folder| Some(folder.as_path()) != own.parent());
-    for program in others.map(|folder| folder.join("rustup")).filter(|file| file.is_file()) {
+    if let Some(program) = others.map(|folder| folder.join("rustup")).find(|file| file.is_file()) {
         fail(&Command::new(program).args(&arguments).exec());
     }
     exit(127)
