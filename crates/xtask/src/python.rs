@@ -135,7 +135,7 @@ pub fn ensure(paths: &Paths) -> Result<Environment> {
     }
     let Environment { folder, flavour } = &environment;
     let lock_folder = paths.root.join("python");
-    step("Python environment with JupyterLab (about 110 packages)", || {
+    step("Python environment with JupyterLab (about 120 packages)", || {
         create(folder)?;
         install(&environment.python(), &lock_folder.join("jupyter.txt"), &[])
     })?;

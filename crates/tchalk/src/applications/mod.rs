@@ -237,7 +237,8 @@ impl Application {
             },
             other => other,
         };
-        let usual = if self.weights == Weights::BuiltIn { built_in_base::SIDE } else { 224 };
+        let own = self.architecture.name == built_in_base::BUILT_IN_BASE.name;
+        let usual = if own { built_in_base::SIDE } else { 224 };
         let side = note.and_then(side_of_note).unwrap_or(usual);
         let (model, builder) = self.draft([3, side, side], preprocessing, device)?;
         if let Some((open, path)) = &mut file {

@@ -78,6 +78,9 @@ fn check(case: &str, application: Application, size: [usize; 2]) {
         };
         access.run(&[(program.inputs[0], &x)], &[program.scores()]).remove(0)
     };
+    // A normalisation over the few values of a small batch's last layers makes much of the order in
+    // which sums are formed, and that hangs on the number of threads: here it is the reference's.
+    tch::set_num_threads(2);
     let y = if backwards { run() } else { tch::no_grad(run) };
     assert_close(&format!("{case} y"), &y, &values[&format!("{case} y")], 1e-4);
     if !backwards {
