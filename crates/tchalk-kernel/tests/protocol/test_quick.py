@@ -62,7 +62,6 @@ class Mistakes(unittest.TestCase):
             '"1".parse::<i32>();',
             "std::fs::read(\"/nowhere\")?",
             "panic!(\"on purpose\")",
-            "let empty = Vec::new();",
             "words.iter().map(|word| word.missing()).count()",
             "struct Plain;\nPlain",
         ]
