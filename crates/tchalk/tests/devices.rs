@@ -102,10 +102,10 @@ fn gradients_of_the_parts_add_up_to_those_of_the_batch() {
             let (a, b) = (step(&one), step(&several));
             let size = a.abs().max().double_value(&[]);
             let distance = (a - b).abs().max().double_value(&[]);
-            // A step is read off as a difference of weights, whose own last digits limit it.
+            // Sums over places and differences of weights, each with last digits of its own.
             let weight = before.weight(&name).unwrap().abs().max().double_value(&[]);
             assert!(
-                size > 1e-4 && distance < 1e-6 * size.max(weight).max(0.1),
+                size > 1e-4 && distance < 1e-6 * size.max(weight).max(1.0),
                 "{name}: {distance:e} of {size}"
             );
         }
