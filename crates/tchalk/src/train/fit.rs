@@ -10,7 +10,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tch::Device;
 
-/// How long to train, and on how much at a time: what [`Model::fit`] is given.
+/// How long to train, and on how much at a time: what [`Model::fit`](crate::model::Model::fit) is
+/// given.
 ///
 /// ```
 /// use tchalk::prelude::*;
