@@ -59,7 +59,8 @@ fn input(list: &mut Checklist, model: &Model, set: &TensorSet) {
     let (got, fits) = (shape_text(&takes), shape_text(&pictures));
     let same_numbers = takes.iter().product::<usize>() == pictures.iter().product::<usize>();
     let mut sorted = (takes.clone(), pictures.clone());
-    (sorted.0.sort(), sorted.1.sort());
+    sorted.0.sort();
+    sorted.1.sort();
     let why = match takes.len() {
         1 if same_numbers => format!(
             "it takes a row of {} numbers, but the pictures are {fits}. Begin with \
