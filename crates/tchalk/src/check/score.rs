@@ -1,6 +1,7 @@
 //! Is this a good score?
 
 use super::Checklist;
+use super::checklist::Mark;
 use crate::plot::thousands;
 use crate::train::Evaluation;
 
@@ -47,7 +48,8 @@ pub fn score(evaluation: &Evaluation) -> Checklist {
         }
     }
     if !one_answer(&mut list, evaluation) {
-        accuracy(&mut list, low, high, &between);
+        let shortened = evaluation.notes().iter().any(|note| note.starts_with("budget "));
+        accuracy(&mut list, low, high, &between, shortened);
         weakest(&mut list, evaluation);
     }
     if evaluation.margin() > 0.01 {
@@ -93,7 +95,12 @@ fn one_answer(list: &mut Checklist, evaluation: &Evaluation) -> bool {
     constant
 }
 
-fn accuracy(list: &mut Checklist, low: f64, high: f64, between: &str) {
+fn accuracy(list: &mut Checklist, low: f64, high: f64, between: &str, shortened: bool) {
+    // With a budget the training was as short as the measuring.
+    let (poor, early) = match shortened {
+        true => (Mark::Note, " (A budget is at work: it may only have been trained too little.)"),
+        false => (Mark::Wrong, ""),
+    };
     if low > TOO_GOOD {
         list.odd(
             "accuracy",
@@ -133,19 +140,21 @@ fn accuracy(list: &mut Checklist, low: f64, high: f64, between: &str) {
             ),
         );
     } else if low > 0.15 {
-        list.wrong(
+        list.put(
+            poor,
             "accuracy",
             format!(
                 "{between}: less than a single layer that only weighs pixels (92 %). Did it learn long \
-                 enough? Is the learning rate near 1e-3? check::training(&history) may know."
+                 enough? Is the learning rate near 1e-3? check::training(&history) may know.{early}"
             ),
         );
     } else {
-        list.wrong(
+        list.put(
+            poor,
             "accuracy",
             format!(
                 "{between}: no better than guessing among ten. Was the network trained, and on pictures \
-                 with their own labels?"
+                 with their own labels?{early}"
             ),
         );
     }

@@ -30,7 +30,7 @@ pub fn training(history: &History) -> Checklist {
         return list;
     };
     let leaks = leak(&mut list, history);
-    if learned(&mut list, &epochs, last) {
+    if learned(&mut list, history, &epochs, last) {
         let shortened = shortened(history);
         let fits = gap(&mut list, &epochs, last);
         if fits {
@@ -79,7 +79,7 @@ fn shortened(history: &History) -> bool {
 }
 
 /// Whether it learned at all; if not, why not.
-fn learned(list: &mut Checklist, epochs: &[Epoch], last: &Epoch) -> bool {
+fn learned(list: &mut Checklist, history: &History, epochs: &[Epoch], last: &Epoch) -> bool {
     let first = &epochs[0];
     let best = epochs.iter().map(|epoch| epoch.loss).fold(f64::INFINITY, f64::min);
     let rate = epochs.iter().map(|epoch| epoch.rate).fold(0.0, f64::max);
@@ -148,6 +148,17 @@ fn learned(list: &mut Checklist, epochs: &[Epoch], last: &Epoch) -> bool {
          an image_grid)? Does the network end in Dense::new(10) and Softmax, with nothing between them?"
             .into()
     };
+    if shortened(history) && last.loss < 2.5 {
+        list.note(
+            "learning",
+            format!(
+                "too early to tell ({percent:.1} % right, loss {:.2}; guessing is 2.30): the budget \
+                 left only a little of the training.",
+                last.loss
+            ),
+        );
+        return false;
+    }
     list.wrong(
         "learning",
         format!(

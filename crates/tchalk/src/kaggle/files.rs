@@ -77,7 +77,7 @@ fn files_from(digits: &Dataset, places: &Places, folder: &Path) -> Result<Files>
         && let Search::Found(files, _) = places.look(&wanted())?
     {
         let [train, test] = [&files[0].path, &files[1].path].map(Clone::clone);
-        return Ok(Files { train, test, note: "These are Kaggle's own files.".into() });
+        return Ok(Files { train, test, note: "The digits above were read from these.".into() });
     }
     let [train, test] = ["train.csv", "test.csv"].map(|name| folder.join(name));
     std::fs::create_dir_all(folder).map_err(|error| Error::io(folder, error, ""))?;
