@@ -7,16 +7,19 @@
 mod alone;
 #[path = "common/hungry.rs"]
 mod hungry;
+#[path = "common/mirror.rs"]
+mod mirror;
 #[path = "common/shapes.rs"]
 mod shapes;
 
 use alone::alone;
 use hungry::Hungry;
+use mirror::Mirror;
 use shapes::sets;
 use std::sync::{Arc, Mutex};
 use tchalk::prelude::*;
 use tchalk::runtime::interrupt;
-use tchalk::train::{Augment, Callback, CallbackResult, Optimizer, Run};
+use tchalk::train::{Callback, CallbackResult, Optimizer, Run};
 
 const TWO: [Device; 2] = [Device::Cpu; 2];
 const THREE: [Device; 3] = [Device::Cpu; 3];
@@ -132,16 +135,6 @@ fn many_steps_come_to_the_same_weights_as_on_one_device() {
     assert_eq!(history.notes(), ["2 replicas: cpu, cpu"]);
     let history = fitted(&cnn(), Sgd::new(0.02), &train, fit().devices([Device::Cpu]));
     assert!(history.notes().is_empty(), "one device is nothing to speak of: {history:?}");
-}
-
-/// Turns every picture round.
-#[derive(Debug)]
-struct Mirror;
-
-impl Augment for Mirror {
-    fn apply(&self, x: &Tensor, _seed: u64) -> tchalk::Result<Tensor> {
-        Ok(x.flip([3]))
-    }
 }
 
 #[test]

@@ -4,13 +4,15 @@
 
 #[path = "common/alone.rs"]
 mod alone;
+#[path = "common/mirror.rs"]
+mod mirror;
 #[path = "common/shapes.rs"]
 mod shapes;
 
 use alone::alone;
+use mirror::Mirror;
 use shapes::sets;
 use tchalk::prelude::*;
-use tchalk::train::Augment;
 
 /// A classifier on a frozen base with dropout and pooling in it; always the same weights.
 fn transfer() -> Model {
@@ -60,16 +62,6 @@ fn computing_it_once_comes_to_the_same_as_the_long_way() {
     let halved = fitted(&half, &train, fit().frozen_memory(1_000_000));
     assert!(format!("{halved:?}").contains("in half precision"), "{halved:?}");
     assert_alike(&once, &halved, 1e-2);
-}
-
-/// Turns every picture round.
-#[derive(Debug)]
-struct Mirror;
-
-impl Augment for Mirror {
-    fn apply(&self, x: &Tensor, _seed: u64) -> tchalk::Result<Tensor> {
-        Ok(x.flip([3]))
-    }
 }
 
 #[test]

@@ -1,0 +1,14 @@
+//! An augmentation that draws nothing, so that its work can be done by hand.
+
+use tchalk::prelude::*;
+use tchalk::train::Augment;
+
+/// Turns every picture round.
+#[derive(Debug)]
+pub struct Mirror;
+
+impl Augment for Mirror {
+    fn apply(&self, x: &Tensor, _seed: u64) -> tchalk::Result<Tensor> {
+        Ok(x.flip([3]))
+    }
+}
