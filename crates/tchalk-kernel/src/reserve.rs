@@ -29,7 +29,7 @@ const LOOK: Duration = Duration::from_millis(500);
 /// A reserve takes about 0.8 GB; with less than this it would be in the way.
 const FREE_MEMORY_KB: u64 = 3_000_000;
 /// Variables that a running process cannot take over: they were read when it started.
-const FIXED: [&str; 12] = [
+const FIXED: [&str; 13] = [
     "LD_",
     "DYLD_",
     "OMP_",
@@ -41,6 +41,7 @@ const FIXED: [&str; 12] = [
     "RUST",
     "TCHALK_STATE",
     "TCHALK_LIBRARY",
+    "TCHALK_QUICK_CELLS",
     "PATH",
 ];
 

@@ -14,7 +14,7 @@ use std::fs::{self, File, FileTimes};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// How long a session's folder that is written into is removed again.
+/// For how long it is tried again to remove a folder that is still written into.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The two folders that set-up names in the kernel's environment.
@@ -109,22 +109,21 @@ pub fn socket(folder: &Path) -> PathBuf {
     folder.with_extension("s")
 }
 
-/// Removes the folders whose kernel no longer holds its lock.
+/// Removes the folders whose kernel no longer holds its lock, or that have none.
 fn remove_dead(sessions: &Path) {
     let Ok(entries) = fs::read_dir(sessions) else { return };
-    for lock in entries.flatten().map(|entry| entry.path()) {
-        if lock.extension().is_none() && !lock.with_extension("lock").exists() {
-            // Its kernel removed it, and a last build wrote into it once more.
-            let _ = fs::remove_dir_all(lock);
-            continue;
-        }
-        if lock.extension() != Some(OsStr::new("lock")) {
-            continue;
-        }
-        if File::open(&lock).is_ok_and(|file| file.try_lock().is_ok()) {
-            let _ = fs::remove_dir_all(lock.with_extension(""));
-            let _ = fs::remove_file(socket(&lock));
-            let _ = fs::remove_file(&lock);
+    for entry in entries.flatten().map(|entry| entry.path()) {
+        match entry.extension().map(OsStr::to_string_lossy).as_deref() {
+            Some("lock") if File::open(&entry).is_ok_and(|file| file.try_lock().is_ok()) => {
+                let _ = fs::remove_dir_all(entry.with_extension(""));
+                let _ = fs::remove_file(socket(&entry));
+                let _ = fs::remove_file(&entry);
+            }
+            // Its kernel removed the lock, and a last build wrote into the folder once more.
+            None if !entry.with_extension("lock").exists() => {
+                let _ = fs::remove_dir_all(entry);
+            }
+            _ => {}
         }
     }
 }

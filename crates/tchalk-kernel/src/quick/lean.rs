@@ -37,12 +37,17 @@ pub struct Cell {
 
 impl Cell {
     pub fn new(source: &str) -> Cell {
-        let is_attribute = |line: &&str| line.starts_with("#![") && line.trim_end().ends_with(']');
-        let attributes: Vec<&str> = source.lines().take_while(is_attribute).collect();
-        let rest: String = source.split_inclusive('\n').skip(attributes.len()).collect();
-        let lines = "\n".repeat(attributes.len());
-        Cell { attributes: attributes.join("\n"), text: format!("{lines}{}{END}\n", lean(&rest)) }
+        let attributes = attributes(source);
+        let count = attributes.lines().count();
+        let rest: String = source.split_inclusive('\n').skip(count).collect();
+        Cell { text: format!("{}{}{END}\n", "\n".repeat(count), lean(&rest)), attributes }
     }
+}
+
+/// The attributes of the whole crate, with which a cell begins.
+pub fn attributes(source: &str) -> String {
+    let is_attribute = |line: &&str| line.starts_with("#![") && line.trim_end().ends_with(']');
+    source.lines().take_while(is_attribute).collect::<Vec<_>>().join("\n")
 }
 
 fn is(text: &str, hash: &str) -> bool {

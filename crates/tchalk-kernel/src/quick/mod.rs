@@ -19,6 +19,7 @@ pub use workshop::close;
 
 use crate::session;
 use anyhow::{Context, Result};
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -40,6 +41,18 @@ const FOLDER: &str = "quick";
 
 /// The search path as it was before the stand-ins were put first.
 static SEARCH_PATH: OnceLock<OsString> = OnceLock::new();
+
+/// This process's environment; `None` if something in it is no text.
+fn environment() -> Option<BTreeMap<String, String>> {
+    std::env::vars_os()
+        .map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+/// The arguments as text; `None` if one of them is none.
+fn texts(arguments: &[OsString]) -> Option<Vec<String>> {
+    arguments.iter().map(|argument| argument.to_str().map(str::to_owned)).collect()
+}
 
 /// Makes Evcxr, in this process, find the stand-in when it looks for cargo, and serves it. To be called
 /// before any other thread is started. Where it cannot be done, cargo does what it always did.

@@ -30,13 +30,10 @@ impl Recipe {
     /// The command line of a compiler's wrapper in this environment; `None` if it compiles anything
     /// else than a cell, or has what cannot be written down.
     pub fn of_cell(command: &[OsString]) -> Option<Recipe> {
-        let text = |text: &OsString| text.clone().into_string().ok();
         let (rustc, arguments) = command.split_first()?;
-        let arguments: Vec<String> = arguments.iter().map(text).collect::<Option<_>>()?;
-        let environment = std::env::vars_os()
-            .filter(|(name, _)| name != super::RECORD)
-            .map(|(name, value)| Some((text(&name)?, text(&value)?)))
-            .collect::<Option<_>>()?;
+        let arguments = super::texts(arguments)?;
+        let mut environment = super::environment()?;
+        environment.remove(super::RECORD);
         let recipe = Recipe { rustc: rustc.into(), arguments, environment };
         let is_cell = recipe.after("--crate-name") == Some(CELL)
             && recipe.after("--crate-type") == Some("cdylib")

@@ -1,9 +1,8 @@
 //! What Evcxr finds as `cargo` and `rustup`, and what cargo finds as the compiler's wrapper.
 
+use super::recipe::Recipe;
 use super::workshop::{Answer, Question};
 use super::{CARGO, FOLDER, RECORD, SOCKET};
-use crate::quick::recipe::Recipe;
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -90,12 +89,9 @@ fn keep_lock_file(command: &mut Command) -> ! {
 /// The kernel's answer, and the connection on which it wants to hear how cargo fared.
 fn ask(arguments: &[OsString]) -> Option<(Answer, UnixStream)> {
     let mut stream = UnixStream::connect(std::env::var_os(SOCKET)?).ok()?;
-    let text = |text: OsString| text.into_string().ok();
-    let environment: Option<BTreeMap<String, String>> =
-        std::env::vars_os().map(|(name, value)| Some((text(name)?, text(value)?))).collect();
     let question = Question {
-        arguments: arguments.iter().cloned().map(text).collect::<Option<Vec<String>>>()?,
-        environment: environment?,
+        arguments: super::texts(arguments)?,
+        environment: super::environment()?,
         folder: std::env::current_dir().ok()?,
     };
     writeln!(stream, "{}", serde_json::to_string(&question).ok()?).ok()?;
@@ -106,11 +102,11 @@ fn ask(arguments: &[OsString]) -> Option<(Answer, UnixStream)> {
 
 /// Evcxr asks rustup where cargo is, to spare itself a detour.
 fn rustup(name: &Path, arguments: Vec<OsString>) -> ! {
+    let own = name_of_cargo(name);
     if arguments == ["which", "cargo"] {
-        println!("{}", name_of_cargo(name).display());
+        println!("{}", own.display());
         exit(0);
     }
-    let own = name_of_cargo(name);
     let path = std::env::var_os("PATH").unwrap_or_default();
     let others =
         std::env::split_paths(&path).filter(|folder| Some(folder.as_path()) != own.parent());

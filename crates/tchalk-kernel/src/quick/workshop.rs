@@ -196,7 +196,7 @@ impl Workshop {
             return;
         };
         let Ok(source) = fs::read_to_string(self.session.join("src/lib.rs")) else { return };
-        let attributes = Cell::new(&source).attributes;
+        let attributes = lean::attributes(&source);
         let mut state = waiting();
         if !state.closed && state.compiler.is_none() {
             state.compiler = Compiler::start(&self.folder, known, &attributes).ok();
