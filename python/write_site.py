@@ -135,7 +135,7 @@ def main():
     cards = []
     for number, (entry, notebook, name) in enumerate(notebooks):
         page = entry["page"]
-        folder = str(pathlib.Path(entry["source"]).parent)
+        folder = str(pathlib.Path(entry["executed"]).parent)
         body, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": name, "path": folder}})
         body = with_links_to_pages(with_times(body, notebook))
         times = [seconds(cell) for cell in notebook.cells if cell.cell_type == "code"]

@@ -5,7 +5,7 @@ use crate::example;
 use crate::exercise;
 use crate::kernel;
 use crate::lab;
-use crate::paths::Paths;
+use crate::paths::{Paths, data_folder};
 use crate::setup::{self, Ready, Register};
 use crate::step::duration;
 use anyhow::{Result, bail};
@@ -133,7 +133,7 @@ fn check_kernel(paths: &Paths, ready: &Ready, checks: &mut Checks) {
 
 /// Every notebook, in seconds: on the built-in samples, and on real data where it is at hand.
 fn check_notebooks(paths: &Paths, ready: &Ready, checks: &mut Checks) -> Result<()> {
-    let data = std::env::var("TCHALK_DATA_DIR").ok().filter(|data| !data.is_empty());
+    let data = data_folder();
     if data.is_none() {
         checks.skipped.push("real data: TCHALK_DATA_DIR is not set".into());
     }

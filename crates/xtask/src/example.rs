@@ -2,7 +2,7 @@
 //! side of benches.
 
 use crate::command::run as run_command;
-use crate::paths::Paths;
+use crate::paths::{Paths, data_folder};
 use crate::setup::{self, Register};
 use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
@@ -42,8 +42,7 @@ pub fn draw_gallery(paths: &Paths) -> Result<PathBuf> {
 /// Trains the built-in base on the CIFAR-10 of `TCHALK_DATA_DIR`, into the crate. `note` says what is
 /// known of these pictures, where they are not CIFAR-10's own.
 pub fn train_base(paths: &Paths, note: &[String]) -> Result<()> {
-    std::env::var_os("TCHALK_DATA_DIR")
-        .filter(|folder| !folder.is_empty())
+    data_folder()
         .context("the built-in base is trained on CIFAR-10: name its folder in TCHALK_DATA_DIR")?;
     setup::run(paths, Register::CheckoutOnly)?;
     let program = release(paths, &["train_base"])?.join("train_base");
@@ -51,7 +50,7 @@ pub fn train_base(paths: &Paths, note: &[String]) -> Result<()> {
     run_command(Command::new(program).arg(&out).arg(note.join(" ")).current_dir(&paths.root))
 }
 
-/// Makes one of the longer runs on real data, and says where it left what it found.
+/// Makes one of the longer runs, and says where it left what it found.
 pub fn evidence(paths: &Paths, arguments: &[String]) -> Result<()> {
     let [what] = arguments else {
         bail!("cargo xtask evidence takes one of cifar10, mnist, ants-bees, built-in-base")

@@ -77,25 +77,33 @@ pub fn key(parts: &[&str]) -> String {
 /// The key of a folder's files: names and contents, in order of name.
 pub fn key_of_tree(folder: &Path) -> Result<String> {
     let mut parts = Vec::new();
-    collect(folder, folder, &mut parts)?;
+    for path in files_below(folder)? {
+        let bytes = std::fs::read(&path)?;
+        let name = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().into_owned();
+        parts.push(format!("{name}\0{}", String::from_utf8_lossy(&bytes)));
+    }
     parts.sort();
     Ok(key(&parts.iter().map(String::as_str).collect::<Vec<_>>()))
 }
 
-fn collect(base: &Path, folder: &Path, parts: &mut Vec<String>) -> Result<()> {
+/// All files below a folder, in no particular order.
+pub fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries =
         std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let mut files = Vec::new();
     for entry in entries {
         let path = entry?.path();
-        if path.is_dir() {
-            collect(base, &path, parts)?;
-        } else {
-            let bytes = std::fs::read(&path)?;
-            let name = path.strip_prefix(base).unwrap_or(&path).to_string_lossy().into_owned();
-            parts.push(format!("{name}\0{}", String::from_utf8_lossy(&bytes)));
+        match path.is_dir() {
+            true => files.extend(files_below(&path)?),
+            false => files.push(path),
         }
     }
-    Ok(())
+    Ok(files)
+}
+
+/// The folder of downloaded data sets that the user has named.
+pub fn data_folder() -> Option<String> {
+    std::env::var("TCHALK_DATA_DIR").ok().filter(|folder| !folder.is_empty())
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `cargo xtask references`: the values that tests compare with, computed by PyTorch and Keras.
+//! `cargo xtask references`: the values that tests compare with, computed by PyTorch, Keras and scikit-learn.
 
 use crate::command::run as run_command;
 use crate::paths::{Paths, key};
@@ -17,11 +17,14 @@ pub fn python(paths: &Paths) -> Result<PathBuf> {
     let folder = paths.home.join(format!("reference-{}", &key(&[&text])[..8]));
     let python = folder.join("bin/python");
     if !folder.join(COMPLETE).is_file() {
-        step("PyTorch and Keras in an environment of their own (about 3 GB to download)", || {
-            create(&folder)?;
-            install(&python, &lock, &[])?;
-            whole_file(&folder.join(COMPLETE), "")
-        })?;
+        step(
+            "PyTorch, Keras and scikit-learn in an environment of their own (about 3 GB to download)",
+            || {
+                create(&folder)?;
+                install(&python, &lock, &[])?;
+                whole_file(&folder.join(COMPLETE), "")
+            },
+        )?;
     }
     Ok(python)
 }

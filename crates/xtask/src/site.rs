@@ -3,7 +3,7 @@
 
 use crate::checks::notebooks;
 use crate::command::run as run_command;
-use crate::paths::{Paths, key, key_of_tree};
+use crate::paths::{Paths, data_folder, files_below, key, key_of_tree};
 use crate::setup::{self, Ready, Register};
 use crate::step::{create_folder, step, whole_file};
 use crate::{example, lab};
@@ -74,16 +74,19 @@ fn execute_all(paths: &Paths, ready: &Ready) -> Result<Vec<Executed>> {
         let source = folder.join(&name);
         let text = std::fs::read_to_string(&source)?;
         let kernel = ready.kernel.to_string_lossy();
-        let stamp = key(&[&text, &library, &kernel, &budget(), &data().unwrap_or_default()]);
+        let stamp = key(&[&text, &library, &kernel, &budget(), &data_folder().unwrap_or_default()]);
         let pages = paths.target().join("site-executed").join(name.parent().unwrap_or(&name));
         let file = pages.join(name.file_name().context("a notebook has a name")?);
         let stamp_file = file.with_extension("stamp");
         let mut failed = false;
-        if std::fs::read_to_string(&stamp_file).is_ok_and(|old| old == stamp) {
+        if file.is_file() && std::fs::read_to_string(&stamp_file).is_ok_and(|old| old == stamp) {
             println!("{}: as it was executed before", name.display());
         } else {
             println!("{}, {}", name.display(), conditions());
-            let _ = std::fs::remove_file(&file);
+            // Neither may vouch for what comes now.
+            for old in [&stamp_file, &file] {
+                let _ = std::fs::remove_file(old);
+            }
             let ran =
                 lab::execute(paths, ready, &source, &pages, &[("TCHALK_BUDGET", Some(&budget()))]);
             failed = ran.is_err();
@@ -109,13 +112,9 @@ fn budget() -> String {
     std::env::var("TCHALK_BUDGET").ok().filter(|name| !name.is_empty()).unwrap_or("class".into())
 }
 
-fn data() -> Option<String> {
-    std::env::var("TCHALK_DATA_DIR").ok().filter(|folder| !folder.is_empty())
-}
-
 /// Under which conditions notebooks run, in words.
 fn conditions() -> String {
-    let data = match data() {
+    let data = match data_folder() {
         Some(_) => "on the data sets of a bundle",
         None => "on the data sets that could be had",
     };
@@ -127,7 +126,6 @@ fn plan_of(site: &Path, executed: &[Executed]) -> serde_json::Value {
     let notebooks = executed.iter().map(|notebook| {
         json!({
             "executed": notebook.file,
-            "source": notebook.file,
             "page": page(&notebook.name),
             "failed": notebook.failed,
         })
@@ -196,18 +194,9 @@ fn with_way_back(page: &str) -> String {
 /// Links of the notebooks' pages and the first page that lead to nothing on this disk. (The
 /// documentation's own are rustdoc's to check.)
 fn broken_links(site: &Path) -> Result<Vec<String>> {
-    let mut pages = vec![site.join("index.html")];
-    let mut folders = vec![site.join("notebooks")];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder)? {
-            let path = entry?.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "html") {
-                pages.push(path);
-            }
-        }
-    }
+    let mut pages = files_below(&site.join("notebooks"))?;
+    pages.retain(|page| page.extension().is_some_and(|extension| extension == "html"));
+    pages.push(site.join("index.html"));
     pages.sort();
     let mut broken = Vec::new();
     for page in pages {
@@ -241,11 +230,13 @@ fn leads_somewhere(page: &Path, text: &str, link: &str) -> Result<bool> {
     if !file.is_empty() && !target.is_file() {
         return Ok(false);
     }
+    if place.is_empty() {
+        return Ok(true);
+    }
     let anchor = format!(" id=\"{}\"", decoded(place));
-    let named = |text: &str| place.is_empty() || text.contains(&anchor);
     match file.is_empty() {
-        true => Ok(named(text)),
-        false => Ok(named(&std::fs::read_to_string(target)?)),
+        true => Ok(text.contains(&anchor)),
+        false => Ok(std::fs::read_to_string(target)?.contains(&anchor)),
     }
 }
 

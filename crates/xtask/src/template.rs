@@ -1,7 +1,7 @@
 //! The folder that every notebook's session is cloned from, with the library built in it.
 
 use crate::kernel;
-use crate::paths::{Paths, key, key_of_tree};
+use crate::paths::{Paths, files_below, key, key_of_tree};
 use crate::rust_src::rustc_version;
 use crate::step::{step, whole_file};
 use anyhow::{Context, Result, bail};
@@ -55,12 +55,7 @@ pub fn is_warm(paths: &Paths, kernel: &Path, glue: &Path) -> Result<bool> {
 /// checkout in an old place again in every session.
 fn is_touched_since(library: &Path, stamp: &Path) -> bool {
     let time = |path: &Path| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-    fn files(folder: &Path) -> Vec<PathBuf> {
-        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-        let paths = entries.map(|entry| entry.path());
-        paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
-    }
-    let mut sources = files(&library.join("src"));
+    let mut sources = files_below(&library.join("src")).unwrap_or_default();
     sources.push(library.join("Cargo.toml"));
     sources.iter().any(|source| time(source) > time(stamp))
 }
