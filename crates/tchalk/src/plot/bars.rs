@@ -48,8 +48,8 @@ impl Draw for BarPanel {
         let names: Vec<String> =
             self.bars.iter().map(|(name, _)| LABEL.shortened(name, room)).collect();
         let values: Vec<String> = self.bars.iter().map(|&(_, value)| thousands(value)).collect();
-        let before = names.iter().map(|name| LABEL.width(name)).fold(0.0, f64::max) + 8.0;
-        let behind = values.iter().map(|value| TICK.width(value)).fold(0.0, f64::max) + 8.0;
+        let before = LABEL.widest(&names) + 8.0;
+        let behind = TICK.widest(&values) + 8.0;
         let longest = self.bars.iter().map(|&(_, value)| value).fold(0.0, f64::max);
         let scale = if longest > 0.0 { (area.width - before - behind) / longest } else { 0.0 };
         for (i, (_, value)) in self.bars.iter().enumerate() {

@@ -88,6 +88,11 @@ impl Type {
     pub(super) fn shortened(self, text: &str, room: f64) -> String {
         text::shortened(text, self.size, self.bold, room)
     }
+
+    /// The width of the widest of these texts; 0 where there are none.
+    pub(super) fn widest<S: AsRef<str>>(self, texts: impl IntoIterator<Item = S>) -> f64 {
+        texts.into_iter().map(|text| self.width(text.as_ref())).fold(0.0, f64::max)
+    }
 }
 
 pub(super) struct Canvas {

@@ -35,7 +35,7 @@ pub(super) trait Draw: std::fmt::Debug + Send + Sync {
     fn description(&self) -> String;
 }
 
-/// One part of a figure: made from a [`BarPanel`](super::BarPanel), a
+/// One part of a figure: made from a [`BarPanel`](super::BarPanel), an
 /// [`IntervalPanel`](super::IntervalPanel), a [`LinePanel`](super::LinePanel), a
 /// [`HistogramPanel`](super::HistogramPanel), a [`ScatterPanel`](super::ScatterPanel), with `.into()`.
 #[derive(Debug, Clone)]

@@ -2,11 +2,10 @@
 
 use super::canvas::{Anchor, Area, Canvas, LABEL, TICK, Type};
 use super::figure::Draw;
+use super::picture::{GAP, tile_height, tile_width};
 use super::text;
 use super::theme::Ink;
 
-const WIDEST: f64 = 168.0;
-const GAP: f64 = 8.0;
 const LINE: f64 = 13.0;
 const LEGEND: f64 = 34.0;
 const BAR: (f64, f64) = (180.0, 9.0);
@@ -52,12 +51,11 @@ pub(super) struct HeatPanel {
 
 impl HeatPanel {
     fn tile_width(&self, width: f64) -> f64 {
-        ((width + GAP) / self.columns as f64 - GAP).min(WIDEST)
+        tile_width(self.columns, width)
     }
 
     fn tile_height(&self, tile_width: f64) -> f64 {
-        let steepest = |tile: &Drawn| tile.shape.0 as f64 / tile.shape.1 as f64;
-        tile_width * self.tiles.iter().map(steepest).fold(0.0, f64::max).min(2.0)
+        tile_height(self.tiles.iter().map(|tile| tile.shape), tile_width)
     }
 
     fn title_lines(&self, tile_width: f64) -> usize {

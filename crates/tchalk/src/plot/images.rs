@@ -2,15 +2,12 @@
 
 use super::canvas::{Anchor, Area, Canvas, LABEL};
 use super::figure::{Draw, Figure, Panel};
-use super::picture::{check_picture, png_url};
+use super::picture::{GAP, check_picture, png_url, tile_height, tile_width};
 use super::text;
 use super::theme::Ink;
 use crate::error::{Error, Result};
 use ndarray::{ArcArray, Ix3};
 
-/// A single picture is not drawn wider than this.
-const WIDEST: f64 = 168.0;
-const GAP: f64 = 8.0;
 const LINE: f64 = 13.0;
 /// A caption has at most so many lines.
 const LINES: usize = 4;
@@ -117,13 +114,12 @@ struct ImageGrid {
 impl ImageGrid {
     /// The width of one picture in a panel of this width.
     fn tile_width(&self, width: f64) -> f64 {
-        ((width + GAP) / self.columns as f64 - GAP).min(WIDEST)
+        tile_width(self.columns, width)
     }
 
     /// The height of the highest picture at this width.
     fn tile_height(&self, tile_width: f64) -> f64 {
-        let steepest = |tile: &Tile| tile.shape.0 as f64 / tile.shape.1 as f64;
-        tile_width * self.tiles.iter().map(steepest).fold(0.0, f64::max).min(2.0)
+        tile_height(self.tiles.iter().map(|tile| tile.shape), tile_width)
     }
 
     /// The height of each row: its pictures, and the longest of its captions.

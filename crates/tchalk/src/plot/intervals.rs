@@ -66,8 +66,8 @@ impl Draw for IntervalPanel {
         let names: Vec<String> =
             self.rows.iter().map(|row| LABEL.shortened(&row.name, room)).collect();
         let values: Vec<String> = self.rows.iter().map(|row| format!("{:.1}", row.value)).collect();
-        let before = names.iter().map(|name| LABEL.width(name)).fold(0.0, f64::max) + 10.0;
-        let behind = values.iter().map(|value| TICK.width(value)).fold(0.0, f64::max) + 14.0;
+        let before = LABEL.widest(&names) + 10.0;
+        let behind = TICK.widest(&values) + 14.0;
         let low = self.rows.iter().map(|row| row.low.min(row.value)).fold(f64::INFINITY, f64::min);
         let high = self.rows.iter().map(|row| row.high.max(row.value));
         let axis = Axis::new(low, high.fold(f64::NEG_INFINITY, f64::max), 6).rounded();

@@ -253,7 +253,7 @@ impl Frame<'_> {
         let area = Area { y: area.y + below, height: area.height - below, ..area };
 
         let (x_ticks, y_ticks) = (self.x.ticks(), self.y.ticks());
-        let before = y_ticks.iter().map(|(_, text)| TICK.width(text)).fold(0.0, f64::max) + 8.0;
+        let before = TICK.widest(y_ticks.iter().map(|(_, text)| text)) + 8.0;
         // The last tick label may reach over the end of its axis by half its width.
         let behind = x_ticks.last().map_or(0.0, |(_, text)| TICK.width(text) / 2.0).max(4.0);
         let plot = Area {

@@ -60,7 +60,7 @@ impl MatrixPanel {
     fn layout(&self, width: f64) -> Layout {
         let n = self.names.len() as f64;
         let set = if self.names.len() <= BOTH { LABEL } else { Type { size: 9.0, ..LABEL } };
-        let longest = self.names.iter().map(|name| set.width(name)).fold(0.0, f64::max);
+        let longest = set.widest(&self.names);
         let left = longest.min(NAMES * width) + 8.0;
         let cell = ((width - left - 2.0) / n).min(LARGEST_CELL);
         // Upright where a name does not fit over its column.

@@ -12,6 +12,21 @@ use ndarray::{ArcArray, Ix3};
 const LARGEST_EXACT: usize = 96;
 const JPEG_QUALITY: u8 = 85;
 
+/// How far apart pictures in a grid are.
+pub(super) const GAP: f64 = 8.0;
+/// A single picture of a grid is not drawn wider than this.
+const WIDEST: f64 = 168.0;
+
+/// How wide each of `columns` pictures is in a panel of this width.
+pub(super) fn tile_width(columns: usize, width: f64) -> f64 {
+    ((width + GAP) / columns as f64 - GAP).min(WIDEST)
+}
+
+/// The height of the highest picture at this width; shapes are height by width.
+pub(super) fn tile_height(shapes: impl Iterator<Item = (usize, usize)>, tile_width: f64) -> f64 {
+    tile_width * shapes.map(|(h, w)| h as f64 / w as f64).fold(0.0, f64::max).min(2.0)
+}
+
 /// Refuses what is no picture.
 pub(super) fn check_picture(op: &str, picture: &ArcArray<u8, Ix3>) -> Result<()> {
     match picture.dim() {

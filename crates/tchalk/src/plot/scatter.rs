@@ -125,8 +125,7 @@ impl ScatterPanel {
         let mut plot = Area { x: area.x, y: top, width: area.width - SIDE, height: PLOT };
         let (x, y) = self.scales(plot.width, plot.height);
         if self.axes {
-            let before =
-                y.ticks().iter().map(|(_, text)| TICK.width(text)).fold(0.0, f64::max) + 8.0;
+            let before = TICK.widest(y.ticks().iter().map(|(_, text)| text)) + 8.0;
             plot.x += before;
             plot.width -= before;
             let y_label = TICK.shortened(&self.y_label, plot.width);
