@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// For how long it is tried again to remove a folder that is still written into.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// The two folders that set-up names in the kernel's environment.
 #[derive(Debug, Clone)]
@@ -98,7 +98,7 @@ impl Drop for Session {
             && self.folder.exists()
             && Instant::now() < give_up
         {
-            std::thread::sleep(PATIENCE / 50);
+            std::thread::sleep(PATIENCE / 200);
         }
         let _ = fs::remove_file(&self.lock);
     }

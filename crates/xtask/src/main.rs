@@ -76,10 +76,11 @@ const COMMANDS: [&str; 14] = [
 ];
 
 fn main() {
+    let paths = Paths::find();
     forget_build_folders();
     forget_this_package();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let Err(error) = dispatch(&arguments) {
+    if let Err(error) = dispatch(&arguments, paths) {
         eprintln!("\nerror: {error:#}");
         std::process::exit(1);
     }
@@ -124,7 +125,7 @@ fn forget_this_package() {
     }
 }
 
-fn dispatch(arguments: &[String]) -> Result<()> {
+fn dispatch(arguments: &[String], paths: Result<Paths>) -> Result<()> {
     let (command, rest) = match arguments.split_first() {
         None => ("--help", &[][..]),
         Some((command, rest)) => (command.as_str(), rest),
@@ -133,7 +134,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         print!("{HELP}");
         return Ok(());
     }
-    let paths = Paths::find()?;
+    let paths = paths?;
     match command {
         "lab" => lab::open(&paths, &lab::Options::parse(rest)?),
         "run" if rest.is_empty() => {

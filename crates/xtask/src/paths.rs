@@ -15,8 +15,12 @@ pub struct Paths {
 
 impl Paths {
     pub fn find() -> Result<Paths> {
-        let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-        // A checkout that was moved is rebuilt by cargo, so this is where it is now.
+        // Cargo says where the crate is that it runs. A program that another checkout has built in the
+        // same target folder counts as this one's, and knows only where that one is.
+        let told = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+        let manifest = told
+            .filter(|folder| folder.ends_with("crates/xtask"))
+            .unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
         let root =
             manifest.parent().and_then(Path::parent).context("the crate is in crates/xtask")?;
         let root = root.to_owned();
