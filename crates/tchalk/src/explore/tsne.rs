@@ -104,11 +104,15 @@ impl Tsne {
     /// stop before the first step.
     pub fn fit(&self, examples: &impl Observations) -> Result<Embedding> {
         let op = format!("Tsne::new({})", self.dimensions);
-        let rows = rows_of(&op, examples, 2)?;
-        self.check(&op, rows.len())?;
+        self.fit_rows(&op, rows_of(&op, examples, 2)?)
+    }
+
+    /// Not generic, so that it is compiled, optimised, with the library: a notebook's cells are not.
+    fn fit_rows(&self, op: &str, rows: Rows) -> Result<Embedding> {
+        self.check(op, rows.len())?;
         match self.dimensions {
-            2 => self.run::<2>(&op, rows),
-            _ => self.run::<3>(&op, rows),
+            2 => self.run::<2>(op, rows),
+            _ => self.run::<3>(op, rows),
         }
     }
 

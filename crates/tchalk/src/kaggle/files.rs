@@ -104,7 +104,12 @@ fn files_from(digits: &Dataset, places: &Places, folder: &Path) -> Result<Files>
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn write_digits(split: &Split, path: impl AsRef<Path>) -> Result<()> {
-    let (images, labels, path) = (split.images(), split.labels(), path.as_ref());
+    write(split, path.as_ref())
+}
+
+/// Not generic, so that it is compiled, optimised, with the library: a notebook's cells are not.
+fn write(split: &Split, path: &Path) -> Result<()> {
+    let (images, labels) = (split.images(), split.labels());
     let (_, height, width, channels) = images.dim();
     if (height, width, channels) != (28, 28, 1) {
         let got = format!("[{height}, {width}, {channels}]");
