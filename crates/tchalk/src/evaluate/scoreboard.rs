@@ -3,7 +3,7 @@
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::plot::{Figure, IntervalPanel, thousands};
-use crate::runtime::Budget;
+use crate::runtime::{Budget, progress};
 use crate::table::Table;
 use crate::train::{Evaluation, History};
 
@@ -197,10 +197,9 @@ fn interval(evaluation: &Evaluation) -> String {
 
 /// `0.8 s`, `42 s`, `3 min 5 s`.
 fn duration(seconds: f64) -> String {
-    match seconds {
-        s if s < 10.0 => format!("{s:.1} s"),
-        s if s < 90.0 => format!("{s:.0} s"),
-        s => format!("{} min {} s", s.round() as u64 / 60, s.round() as u64 % 60),
+    match seconds < 9.95 {
+        true => format!("{seconds:.1} s"),
+        false => progress::duration(seconds),
     }
 }
 

@@ -25,8 +25,7 @@ impl Predictions {
     /// ```
     pub fn evaluate(&self) -> Result<Evaluation> {
         const OP: &str = "Predictions::evaluate";
-        let truth = self.truth(OP)?;
-        super::not_empty(OP, self)?;
+        let truth = super::known(OP, self)?;
         Ok(Evaluation::of_probabilities(&probabilities(OP, self)?, &truth, Vec::new()))
     }
 

@@ -8,6 +8,7 @@
 //! a picture of its own in the batch, and of the network no more is computed than the layer needs; of
 //! the layer itself, for each picture only the one kernel.
 
+use super::doubles;
 use crate::error::Result;
 use crate::model::Model;
 use crate::runtime::{self, interrupt};
@@ -92,16 +93,13 @@ impl Ascent {
                 x = x.roll(shift, [2, 3]);
             }
             let moved = x.detach().set_requires_grad(true);
-            let bent = answers(model, place, kernels, &moved, true);
+            let (bent, strongest) = answers(model, place, kernels, &moved, start != Start::Grey);
             if step == 0 {
                 before = doubles(&bent)?;
             }
-            let answers = match start {
-                Start::Grey => bent,
-                _ => {
-                    let strongest = answers(model, place, kernels, &moved, false);
-                    bent.where_self(&bent.gt(0.0), &strongest)
-                }
+            let answers = match strongest {
+                Some(strongest) => bent.where_self(&bent.gt(0.0), &strongest),
+                None => bent,
             };
             let sum = answers.sum(Kind::Float);
             let gradient = Tensor::run_backward(&[sum], &[&moved], false, false).remove(0);
@@ -110,7 +108,7 @@ impl Ascent {
                 x = x.roll([-shift[0], -shift[1]], [2, 3]);
             }
         }
-        let after = doubles(&no_grad(|| answers(model, place, kernels, &x, true)))?;
+        let after = doubles(&no_grad(|| answers(model, place, kernels, &x, false).0))?;
         if before.is_empty() {
             before = after.clone();
         }
@@ -131,29 +129,32 @@ impl Ascent {
     }
 }
 
-fn doubles(row: &Tensor) -> Result<Vec<f64>> {
-    Ok(Vec::try_from(row.detach().to_kind(Kind::Double).to_device(Device::Cpu))?)
-}
-
-/// The answer of kernel `kernels[i]` to picture `i`: the mean over all places after the activation
-/// (`bent`) or, where that can be told apart, the largest before it.
-fn answers(model: &Model, place: usize, kernels: &[usize], x: &Tensor, bent: bool) -> Tensor {
+/// The answer of kernel `kernels[i]` to picture `i`, the mean over all places after the activation; and,
+/// where `unbent` asks for it and it can be told apart, the largest before the activation.
+fn answers(
+    model: &Model,
+    place: usize,
+    kernels: &[usize],
+    x: &Tensor,
+    unbent: bool,
+) -> (Tensor, Option<Tensor>) {
     let program = &model.inner().program;
     let step = &program.steps[place];
     let access = program.using();
     if let Some(cell) = step.cell() {
         let input = access.run(&[(program.inputs[0], x)], &[step.inputs[0]]).remove(0);
-        if let Some(each) = cell.layer.forward_each(&input, &cell.tensors(), kernels, bent) {
-            return match bent {
-                true => each.mean_dim([1i64, 2, 3].as_slice(), false, Kind::Float),
-                false => each.flatten(1, -1).amax(1i64, false),
-            };
+        let tensors = cell.tensors();
+        let each = |bent| cell.layer.forward_each(&input, &tensors, kernels, bent);
+        if let Some(maps) = each(true) {
+            let bent = maps.mean_dim([1i64, 2, 3].as_slice(), false, Kind::Float);
+            let before = if unbent { each(false) } else { None };
+            return (bent, before.map(|maps| maps.flatten(1, -1).amax(1i64, false)));
         }
     }
     let maps = access.run_to(x, place).mean_dim([2i64, 3].as_slice(), false, Kind::Float);
     let kernels: Vec<i64> = kernels.iter().map(|&kernel| kernel as i64).collect();
     let kernels = Tensor::from_slice(&kernels).to_device(x.device()).unsqueeze(1);
-    maps.gather(1, &kernels, false).squeeze_dim(1)
+    (maps.gather(1, &kernels, false).squeeze_dim(1), None)
 }
 
 /// Each pixel as a weighted mean of itself and its eight neighbours.
@@ -175,7 +176,7 @@ mod tests {
         let model = model();
         let place = model.place("test", "conv2d_1").unwrap();
         let x = crate::testing::numbers(&[3, 3, 12, 12], 1);
-        let alone = no_grad(|| answers(&model, place, &[0, 4, 5], &x, true));
+        let alone = no_grad(|| answers(&model, place, &[0, 4, 5], &x, false).0);
         let maps = model.activations(&["conv2d_1"], &x).unwrap().remove(0);
         let all = maps.mean_dim([2i64, 3].as_slice(), false, Kind::Float);
         for (picture, kernel) in [(0, 0), (1, 4), (2, 5)] {

@@ -5,7 +5,7 @@
 //! the class was seen. The scores are those before the softmax. All classes are done in one pass:
 //! the layer's output is repeated once for each, and each copy is asked for another class.
 
-use super::{AsInput, activated, batch_of_one, classes, convolution, to_picture};
+use super::{AsInput, activated, batch_of_one, classes, convolution, doubles, to_picture};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::model::Model;
@@ -61,8 +61,7 @@ pub(super) fn class_maps(
         let expected = "a layer on the way to the output";
         return Err(Error::invalid(op, expected, format!("{layer:?}"), ""));
     }
-    let probabilities: Vec<f64> =
-        Vec::try_from(outputs.to_kind(Kind::Double).to_device(Device::Cpu))?;
+    let probabilities = doubles(&outputs)?;
     let mut shown: Vec<usize> = (0..count).collect();
     if let Some(chosen) = chosen {
         shown = chosen.to_vec();

@@ -1,11 +1,13 @@
 //! What each pixel contributes to an answer: gradients on the way from black to the picture.
 
-use super::{AsInput, Attribution, batch_of_one, chunk, class_of, classes, to_array, to_picture};
+use super::{
+    AsInput, Attribution, batch_of_one, chunk, class_of, classes, doubles, to_array, to_picture,
+};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::runtime::interrupt;
 use crate::runtime::progress::Progress;
-use tch::{Device, Kind, Tensor, no_grad};
+use tch::{Kind, Tensor, no_grad};
 
 /// The way is first looked at in so many equal parts.
 const PARTS: usize = 64;
@@ -221,10 +223,6 @@ impl<'a> Way<'a> {
     fn chunk(&self) -> usize {
         chunk(self.model.device(), &self.model.input_shape()) as usize
     }
-}
-
-fn doubles(row: &Tensor) -> Result<Vec<f64>> {
-    Ok(Vec::try_from(row.to_kind(Kind::Double).to_device(Device::Cpu))?)
 }
 
 #[cfg(test)]

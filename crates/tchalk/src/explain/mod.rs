@@ -179,6 +179,11 @@ fn chunk(device: Device, shape: &[usize]) -> i64 {
     (most / shape.iter().product::<usize>().max(1)).clamp(1, 64) as i64
 }
 
+/// A row of numbers on the processor.
+fn doubles(row: &Tensor) -> Result<Vec<f64>> {
+    Ok(Vec::try_from(row.detach().to_kind(Kind::Double).to_device(Device::Cpu))?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
