@@ -87,6 +87,13 @@ impl fmt::Debug for Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
+    /// What went wrong, for use within a sentence: the first line, without its full stop. The hint has
+    /// no place there.
+    pub(crate) fn in_short(&self) -> String {
+        let text = self.to_string();
+        text.lines().next().unwrap_or_default().trim_end_matches('.').to_owned()
+    }
+
     /// An argument or a shape that does not fit.
     pub(crate) fn invalid(
         op: impl Into<String>,

@@ -114,9 +114,7 @@ impl Application {
 
     /// The built-in base in place of this network, which is said on the page.
     pub(super) fn built_in_instead(self, why: &Error, device: Device) -> Result<Model> {
-        // The first line: what went wrong. The hint has no place in a sentence.
-        let why = why.to_string();
-        let why = why.lines().next().unwrap_or_default().trim_end_matches('.');
+        let why = why.in_short();
         let base = Application {
             input_shape: self.input_shape.or(Some(vec![3, 224, 224])),
             preprocessing: self.preprocessing,

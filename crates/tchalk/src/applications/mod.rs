@@ -301,7 +301,7 @@ impl Application {
             let hint = "Try .input_shape([3, 224, 224]).";
             return Err(Error::invalid(op, "pictures [channels, height, width]", "others", hint));
         };
-        if channels != 3 && (self.weights != Weights::Random || self.or_built_in) {
+        if channels != 3 && self.weights != Weights::Random {
             let hint = "Grey pictures can be given as three equal channels.";
             let got = format!("{channels} channels");
             return Err(Error::invalid(op, "3 channels, as the weights have", got, hint));

@@ -90,10 +90,7 @@ impl Places {
                 Ok(path) => found.push(read(path, file)?),
                 Err(error @ Error::Interrupted { .. }) => return Err(error),
                 Err(error) => {
-                    // The first line: what went wrong. The hint has no place in a sentence.
-                    let text = error.to_string();
-                    let line = text.lines().next().unwrap_or_default().trim_end_matches('.');
-                    return Ok(Search::Missing(format!("{why}, {line}")));
+                    return Ok(Search::Missing(format!("{why}, {}", error.in_short())));
                 }
             }
         }

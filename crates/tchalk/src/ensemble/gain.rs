@@ -1,6 +1,6 @@
 //! What an ensemble is worth: its accuracy beside that of its members.
 
-use super::{Ensemble, labels, members};
+use super::{Ensemble, members};
 use crate::data::TensorSet;
 use crate::display::{Content, Show};
 use crate::error::Result;
@@ -99,9 +99,7 @@ impl Ensemble {
     /// If the set has no labels or does not fit the networks, or the reader pressed stop.
     pub fn gain(&self, set: &TensorSet) -> Result<Gain> {
         const OP: &str = "Ensemble::gain";
-        labels(OP, set, self.classes())?;
-        let opinions = self.opinions(OP, set, self.how == super::How::AverageScores)?;
-        let labels = labels(OP, &opinions.set, opinions.classes())?;
+        let (opinions, labels) = self.judged(OP, set, self.how == super::How::AverageScores)?;
         let together = members::right(&self.together(&opinions), &labels);
         let each: Vec<Vec<bool>> =
             opinions.of_members.iter().map(|one| members::right(one, &labels)).collect();

@@ -7,7 +7,7 @@ use crate::layers::shape_text;
 use crate::model::Model;
 use crate::runtime::progress::Progress;
 use crate::runtime::{Budget, interrupt};
-use crate::train::{batch_of, check, largest};
+use crate::train::{batch_of, check, fastest, guarded, largest};
 use ndarray::{Array2, Axis};
 use tch::{Device, Kind, no_grad};
 
@@ -55,11 +55,13 @@ impl Member {
         let mut rows: Vec<f32> = Vec::with_capacity(set.len() * self.classes());
         for (x, _) in set.batches(batch_of(set) as i64, device) {
             interrupt::check(op)?;
-            let said = no_grad(|| {
-                let (x, access) = (self.view.of(&x), inner.program.using());
-                if scores { access.scores(&x) } else { access.forward(&x) }
-            });
-            let said = said.to_device(Device::Cpu).to_kind(Kind::Float).contiguous();
+            let said = guarded(op, || {
+                Ok(no_grad(|| {
+                    let (x, access) = (fastest(self.view.of(&x)), inner.program.using());
+                    let said = if scores { access.scores(&x) } else { access.forward(&x) };
+                    said.to_device(Device::Cpu).to_kind(Kind::Float).contiguous()
+                }))
+            })?;
             rows.extend(Vec::<f32>::try_from(said.view(-1))?);
             progress(rows.len() / self.classes());
         }
@@ -110,12 +112,6 @@ pub(super) struct Opinions {
     pub(super) set: TensorSet,
     /// What a budget left out; empty if nothing.
     pub(super) note: String,
-}
-
-impl Opinions {
-    pub(super) fn classes(&self) -> usize {
-        self.of_members[0].ncols()
-    }
 }
 
 impl Ensemble {

@@ -200,13 +200,25 @@ impl Ensemble {
     /// If the set has no labels or does not fit the networks, or the reader pressed stop.
     pub fn evaluate(&self, set: &TensorSet) -> Result<Evaluation> {
         const OP: &str = "Ensemble::evaluate";
-        labels(OP, set, self.classes())?;
-        let opinions = self.opinions(OP, set, self.how == How::AverageScores)?;
-        let labels = labels(OP, &opinions.set, opinions.classes())?;
+        let (opinions, labels) = self.judged(OP, set, self.how == How::AverageScores)?;
         let probabilities = self.together(&opinions);
         let notes = Some(opinions.note.clone()).filter(|note| !note.is_empty()).into_iter();
         let notes = notes.chain(self.flattery(&opinions.set)).collect();
         Ok(Evaluation::of_probabilities(&probabilities, &labels, notes))
+    }
+
+    /// What all members say about a set with labels, and the labels of the examples they were asked
+    /// about.
+    fn judged(
+        &self,
+        op: &str,
+        set: &TensorSet,
+        scores: bool,
+    ) -> Result<(members::Opinions, Vec<usize>)> {
+        let mut labels = labels(op, set, self.classes())?;
+        let opinions = self.opinions(op, set, scores)?;
+        labels.truncate(opinions.set.len());
+        Ok((opinions, labels))
     }
 
     /// What flatters a result on this set: that members or weights have learned from it.
@@ -276,7 +288,7 @@ impl Show for Ensemble {
         let rows = rows.map(|(name, weight)| [name, self.weight_text(weight)]);
         let table = Table::new(["member", "weight"]).rows(rows).align_right(1);
         let table = self.notes.iter().fold(table, |table, note| table.footer(note.clone()));
-        Content::html(format!("{self:?}"), table.content().as_html().unwrap_or_default())
+        table.content_or(format!("{self:?}"))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::combiner::Combiner;
 use super::members::{Member, checked};
-use super::train::{Series, begin, trained};
+use super::train::{Series, begin, trained_anew};
 use super::{Ensemble, How, labels};
 use crate::data::TensorSet;
 use crate::display::{Notice, Show};
@@ -104,9 +104,7 @@ impl Ensemble {
         held_out: &TensorSet,
         fit: impl FnOnce(&[Array2<f32>], &[usize]) -> How,
     ) -> Result<Ensemble> {
-        labels(op, held_out, self.classes())?;
-        let opinions = self.opinions(op, held_out, false)?;
-        let labels = labels(op, &opinions.set, opinions.classes())?;
+        let (opinions, labels) = self.judged(op, held_out, false)?;
         self.how = fit(&opinions.of_members, &labels);
         self.fitted_to = Some(mark(&opinions.set));
         self.notes.extend(Some(opinions.note).filter(|note| !note.is_empty()));
@@ -136,12 +134,8 @@ struct Training<'a> {
 impl Training<'_> {
     /// A fresh network, trained on the examples at these places; nothing after the stop button.
     fn on(&self, places: &[usize], which: &str) -> Result<Option<(Member, History)>> {
-        let fresh = self.model.fresh()?;
-        fresh.compile_as(self.model, self.op)?;
         let label = format!("{}, {which}", self.label);
-        let history = trained(&label, &fresh, &at(self.set, places)?, self.how)?;
-        let member = checked(self.op, &[&fresh])?.remove(0);
-        Ok(history.map(|history| (member, history)))
+        trained_anew(self.op, &label, self.model, &at(self.set, places)?, self.how)
     }
 
     /// What is said about every example by a network that was not trained on it; nothing after the

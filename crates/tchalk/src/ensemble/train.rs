@@ -21,13 +21,23 @@ impl Callback for Announced {
     }
 }
 
-/// Trains one of several networks; nothing if the reader pressed stop on the way.
-pub(super) fn trained(
+/// A fresh network of this form, trained; nothing if the reader pressed stop on the way.
+pub(super) fn trained_anew(
+    op: &'static str,
     label: &str,
     model: &Model,
     set: &TensorSet,
     how: &Fit,
-) -> Result<Option<History>> {
+) -> Result<Option<(Member, History)>> {
+    let fresh = model.fresh()?;
+    fresh.compile_as(model, op)?;
+    let history = trained(label, &fresh, set, how)?;
+    let member = checked(op, &[&fresh])?.remove(0);
+    Ok(history.map(|history| (member, history)))
+}
+
+/// Trains one of several networks; nothing if the reader pressed stop on the way.
+fn trained(label: &str, model: &Model, set: &TensorSet, how: &Fit) -> Result<Option<History>> {
     let history = model.fit(set, how.clone().callback(Announced(label.to_owned())))?;
     Ok((!interrupt::requested()).then_some(history))
 }
@@ -65,7 +75,7 @@ impl Series {
             }
             Err(error) if finished == 0 => return Err(error),
             Ok(None) | Err(Error::Interrupted { .. }) => "stopped".to_owned(),
-            Err(error) => error.to_string().lines().next().unwrap_or_default().to_owned(),
+            Err(error) => error.in_short(),
         };
         let note = format!("{finished} of {} members are finished and kept: {why}", self.wanted);
         Notice(note.clone()).show();
@@ -87,7 +97,7 @@ impl Ensemble {
     ///
     /// Pressing stop keeps the members that are finished. Callbacks begin anew with every member, so
     /// a [`Checkpoint`](crate::train::Checkpoint) keeps the last one's. Under a budget all members
-    /// together learn from as many examples as one network would alone.
+    /// together learn from as many examples as one network would alone, but each from 500 at least.
     ///
     /// # Errors
     ///
@@ -115,14 +125,9 @@ impl Ensemble {
         for number in 1..=members {
             let label = format!("member {number} of {members}");
             let name = format!("{} #{number}", model.name());
-            let outcome = || -> Result<Option<(Member, History)>> {
-                let fresh = model.fresh()?;
-                fresh.compile_as(model, OP)?;
-                let history = trained(&label, &fresh, &set, &how)?;
-                let member = checked(OP, &[&fresh])?.remove(0).called(name);
-                Ok(history.map(|history| (member, history)))
-            };
-            if !series.take(outcome())? {
+            let outcome = trained_anew(OP, &label, model, &set, &how);
+            let named = |(member, history): (Member, History)| (member.called(name), history);
+            if !series.take(outcome.map(|it| it.map(named)))? {
                 break;
             }
         }
@@ -135,7 +140,7 @@ impl Ensemble {
     /// and sets out again. It begins with the weights of `model`, which stays as it is.
     ///
     /// The epochs of `how` are shared by the cycles. Under a budget every cycle may take as many
-    /// epochs as one training, from a part of the examples. Pressing stop keeps the cycles that are
+    /// epochs as one training, from a part of the examples, 500 at least. Pressing stop keeps the cycles that are
     /// finished.
     ///
     /// # Errors

@@ -91,11 +91,7 @@ fn digit_recognizer_from(places: &Places, client: Result<Client, String>) -> Res
                 "what Kaggle's client fetched is gone again".into()
             }
             Err(error @ Error::Interrupted { .. }) => return Err(error),
-            Err(error) => {
-                // The first line: what went wrong. The hint has no place in a sentence.
-                let text = error.to_string();
-                text.lines().next().unwrap_or_default().trim_end_matches('.').to_owned()
-            }
+            Err(error) => error.in_short(),
         },
     };
     made_from(&datasets::mnist_from(places)?, &format!("{why}, {why_no_client}"))

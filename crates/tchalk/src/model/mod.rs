@@ -173,7 +173,8 @@ impl Model {
     }
 
     /// Where the weights came from, in a sentence, for a network of [`crate::applications`]: a stand-in
-    /// never passes for the real thing. Empty where the weights were drawn at random.
+    /// never passes for the real thing. Empty for all others, also those built around such a network or
+    /// read from a file.
     pub fn source(&self) -> String {
         self.inner.source.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
     }

@@ -1,52 +1,11 @@
 //! Networks that learn alike: one optimiser's description for several, and what they have seen.
 
-use super::notices::marks;
-use super::{Fit, Memory, Optimizer, Options, Schedule, compiled};
+use super::{Fit, Schedule, compiled};
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::plot::thousands;
-use std::sync::{Arc, Mutex, MutexGuard};
-use tch::{Device, Tensor};
-
-/// The description of an optimiser, for as many networks as hold it: what it remembers of their
-/// weights is kept with each of them.
-#[derive(Clone)]
-pub(crate) struct Shared(Arc<Mutex<dyn Optimizer>>);
-
-impl Shared {
-    pub(super) fn new(optimizer: impl Optimizer + 'static) -> Shared {
-        Shared(Arc::new(Mutex::new(optimizer)))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, dyn Optimizer + 'static> {
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-}
-
-impl std::fmt::Debug for Shared {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.lock().fmt(f)
-    }
-}
-
-impl Optimizer for Shared {
-    fn rate(&self) -> f64 {
-        self.lock().rate()
-    }
-
-    fn update(&self, weight: &Tensor, gradient: &Tensor, memory: &mut Memory, rate: f64) {
-        self.lock().update(weight, gradient, memory, rate);
-    }
-
-    fn options(&self) -> Options {
-        self.lock().options()
-    }
-
-    fn check(&self) -> Result<()> {
-        self.lock().check()
-    }
-}
+use tch::Device;
 
 impl Model {
     /// Compiles this network as another one of the same form is; its optimiser begins anew.
@@ -55,9 +14,10 @@ impl Model {
     ///
     /// If the other is not compiled.
     pub(crate) fn compile_as(&self, other: &Model, op: &str) -> Result<()> {
-        let (loss, _) = compiled(other.inner(), op)?;
-        let optimizer = other.inner().compiled().as_ref().map(|it| it.optimizer.clone());
-        self.compile(optimizer.expect("it was compiled a moment ago"), loss)
+        let (loss, reading) = compiled(other.inner(), op)?;
+        let descent = other.inner().compiled().as_ref().map(|it| it.descent.anew());
+        self.learn_by(descent.expect("it was compiled a moment ago"), loss, reading);
+        Ok(())
     }
 
     /// Refuses a network that is not compiled.
@@ -70,14 +30,7 @@ impl Model {
         let seen = self.inner().compiled().as_ref().map(|compiled| compiled.seen.clone());
         seen.map_or(Vec::new(), |seen| seen.notes(set))
     }
-}
 
-/// A mark of a whole set, in whatever order its examples are.
-pub(crate) fn mark(set: &TensorSet) -> u64 {
-    marks(set).iter().fold(set.len() as u64, |sum, mark| sum.wrapping_add(*mark))
-}
-
-impl Model {
     /// Takes over what another network has seen, of which this one is a copy.
     pub(crate) fn seen_as(&self, other: &Model) {
         let seen = other.inner().compiled().as_ref().map(|compiled| compiled.seen.clone());
@@ -110,7 +63,7 @@ impl Fit {
     }
 
     /// How many examples each of so many trainings may see, so that all of them together take no
-    /// longer than the budget allows one; and a sentence on it, where that is not all.
+    /// longer than the budget allows one, unless that leaves each too few; and a sentence on it, where that is not all.
     pub(crate) fn share(
         &self,
         examples: usize,

@@ -126,8 +126,9 @@ impl<C: Callback + ?Sized> Callback for Arc<Mutex<C>> {
     }
 }
 
-fn held<C: ?Sized>(callback: &Arc<Mutex<C>>) -> MutexGuard<'_, C> {
-    callback.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+/// What is behind the lock, whatever has happened to others who had it.
+pub(super) fn held<T: ?Sized>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// The callbacks of one [`Fit`](super::Fit), in the order in which they were given. Cloning shares
@@ -183,8 +184,8 @@ impl Callbacks {
     }
 }
 
-/// The name of a callback's type, from what it writes of itself.
-fn short_name(written: &str) -> String {
+/// The name of a type, from what it writes of itself.
+pub(super) fn short_name(written: &str) -> String {
     let end = written.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(written.len());
     if end == 0 { written.chars().take(40).collect() } else { written[..end].to_owned() }
 }

@@ -1,13 +1,16 @@
 //! An optimiser at work: its rate, its steps, and what it remembers of each weight.
 
+use super::callback::{held, short_name};
 use super::optimizer::{Memory, Optimizer, Options, check_rate};
 use crate::error::Result;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
 use tch::{Tensor, no_grad};
 
 /// An optimiser at work on the weights of one network.
 pub(crate) struct Descent {
-    optimizer: Box<dyn Optimizer>,
+    /// Shared with the networks that learn alike: what is remembered of weights is not in it.
+    optimizer: Arc<Mutex<Box<dyn Optimizer>>>,
     /// What the optimiser said of itself at the beginning.
     options: Options,
     /// The rate that schedules start from; callbacks may change it.
@@ -27,7 +30,15 @@ impl Descent {
         options.check()?;
         options.check_parts(paths)?;
         let rate = optimizer.rate();
+        let optimizer = Arc::new(Mutex::new(optimizer));
         Ok(Descent { optimizer, options, rate, steps: 0, memory: HashMap::new() })
+    }
+
+    /// The same optimiser for another network of the same form, with nothing remembered yet.
+    pub(crate) fn anew(&self) -> Descent {
+        let (optimizer, options) = (self.optimizer.clone(), self.options.clone());
+        let rate = held(&self.optimizer).rate();
+        Descent { optimizer, options, rate, steps: 0, memory: HashMap::new() }
     }
 
     pub(crate) fn rate(&self) -> f64 {
@@ -40,9 +51,8 @@ impl Descent {
 
     /// The optimiser's name, the rate it began with, and its decay.
     pub(crate) fn described(&self) -> (String, f64, f64) {
-        let text = format!("{:?}", self.optimizer);
-        let name = text.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
-        (name.to_owned(), self.optimizer.rate(), self.optimizer.options().decay)
+        let optimizer = held(&self.optimizer);
+        (short_name(&format!("{optimizer:?}")), optimizer.rate(), self.options.decay)
     }
 
     /// What the optimiser's own decay leaves of `rate` at the coming step.
@@ -55,6 +65,7 @@ impl Descent {
     pub(crate) fn step(&mut self, weights: &[(String, Tensor)], gradients: &[Tensor], rate: f64) {
         let rate = self.decayed(rate);
         let options = &self.options;
+        let optimizer = held(&self.optimizer);
         no_grad(|| {
             let clipped = options.clip.map(|clip| clip.apply(gradients));
             let gradients = clipped.as_deref().unwrap_or(gradients);
@@ -68,7 +79,7 @@ impl Descent {
                     self.memory.insert(name.clone(), Memory::default());
                 }
                 let memory = self.memory.get_mut(name).expect("it was just put there");
-                self.optimizer.update(weight, gradient, memory, rate);
+                optimizer.update(weight, gradient, memory, rate);
                 memory.updates += 1;
             }
         });
@@ -136,7 +147,7 @@ pub(crate) struct Remembered {
 
 impl std::fmt::Debug for Descent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:?} after {} steps", self.optimizer, self.steps)
+        write!(f, "{:?} after {} steps", held(&self.optimizer), self.steps)
     }
 }
 

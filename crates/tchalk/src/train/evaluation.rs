@@ -198,8 +198,7 @@ impl Model {
                 set.len()
             ));
         }
-        let seen = inner.compiled().as_ref().map(|compiled| compiled.seen.clone());
-        notes.extend(seen.unwrap_or_default().notes(&kept));
+        notes.extend(self.seen_notes(&kept));
         let counts = measure(inner, &Feed::new(kept), &loss, reading, OP, true)?;
         Ok(Evaluation::new(counts, notes))
     }

@@ -76,22 +76,24 @@ pub(super) fn compute(
         if interrupt::requested() {
             return Ok(false);
         }
-        let batch = feed.take(program, &positions, inner.device);
-        let count = batch.len();
-        let outputs = guarded("Model::fit, the frozen part", || {
-            Ok(no_grad(|| program.using().run(&batch.known(), steps)))
+        let count = guarded("Model::fit, the frozen part", || {
+            no_grad(|| {
+                let batch = feed.take(program, &positions, inner.device);
+                let outputs = program.using().run(&batch.known(), steps);
+                if values.is_empty() {
+                    let all = outputs.iter().map(|output| {
+                        let mut size = output.size();
+                        size[0] = feed.len() as i64;
+                        Ok(Tensor::f_empty(&size, (kind, inner.device))?)
+                    });
+                    values = all.collect::<Result<_>>()?;
+                }
+                for (all, output) in values.iter().zip(&outputs) {
+                    all.narrow(0, done as i64, batch.len() as i64).copy_(output);
+                }
+                Ok(batch.len())
+            })
         })?;
-        if values.is_empty() {
-            let all = outputs.iter().map(|output| {
-                let mut size = output.size();
-                size[0] = feed.len() as i64;
-                Ok(Tensor::f_empty(&size, (kind, inner.device))?)
-            });
-            values = all.collect::<Result<_>>()?;
-        }
-        for (all, output) in values.iter().zip(&outputs) {
-            no_grad(|| all.narrow(0, done as i64, count as i64).copy_(output));
-        }
         done += count;
         progress.done(done);
     }

@@ -19,7 +19,7 @@ use tch::{Device, Tensor};
 
 /// A batch of pictures with the channels of each pixel side by side, where that is faster. Anything
 /// else stays as it is.
-pub(super) fn fastest(x: Tensor) -> Tensor {
+pub(crate) fn fastest(x: Tensor) -> Tensor {
     let &[n, channels, height, width] = &x.size()[..] else { return x };
     if x.device() != Device::Cpu || height * width == 1 {
         return x;

@@ -59,17 +59,18 @@ pub use run::Run;
 pub use schedule::Schedule;
 pub use sgd::Sgd;
 
-pub(crate) use alike::mark;
 pub(crate) use evaluation::wilson;
 pub(crate) use feed::batch_of;
+pub(crate) use layout::fastest;
 pub(crate) use loss::Form;
+pub(crate) use notices::mark;
 pub(crate) use predictions::largest;
+pub(crate) use step::guarded;
 
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::layers::shape_text;
 use crate::model::{Inner, Model, Program};
-use alike::Shared;
 use descent::Descent;
 use loss::Reading;
 use notices::Seen;
@@ -78,8 +79,6 @@ use tch::{Kind, Tensor};
 /// What `compile` has chosen, and what has come of it.
 pub(crate) struct Compiled {
     pub(crate) descent: Descent,
-    /// What the descent follows, for networks that shall learn alike.
-    pub(crate) optimizer: Shared,
     pub(crate) loss: Loss,
     pub(crate) reading: Reading,
     /// The last training, as far as it went.
@@ -99,14 +98,16 @@ impl Model {
         let inner = self.inner();
         let (last, written) = (inner.last().kind(), inner.last_written());
         let reading = loss.reading(&inner.output_shape(), last, &written)?;
-        let optimizer = Shared::new(optimizer);
-        let descent = Descent::new(Box::new(optimizer.clone()), &paths)?;
-        let mut compiled = inner.compiled();
+        self.learn_by(Descent::new(Box::new(optimizer), &paths)?, loss, reading);
+        Ok(())
+    }
+
+    fn learn_by(&self, descent: Descent, loss: Loss, reading: Reading) {
+        let mut compiled = self.inner().compiled();
         // What has been seen does not become unseen.
         let seen = compiled.take().map(|before| before.seen).unwrap_or_default();
         let history = History::default();
-        *compiled = Some(Compiled { descent, optimizer, loss, reading, history, seen });
-        Ok(())
+        *compiled = Some(Compiled { descent, loss, reading, history, seen });
     }
 
     /// The last training since `compile`, as far as it went: also where `fit` returned an error.

@@ -44,7 +44,12 @@ pub(super) fn marks(set: &TensorSet) -> Vec<u64> {
     })
 }
 
-/// One mark for a whole set, whatever the order.
+/// A mark of a whole set, in whatever order its examples are.
+pub(crate) fn mark(set: &TensorSet) -> u64 {
+    summed(&marks(set))
+}
+
+/// The same from the marks of its examples.
 fn summed(marks: &[u64]) -> u64 {
     marks.iter().fold(marks.len() as u64, |sum, mark| sum.wrapping_add(*mark))
 }

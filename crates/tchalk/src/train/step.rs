@@ -141,7 +141,7 @@ pub(super) fn trained(program: &Program, known: &[usize], target: usize) -> Vec<
 }
 
 /// Runs what asks libtorch for much. What it refuses, such as more memory, becomes an error.
-pub(super) fn guarded<T>(op: &str, run: impl FnOnce() -> Result<T>) -> Result<T> {
+pub(crate) fn guarded<T>(op: &str, run: impl FnOnce() -> Result<T>) -> Result<T> {
     caught(run).unwrap_or_else(|panic| {
         let text = panic_text(&*panic);
         let start = text.find("Torch(\"").map_or(0, |at| at + 7);
