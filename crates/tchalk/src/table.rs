@@ -63,6 +63,11 @@ impl Table {
         self
     }
 
+    /// The table on the page, and these words where there is none.
+    pub(crate) fn content_or(&self, plain: impl Into<String>) -> Content {
+        Content::html(plain, self.to_html())
+    }
+
     fn to_html(&self) -> String {
         let cell = |tag: &str, column: usize, text: &str| {
             // Numbers and shapes stay on one line, however many columns there are.
@@ -128,7 +133,7 @@ impl std::fmt::Debug for Table {
 
 impl Show for Table {
     fn content(&self) -> Content {
-        Content::html(format!("{self:?}"), self.to_html())
+        self.content_or(format!("{self:?}"))
     }
 }
 

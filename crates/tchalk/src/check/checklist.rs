@@ -5,7 +5,7 @@ use crate::table::Table;
 
 /// What a line of the list says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mark {
+pub(crate) enum Mark {
     /// ✔ as it should be
     Right,
     /// ! it works, and could be better
@@ -29,10 +29,30 @@ impl Mark {
 
 /// A line of the list: what it is about, and a sentence or two.
 #[derive(Clone, Debug, PartialEq)]
-struct Line {
-    mark: Mark,
-    about: &'static str,
-    text: String,
+pub(crate) struct Line {
+    pub(crate) mark: Mark,
+    pub(crate) what: &'static str,
+    pub(crate) text: String,
+}
+
+impl Line {
+    pub(crate) fn new(mark: Mark, what: &'static str, text: impl Into<String>) -> Line {
+        Line { mark, what, text: text.into() }
+    }
+}
+
+/// The line as it looks in a terminal.
+impl std::fmt::Display for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}: {}", self.mark.sign(), self.what, self.text)
+    }
+}
+
+/// The lines as they look on the page, with the sentence below.
+pub(crate) fn table(headings: [&str; 3], lines: &[Line], verdict: String) -> Table {
+    let rows = lines.iter();
+    let rows = rows.map(|line| [line.mark.sign().into(), line.what.into(), line.text.clone()]);
+    Table::new(headings).rows(rows).footer(verdict)
 }
 
 /// A list of what is right (✔), what works and could be better (!), what is good to know (–), and what
@@ -49,7 +69,7 @@ impl Checklist {
     }
 
     pub(super) fn put(&mut self, mark: Mark, about: &'static str, text: impl Into<String>) {
-        self.lines.push(Line { mark, about, text: text.into() });
+        self.lines.push(Line::new(mark, about, text));
     }
 
     pub(super) fn right(&mut self, about: &'static str, text: impl Into<String>) {
@@ -104,20 +124,15 @@ impl Checklist {
 /// The list as it looks in a terminal.
 impl std::fmt::Debug for Checklist {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for line in &self.lines {
-            writeln!(f, "{} {}: {}", line.mark.sign(), line.about, line.text)?;
-        }
+        self.lines.iter().try_for_each(|line| writeln!(f, "{line}"))?;
         f.write_str(&self.verdict())
     }
 }
 
 impl Show for Checklist {
     fn content(&self) -> Content {
-        let rows = self.lines.iter();
-        let rows = rows.map(|line| [line.mark.sign().into(), line.about.into(), line.text.clone()]);
-        let table = Table::new(["", "what", "what there is to say"]).rows(rows);
-        let table = table.footer(self.verdict());
-        Content::html(format!("{self:?}"), table.content().as_html().unwrap_or_default())
+        let headings = ["", "what", "what there is to say"];
+        table(headings, &self.lines, self.verdict()).content_or(format!("{self:?}"))
     }
 }
 

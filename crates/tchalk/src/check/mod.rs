@@ -26,7 +26,7 @@
 //! # Ok::<(), tchalk::Error>(())
 //! ```
 
-mod checklist;
+pub(crate) mod checklist;
 mod compiled;
 mod model;
 mod score;
@@ -40,3 +40,8 @@ pub use model::model;
 pub use score::score;
 pub use training::training;
 pub use validation::validation;
+
+/// Whether a budget left out a part, not the reader.
+fn shortened(notes: &[String]) -> bool {
+    notes.iter().any(|note| note.starts_with("budget "))
+}

@@ -48,7 +48,7 @@ pub fn score(evaluation: &Evaluation) -> Checklist {
         }
     }
     if !one_answer(&mut list, evaluation) {
-        let shortened = evaluation.notes().iter().any(|note| note.starts_with("budget "));
+        let shortened = super::shortened(&evaluation.notes());
         accuracy(&mut list, low, high, &between, shortened);
         weakest(&mut list, evaluation);
     }

@@ -12,7 +12,7 @@ const SUMS: [&str; 3] = ["conv2d", "depthwise_conv2d", "dense"];
 pub(super) struct Structure {
     steps: Vec<Step>,
     /// The step that gives the output.
-    pub(super) output: usize,
+    output: usize,
     /// The step before a final softmax, or the output itself.
     scores: usize,
 }

@@ -31,8 +31,8 @@ pub fn training(history: &History) -> Checklist {
     };
     let leaks = leak(&mut list, history);
     if learned(&mut list, history, &epochs, last) {
-        let shortened = shortened(history);
-        let fits = gap(&mut list, &epochs, last);
+        let shortened = super::shortened(&history.notes());
+        let fits = gap(&mut list, history, last);
         if fits {
             further(&mut list, &epochs, shortened);
         }
@@ -71,11 +71,6 @@ fn leak(list: &mut Checklist, history: &History) -> bool {
         ),
     );
     true
-}
-
-/// A budget ended it, not the reader.
-fn shortened(history: &History) -> bool {
-    history.notes().iter().any(|note| note.starts_with("budget "))
 }
 
 /// Whether it learned at all; if not, why not.
@@ -148,7 +143,7 @@ fn learned(list: &mut Checklist, history: &History, epochs: &[Epoch], last: &Epo
          an image_grid)? Does the network end in Dense::new(10) and Softmax, with nothing between them?"
             .into()
     };
-    if shortened(history) && last.loss < 2.5 {
+    if super::shortened(&history.notes()) && last.loss < 2.5 {
         list.note(
             "learning",
             format!(
@@ -170,14 +165,11 @@ fn learned(list: &mut Checklist, history: &History, epochs: &[Epoch], last: &Epo
 }
 
 /// Whether it understands more than it knows by heart.
-fn gap(list: &mut Checklist, epochs: &[Epoch], last: &Epoch) -> bool {
+fn gap(list: &mut Checklist, history: &History, last: &Epoch) -> bool {
     let (Some(val_accuracy), Some(val_loss)) = (last.val_accuracy, last.val_loss) else {
         return true;
     };
-    let best = epochs.iter().filter(|epoch| epoch.val_loss.is_some());
-    let best = best
-        .min_by(|a, b| a.val_loss.partial_cmp(&b.val_loss).unwrap_or(std::cmp::Ordering::Equal));
-    let (number, least) = best.map_or((last.number, val_loss), |epoch| {
+    let (number, least) = history.best("val_loss").map_or((last.number, val_loss), |epoch| {
         (epoch.number, epoch.val_loss.unwrap_or(val_loss))
     });
     let points = 100.0 * (last.accuracy - val_accuracy);

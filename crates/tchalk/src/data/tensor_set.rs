@@ -130,11 +130,7 @@ impl TensorSet {
 
     /// The first `count` examples, or all where there are fewer.
     pub fn first(&self, count: usize) -> TensorSet {
-        let count = count.min(self.len()) as i64;
-        let mut first = self.clone();
-        first.x = self.x.narrow(0, 0, count);
-        first.y = self.y.as_ref().map(|y| y.narrow(0, 0, count));
-        first
+        self.narrow(0, count.min(self.len()))
     }
 
     /// All but the first `count` examples; none where there are fewer.
@@ -146,12 +142,14 @@ impl TensorSet {
     /// # Ok::<(), tchalk::Error>(())
     /// ```
     pub fn rest(&self, count: usize) -> TensorSet {
-        let count = count.min(self.len()) as i64;
-        let kept = self.len() as i64 - count;
-        let mut rest = self.clone();
-        rest.x = self.x.narrow(0, count, kept);
-        rest.y = self.y.as_ref().map(|y| y.narrow(0, count, kept));
-        rest
+        let count = count.min(self.len());
+        self.narrow(count, self.len() - count)
+    }
+
+    /// So many examples from one on.
+    fn narrow(&self, from: usize, count: usize) -> TensorSet {
+        let part = |tensor: &Tensor| tensor.narrow(0, from as i64, count as i64);
+        TensorSet { x: part(&self.x), y: self.y.as_ref().map(part), ..self.clone() }
     }
 
     /// The same labels for other examples, as many as before.

@@ -31,11 +31,7 @@ pub(super) fn unpack(path: &Path, name: &str) -> Result<Option<Vec<u8>>> {
     let file = File::open(path).map_err(|error| Error::io(path, error, ""))?;
     let damaged = |error: zip::result::ZipError| broken(error.to_string());
     let mut archive = ZipArchive::new(BufReader::new(file)).map_err(damaged)?;
-    let names: Vec<String> = archive.file_names().map(str::to_owned).collect();
-    let Some(found) = names.iter().find(|found| found.rsplit('/').next() == Some(name)) else {
-        return Ok(None);
-    };
-    let place = names_place(&mut archive, found).map_err(damaged)?;
+    let Some(place) = place_of(&mut archive, name).map_err(damaged)? else { return Ok(None) };
     let mut entry = archive.by_index_raw(place).map_err(damaged)?;
     let (size, sum) = (entry.size(), entry.crc32());
     if size > MOST_BYTES {
@@ -59,17 +55,17 @@ pub(super) fn unpack(path: &Path, name: &str) -> Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
-/// The place of the file of this name, without asking whether it can be unpacked.
-fn names_place(
+/// The place of the file `name`, without asking whether it can be unpacked.
+fn place_of(
     archive: &mut ZipArchive<BufReader<File>>,
     name: &str,
-) -> zip::result::ZipResult<usize> {
+) -> zip::result::ZipResult<Option<usize>> {
     for place in 0..archive.len() {
-        if archive.by_index_raw(place)?.name() == name {
-            return Ok(place);
+        if archive.by_index_raw(place)?.name().rsplit('/').next() == Some(name) {
+            return Ok(Some(place));
         }
     }
-    Err(zip::result::ZipError::FileNotFound)
+    Ok(None)
 }
 
 #[expect(deprecated, reason = "the number is the same whatever the crate can unpack itself")]

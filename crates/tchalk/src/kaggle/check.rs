@@ -4,55 +4,19 @@ mod answers;
 mod counts;
 mod ids;
 
+pub(super) use counts::capped;
+
 use super::Submission;
 use super::digits::is_made;
 use super::expectation::Expectation;
 use super::form::HEADER;
 use super::{COMPETITION, UNKNOWN};
+use crate::check::checklist::{self, Line, Mark};
 use crate::data::Dataset;
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::plot::thousands;
-use crate::table::Table;
 use crate::train::Evaluation;
-
-/// What a line of the list says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mark {
-    /// ✔ as it should be
-    Right,
-    /// ! allowed, and odd
-    Odd,
-    /// – missing for Kaggle, and nobody's mistake
-    Missing,
-    /// ✘ wrong
-    Wrong,
-}
-
-impl Mark {
-    fn sign(self) -> &'static str {
-        match self {
-            Mark::Right => "✔",
-            Mark::Odd => "!",
-            Mark::Missing => "–",
-            Mark::Wrong => "✘",
-        }
-    }
-}
-
-/// A line of the list.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Line {
-    pub(super) mark: Mark,
-    pub(super) what: &'static str,
-    pub(super) text: String,
-}
-
-impl Line {
-    pub(super) fn new(mark: Mark, what: &'static str, text: impl Into<String>) -> Line {
-        Line { mark, what, text: text.into() }
-    }
-}
 
 /// A checklist: what is right about a submission (✔), what is odd (!), what is missing for Kaggle
 /// though nobody made a mistake (–), and what is wrong (✘), each in a sentence.
@@ -223,7 +187,7 @@ fn not_kaggles(digits: &Dataset) -> Line {
          library put in their place. With credentials (kaggle::credentials() tells how) \
          kaggle::download() fetches the files of {COMPETITION}."
     );
-    Line::new(Mark::Missing, "Kaggle's pictures", text)
+    Line::new(Mark::Note, "Kaggle's pictures", text)
 }
 
 impl SubmissionCheck {
@@ -234,7 +198,7 @@ impl SubmissionCheck {
 
     /// Whether it can be sent: nothing is wrong, and nothing is missing.
     pub fn is_ready(&self) -> bool {
-        self.passes() && self.lines.iter().all(|line| line.mark != Mark::Missing)
+        self.passes() && self.lines.iter().all(|line| line.mark != Mark::Note)
     }
 
     /// Adds the score to expect: the accuracy on pictures that were held out from the training, and
@@ -316,7 +280,7 @@ impl SubmissionCheck {
     /// All in all.
     fn verdict(&self) -> String {
         let count = |mark| self.lines.iter().filter(|line| line.mark == mark).count();
-        match (count(Mark::Wrong), count(Mark::Missing), count(Mark::Odd)) {
+        match (count(Mark::Wrong), count(Mark::Note), count(Mark::Odd)) {
             (0, 0, 0) => "Everything is right: it can be sent.".into(),
             (0, 0, _) => "It can be sent. Look at what is marked ! first.".into(),
             (0, _, _) => {
@@ -332,22 +296,16 @@ impl SubmissionCheck {
 impl std::fmt::Debug for SubmissionCheck {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "{}", self.submission.name())?;
-        for Line { mark, what, text } in &self.lines {
-            writeln!(f, "{} {what}: {text}", mark.sign())?;
-        }
+        self.lines.iter().try_for_each(|line| writeln!(f, "{line}"))?;
         f.write_str(&self.verdict())
     }
 }
 
 impl Show for SubmissionCheck {
     fn content(&self) -> Content {
-        let rows = self
-            .lines
-            .iter()
-            .map(|line| [line.mark.sign().to_owned(), line.what.to_owned(), line.text.clone()]);
         let name = self.submission.name();
-        let table = Table::new(["", "", &name]).rows(rows).footer(self.verdict());
-        Content::html(format!("{self:?}"), table.content().as_html().unwrap_or_default())
+        let table = checklist::table(["", "", &name], &self.lines, self.verdict());
+        table.content_or(format!("{self:?}"))
     }
 }
 

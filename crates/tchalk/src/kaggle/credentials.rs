@@ -112,7 +112,7 @@ impl Show for Credentials {
         let mut lines = text.lines().map(str::to_owned);
         let first = lines.next().unwrap_or_default();
         let table = Table::new([first.as_str()]).rows(lines.map(|line| [line]));
-        Content::html(text, table.content().as_html().unwrap_or_default())
+        table.content_or(text)
     }
 }
 

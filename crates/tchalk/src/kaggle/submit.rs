@@ -1,5 +1,6 @@
 //! Handing in.
 
+use super::check::capped;
 use super::client::{Client, PROGRAM};
 use super::credentials::{Credentials, steps};
 use super::digits::is_made_name;
@@ -13,7 +14,6 @@ use crate::runtime::Budget;
 use crate::table::Table;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use tch::Device;
 
 const OP: &str = "Submission::submit";
 /// Where a submission is kept that was not saved before.
@@ -47,7 +47,7 @@ impl Submission {
     ///
     /// ```no_run
     /// # use tchalk::prelude::*;
-    /// Submission::latest("results/kaggle-submissions")?.submit("my first network")?;
+    /// Submission::from_labels(vec![0; 28_000])?.submit("all zeros")?;
     /// # Ok::<(), tchalk::Error>(())
     /// ```
     pub fn submit(&self, message: &str) -> Result<Submitted> {
@@ -74,11 +74,9 @@ impl Submission {
             );
             return not_sent(self.file(folder)?, said, steps());
         }
-        let budget = Budget::current();
-        if self.len() < UNKNOWN && self.len() == budget.evaluation(UNKNOWN, Device::Cpu) {
+        if let Some(budget) = capped(self, UNKNOWN, Budget::current()) {
             let said = format!(
-                "the budget {} left {n} of {all} answers, and Kaggle wants all of them",
-                budget.name()
+                "the budget {budget} left {n} of {all} answers, and Kaggle wants all of them"
             );
             let next = "Set TCHALK_BUDGET=full before the notebook is started, and run it again.";
             return not_sent(self.file(folder)?, said, next.into());
@@ -173,7 +171,7 @@ impl Show for Submitted {
     fn content(&self) -> Content {
         let rows = self.lines().into_iter().map(|line| [line]);
         let table = Table::new([self.headline().as_str()]).rows(rows);
-        Content::html(format!("{self:?}"), table.content().as_html().unwrap_or_default())
+        table.content_or(format!("{self:?}"))
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) fn rows(submission: &Submission, expected: usize) -> Line {
             "{have} of {want}: the budget {budget} predicts only the first ones. Set \
              TCHALK_BUDGET=full and predict again before you send it."
         );
-        return Line::new(Mark::Missing, WHAT, text);
+        return Line::new(Mark::Note, WHAT, text);
     }
     let hint = match n.abs_diff(expected) {
         1 if n < expected && submission.form.header.is_none() => {
@@ -43,7 +43,11 @@ pub(super) fn rows(submission: &Submission, expected: usize) -> Line {
 }
 
 /// The budget that left out rows, if one did.
-fn capped(submission: &Submission, expected: usize, budget: Budget) -> Option<String> {
+pub(in crate::kaggle) fn capped(
+    submission: &Submission,
+    expected: usize,
+    budget: Budget,
+) -> Option<String> {
     let left = budget.evaluation(expected, Device::Cpu);
     (left < expected && submission.len() == left).then(|| budget.name())
 }

@@ -215,7 +215,7 @@ fn what_stands_in_for_kaggle_s_says_what_is_missing() {
     let digits = Dataset::new("digit-recognizer", "", DIGITS.train.clone(), test.unwrap());
     let check = read(&right()).check(&digits).unwrap();
     assert!(check.passes() && !check.is_ready(), "{check:?}");
-    let missing = marked(&check, Mark::Missing);
+    let missing = marked(&check, Mark::Note);
     assert!(missing.contains("lacks 28,000 rows instead of 40, and Kaggle's own"), "{missing}");
     assert!(format!("{check:?}").ends_with("what is marked – is missing for Kaggle."));
 }

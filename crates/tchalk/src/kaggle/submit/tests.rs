@@ -3,6 +3,7 @@ use crate::data::Split;
 use crate::kaggle::testing::{Fake, KEY};
 use crate::train::Predictions;
 use ndarray::Array2;
+use tch::Device;
 
 /// As the official client answers.
 const ARRIVED: &str = "printf '  0%%|   | 0.00/235k\\r100%%|###| 235k/235k [00:01]\\n' >&2\n\
