@@ -44,7 +44,8 @@ def seconds(cell):
 def duration(time):
     if time < 10:
         return f"{time:.1f} s"
-    return f"{time:.0f} s" if time < 100 else f"{time // 60:.0f} min {time % 60:.0f} s"
+    time = round(time)
+    return f"{time} s" if time < 100 else f"{time // 60} min {time % 60} s"
 
 
 def first_paragraph(notebook):

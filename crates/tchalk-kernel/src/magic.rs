@@ -37,8 +37,8 @@ pub fn read(code: &str) -> Magic<'_> {
 pub fn duration_text(seconds: f64) -> String {
     match seconds {
         s if s < 1.0 => format!("{:.0} ms", 1000.0 * s),
-        s if s < 60.0 => format!("{s:.1} s"),
-        s => format!("{} min {:.0} s", (s / 60.0) as u64, s % 60.0),
+        s if s < 59.95 => format!("{s:.1} s"),
+        s => format!("{} min {} s", s.round() as u64 / 60, s.round() as u64 % 60),
     }
 }
 

@@ -18,7 +18,7 @@ pub use crate::datasets;
 pub use crate::display::ShowDebug as _;
 pub use crate::display::{self, Show};
 pub use crate::ensemble::{Ensemble, View};
-pub use crate::evaluate::{Calibration, Comparison, ConfusionMatrix, Report, Scoreboard};
+pub use crate::evaluate::{Calibration, Claim, Comparison, ConfusionMatrix, Report, Scoreboard};
 pub use crate::explain;
 pub use crate::explore::{Embedding, FittedPca, Pca, Tsne};
 pub use crate::kaggle::{self, Submission, SubmissionCheck};

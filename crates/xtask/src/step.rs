@@ -18,8 +18,8 @@ pub fn step<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
 pub fn duration(seconds: f64) -> String {
     match seconds {
         s if s < 10.0 => format!("{s:.1} s"),
-        s if s < 100.0 => format!("{s:.0} s"),
-        s => format!("{} min {:.0} s", (s / 60.0).floor(), s % 60.0),
+        s if s < 99.5 => format!("{s:.0} s"),
+        s => format!("{} min {} s", s.round() as u64 / 60, s.round() as u64 % 60),
     }
 }
 
@@ -123,6 +123,6 @@ mod tests {
     fn durations_read_well() {
         assert_eq!(duration(0.44), "0.4 s");
         assert_eq!(duration(42.4), "42 s");
-        assert_eq!(duration(200.0), "3 min 20 s");
+        assert_eq!([200.0, 119.7].map(duration), ["3 min 20 s", "2 min 0 s"]);
     }
 }

@@ -7,6 +7,9 @@ use crate::train::{Epoch, History};
 /// Below this, ten classes are hardly told apart.
 const GUESSING: f64 = 0.2;
 
+/// In fewer epochs nobody learns pictures by heart.
+const BY_HEART: usize = 4;
+
 /// Reads the curves of a training: whether the network learned at all, whether it was still getting
 /// better, whether it learned its pictures by heart, whether the steps were too large, and whether the
 /// validation can be trusted.
@@ -32,7 +35,10 @@ pub fn training(history: &History) -> Checklist {
     let leaks = leak(&mut list, history);
     if learned(&mut list, history, &epochs, last) {
         let shortened = super::shortened(&history.notes());
-        let fits = gap(&mut list, history, last);
+        let fits = match epochs.len() < BY_HEART {
+            true => early_gap(&mut list, last, epochs.len()),
+            false => gap(&mut list, history, last),
+        };
         if fits {
             further(&mut list, &epochs, shortened);
         }
@@ -164,6 +170,38 @@ fn learned(list: &mut Checklist, history: &History, epochs: &[Epoch], last: &Epo
     false
 }
 
+/// The gap after a few epochs. Where it is large, it comes from running averages that have not arrived
+/// yet: they follow the batches over some hundred steps.
+fn early_gap(list: &mut Checklist, last: &Epoch, count: usize) -> bool {
+    let Some(val_accuracy) = last.val_accuracy else { return true };
+    let points = 100.0 * (last.accuracy - val_accuracy);
+    let epochs = if count == 1 { "epoch" } else { "epochs" };
+    if points > 3.0 {
+        list.note(
+            "over-fitting",
+            format!(
+                "after {count} {epochs} it is too early to tell. It does {points:.1} points better on \
+                 its training pictures; learning by heart takes longer. With BatchNorm2d the averages \
+                 that it uses on new pictures need some hundred steps to become right: train on."
+            ),
+        );
+        return true;
+    }
+    none_to_speak_of(list, last.accuracy, val_accuracy);
+    true
+}
+
+fn none_to_speak_of(list: &mut Checklist, accuracy: f64, val_accuracy: f64) {
+    list.right(
+        "over-fitting",
+        format!(
+            "none to speak of: {:.1} % of the training pictures, {:.1} % of the others.",
+            100.0 * accuracy,
+            100.0 * val_accuracy
+        ),
+    );
+}
+
 /// Whether it understands more than it knows by heart.
 fn gap(list: &mut Checklist, history: &History, last: &Epoch) -> bool {
     let (Some(val_accuracy), Some(val_loss)) = (last.val_accuracy, last.val_loss) else {
@@ -207,14 +245,7 @@ fn gap(list: &mut Checklist, history: &History, last: &Epoch) -> bool {
             ),
         );
     } else {
-        list.right(
-            "over-fitting",
-            format!(
-                "none to speak of: {:.1} % of the training pictures, {:.1} % of the others.",
-                100.0 * last.accuracy,
-                100.0 * val_accuracy
-            ),
-        );
+        none_to_speak_of(list, last.accuracy, val_accuracy);
     }
     true
 }

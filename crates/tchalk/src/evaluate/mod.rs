@@ -2,8 +2,8 @@
 //!
 //! One question a file: which classes are taken for which ([`ConfusionMatrix`]), how good each class
 //! is ([`Report`]), whether the probabilities can be believed ([`Calibration`]), where two networks
-//! differ ([`Comparison`]), how many networks compare ([`Scoreboard`]), and the pictures themselves:
-//! with bars, and the worst ones.
+//! differ ([`Comparison`]), how many networks compare ([`Scoreboard`]), whether what others
+//! claim holds here ([`Claim`]), and the pictures themselves: with bars, and the worst ones.
 //!
 //! ```
 //! use tchalk::prelude::*;
@@ -18,6 +18,7 @@
 //! ```
 
 mod calibration;
+mod claims;
 mod comparison;
 mod matrix;
 mod pictures;
@@ -26,6 +27,7 @@ mod scoreboard;
 mod together;
 
 pub use calibration::{Calibration, CalibrationBin};
+pub use claims::Claim;
 pub use comparison::Comparison;
 pub use matrix::{ConfusedPair, ConfusedPairs, ConfusionMatrix};
 pub use report::{ClassScore, Report};

@@ -87,6 +87,12 @@ impl Scoreboard {
         row.score.as_ref().ok().map(|score| score.evaluation.clone())
     }
 
+    /// How long a network was trained, in seconds; nothing where it was not.
+    pub(super) fn seconds(&self, name: &str) -> Option<f64> {
+        let row = self.rows.iter().find(|row| row.name == name)?;
+        row.score.as_ref().ok()?.trained.map(|(_, seconds)| seconds)
+    }
+
     /// All of them as a table, the accuracy with its 95 % interval.
     pub fn table(&self) -> Table {
         let rows = self.rows.iter().map(|row| match &row.score {

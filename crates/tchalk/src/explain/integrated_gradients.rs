@@ -5,8 +5,8 @@ use super::{
 };
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::runtime::interrupt;
 use crate::runtime::progress::Progress;
+use crate::runtime::{interrupt, memory};
 use tch::{Kind, Tensor, no_grad};
 
 /// The way is first looked at in so many equal parts.
@@ -37,6 +37,7 @@ pub fn integrated_gradients(
     class: impl Into<Option<usize>>,
 ) -> Result<Attribution> {
     const OP: &str = "explain::integrated_gradients";
+    let _kept = memory::keep();
     let x = batch_of_one(OP, model, picture)?;
     let count = classes(OP, model)?;
     let black = x.zeros_like();

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::plot::{Figure, TilePanel, drawn, thousands};
 use crate::runtime::progress::Progress;
-use crate::runtime::{self, Budget};
+use crate::runtime::{self, Budget, memory};
 use tch::{Kind, Tensor};
 
 const COLUMNS: usize = 12;
@@ -112,6 +112,7 @@ impl ResponsesOf {
     /// As [`responses`], or if there is no kernel of one of the numbers.
     pub fn find(&self, model: &Model) -> Result<Responses> {
         const OP: &str = "explain::responses";
+        let _kept = memory::keep();
         only_input(OP, model)?;
         let place = convolution(OP, model, &self.layer)?;
         let filters = model.inner().program.steps[place].shape[0];

@@ -70,8 +70,13 @@ pub(super) fn check(activation: Option<Activation>, output: &Shape, layer: &str)
 }
 
 /// The layer's output, bent.
-pub(super) fn apply(activation: Option<Activation>, x: Tensor) -> Tensor {
-    activation.map_or_else(|| x.shallow_clone(), |it| it.layer().forward(&x, &[], Mode::Inference))
+pub(super) fn apply(activation: Option<Activation>, mut x: Tensor) -> Tensor {
+    match activation {
+        None => x,
+        // In place: the way back needs only what comes out.
+        Some(Activation::Relu) => x.relu_(),
+        Some(other) => other.layer().forward(&x, &[], Mode::Inference),
+    }
 }
 
 /// The layer's output, bent unless by a softmax.

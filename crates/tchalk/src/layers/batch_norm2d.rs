@@ -143,6 +143,10 @@ impl Layer for BatchNorm2d {
         )
     }
 
+    fn frees_output(&self) -> bool {
+        true
+    }
+
     fn config(&self) -> serde_json::Value {
         config::of(self)
     }

@@ -216,6 +216,10 @@ impl Layer for Conv2d {
         Some(activation::apply(activation, sum))
     }
 
+    fn frees_output(&self) -> bool {
+        self.activation.is_none()
+    }
+
     fn config(&self) -> serde_json::Value {
         config::of(self)
     }

@@ -103,6 +103,10 @@ impl Layer for Dense {
         activation::apply(self.activation, self.sums(x, weights))
     }
 
+    fn frees_output(&self) -> bool {
+        self.activation.is_none()
+    }
+
     fn config(&self) -> serde_json::Value {
         config::of(self)
     }

@@ -150,6 +150,10 @@ impl Layer for DepthwiseConv2d {
         activation::apply(self.activation, y)
     }
 
+    fn frees_output(&self) -> bool {
+        self.activation.is_none()
+    }
+
     fn config(&self) -> serde_json::Value {
         config::of(self)
     }

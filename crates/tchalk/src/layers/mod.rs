@@ -205,6 +205,12 @@ pub trait Layer: std::fmt::Debug + Send + Sync {
         false
     }
 
+    /// Whether nobody looks at its output again on the way back, neither itself nor its input, so that
+    /// a rectifier behind it may write over the output and save the memory for another.
+    fn frees_output(&self) -> bool {
+        false
+    }
+
     /// Whether it ends in a softmax, of its own or as its activation: what a loss on probabilities
     /// wants to see.
     fn ends_in_softmax(&self) -> bool {

@@ -179,6 +179,16 @@ impl Program {
         needed
     }
 
+    /// Whether a step is a rectifier that may write over its input: the input was computed in this run,
+    /// by a layer that does not look at it again, and nobody else is waiting for it.
+    fn writes_over(&self, step: usize, needed: &[bool], uses: &[usize]) -> bool {
+        let step = &self.steps[step];
+        step.kind() == "relu"
+            && uses[step.inputs[0]] == 1
+            && needed[step.inputs[0]]
+            && self.steps[step.inputs[0]].cell().is_some_and(|cell| cell.layer.frees_output())
+    }
+
     /// The steps whose outputs never change while the network learns and that feed one whose does:
     /// what they give can be computed once. `target` is where the learning starts from, usually
     /// [`Program::scores`].
@@ -281,6 +291,9 @@ impl Access<'_> {
             };
             let value = match &step.action {
                 Action::Input => panic!("nothing was given for the input {:?}", step.path),
+                Action::Layer(_) if self.program.writes_over(i, &needed, &uses) => {
+                    values[step.inputs[0]].as_mut().expect("it has run").relu_()
+                }
                 Action::Layer(cell) => {
                     let mode = if cell.is_frozen() { Mode::Inference } else { self.mode };
                     let (kind, x) = (cell.layer.kind(), of(&step.inputs[0]));
@@ -387,6 +400,36 @@ mod tests {
         let paths = program.steps.iter().zip(needed).filter(|(_, needed)| *needed);
         let paths: Vec<&str> = paths.map(|(step, _)| step.path.as_str()).collect();
         assert_eq!(paths, ["x", "max_pool2d", "flatten_1"]);
+    }
+
+    #[test]
+    fn a_rectifier_writes_over_nothing_that_is_looked_at_again() {
+        let input = Input::new("x", [2, 6, 6]);
+        let conv = Conv2d::new(3, 3).call(&input).unwrap();
+        let bent = Conv2d::new(3, 3).activation(Tanh).call(&Relu.call(&conv).unwrap()).unwrap();
+        let both = Add::new().call(&[Relu.call(&bent).unwrap(), bent]).unwrap();
+        let scores = Dense::new(2).call(&Flatten.call(&both).unwrap()).unwrap();
+        let model = Model::new("m", &input, &scores, Device::Cpu).unwrap();
+        let program = &model.inner.program;
+        let over = |targets: &[usize], path: &str| {
+            let needed = program.needed(&[], targets);
+            let mut uses = vec![0; program.steps.len()];
+            program.steps.iter().for_each(|step| step.inputs.iter().for_each(|&i| uses[i] += 1));
+            targets.iter().for_each(|&target| uses[target] += 1);
+            program.writes_over(program.find(path).unwrap(), &needed, &uses)
+        };
+        let (conv, output) = (program.find("conv2d").unwrap(), program.outputs[0]);
+        assert!(over(&[output], "relu"));
+        assert!(!over(&[output, conv], "relu"), "the convolution's own output is wanted");
+        assert!(!over(&[output], "relu_1"), "tanh and the sum look at it again");
+
+        let x = crate::testing::numbers(&[4, 2, 6, 6], 3);
+        let values = program.using().run(&[(program.inputs[0], &x)], &[conv, output]);
+        assert!(values[0].min().double_value(&[]) < 0.0);
+        assert_eq!(values[1], program.using().scores(&x));
+        let weights = model.inner().trainable();
+        let loss = program.training().scores(&x).square().sum(Kind::Float);
+        Tensor::run_backward(&[loss], &weights, false, false);
     }
 
     #[test]

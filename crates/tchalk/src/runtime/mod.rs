@@ -6,6 +6,7 @@
 pub mod budget;
 pub(crate) mod devices;
 pub mod interrupt;
+pub(crate) mod memory;
 pub(crate) mod progress;
 mod report;
 pub mod seed;

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::model::{Inner, Model};
 use crate::plot::thousands;
 use crate::runtime::progress::Progress;
-use crate::runtime::{Budget, interrupt};
+use crate::runtime::{Budget, interrupt, memory};
 use ndarray::Array2;
 use tch::{Device, Tensor, no_grad};
 
@@ -213,6 +213,7 @@ pub(super) fn measure(
     op: &str,
     shown: bool,
 ) -> Result<Counts> {
+    let _kept = memory::keep();
     let program = &inner.program;
     let target = target(program, reading);
     let mut tally = Tally::new(reading.form, inner.output_shape()[0], inner.device);

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::plot::{Figure, Line, LinePanel};
 use crate::runtime::progress::Progress;
-use crate::runtime::{self, interrupt};
+use crate::runtime::{self, interrupt, memory};
 
 /// How much of the loss before stays in the smoothed one.
 const SMOOTHING: f64 = 0.9;
@@ -226,6 +226,7 @@ impl Model {
         let state = inner.compiled().as_ref().map(|compiled| compiled.descent.state());
         let replicas = Replicas::none();
         let learner = Learner { inner, replicas: &replicas, loss: &loss, reading, mixed: false };
+        let _kept = memory::keep();
         let curve = guarded(OP, || how.walk(&learner, set));
         put(self, &before)?;
         if let (Some(state), Some(compiled)) = (state, inner.compiled().as_mut()) {

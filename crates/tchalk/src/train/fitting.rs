@@ -14,7 +14,7 @@ use super::{Epoch, History, check, check_labels, compiled, draws};
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::runtime;
+use crate::runtime::{self, memory};
 use std::collections::BTreeMap;
 use std::time::Instant;
 use tch::{Device, Kind, Tensor};
@@ -52,6 +52,8 @@ impl Model {
     /// ```
     pub fn fit(&self, set: &TensorSet, how: Fit) -> Result<History> {
         const OP: &str = "Model::fit";
+        // Goes last: what the training has taken is free by then.
+        let _kept = memory::keep();
         let inner = self.inner();
         let (loss, reading) = compiled(inner, OP)?;
         how.check()?;

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::plot::{Caption, Figure, Mark, image_grid, thousands};
 use crate::runtime::progress::Progress;
-use crate::runtime::{self, Budget, interrupt};
+use crate::runtime::{self, Budget, interrupt, memory};
 use ndarray::{ArcArray, Array2, Ix3};
 use tch::{Kind, Tensor, no_grad};
 
@@ -263,6 +263,7 @@ impl Model {
         let form = inner.compiled().as_ref().map(|compiled| compiled.reading);
         let form = form.filter(|reading| !reading.before_last).map(|reading| reading.form);
         let set = set.first(Budget::current().evaluation(set.len(), inner.device));
+        let _kept = memory::keep();
         let mut rows = Vec::with_capacity(set.len() * classes);
         let mut progress = Progress::of("predicted", "examples", set.len());
         let batch = batch_of(&set) as i64;

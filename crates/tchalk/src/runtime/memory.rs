@@ -1,0 +1,96 @@
+//! Memory that one step has freed, kept for the next.
+//!
+//! The C library of Linux gives large blocks back to the system as soon as they are free, and the
+//! system has to clear every page before it lends it again. A step of training takes and frees some
+//! hundred megabytes, always the same. Kept in between, a step of the tutorial's CNN takes 0.81 of the
+//! time (batches of 128, two cores, glibc 2.36), and the most that is in use does not change. At the
+//! end everything goes back.
+
+/// While one of these lives, what is freed stays with the process.
+pub(crate) struct Kept(());
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod glibc {
+    use std::sync::Mutex;
+
+    /// How many of them there are.
+    static KEPT: Mutex<usize> = Mutex::new(0);
+    /// As high as the C library itself lets its limits grow.
+    const USUAL: [libc::c_int; 2] = [32 << 20, 64 << 20];
+
+    pub(super) fn change(keep: bool) {
+        let mut kept = KEPT.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let before = *kept;
+        *kept = if keep { before + 1 } else { before - 1 };
+        let set = |[whole_blocks, top]: [libc::c_int; 2]| {
+            // SAFETY: both only set limits of the allocator, under its own lock.
+            unsafe {
+                libc::mallopt(libc::M_MMAP_THRESHOLD, whole_blocks);
+                libc::mallopt(libc::M_TRIM_THRESHOLD, top);
+            }
+        };
+        match (before, *kept) {
+            (0, _) => set([libc::c_int::MAX; 2]),
+            (_, 0) => {
+                set(USUAL);
+                // SAFETY: gives free pages back, and touches nothing that is in use.
+                unsafe { libc::malloc_trim(0) };
+            }
+            _ => (),
+        }
+    }
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+mod glibc {
+    pub(super) fn change(_keep: bool) {}
+}
+
+/// Keeps freed memory until what is returned is dropped.
+pub(crate) fn keep() -> Kept {
+    glibc::change(true);
+    Kept(())
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        glibc::change(false);
+    }
+}
+
+#[cfg(all(test, target_os = "linux", target_env = "gnu"))]
+mod tests {
+    use super::*;
+
+    /// The pages that this thread has been lent so far.
+    fn pages() -> i64 {
+        // SAFETY: `rusage` is numbers only, and the call fills it.
+        unsafe {
+            let mut usage: libc::rusage = std::mem::zeroed();
+            libc::getrusage(libc::RUSAGE_THREAD, &mut usage);
+            usage.ru_minflt
+        }
+    }
+
+    /// Takes 16 MB, writes to each page, frees them: how many pages the system had to lend.
+    fn lent() -> i64 {
+        let before = pages();
+        let mut block = Vec::<u8>::with_capacity(16 << 20);
+        let spare = block.spare_capacity_mut();
+        for at in (0..spare.len()).step_by(4096) {
+            spare[at].write(1);
+        }
+        std::hint::black_box(&mut block);
+        drop(block);
+        pages() - before
+    }
+
+    #[test]
+    fn what_was_freed_is_taken_again() {
+        let outer = keep();
+        drop(keep());
+        let (first, second) = (lent(), lent());
+        assert!(second < 100 && second <= first, "{first} pages, and then {second}");
+        drop(outer);
+    }
+}
