@@ -182,7 +182,8 @@ fn early_gap(list: &mut Checklist, last: &Epoch, count: usize) -> bool {
             format!(
                 "after {count} {epochs} it is too early to tell. It does {points:.1} points better on \
                  its training pictures; learning by heart takes longer. With BatchNorm2d the averages \
-                 that it uses on new pictures need some hundred steps to become right: train on."
+                 that it uses on new pictures need some hundred steps to become right: train on, or let \
+                 them follow more quickly with .momentum(0.9)."
             ),
         );
         return true;
