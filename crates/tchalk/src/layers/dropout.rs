@@ -46,15 +46,18 @@ impl Dropout {
         let seed = Tensor::randint(i64::MAX, [1], (Kind::Int64, Device::Cpu)).int64_value(&[0]);
         let mask = x.detach().empty_like();
         let count = mask.numel();
+        if count == 0 {
+            return mask;
+        }
         // SAFETY: a new tensor of so many numbers of type f32 without gaps, which nobody else knows.
         let values =
             unsafe { std::slice::from_raw_parts_mut(mask.data_ptr().cast::<f32>(), count) };
         let kept = ((1.0 - self.rate) * 2f64.powi(32)).round() as u64;
         let grown = (1.0 / (1.0 - self.rate)) as f32;
-        let threads = (tch::get_num_threads().max(1) as usize).min(count.div_ceil(STREAM)).max(1);
+        let threads = (tch::get_num_threads().max(1) as usize).min(count.div_ceil(STREAM));
         let share = count.div_ceil(STREAM).div_ceil(threads) * STREAM;
         std::thread::scope(|scope| {
-            let mut parts = values.chunks_mut(share.max(1)).enumerate();
+            let mut parts = values.chunks_mut(share).enumerate();
             let first = parts.next();
             for (i, part) in parts {
                 scope.spawn(move || draw(part, seed as u64, i * share / STREAM, kept, grown));
