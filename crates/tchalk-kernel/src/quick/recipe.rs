@@ -81,6 +81,34 @@ impl Recipe {
         command
     }
 
+    /// The command that only says whether the cell would compile, and leaves what it makes in `scratch`.
+    pub fn check(&self, folder: &Path, scratch: &Path) -> Command {
+        let mut command = Command::new(&self.rustc);
+        command.env_clear().envs(&self.environment).current_dir(folder);
+        let mut arguments = self.arguments.iter().map(String::as_str);
+        while let Some(argument) = arguments.next() {
+            match argument {
+                "-C" => match arguments.next().unwrap_or_default() {
+                    value if value.starts_with("incremental=") => {}
+                    value => {
+                        command.args(["-C", value]);
+                    }
+                },
+                "--out-dir" => {
+                    arguments.next();
+                    command.arg(argument).arg(scratch);
+                }
+                _ if argument.starts_with("--emit=") => {
+                    command.arg("--emit=metadata");
+                }
+                _ => {
+                    command.arg(argument);
+                }
+            }
+        }
+        command
+    }
+
     /// The command that compiles the same cell from standard input with what is needed of it only:
     /// nothing is kept for the next time, and the linker is called without the C compiler.
     pub fn quick(&self, folder: &Path, helper: &Path, linker: &[String]) -> Command {
@@ -189,6 +217,12 @@ mod tests {
              codegen-units=1 -C metadata=1 --out-dir /s/deps --extern tchalk=/s/libtchalk.rlib \
              --extern priv:tchalk=/s/libtchalk.so -Cprefer-dynamic --extern \
              tchalk_cell=/h.rlib -Cx"
+        );
+        assert_eq!(
+            words(&recipe.check(Path::new("/s"), Path::new("/s/quick/check"))),
+            "--crate-name ctx --edition=2024 src/lib.rs --crate-type cdylib --emit=metadata -C \
+             codegen-units=16 -C metadata=1 -C strip=debuginfo --out-dir /s/quick/check --extern \
+             tchalk=/s/libtchalk.rlib --extern priv:tchalk=/s/libtchalk.so -Cprefer-dynamic"
         );
     }
 

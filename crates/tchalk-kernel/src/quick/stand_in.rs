@@ -24,10 +24,10 @@ pub fn enter_if_asked() {
     }
 }
 
-/// Whether the kernel may know how to do without cargo. `check` shares cargo's notes with `build`.
-fn is_build(arguments: &[OsString]) -> (bool, bool) {
+/// Whether the kernel may know how to do without cargo.
+fn compiles(arguments: &[OsString]) -> bool {
     let command = arguments.iter().find(|argument| !argument.to_string_lossy().starts_with('-'));
-    (command.is_some_and(|name| name == "build"), command.is_some_and(|name| name == "check"))
+    command.is_some_and(|name| name == "build" || name == "check")
 }
 
 fn cargo(arguments: Vec<OsString>) -> ! {
@@ -40,15 +40,14 @@ fn cargo(arguments: Vec<OsString>) -> ! {
     if is_trial() {
         keep_lock_file(&mut command);
     }
-    let (build, check) = is_build(&arguments);
     // Another wrapper is in charge, or this is no compilation.
-    if std::env::var_os("RUSTC_WRAPPER").is_some() || !(build || check) {
+    if std::env::var_os("RUSTC_WRAPPER").is_some() || !compiles(&arguments) {
         fail(&command.exec());
     }
     if let Ok(program) = std::env::current_exe().and_then(|program| program.canonicalize()) {
         command.env("RUSTC_WRAPPER", program).env(RECORD, Recipe::file(Path::new(FOLDER)));
     }
-    let mut kernel = build.then(|| ask(&arguments)).flatten();
+    let mut kernel = ask(&arguments);
     if let Some((Answer::Done { code, stdout, stderr }, _)) = &kernel {
         let _ = std::io::stderr().write_all(stderr.as_bytes());
         let _ = std::io::stdout().write_all(stdout.as_bytes());
@@ -147,11 +146,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_build_is_asked_about() {
+    fn only_compilations_are_asked_about() {
         let arguments = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
-        assert_eq!(is_build(&arguments("--offline build --target x")), (true, false));
-        assert_eq!(is_build(&arguments("check --target build")), (false, true));
-        assert_eq!(is_build(&arguments("--offline metadata")), (false, false));
+        assert!(compiles(&arguments("--offline build --target x")));
+        assert!(compiles(&arguments("check --target x")));
+        assert!(!compiles(&arguments("--offline metadata --target build")));
     }
 
     #[test]

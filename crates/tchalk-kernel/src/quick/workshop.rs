@@ -23,6 +23,24 @@ pub struct Question {
     pub folder: PathBuf,
 }
 
+/// Tells cargo where the build's result is to be written down; a check has none.
+const RESULT: &str = "EVCXR_EXECUTION_SO_PATH";
+
+impl Question {
+    fn is_check(&self) -> bool {
+        self.arguments.iter().any(|argument| argument == "check")
+    }
+
+    /// Whether this would check what `build` builds.
+    fn checks(&self, build: &Question) -> bool {
+        let asked = build.arguments.iter().map(|it| if it == "build" { "check" } else { it });
+        let told = build.environment.iter().filter(|(name, _)| *name != RESULT);
+        self.folder == build.folder
+            && self.arguments.iter().map(String::as_str).eq(asked)
+            && self.environment.iter().eq(told)
+    }
+}
+
 /// What its stand-in shall do.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub enum Answer {
@@ -120,6 +138,12 @@ impl Workshop {
     fn answer(&mut self, mut stream: &UnixStream) -> Result<()> {
         let mut lines = BufReader::new(stream).lines();
         let question: Question = serde_json::from_str(&lines.next().context("no question")??)?;
+        if question.is_check() {
+            let answer = self.check(&question);
+            self.note(if answer.is_some() { "check" } else { "cargo check" });
+            let answer = answer.unwrap_or(Answer::Cargo);
+            return Ok(writeln!(stream, "{}", serde_json::to_string(&answer)?)?);
+        }
         let answer = self.build(&question);
         let built = answer.is_some();
         if !built {
@@ -190,6 +214,21 @@ impl Workshop {
         Some(answer)
     }
 
+    /// Says what is wrong with the cell, if all else is as it was when it was built last; `None` leaves
+    /// it to cargo, which would first check all that the library depends on.
+    fn check(&self, question: &Question) -> Option<Answer> {
+        let known = self.known.as_ref()?;
+        if !question.checks(&known.question) || !known.stamp.holds(&self.session) {
+            return None;
+        }
+        let output = known.recipe.check(&self.session, &self.folder.join("check")).output().ok()?;
+        let stderr = String::from_utf8(output.stderr).ok()?;
+        match output.status.success() {
+            true => Some(Answer::Done { code: 0, stdout: String::new(), stderr }),
+            false => refused(stderr),
+        }
+    }
+
     /// Has a compiler load what the next cell will need while the reader is busy with this one.
     fn wait_for_the_next(&self) {
         let Some(known) = self.known.as_ref().filter(|known| known.strikes < STRIKES) else {
@@ -247,6 +286,21 @@ mod tests {
         assert_eq!(refused(error("warning", "src/lib.rs")), None);
         assert_eq!(refused(error("error", "/other.rs")), None);
         assert_eq!(refused("error: internal compiler error".into()), None);
+    }
+
+    #[test]
+    fn a_check_belongs_to_the_build_that_is_like_it() {
+        let question = |command: &str, environment: &[(&str, &str)]| Question {
+            arguments: vec!["--offline".into(), command.into()],
+            environment: environment.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect(),
+            folder: "/s".into(),
+        };
+        let build = question("build", &[("A", "1"), (RESULT, "/s/so")]);
+        assert!(question("check", &[("A", "1")]).checks(&build));
+        assert!(!question("check", &[("A", "2")]).checks(&build));
+        assert!(!question("check", &[]).checks(&build));
+        assert!(!question("build", &[("A", "1")]).checks(&build));
+        assert!(question("check", &[]).is_check() && !build.is_check());
     }
 
     #[test]
