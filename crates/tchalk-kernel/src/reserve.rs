@@ -179,9 +179,7 @@ pub fn wait_in_reserve() -> Result<()> {
 
 /// The first order that fits, or nothing if the reserve is no longer of use.
 fn next_order(home: &Home, socket: &Path, badge: &str) -> Result<Option<(Order, UnixStream)>> {
-    let _ = fs::remove_file(socket);
-    let listener =
-        UnixListener::bind(socket).with_context(|| format!("cannot make {}", socket.display()))?;
+    let listener = listen(socket).with_context(|| format!("cannot make {}", socket.display()))?;
     listener.set_nonblocking(true)?;
     let begun = Instant::now();
     let order = loop {
@@ -202,6 +200,15 @@ fn next_order(home: &Home, socket: &Path, badge: &str) -> Result<Option<(Order, 
         (&mut &*stream).write_all(b"y")?;
     }
     Ok(order)
+}
+
+/// A socket that can be connected to from the moment it is seen under its name.
+fn listen(socket: &Path) -> std::io::Result<UnixListener> {
+    let unnamed = socket.with_extension("new");
+    let _ = fs::remove_file(&unnamed);
+    let listener = UnixListener::bind(&unnamed)?;
+    fs::rename(&unnamed, socket)?;
+    Ok(listener)
 }
 
 fn read_order(stream: &UnixStream, badge: &str) -> Option<Order> {
@@ -235,6 +242,17 @@ fn preparation(before: &BTreeMap<String, String>, order: &Order) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_socket_takes_the_place_of_one_that_nobody_serves() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("socket");
+        drop(listen(&socket).unwrap());
+        assert!(UnixStream::connect(&socket).is_err(), "its listener is gone");
+        let _listener = listen(&socket).unwrap();
+        assert!(UnixStream::connect(&socket).is_ok());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
 
     #[test]
     fn the_environment_is_handed_on() {
