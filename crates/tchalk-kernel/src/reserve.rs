@@ -154,7 +154,7 @@ pub fn wait_in_reserve() -> Result<()> {
     let place = folder(&home);
     fs::create_dir_all(&place).with_context(|| format!("cannot write to {}", place.display()))?;
     let lock = File::create(place.join("lock"))?;
-    if lock.try_lock().is_err() {
+    if !take(&lock) {
         return Ok(());
     }
     let badge = badge(&home);
@@ -175,6 +175,17 @@ pub fn wait_in_reserve() -> Result<()> {
     let mut stream = stream;
     let _ = stream.write_all(b"bye");
     Ok(())
+}
+
+/// Whether this lock is free. Those who only look hold it for a moment, too.
+fn take(lock: &File) -> bool {
+    (0..5).any(|_| {
+        let taken = lock.try_lock().is_ok();
+        if !taken {
+            std::thread::sleep(LOOK / 5);
+        }
+        taken
+    })
 }
 
 /// The first order that fits, or nothing if the reserve is no longer of use.
@@ -252,6 +263,21 @@ mod tests {
         let _listener = listen(&socket).unwrap();
         assert!(UnixStream::connect(&socket).is_ok());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn who_looks_at_the_lock_stops_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || File::create(folder.path().join("lock")).unwrap();
+        let (looking, reserve) = (open(), open());
+        looking.lock().unwrap();
+        let looks = std::thread::spawn(move || {
+            std::thread::sleep(LOOK / 10);
+            drop(looking);
+        });
+        assert!(take(&reserve));
+        looks.join().unwrap();
+        assert!(!take(&open()), "it is taken");
     }
 
     #[test]
