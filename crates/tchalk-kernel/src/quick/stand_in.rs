@@ -2,13 +2,13 @@
 
 use super::recipe::Recipe;
 use super::workshop::{Answer, Question};
-use super::{CARGO, FOLDER, RECORD, SOCKET};
+use super::{CARGO, CARGO_HOME, FOLDER, HOME, RECORD, SOCKET, view};
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, exit};
+use std::process::{Command, Stdio, exit};
 
 /// Becomes cargo's or rustup's stand-in, or the compiler's wrapper, if this program was started as
 /// one; returns otherwise.
@@ -36,7 +36,10 @@ fn cargo(arguments: Vec<OsString>) -> ! {
         exit(101);
     };
     let mut command = Command::new(real);
-    command.args(&arguments);
+    at_home(&mut command).args(&arguments);
+    if view::is_asked_for(&arguments) {
+        tell_less(&mut command);
+    }
     if is_trial() {
         keep_lock_file(&mut command);
     }
@@ -59,6 +62,26 @@ fn cargo(arguments: Vec<OsString>) -> ! {
                 let _ = writeln!(stream, "{}", status.success());
             }
             exit(status.code().unwrap_or(101))
+        }
+        Err(error) => fail(&error),
+    }
+}
+
+/// Gives cargo or rustup back the home that it had outside.
+fn at_home(command: &mut Command) -> &mut Command {
+    match std::env::var_os(HOME) {
+        Some(home) => command.env(CARGO_HOME, home),
+        None => command.env_remove(CARGO_HOME),
+    }
+}
+
+/// Runs cargo, and passes on what rust-analyzer has to know of its answer.
+fn tell_less(command: &mut Command) -> ! {
+    match command.stderr(Stdio::inherit()).output() {
+        Ok(output) => {
+            let answer = view::of(&output.stdout).unwrap_or(output.stdout);
+            let _ = std::io::stdout().write_all(&answer);
+            exit(output.status.code().unwrap_or(101))
         }
         Err(error) => fail(&error),
     }
@@ -110,7 +133,7 @@ fn rustup(name: &Path, arguments: Vec<OsString>) -> ! {
     let others =
         std::env::split_paths(&path).filter(|folder| Some(folder.as_path()) != own.parent());
     if let Some(program) = others.map(|folder| folder.join("rustup")).find(|file| file.is_file()) {
-        fail(&Command::new(program).args(&arguments).exec());
+        fail(&at_home(&mut Command::new(program)).args(&arguments).exec());
     }
     exit(127)
 }
