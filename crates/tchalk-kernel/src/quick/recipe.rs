@@ -68,6 +68,13 @@ impl Recipe {
         })
     }
 
+    /// The options that name those crates, and where what they need is.
+    pub fn libraries(&self) -> impl Iterator<Item = &str> {
+        let pairs = self.arguments.iter().zip(self.arguments.iter().skip(1));
+        let pairs = pairs.filter(|(option, _)| *option == "--extern" || *option == "-L");
+        pairs.flat_map(|(option, value)| [option.as_str(), value])
+    }
+
     /// Where rustc leaves what it made.
     pub fn made(&self) -> Option<PathBuf> {
         let name = if cfg!(target_os = "macos") { "libctx.dylib" } else { "libctx.so" };
@@ -232,6 +239,10 @@ mod tests {
         let crates: Vec<_> =
             recipe.crates().map(|(name, file)| (name, file.to_str().unwrap())).collect();
         assert_eq!(crates, [("tchalk", "/s/libtchalk.rlib"), ("tchalk", "/s/libtchalk.so")]);
+        assert_eq!(
+            recipe.libraries().collect::<Vec<_>>().join(" "),
+            "--extern tchalk=/s/libtchalk.rlib --extern priv:tchalk=/s/libtchalk.so"
+        );
         assert!(recipe.made().unwrap().starts_with("/s/deps"));
     }
 }

@@ -62,6 +62,8 @@ class Mistakes(unittest.TestCase):
             '"1".parse::<i32>();',
             "std::fs::read(\"/nowhere\")?",
             "panic!(\"on purpose\")",
+            "let unknown = Vec::new();",
+            "let unknown = \"1\".parse().unwrap(); nothing",
             "words.iter().map(|word| word.missing()).count()",
             "struct Plain;\nPlain",
         ]
@@ -71,7 +73,9 @@ class Mistakes(unittest.TestCase):
                 content.pop("execution_count", None)
             self.assertEqual(ours.content, cargos.content, mistake)
             self.assertEqual(ours.text("stderr"), cargos.text("stderr"), mistake)
-        self.assertNotIn("cargo", log.new())
+        words = log.new()
+        self.assertIn("check", words)
+        self.assertNotIn("cargo", words)
 
 
 class QuickCells(unittest.TestCase):
@@ -89,6 +93,10 @@ class QuickCells(unittest.TestCase):
         for cell in cells:
             ok(cell)
             self.assertEqual(log.new(), ["quick"], cell)
+
+    def test_what_types_in_notebooks_need_is_compiled_in_advance(self):
+        stamp = log.file.with_name("helper.stamp").read_text()
+        self.assertEqual(stamp.splitlines()[0], "with instances")
 
     def test_variables_pass_between_cells_of_both_kinds(self):
         ok("let shared = vec![1, 2, 3];")
