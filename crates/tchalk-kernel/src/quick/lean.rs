@@ -86,7 +86,12 @@ pub fn write_root(folder: &Path, recipe: &Recipe, attributes: &str) -> std::io::
     let names: BTreeSet<&str> = recipe.crates().map(|(name, _)| name).chain([CRATE]).collect();
     let crates: String = names.iter().map(|name| format!("extern crate {name} as _;\n")).collect();
     let root = format!("{attributes}\n{crates}{EXPECTS_END}\ninclude!(\"src/lib.rs\");\n");
-    fs::write(folder.join(ROOT), root)
+    let file = folder.join(ROOT);
+    // Another compiler may just be reading it.
+    match fs::read_to_string(&file) {
+        Ok(there) if there == root => Ok(()),
+        _ => fs::write(file, root),
+    }
 }
 
 /// The helper, compiled for this recipe's compiler and crates if it is not there yet.

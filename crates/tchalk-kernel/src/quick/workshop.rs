@@ -63,6 +63,16 @@ struct Known {
     strikes: u32,
 }
 
+impl Known {
+    /// Has a compiler load what the next cell will need, if none has yet.
+    fn wait_for_the_next(&self, folder: &Path, attributes: &str) {
+        let mut state = waiting();
+        if !state.closed && state.compiler.is_none() && self.strikes < STRIKES {
+            state.compiler = Compiler::start(folder, self, attributes).ok();
+        }
+    }
+}
+
 /// The compiler that waits for the next cell.
 static WAITING: Mutex<State> = Mutex::new(State { compiler: None, closed: false });
 
@@ -97,14 +107,18 @@ impl Compiler {
         Ok(Compiler { process: Some(process), attributes: attributes.to_owned() })
     }
 
+    /// Hands the cell over.
+    fn feed(&mut self, cell: &Cell) {
+        let input = self.process.as_mut().and_then(|process| process.stdin.take());
+        if let Some(mut input) = input {
+            // What ends before it has read the cell has failed, and says so when it is waited for.
+            let _ = input.write_all(cell.text.as_bytes());
+        }
+    }
+
     /// Whether the cell compiles.
-    fn compile(mut self, cell: &Cell) -> Result<bool> {
-        let mut process = self.process.take().context("rustc is gone")?;
-        let mut input = process.stdin.take().context("rustc has no input")?;
-        // What ends before it has read the cell has failed, and says so below.
-        let _ = input.write_all(cell.text.as_bytes());
-        drop(input);
-        Ok(process.wait()?.success())
+    fn is_compiled(mut self) -> Result<bool> {
+        Ok(self.process.take().context("rustc is gone")?.wait()?.success())
     }
 }
 
@@ -159,8 +173,14 @@ impl Workshop {
                 self.known = self.learn(question);
             }
         }
-        self.wait_for_the_next();
+        if let (Some(known), Ok(source)) = (&self.known, fs::read_to_string(self.cell())) {
+            known.wait_for_the_next(&self.folder, &lean::attributes(&source));
+        }
         Ok(())
+    }
+
+    fn cell(&self) -> PathBuf {
+        self.session.join("src/lib.rs")
     }
 
     /// One line for each build: how it was made. For tests, and for those who look for lost time.
@@ -183,20 +203,23 @@ impl Workshop {
 
     /// Compiles the cell, if all else is as it was; `None` leaves it to cargo.
     fn build(&mut self, question: &Question) -> Option<Answer> {
+        let source = fs::read_to_string(self.cell()).ok()?;
         let known = self.known.as_mut()?;
         if known.question != *question || !known.stamp.holds(&self.session) {
             return None;
         }
-        let source = fs::read_to_string(self.session.join("src/lib.rs")).ok()?;
         let tried = known.strikes < STRIKES && !is_about_errors(&source);
         if tried {
             let cell = Cell::new(&source);
             let waiting = waiting().compiler.take();
-            let compiler = match waiting.filter(|it| it.attributes == cell.attributes) {
+            let mut compiler = match waiting.filter(|it| it.attributes == cell.attributes) {
                 Some(compiler) => compiler,
                 None => Compiler::start(&self.folder, known, &cell.attributes).ok()?,
             };
-            if compiler.compile(&cell).ok()? {
+            compiler.feed(&cell);
+            // It loads what the next cell needs while this one is compiled, and the reader reads.
+            known.wait_for_the_next(&self.folder, &cell.attributes);
+            if compiler.is_compiled().ok()? {
                 known.strikes = 0;
                 let answer = made(&known.recipe)?;
                 self.note("quick");
@@ -226,19 +249,6 @@ impl Workshop {
         match output.status.success() {
             true => Some(Answer::Done { code: 0, stdout: String::new(), stderr }),
             false => refused(stderr),
-        }
-    }
-
-    /// Has a compiler load what the next cell will need while the reader is busy with this one.
-    fn wait_for_the_next(&self) {
-        let Some(known) = self.known.as_ref().filter(|known| known.strikes < STRIKES) else {
-            return;
-        };
-        let Ok(source) = fs::read_to_string(self.session.join("src/lib.rs")) else { return };
-        let attributes = lean::attributes(&source);
-        let mut state = waiting();
-        if !state.closed && state.compiler.is_none() {
-            state.compiler = Compiler::start(&self.folder, known, &attributes).ok();
         }
     }
 }
