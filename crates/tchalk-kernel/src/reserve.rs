@@ -26,8 +26,8 @@ const SWITCH: &str = "TCHALK_RESERVE";
 const PATIENCE: Duration = Duration::from_secs(3600);
 /// How often a reserve looks whether it is still of use.
 const LOOK: Duration = Duration::from_millis(500);
-/// A reserve takes about 0.8 GB; with less than this it would be in the way.
-const FREE_MEMORY_KB: u64 = 3_000_000;
+/// A reserve takes about half a gigabyte; with less than this it would be in the way.
+const FREE_MEMORY_KB: u64 = 2_000_000;
 /// Variables that a running process cannot take over: they were read when it started.
 const FIXED: [&str; 13] = [
     "LD_",

@@ -34,6 +34,8 @@ impl Recipe {
         let arguments = super::texts(arguments)?;
         let mut environment = super::environment()?;
         environment.remove(super::RECORD);
+        // It names files that only cargo's own children have open.
+        environment.remove("CARGO_MAKEFLAGS");
         let recipe = Recipe { rustc: rustc.into(), arguments, environment };
         let is_cell = recipe.after("--crate-name") == Some(CELL)
             && recipe.after("--crate-type") == Some("cdylib")

@@ -62,8 +62,6 @@ class Mistakes(unittest.TestCase):
             '"1".parse::<i32>();',
             "std::fs::read(\"/nowhere\")?",
             "panic!(\"on purpose\")",
-            "let unknown = Vec::new();",
-            "let unknown = \"1\".parse().unwrap(); nothing",
             "words.iter().map(|word| word.missing()).count()",
             "struct Plain;\nPlain",
         ]
@@ -73,9 +71,16 @@ class Mistakes(unittest.TestCase):
                 content.pop("execution_count", None)
             self.assertEqual(ours.content, cargos.content, mistake)
             self.assertEqual(ours.text("stderr"), cargos.text("stderr"), mistake)
-        words = log.new()
-        self.assertIn("check", words)
-        self.assertNotIn("cargo", words)
+        self.assertNotIn("cargo", log.new())
+
+    def test_a_type_that_cannot_be_inferred_is_told_without_cargo(self):
+        log.new()
+        reply = notebook.run("let unknown = Vec::new();")
+        self.assertIn("E0282", reply.content["evalue"])
+        self.assertIn("line 1", "\n".join(reply.content["traceback"]))
+        reply = notebook.run("let closure = |x: i32| x + 1;")
+        self.assertIn("closure", reply.content["evalue"])
+        self.assertEqual(log.new(), ["check", "check"])
 
 
 class QuickCells(unittest.TestCase):
