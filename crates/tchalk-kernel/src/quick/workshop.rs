@@ -117,7 +117,7 @@ impl Compiler {
     }
 
     /// Whether the cell compiles.
-    fn is_compiled(mut self) -> Result<bool> {
+    fn wait(mut self) -> Result<bool> {
         Ok(self.process.take().context("rustc is gone")?.wait()?.success())
     }
 }
@@ -219,7 +219,7 @@ impl Workshop {
             compiler.feed(&cell);
             // It loads what the next cell needs while this one is compiled, and the reader reads.
             known.wait_for_the_next(&self.folder, &cell.attributes);
-            if compiler.is_compiled().ok()? {
+            if compiler.wait().ok()? {
                 known.strikes = 0;
                 let answer = made(&known.recipe)?;
                 self.note("quick");
