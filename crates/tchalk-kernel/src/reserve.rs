@@ -26,8 +26,8 @@ const SWITCH: &str = "TCHALK_RESERVE";
 const PATIENCE: Duration = Duration::from_secs(3600);
 /// How often a reserve looks whether it is still of use.
 const LOOK: Duration = Duration::from_millis(500);
-/// A reserve takes about 0.8 GB; with less than this it would be in the way.
-const FREE_MEMORY_KB: u64 = 3_000_000;
+/// A reserve takes about half a gigabyte; with less than this it would be in the way.
+const FREE_MEMORY_KB: u64 = 2_000_000;
 /// Variables that a running process cannot take over: they were read when it started.
 const FIXED: [&str; 13] = [
     "LD_",
@@ -154,7 +154,7 @@ pub fn wait_in_reserve() -> Result<()> {
     let place = folder(&home);
     fs::create_dir_all(&place).with_context(|| format!("cannot write to {}", place.display()))?;
     let lock = File::create(place.join("lock"))?;
-    if lock.try_lock().is_err() {
+    if !take(&lock) {
         return Ok(());
     }
     let badge = badge(&home);
@@ -177,11 +177,20 @@ pub fn wait_in_reserve() -> Result<()> {
     Ok(())
 }
 
+/// Whether this lock is free. Those who only look hold it for a moment, too.
+fn take(lock: &File) -> bool {
+    (0..5).any(|_| {
+        let taken = lock.try_lock().is_ok();
+        if !taken {
+            std::thread::sleep(LOOK / 5);
+        }
+        taken
+    })
+}
+
 /// The first order that fits, or nothing if the reserve is no longer of use.
 fn next_order(home: &Home, socket: &Path, badge: &str) -> Result<Option<(Order, UnixStream)>> {
-    let _ = fs::remove_file(socket);
-    let listener =
-        UnixListener::bind(socket).with_context(|| format!("cannot make {}", socket.display()))?;
+    let listener = listen(socket).with_context(|| format!("cannot make {}", socket.display()))?;
     listener.set_nonblocking(true)?;
     let begun = Instant::now();
     let order = loop {
@@ -202,6 +211,15 @@ fn next_order(home: &Home, socket: &Path, badge: &str) -> Result<Option<(Order, 
         (&mut &*stream).write_all(b"y")?;
     }
     Ok(order)
+}
+
+/// A socket that can be connected to from the moment it is seen under its name.
+fn listen(socket: &Path) -> std::io::Result<UnixListener> {
+    let unnamed = socket.with_extension("new");
+    let _ = fs::remove_file(&unnamed);
+    let listener = UnixListener::bind(&unnamed)?;
+    fs::rename(&unnamed, socket)?;
+    Ok(listener)
 }
 
 fn read_order(stream: &UnixStream, badge: &str) -> Option<Order> {
@@ -235,6 +253,32 @@ fn preparation(before: &BTreeMap<String, String>, order: &Order) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_socket_takes_the_place_of_one_that_nobody_serves() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("socket");
+        drop(listen(&socket).unwrap());
+        assert!(UnixStream::connect(&socket).is_err(), "its listener is gone");
+        let _listener = listen(&socket).unwrap();
+        assert!(UnixStream::connect(&socket).is_ok());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn who_looks_at_the_lock_stops_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || File::create(folder.path().join("lock")).unwrap();
+        let (looking, reserve) = (open(), open());
+        looking.lock().unwrap();
+        let looks = std::thread::spawn(move || {
+            std::thread::sleep(LOOK / 10);
+            drop(looking);
+        });
+        assert!(take(&reserve));
+        looks.join().unwrap();
+        assert!(!take(&open()), "it is taken");
+    }
 
     #[test]
     fn the_environment_is_handed_on() {

@@ -412,7 +412,9 @@ fn run_requests(engine: &mut Engine, job: &Job) -> Result<()> {
             "inspect_request" => inspect(engine, &request),
             _ => execute(engine, shared, &request, inputs, &mut executed),
         };
-        let failed = content["status"] == "error" && request.kind() == "execute_request";
+        let failed = content["status"] == "error"
+            && request.kind() == "execute_request"
+            && request.content["silent"] != json!(true);
         // What the reader had queued behind a failing cell counts on its success. It is looked up
         // before the reply: what comes after that was sent knowing of the failure.
         let queued: Vec<Message> = match failed && request.content["stop_on_error"] != json!(false)
@@ -455,10 +457,13 @@ fn execute(
         return reply(*executed, json!([]));
     }
     if !silent {
-        *executed += 1;
+        // Jupyter counts what it wants to find in the history.
+        if request.content["store_history"] != json!(false) {
+            *executed += 1;
+            shared.history().push(code);
+        }
         let input = json!({"code": code, "execution_count": *executed});
         shared.publisher.publish(request, "execute_input", input);
-        shared.history().push(code);
     }
     shared.publisher.begin(request);
     let count = *executed;

@@ -54,7 +54,7 @@ Environment:
   TCHALK_OFFLINE    1 keeps the library off the network
   TCHALK_BUDGET     full (default), class (each training about two minutes), ci (seconds)
   TCHALK_HOME       where heavy parts are kept (default: tchalk in your cache folder)
-  TCHALK_RESERVE    0 keeps no warm kernel (0.8 GB) in reserve for the next notebook
+  TCHALK_RESERVE    0 keeps no warm kernel (0.5 GB) in reserve for the next notebook
   TCHALK_LIBTORCH   cpu or cuda, instead of looking for an NVIDIA GPU
 ";
 

@@ -12,6 +12,9 @@ use std::process::{Command, Stdio};
 /// The crate in which that is compiled once.
 pub const CRATE: &str = "tchalk_cell";
 const HELPER: &str = include_str!("helper.rs");
+const INSTANCES: &str = include_str!("instances.rs");
+/// Tells what the helper beside it was made from.
+const STAMP: &str = "helper.stamp";
 
 /// Where a cell's own part begins, in what Evcxr writes.
 const OWN_PART: &str = "#[unsafe(no_mangle)]\npub extern \"C\" fn run_user_code_";
@@ -83,29 +86,61 @@ pub fn write_root(folder: &Path, recipe: &Recipe, attributes: &str) -> std::io::
     let names: BTreeSet<&str> = recipe.crates().map(|(name, _)| name).chain([CRATE]).collect();
     let crates: String = names.iter().map(|name| format!("extern crate {name} as _;\n")).collect();
     let root = format!("{attributes}\n{crates}{EXPECTS_END}\ninclude!(\"src/lib.rs\");\n");
-    fs::write(folder.join(ROOT), root)
+    let file = folder.join(ROOT);
+    // Another compiler may just be reading it.
+    match fs::read_to_string(&file) {
+        Ok(there) if there == root => Ok(()),
+        _ => fs::write(file, root),
+    }
 }
 
-/// The helper, compiled for this recipe's compiler if it is not there yet.
+/// The helper, compiled for this recipe's compiler and crates if it is not there yet.
 pub fn helper(folder: &Path, recipe: &Recipe) -> Result<PathBuf> {
     let file = folder.join(format!("lib{CRATE}.rlib"));
-    if file.is_file() {
+    let stamp = stamp(recipe);
+    let stamped = fs::read_to_string(folder.join(STAMP)).unwrap_or_default();
+    if file.is_file() && stamped.lines().skip(1).eq(stamp.lines()) {
         return Ok(file);
     }
+    // A library that has other types than the instances are for does with less.
+    let kind = match compile(folder, recipe, &format!("{HELPER}\n{INSTANCES}")) {
+        Ok(()) => "with instances",
+        Err(_) => {
+            compile(folder, recipe, HELPER)?;
+            "without instances"
+        }
+    };
+    fs::write(folder.join(STAMP), format!("{kind}\n{stamp}"))?;
+    Ok(file)
+}
+
+/// The compiler and the crates, wherever the session's folder is: a clone keeps the times of its files.
+fn stamp(recipe: &Recipe) -> String {
+    let crates = recipe.crates().map(|(name, file)| {
+        let found = fs::metadata(file).ok();
+        let found = found.map(|it| (it.modified().ok(), it.len()));
+        format!("{name} {:?} {found:?}\n", file.file_name())
+    });
+    std::iter::once(format!("{}\n", recipe.rustc.display())).chain(crates).collect()
+}
+
+/// Compiles the helper as cells are, so that they use the instances of what is generic in it.
+fn compile(folder: &Path, recipe: &Recipe, source: &str) -> Result<()> {
     let mut rustc = Command::new(&recipe.rustc)
-        .args(["--edition=2024", "--crate-type=rlib", "--crate-name", CRATE, "-Copt-level=3"])
+        .args(["--edition=2024", "--crate-type=rlib", "--crate-name", CRATE, "-Copt-level=0"])
         .args(["-Cprefer-dynamic", "--emit=link", "-", "--out-dir"])
         .arg(folder)
         .args(recipe.target().into_iter().flat_map(|target| ["--target", target]))
+        .args(recipe.libraries())
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
-    rustc.stdin.take().context("it has no input")?.write_all(HELPER.as_bytes())?;
+    rustc.stdin.take().context("it has no input")?.write_all(source.as_bytes())?;
     if !rustc.wait()?.success() {
         bail!("the helper of quick cells does not compile");
     }
-    Ok(file)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod lean;
 mod recipe;
 mod stamp;
 mod stand_in;
+mod view;
 mod workshop;
 
 pub use stand_in::enter_if_asked;
@@ -34,13 +35,18 @@ const CARGO: &str = "TCHALK_CARGO";
 const SOCKET: &str = "TCHALK_QUICK";
 /// Names the file into which the compiler's command is written.
 const RECORD: &str = "TCHALK_RECORD";
+/// cargo's own home, as it was before another was put in its place.
+const HOME: &str = "TCHALK_CARGO_HOME";
 /// `0` leaves all cells to cargo.
 const SWITCH: &str = "TCHALK_QUICK_CELLS";
 /// The folder of a session in which all this happens.
 const FOLDER: &str = "quick";
 
-/// The search path as it was before the stand-ins were put first.
-static SEARCH_PATH: OnceLock<OsString> = OnceLock::new();
+/// Where programs are looked for: by name, and, by rust-analyzer, in cargo's home.
+const PATH: &str = "PATH";
+const CARGO_HOME: &str = "CARGO_HOME";
+/// What the two were before the stand-ins were put there.
+static OUTSIDE: OnceLock<[(&str, Option<OsString>); 2]> = OnceLock::new();
 
 /// This process's environment; `None` if something in it is no text.
 fn environment() -> Option<BTreeMap<String, String>> {
@@ -66,12 +72,13 @@ pub fn start(session: &Path) {
 }
 
 fn try_start(session: &Path) -> Result<()> {
-    let path = std::env::var_os("PATH").context("PATH is not set")?;
+    let path = std::env::var_os(PATH).context("PATH is not set")?;
     let cargo = real_cargo(&path).context("there is no cargo")?;
     let folder = session.join(FOLDER);
     fs::create_dir_all(folder.join("src"))?;
+    fs::create_dir_all(folder.join("bin"))?;
     let program = std::env::current_exe()?;
-    for name in ["cargo", "rustup"] {
+    for name in ["cargo", "rustup", "bin/cargo"] {
         symlink(&program, folder.join(name))?;
     }
     // rustc reads the cell from its standard input under the name that cargo's rustc has for it.
@@ -79,15 +86,20 @@ fn try_start(session: &Path) -> Result<()> {
     let socket = session::socket(session);
     let listener =
         UnixListener::bind(&socket).with_context(|| format!("cannot make {}", socket.display()))?;
-    let folders = std::iter::once(folder).chain(std::env::split_paths(&path));
+    let folders = std::iter::once(folder.clone()).chain(std::env::split_paths(&path));
     let with_stand_ins = std::env::join_paths(folders)?;
-    let _ = SEARCH_PATH.set(path);
+    let home = std::env::var_os(CARGO_HOME);
     // SAFETY: no other thread exists yet that could read the environment.
     unsafe {
-        std::env::set_var("PATH", with_stand_ins);
+        std::env::set_var(PATH, with_stand_ins);
+        std::env::set_var(CARGO_HOME, folder);
+        if let Some(home) = &home {
+            std::env::set_var(HOME, home);
+        }
         std::env::set_var(CARGO, cargo);
         std::env::set_var(SOCKET, socket);
     }
+    let _ = OUTSIDE.set([(PATH, Some(path)), (CARGO_HOME, home)]);
     let session = session.to_owned();
     std::thread::Builder::new()
         .name("workshop".into())
@@ -97,26 +109,37 @@ fn try_start(session: &Path) -> Result<()> {
 
 /// Removes from a session's folder what belongs to a running kernel only.
 pub fn tidy(session: &Path) {
-    for name in ["cargo", "rustup", "src/lib.rs", "log"] {
+    for name in ["cargo", "rustup", "bin/cargo", "src/lib.rs", "log"] {
         let _ = fs::remove_file(session.join(FOLDER).join(name));
     }
 }
 
 /// A variable of this process as it was outside; `None` if it is for the stand-ins only.
 pub fn outside(name: &OsStr, value: OsString) -> Option<OsString> {
-    match name.to_str() {
-        Some("PATH") => Some(SEARCH_PATH.get().cloned().unwrap_or(value)),
-        Some(CARGO | SOCKET) => None,
-        _ => Some(value),
+    if [CARGO, SOCKET, HOME].iter().any(|own| name == *own) {
+        return None;
+    }
+    match OUTSIDE.get().and_then(|outside| outside.iter().find(|(changed, _)| name == *changed)) {
+        Some((_, before)) => before.clone(),
+        None => Some(value),
     }
 }
 
 /// Gives a process that this one starts the environment as it was outside.
 pub fn leave(command: &mut Command) -> &mut Command {
-    if let Some(path) = SEARCH_PATH.get() {
-        command.env("PATH", path);
+    for (name, before) in OUTSIDE.get().into_iter().flatten() {
+        match before {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
     }
-    command.env_remove(CARGO).env_remove(SOCKET)
+    command.env_remove(CARGO).env_remove(SOCKET).env_remove(HOME)
+}
+
+/// cargo's home as it was outside.
+fn cargo_home() -> Option<PathBuf> {
+    let outside = OUTSIDE.get().map(|outside| outside[1].1.clone());
+    outside.unwrap_or_else(|| std::env::var_os(CARGO_HOME)).map(PathBuf::from)
 }
 
 /// The toolchain's own cargo, not rustup's, which would have to look for it each time.

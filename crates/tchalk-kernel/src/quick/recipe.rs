@@ -34,6 +34,8 @@ impl Recipe {
         let arguments = super::texts(arguments)?;
         let mut environment = super::environment()?;
         environment.remove(super::RECORD);
+        // It names files that only cargo's own children have open.
+        environment.remove("CARGO_MAKEFLAGS");
         let recipe = Recipe { rustc: rustc.into(), arguments, environment };
         let is_cell = recipe.after("--crate-name") == Some(CELL)
             && recipe.after("--crate-type") == Some("cdylib")
@@ -68,6 +70,13 @@ impl Recipe {
         })
     }
 
+    /// The options that name those crates, and where what they need is.
+    pub fn libraries(&self) -> impl Iterator<Item = &str> {
+        let pairs = self.arguments.iter().zip(self.arguments.iter().skip(1));
+        let pairs = pairs.filter(|(option, _)| *option == "--extern" || *option == "-L");
+        pairs.flat_map(|(option, value)| [option.as_str(), value])
+    }
+
     /// Where rustc leaves what it made.
     pub fn made(&self) -> Option<PathBuf> {
         let name = if cfg!(target_os = "macos") { "libctx.dylib" } else { "libctx.so" };
@@ -78,6 +87,34 @@ impl Recipe {
     pub fn plain(&self, folder: &Path) -> Command {
         let mut command = Command::new(&self.rustc);
         command.args(&self.arguments).env_clear().envs(&self.environment).current_dir(folder);
+        command
+    }
+
+    /// The command that only says whether the cell would compile, and leaves what it makes in `scratch`.
+    pub fn check(&self, folder: &Path, scratch: &Path) -> Command {
+        let mut command = Command::new(&self.rustc);
+        command.env_clear().envs(&self.environment).current_dir(folder);
+        let mut arguments = self.arguments.iter().map(String::as_str);
+        while let Some(argument) = arguments.next() {
+            match argument {
+                "-C" => match arguments.next().unwrap_or_default() {
+                    value if value.starts_with("incremental=") => {}
+                    value => {
+                        command.args(["-C", value]);
+                    }
+                },
+                "--out-dir" => {
+                    arguments.next();
+                    command.arg(argument).arg(scratch);
+                }
+                _ if argument.starts_with("--emit=") => {
+                    command.arg("--emit=metadata");
+                }
+                _ => {
+                    command.arg(argument);
+                }
+            }
+        }
         command
     }
 
@@ -190,6 +227,12 @@ mod tests {
              --extern priv:tchalk=/s/libtchalk.so -Cprefer-dynamic --extern \
              tchalk_cell=/h.rlib -Cx"
         );
+        assert_eq!(
+            words(&recipe.check(Path::new("/s"), Path::new("/s/quick/check"))),
+            "--crate-name ctx --edition=2024 src/lib.rs --crate-type cdylib --emit=metadata -C \
+             codegen-units=16 -C metadata=1 -C strip=debuginfo --out-dir /s/quick/check --extern \
+             tchalk=/s/libtchalk.rlib --extern priv:tchalk=/s/libtchalk.so -Cprefer-dynamic"
+        );
     }
 
     #[test]
@@ -198,6 +241,10 @@ mod tests {
         let crates: Vec<_> =
             recipe.crates().map(|(name, file)| (name, file.to_str().unwrap())).collect();
         assert_eq!(crates, [("tchalk", "/s/libtchalk.rlib"), ("tchalk", "/s/libtchalk.so")]);
+        assert_eq!(
+            recipe.libraries().collect::<Vec<_>>().join(" "),
+            "--extern tchalk=/s/libtchalk.rlib --extern priv:tchalk=/s/libtchalk.so"
+        );
         assert!(recipe.made().unwrap().starts_with("/s/deps"));
     }
 }

@@ -46,7 +46,7 @@ fn manifest(folder: &Path) -> Option<String> {
 
 /// Where cargo looks for configuration.
 fn configurations(folder: &Path) -> Vec<PathBuf> {
-    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = super::cargo_home();
     let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
     let folders = folder.ancestors().map(|folder| folder.join(".cargo")).chain(home);
     folders.flat_map(|folder| ["config", "config.toml"].map(|name| folder.join(name))).collect()

@@ -2,13 +2,13 @@
 
 use super::recipe::Recipe;
 use super::workshop::{Answer, Question};
-use super::{CARGO, FOLDER, RECORD, SOCKET};
+use super::{CARGO, CARGO_HOME, FOLDER, HOME, RECORD, SOCKET, view};
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, exit};
+use std::process::{Command, Stdio, exit};
 
 /// Becomes cargo's or rustup's stand-in, or the compiler's wrapper, if this program was started as
 /// one; returns otherwise.
@@ -24,10 +24,10 @@ pub fn enter_if_asked() {
     }
 }
 
-/// Whether the kernel may know how to do without cargo. `check` shares cargo's notes with `build`.
-fn is_build(arguments: &[OsString]) -> (bool, bool) {
+/// Whether the kernel may know how to do without cargo.
+fn compiles(arguments: &[OsString]) -> bool {
     let command = arguments.iter().find(|argument| !argument.to_string_lossy().starts_with('-'));
-    (command.is_some_and(|name| name == "build"), command.is_some_and(|name| name == "check"))
+    command.is_some_and(|name| name == "build" || name == "check")
 }
 
 fn cargo(arguments: Vec<OsString>) -> ! {
@@ -36,19 +36,21 @@ fn cargo(arguments: Vec<OsString>) -> ! {
         exit(101);
     };
     let mut command = Command::new(real);
-    command.args(&arguments);
+    at_home(&mut command).args(&arguments);
+    if view::is_asked_for(&arguments) {
+        tell_less(&mut command);
+    }
     if is_trial() {
         keep_lock_file(&mut command);
     }
-    let (build, check) = is_build(&arguments);
     // Another wrapper is in charge, or this is no compilation.
-    if std::env::var_os("RUSTC_WRAPPER").is_some() || !(build || check) {
+    if std::env::var_os("RUSTC_WRAPPER").is_some() || !compiles(&arguments) {
         fail(&command.exec());
     }
     if let Ok(program) = std::env::current_exe().and_then(|program| program.canonicalize()) {
         command.env("RUSTC_WRAPPER", program).env(RECORD, Recipe::file(Path::new(FOLDER)));
     }
-    let mut kernel = build.then(|| ask(&arguments)).flatten();
+    let mut kernel = ask(&arguments);
     if let Some((Answer::Done { code, stdout, stderr }, _)) = &kernel {
         let _ = std::io::stderr().write_all(stderr.as_bytes());
         let _ = std::io::stdout().write_all(stdout.as_bytes());
@@ -60,6 +62,26 @@ fn cargo(arguments: Vec<OsString>) -> ! {
                 let _ = writeln!(stream, "{}", status.success());
             }
             exit(status.code().unwrap_or(101))
+        }
+        Err(error) => fail(&error),
+    }
+}
+
+/// Gives cargo or rustup back the home that it had outside.
+fn at_home(command: &mut Command) -> &mut Command {
+    match std::env::var_os(HOME) {
+        Some(home) => command.env(CARGO_HOME, home),
+        None => command.env_remove(CARGO_HOME),
+    }
+}
+
+/// Runs cargo, and passes on what rust-analyzer has to know of its answer.
+fn tell_less(command: &mut Command) -> ! {
+    match command.stderr(Stdio::inherit()).output() {
+        Ok(output) => {
+            let answer = view::of(&output.stdout).unwrap_or(output.stdout);
+            let _ = std::io::stdout().write_all(&answer);
+            exit(output.status.code().unwrap_or(101))
         }
         Err(error) => fail(&error),
     }
@@ -111,7 +133,7 @@ fn rustup(name: &Path, arguments: Vec<OsString>) -> ! {
     let others =
         std::env::split_paths(&path).filter(|folder| Some(folder.as_path()) != own.parent());
     if let Some(program) = others.map(|folder| folder.join("rustup")).find(|file| file.is_file()) {
-        fail(&Command::new(program).args(&arguments).exec());
+        fail(&at_home(&mut Command::new(program)).args(&arguments).exec());
     }
     exit(127)
 }
@@ -147,11 +169,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_build_is_asked_about() {
+    fn only_compilations_are_asked_about() {
         let arguments = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
-        assert_eq!(is_build(&arguments("--offline build --target x")), (true, false));
-        assert_eq!(is_build(&arguments("check --target build")), (false, true));
-        assert_eq!(is_build(&arguments("--offline metadata")), (false, false));
+        assert!(compiles(&arguments("--offline build --target x")));
+        assert!(compiles(&arguments("check --target x")));
+        assert!(!compiles(&arguments("--offline metadata --target build")));
     }
 
     #[test]

@@ -23,6 +23,24 @@ pub struct Question {
     pub folder: PathBuf,
 }
 
+/// Tells cargo where the build's result is to be written down; a check has none.
+const RESULT: &str = "EVCXR_EXECUTION_SO_PATH";
+
+impl Question {
+    fn is_check(&self) -> bool {
+        self.arguments.iter().any(|argument| argument == "check")
+    }
+
+    /// Whether this would check what `build` builds.
+    fn checks(&self, build: &Question) -> bool {
+        let asked = build.arguments.iter().map(|it| if it == "build" { "check" } else { it });
+        let told = build.environment.iter().filter(|(name, _)| *name != RESULT);
+        self.folder == build.folder
+            && self.arguments.iter().map(String::as_str).eq(asked)
+            && self.environment.iter().eq(told)
+    }
+}
+
 /// What its stand-in shall do.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub enum Answer {
@@ -43,6 +61,16 @@ struct Known {
     helper: PathBuf,
     linker: Vec<String>,
     strikes: u32,
+}
+
+impl Known {
+    /// Has a compiler load what the next cell will need, if none has yet.
+    fn wait_for_the_next(&self, folder: &Path, attributes: &str) {
+        let mut state = waiting();
+        if !state.closed && state.compiler.is_none() && self.strikes < STRIKES {
+            state.compiler = Compiler::start(folder, self, attributes).ok();
+        }
+    }
 }
 
 /// The compiler that waits for the next cell.
@@ -79,14 +107,18 @@ impl Compiler {
         Ok(Compiler { process: Some(process), attributes: attributes.to_owned() })
     }
 
+    /// Hands the cell over.
+    fn feed(&mut self, cell: &Cell) {
+        let input = self.process.as_mut().and_then(|process| process.stdin.take());
+        if let Some(mut input) = input {
+            // What ends before it has read the cell has failed, and says so when it is waited for.
+            let _ = input.write_all(cell.text.as_bytes());
+        }
+    }
+
     /// Whether the cell compiles.
-    fn compile(mut self, cell: &Cell) -> Result<bool> {
-        let mut process = self.process.take().context("rustc is gone")?;
-        let mut input = process.stdin.take().context("rustc has no input")?;
-        // What ends before it has read the cell has failed, and says so below.
-        let _ = input.write_all(cell.text.as_bytes());
-        drop(input);
-        Ok(process.wait()?.success())
+    fn wait(mut self) -> Result<bool> {
+        Ok(self.process.take().context("rustc is gone")?.wait()?.success())
     }
 }
 
@@ -120,6 +152,12 @@ impl Workshop {
     fn answer(&mut self, mut stream: &UnixStream) -> Result<()> {
         let mut lines = BufReader::new(stream).lines();
         let question: Question = serde_json::from_str(&lines.next().context("no question")??)?;
+        if question.is_check() {
+            let answer = self.check(&question);
+            self.note(if answer.is_some() { "check" } else { "cargo check" });
+            let answer = answer.unwrap_or(Answer::Cargo);
+            return Ok(writeln!(stream, "{}", serde_json::to_string(&answer)?)?);
+        }
         let answer = self.build(&question);
         let built = answer.is_some();
         if !built {
@@ -135,8 +173,14 @@ impl Workshop {
                 self.known = self.learn(question);
             }
         }
-        self.wait_for_the_next();
+        if let (Some(known), Ok(source)) = (&self.known, fs::read_to_string(self.cell())) {
+            known.wait_for_the_next(&self.folder, &lean::attributes(&source));
+        }
         Ok(())
+    }
+
+    fn cell(&self) -> PathBuf {
+        self.session.join("src/lib.rs")
     }
 
     /// One line for each build: how it was made. For tests, and for those who look for lost time.
@@ -159,20 +203,23 @@ impl Workshop {
 
     /// Compiles the cell, if all else is as it was; `None` leaves it to cargo.
     fn build(&mut self, question: &Question) -> Option<Answer> {
+        let source = fs::read_to_string(self.cell()).ok()?;
         let known = self.known.as_mut()?;
         if known.question != *question || !known.stamp.holds(&self.session) {
             return None;
         }
-        let source = fs::read_to_string(self.session.join("src/lib.rs")).ok()?;
         let tried = known.strikes < STRIKES && !is_about_errors(&source);
         if tried {
             let cell = Cell::new(&source);
             let waiting = waiting().compiler.take();
-            let compiler = match waiting.filter(|it| it.attributes == cell.attributes) {
+            let mut compiler = match waiting.filter(|it| it.attributes == cell.attributes) {
                 Some(compiler) => compiler,
                 None => Compiler::start(&self.folder, known, &cell.attributes).ok()?,
             };
-            if compiler.compile(&cell).ok()? {
+            compiler.feed(&cell);
+            // It loads what the next cell needs while this one is compiled, and the reader reads.
+            known.wait_for_the_next(&self.folder, &cell.attributes);
+            if compiler.wait().ok()? {
                 known.strikes = 0;
                 let answer = made(&known.recipe)?;
                 self.note("quick");
@@ -190,16 +237,18 @@ impl Workshop {
         Some(answer)
     }
 
-    /// Has a compiler load what the next cell will need while the reader is busy with this one.
-    fn wait_for_the_next(&self) {
-        let Some(known) = self.known.as_ref().filter(|known| known.strikes < STRIKES) else {
-            return;
-        };
-        let Ok(source) = fs::read_to_string(self.session.join("src/lib.rs")) else { return };
-        let attributes = lean::attributes(&source);
-        let mut state = waiting();
-        if !state.closed && state.compiler.is_none() {
-            state.compiler = Compiler::start(&self.folder, known, &attributes).ok();
+    /// Says what is wrong with the cell, if all else is as it was when it was built last; `None` leaves
+    /// it to cargo, which would first check all that the library depends on.
+    fn check(&self, question: &Question) -> Option<Answer> {
+        let known = self.known.as_ref()?;
+        if !question.checks(&known.question) || !known.stamp.holds(&self.session) {
+            return None;
+        }
+        let output = known.recipe.check(&self.session, &self.folder.join("check")).output().ok()?;
+        let stderr = String::from_utf8(output.stderr).ok()?;
+        match output.status.success() {
+            true => Some(Answer::Done { code: 0, stdout: String::new(), stderr }),
+            false => refused(stderr),
         }
     }
 }
@@ -247,6 +296,21 @@ mod tests {
         assert_eq!(refused(error("warning", "src/lib.rs")), None);
         assert_eq!(refused(error("error", "/other.rs")), None);
         assert_eq!(refused("error: internal compiler error".into()), None);
+    }
+
+    #[test]
+    fn a_check_belongs_to_the_build_that_is_like_it() {
+        let question = |command: &str, environment: &[(&str, &str)]| Question {
+            arguments: vec!["--offline".into(), command.into()],
+            environment: environment.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect(),
+            folder: "/s".into(),
+        };
+        let build = question("build", &[("A", "1"), (RESULT, "/s/so")]);
+        assert!(question("check", &[("A", "1")]).checks(&build));
+        assert!(!question("check", &[("A", "2")]).checks(&build));
+        assert!(!question("check", &[]).checks(&build));
+        assert!(!question("build", &[("A", "1")]).checks(&build));
+        assert!(question("check", &[]).is_check() && !build.is_check());
     }
 
     #[test]

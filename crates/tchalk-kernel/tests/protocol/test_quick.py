@@ -73,6 +73,14 @@ class Mistakes(unittest.TestCase):
             self.assertEqual(ours.text("stderr"), cargos.text("stderr"), mistake)
         self.assertNotIn("cargo", log.new())
 
+    def test_a_type_that_cannot_be_inferred_is_told_without_cargo(self):
+        log.new()
+        reply = notebook.run("let unknown = Vec::new();")
+        self.assertIn("E0282", reply.content["evalue"])
+        reply = notebook.run("let closure = |x: i32| x + 1;")
+        self.assertIn("closure", reply.content["evalue"])
+        self.assertEqual(log.new(), ["check", "check"])
+
 
 class QuickCells(unittest.TestCase):
     def setUp(self):
@@ -89,6 +97,10 @@ class QuickCells(unittest.TestCase):
         for cell in cells:
             ok(cell)
             self.assertEqual(log.new(), ["quick"], cell)
+
+    def test_what_types_in_notebooks_need_is_compiled_in_advance(self):
+        stamp = log.file.with_name("helper.stamp").read_text()
+        self.assertEqual(stamp.splitlines()[0], "with instances")
 
     def test_variables_pass_between_cells_of_both_kinds(self):
         ok("let shared = vec![1, 2, 3];")
@@ -125,6 +137,9 @@ class QuickCells(unittest.TestCase):
         self.assertIn("cargo", log.new())
         self.assertEqual(ok("answers::answer() + 1").result(), ["42"])
         self.assertEqual(log.new(), ["quick"])
+        ok("let given = answers::answer();")
+        self.assertIn("given: i32", notebook.run("%who").result()[0])
+        log.new()
         source.write_text("pub fn answer() -> i32 { 99 }")
         self.assertEqual(ok("answers::answer() + 2").result(), ["101"])
         self.assertIn("cargo", log.new())
