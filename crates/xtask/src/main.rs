@@ -7,6 +7,7 @@
 mod bench;
 mod checks;
 mod command;
+mod dockerfile;
 mod doctor;
 mod example;
 mod exercise;
@@ -47,6 +48,7 @@ cargo xtask: set up, run and test tchalk
   train-base [NOTE] train the built-in base anew on the CIFAR-10 in TCHALK_DATA_DIR; NOTE says what
                     its pictures are, if not CIFAR-10's own
   evidence WHAT     a longer run: cifar10, mnist, ants-bees or built-in-base
+  try-dockerfile …  follow the Dockerfile where there is no Docker, in a clean Debian root
   references        compute the tests' reference values anew (installs PyTorch, Keras, scikit-learn)
 
 Environment:
@@ -58,7 +60,7 @@ Environment:
   TCHALK_LIBTORCH   cpu or cuda, instead of looking for an NVIDIA GPU
 ";
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "tutorial",
     "lab",
     "setup",
@@ -72,6 +74,7 @@ const COMMANDS: [&str; 14] = [
     "exercise",
     "train-base",
     "evidence",
+    "try-dockerfile",
     "references",
 ];
 
@@ -143,6 +146,7 @@ fn dispatch(arguments: &[String], paths: Result<Paths>) -> Result<()> {
         "run" => lab::run(&paths, rest),
         "bench" => bench::run(&paths, rest),
         "train-base" => example::train_base(&paths, rest),
+        "try-dockerfile" => dockerfile::follow(&paths, rest),
         "evidence" => example::evidence(&paths, rest),
         _ if !COMMANDS.contains(&command) => {
             bail!("there is no command {command:?}{}", did_you_mean(command))
