@@ -1,8 +1,9 @@
 //! `cargo xtask doctor`: a line for everything that can be wrong, with what to do about it.
 
+use crate::active::TORCH;
 use crate::command::first_line;
 use crate::paths::Paths;
-use crate::python::{self, Flavour};
+use crate::python;
 use crate::{glue, kernel, rust_src, step, template};
 use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
@@ -112,7 +113,14 @@ fn disk(paths: &Paths) -> Finding {
 
 fn libtorch(paths: &Paths) -> Finding {
     let missing = || Bad("not installed".into(), SETUP.into());
-    let Ok(environment) = python::environment(paths) else { return missing() };
+    let environment = match python::environment(paths) {
+        Ok(environment) => environment,
+        Err(error) => return Bad(format!("{:#}", error.root_cause()), error.to_string()),
+    };
+    if let Some(active) = &environment.active {
+        let folder = active.prefix.display();
+        return Good(format!("{} of the active environment {folder}", active.version()));
+    }
     if !python::is_ready(&environment) {
         return missing();
     }
@@ -120,11 +128,15 @@ fn libtorch(paths: &Paths) -> Finding {
     let version = std::fs::read_to_string(torch.join("version.py")).unwrap_or_default();
     let version = version.lines().find_map(|line| line.strip_prefix("__version__ = "));
     match version.map(|version| version.trim_matches('\'')) {
-        Some(version) if version.split('+').next() == Some("2.11.0") => {
-            Good(format!("{version} for {}, {}", environment.flavour.name(), torch.display()))
+        Some(version) if version.split('+').next() == Some(TORCH) => {
+            let what = format!("{version} for {}, {}", environment.flavour.name(), torch.display());
+            match python::passed_over() {
+                Some(why) => Note(format!("{what}; {why}")),
+                None => Good(what),
+            }
         }
         Some(version) => Bad(
-            format!("{version}, but tch 0.24 needs 2.11.0"),
+            format!("{version}, but tch 0.24 needs {TORCH}"),
             format!("remove {} and run {SETUP}", environment.folder.display()),
         ),
         None => missing(),
@@ -134,11 +146,11 @@ fn libtorch(paths: &Paths) -> Finding {
 fn gpu(paths: &Paths) -> Finding {
     let name =
         first_line("nvidia-smi", &["--query-gpu=name,driver_version", "--format=csv,noheader"]);
-    let flavour = python::environment(paths).map(|environment| environment.flavour);
-    match (name.filter(|name| !name.is_empty()), flavour) {
-        (Some(name), Ok(Flavour::Cuda)) => Good(format!("{name} (name, driver)")),
+    let cuda = python::environment(paths).is_ok_and(|environment| environment.has_cuda());
+    match (name.filter(|name| !name.is_empty()), cuda) {
+        (Some(name), true) => Good(format!("{name} (name, driver)")),
         (Some(name), _) => {
-            Note(format!("{name} is there, but TCHALK_LIBTORCH chose the libtorch without CUDA"))
+            Note(format!("{name} is there, but libtorch was chosen without CUDA (TCHALK_LIBTORCH)"))
         }
         (None, _) if python::has_nvidia_driver() => Bad(
             "there is an NVIDIA driver, but nvidia-smi does not answer".into(),

@@ -4,6 +4,7 @@
 //! outside the checkout (see [`paths`]), keyed by versions, so that a second checkout does not pay
 //! again. This crate stays small: it has to compile in seconds, before anything else is there.
 
+mod active;
 mod bench;
 mod checks;
 mod command;
@@ -57,7 +58,8 @@ Environment:
   TCHALK_BUDGET     full (default), class (each training about two minutes), ci (seconds)
   TCHALK_HOME       where heavy parts are kept (default: tchalk in your cache folder)
   TCHALK_RESERVE    0 keeps no warm kernel (0.8 GB) in reserve for the next notebook
-  TCHALK_LIBTORCH   cpu or cuda, instead of looking for an NVIDIA GPU
+  TCHALK_LIBTORCH   cpu or cuda, instead of looking for an NVIDIA GPU; environment for the one of
+                    the active Python environment (conda's is found by itself, if it fits)
 ";
 
 const COMMANDS: [&str; 15] = [
