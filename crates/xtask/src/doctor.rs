@@ -24,7 +24,7 @@ pub fn run(paths: &Paths) -> Result<()> {
         ("Rust", rust()),
         ("standard library sources", sources(paths)),
         ("C++ compiler", compiler()),
-        ("Python", python()),
+        ("Python", python(paths)),
         ("disk", disk(paths)),
         ("libtorch", libtorch(paths)),
         ("GPU", gpu(paths)),
@@ -87,8 +87,10 @@ fn compiler() -> Finding {
     }
 }
 
-fn python() -> Finding {
+fn python(paths: &Paths) -> Finding {
+    let makes_one = !python::environment(paths).is_ok_and(|it| it.active.is_some());
     match python::find() {
+        Ok((name, (major, minor))) if !makes_one => Good(format!("{name} {major}.{minor}")),
         Ok((name, (major, minor))) => match first_line(&name, &["-c", "import venv, ensurepip"]) {
             Some(_) => Good(format!("{name} {major}.{minor}, with venv")),
             None => Bad(
@@ -112,7 +114,10 @@ fn disk(paths: &Paths) -> Finding {
 }
 
 fn libtorch(paths: &Paths) -> Finding {
-    let missing = || Bad("not installed".into(), SETUP.into());
+    let missing = || {
+        let why = python::passed_over().map_or(String::new(), |why| format!("; {why}"));
+        Bad(format!("not installed{why}"), SETUP.into())
+    };
     let environment = match python::environment(paths) {
         Ok(environment) => environment,
         Err(error) => return Bad(format!("{:#}", error.root_cause()), error.to_string()),

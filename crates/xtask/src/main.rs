@@ -7,6 +7,7 @@
 mod active;
 mod bench;
 mod checks;
+mod cloud;
 mod command;
 mod dockerfile;
 mod doctor;
@@ -46,6 +47,7 @@ cargo xtask: set up, run and test tchalk
   site              all executed notebooks, the gallery and the documentation as pages, under
                     target/site (budget class, unless TCHALK_BUDGET says another)
   exercise          make notebooks/exercise.ipynb from its solution, which is the one to edit
+  cloud             make the notebooks for Colab and Kaggle, cloud/*.ipynb, of the two in notebooks
   train-base [NOTE] train the built-in base anew on the CIFAR-10 in TCHALK_DATA_DIR; NOTE says what
                     its pictures are, if not CIFAR-10's own
   evidence WHAT     a longer run: cifar10, mnist, ants-bees or built-in-base
@@ -62,7 +64,7 @@ Environment:
                     the active Python environment (conda's is found by itself, if it fits)
 ";
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "tutorial",
     "lab",
     "setup",
@@ -74,6 +76,7 @@ const COMMANDS: [&str; 15] = [
     "gallery",
     "site",
     "exercise",
+    "cloud",
     "train-base",
     "evidence",
     "try-dockerfile",
@@ -162,6 +165,7 @@ fn dispatch(arguments: &[String], paths: Result<Paths>) -> Result<()> {
         "gallery" => example::gallery(&paths),
         "site" => site::build(&paths),
         "exercise" => exercise::write(&paths),
+        "cloud" => cloud::write(&paths),
         _ => references::run(&paths),
     }
 }
