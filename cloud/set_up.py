@@ -26,6 +26,9 @@ VERSION = "{version}"
 RUST = "{rust}"
 TARGET = "x86_64-unknown-linux-gnu"
 TORCH = "2.11.0"
+# The libtorch that set-up fetches has CUDA 13, which needs this driver; older ones serve CUDA 12.
+DRIVER = 580
+OLDER_CUDA = "https://download.pytorch.org/whl/cu126"
 RUSTUP = f"https://static.rust-lang.org/rustup/dist/{TARGET}/rustup-init"
 
 
@@ -107,14 +110,32 @@ def rust():
     os.environ["RUSTUP_TOOLCHAIN"] = RUST
 
 
+def driver():
+    """The first number of the NVIDIA driver's version, or None."""
+    question = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        answer = subprocess.run(question, capture_output=True, text=True, check=True).stdout
+        return int(answer.split(".")[0])
+    except (OSError, subprocess.CalledProcessError, ValueError):
+        return None
+
+
 def libtorch():
-    """The machine's own PyTorch if it fits, else the one that set-up fetches."""
+    """The machine's own PyTorch if it fits, else one that its driver can serve."""
     try:
         found = importlib.metadata.version("torch")
     except importlib.metadata.PackageNotFoundError:
         found = "none"
     if found.split("+")[0] == TORCH:
         print(f"This machine's own PyTorch, {found}, has the libtorch that is needed.")
+        os.environ["TCHALK_LIBTORCH"] = "environment"
+        return
+    number = driver()
+    if number is not None and number < DRIVER:
+        print(f"This machine's PyTorch is {found}, and its driver, {number}, is older than {DRIVER}:")
+        print(f"PyTorch {TORCH} for CUDA 12.6 takes its place (about 3 GB) …")
+        install = ["install", "--quiet", f"torch=={TORCH}", "--index-url", OLDER_CUDA]
+        run([sys.executable, "-m", "pip", *install])
         os.environ["TCHALK_LIBTORCH"] = "environment"
         return
     print(f"This machine's PyTorch is {found}; libtorch {TORCH} is fetched beside it (up to 3 GB).")

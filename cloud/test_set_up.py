@@ -105,8 +105,11 @@ class Checkout(unittest.TestCase):
 
 
 class Libtorch(unittest.TestCase):
-    def chosen(self, version):
+    def chosen(self, version, driver=None):
         names, output = loaded("x"), io.StringIO()
+        self.ran = []
+        names["driver"] = lambda: driver
+        names["run"] = lambda command, **_: self.ran.append(command)
         with contextlib.redirect_stdout(output), mock.patch.dict(os.environ, {"TCHALK_LIBTORCH": "old"}):
             with mock.patch("importlib.metadata.version", lambda _: version):
                 names["libtorch"]()
@@ -121,6 +124,13 @@ class Libtorch(unittest.TestCase):
         chosen, said = self.chosen("2.9.0+cu126")
         self.assertIsNone(chosen)
         self.assertIn("2.9.0+cu126; libtorch 2.11.0 is fetched beside it", said)
+
+    def test_a_driver_that_is_too_old_for_cuda_13_gets_cuda_12(self):
+        chosen, said = self.chosen("2.9.0+cu126", driver=550)
+        self.assertEqual("environment", chosen)
+        self.assertIn("550, is older than 580", said)
+        self.assertIn("torch==2.11.0", self.ran[0])
+        self.assertIsNone(self.chosen("2.9.0+cu126", driver=580)[0])
 
 
 class Kernel(unittest.TestCase):

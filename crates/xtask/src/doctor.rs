@@ -152,7 +152,12 @@ fn gpu(paths: &Paths) -> Finding {
     let name =
         first_line("nvidia-smi", &["--query-gpu=name,driver_version", "--format=csv,noheader"]);
     let cuda = python::environment(paths).is_ok_and(|environment| environment.has_cuda());
+    let own = python::environment(paths).is_ok_and(|environment| environment.active.is_none());
     match (name.filter(|name| !name.is_empty()), cuda) {
+        (Some(name), true) if own && driver_of(&name).is_some_and(|driver| driver < DRIVER) => Bad(
+            format!("{name} (name, driver): CUDA 13 needs a driver from {DRIVER} on"),
+            "update the driver, or see \"An older driver\" in docs/gpu.md".into(),
+        ),
         (Some(name), true) => Good(format!("{name} (name, driver)")),
         (Some(name), _) => {
             Note(format!("{name} is there, but libtorch was chosen without CUDA (TCHALK_LIBTORCH)"))
@@ -163,6 +168,14 @@ fn gpu(paths: &Paths) -> Finding {
         ),
         (None, _) => Note("no NVIDIA GPU: everything runs on the processor".into()),
     }
+}
+
+/// The oldest NVIDIA driver that serves the CUDA 13 of the libtorch that set-up installs.
+const DRIVER: u32 = 580;
+
+/// 550 of `Tesla T4, 550.54.15`.
+fn driver_of(answer: &str) -> Option<u32> {
+    answer.rsplit(", ").next()?.split('.').next()?.parse().ok()
 }
 
 /// The glue that the checkout's cargo configuration names.
@@ -223,6 +236,13 @@ fn data() -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_driver_is_read_from_what_nvidia_says() {
+        assert_eq!(driver_of("Tesla T4, 550.54.15"), Some(550));
+        assert_eq!(driver_of("NVIDIA H100 80GB HBM3, 580.95.05"), Some(580));
+        assert_eq!(driver_of("Failed to initialize NVML"), None);
+    }
 
     #[test]
     fn versions_compare_as_numbers() {
