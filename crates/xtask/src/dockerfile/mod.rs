@@ -46,6 +46,16 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_s_requirements_are_the_ones_that_are_tried() {
+        let text = std::fs::read_to_string(root().join("docker/two-commands.Dockerfile")).unwrap();
+        parse(&text).unwrap();
+        let packages = "g++ git python3-venv\n";
+        assert!(text.contains(&format!("--no-install-recommends {packages}")));
+        let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+        assert!(readme.contains(&format!("sudo apt install {}`", packages.trim())));
+    }
+
+    #[test]
     fn the_image_has_the_versions_that_are_checked() {
         let default = |wanted: &str| {
             steps().iter().find_map(|step| match &step.instruction {
