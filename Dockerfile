@@ -43,8 +43,7 @@ RUN curl --proto '=https' --tlsv1.2 --fail --silent --show-error --output /tmp/r
       --default-toolchain ${RUST} \
  && rm /tmp/rustup-init
 
-# Libtorch, JupyterLab, the kernel and the template, where they stay. Everybody in the group may
-# write: a container's user has whatever number the host or the hub gives it.
+# Libtorch, JupyterLab, the kernel and the template, where they stay.
 ARG TCHALK_LIBTORCH=cuda
 ENV JUPYTER_DATA_DIR=/opt/tchalk/jupyter
 WORKDIR /opt/tchalk/checkout
@@ -52,11 +51,17 @@ COPY Cargo.toml Cargo.lock ./
 COPY .cargo/config.toml .cargo/
 COPY crates crates
 COPY python python
-COPY docker/hub.txt docker/
-RUN cargo xtask setup \
- && ln -s "$TCHALK_HOME"/python3.* /opt/tchalk/environment \
- && pip install --quiet --no-cache-dir --no-compile --require-hashes --requirement docker/hub.txt \
- && rm -rf "$TCHALK_HOME/target" target "$HOME/.cache" \
+RUN cargo xtask setup && ln -s "$TCHALK_HOME"/python3.* /opt/tchalk/environment
+
+# Of all that, only what runs goes on. Everybody in the group may write: a container's user has
+# whatever number the host or the hub gives it.
+COPY docker/hub.txt docker/keep_crates.py docker/
+RUN pip install --quiet --no-cache-dir --no-compile --require-hashes --requirement docker/hub.txt \
+ && python docker/keep_crates.py "$CARGO_HOME/registry" "$TCHALK_HOME"/checkouts/*/template/Cargo.lock \
+ && torch=$(echo /opt/tchalk/environment/lib/python3.*/site-packages/torch) \
+ && rm -rf "$torch/include" "$torch/bin" \
+ && if [ "$TCHALK_LIBTORCH" = cpu ]; then rm -f "$torch"/lib/libtorch_cuda*.so; fi \
+ && rm -rf "$TCHALK_HOME/target" target docker \
  && chgrp -R users /opt/tchalk "$CARGO_HOME" \
  && chmod -R g+rwX /opt/tchalk "$CARGO_HOME"
 

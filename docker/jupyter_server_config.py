@@ -10,7 +10,7 @@ c = get_config()  # noqa: F821 (Jupyter gives it)
 c.ServerApp.ip = "0.0.0.0"
 c.ServerApp.open_browser = False
 c.ServerApp.root_dir = os.environ["HOME"]
-c.ServerApp.default_url = "/lab/tree/notebooks/tutorial.ipynb"
+c.ServerApp.default_url = c.LabApp.default_url = "/lab/tree/notebooks/tutorial.ipynb"
 
 # A kernel warms up while the browser opens, so that the first cell need not wait for it.
 kernel = json.loads(pathlib.Path("/opt/tchalk/jupyter/kernels/tchalk/kernel.json").read_text())
