@@ -11,7 +11,7 @@ use crate::paths::{Paths, key, key_of_tree};
 use crate::step::duration;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long a container may take until it is healthy.
@@ -105,7 +105,7 @@ impl Walk<'_> {
         let context = self.options.contexts.iter().find(|(known, _)| *known == name);
         if let Some((_, folder)) = context {
             println!("\n── {name}: {} stands for it", folder.display());
-            let key = key_of_tree(folder)?;
+            let key = key_of_listing(folder)?;
             self.stages.push(Stage {
                 name,
                 root: folder.clone(),
@@ -326,6 +326,18 @@ impl Walk<'_> {
         println!("done in {}", duration(begun.elapsed().as_secs_f64()));
         Ok(())
     }
+}
+
+/// The key of a folder whose files may be large: names, sizes and times.
+fn key_of_listing(folder: &Path) -> Result<String> {
+    let list = Command::new("find").arg(folder).args(["-printf", "%P %s %T@\n"]).output()?;
+    if !list.status.success() {
+        bail!("cannot list {}: {}", folder.display(), String::from_utf8_lossy(&list.stderr).trim());
+    }
+    let text = String::from_utf8_lossy(&list.stdout);
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.sort_unstable();
+    Ok(key(&lines))
 }
 
 fn changes_files(instruction: &Instruction) -> bool {
