@@ -55,9 +55,8 @@ RUN cargo xtask setup && ln -s "$TCHALK_HOME"/python3.* /opt/tchalk/environment
 
 # Of all that, only what runs goes on. Everybody in the group may write: a container's user has
 # whatever number the host or the hub gives it.
-COPY docker/hub.txt docker/keep_crates.py docker/
+COPY docker/hub.txt docker/
 RUN pip install --quiet --no-cache-dir --no-compile --require-hashes --requirement docker/hub.txt \
- && python docker/keep_crates.py "$CARGO_HOME/registry" "$TCHALK_HOME"/checkouts/*/template/Cargo.lock \
  && torch=$(echo /opt/tchalk/environment/lib/python3.*/site-packages/torch) \
  && rm -rf "$torch/include" "$torch/bin" \
  && if [ "$TCHALK_LIBTORCH" = cpu ]; then rm -f "$torch"/lib/libtorch_cuda*.so; fi \
