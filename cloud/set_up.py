@@ -57,19 +57,22 @@ def checkout(here):
     folder = here / name
     if folder.is_dir():
         return folder
-    release = f"{REPOSITORY}/releases/download/v{VERSION}/{name}.tar.gz"
-    archive = here / f"{name}.tar.gz"
+    release = f"{REPOSITORY}/releases/download/v{VERSION}"
+    archive, sums = here / f"{name}.tar.gz", here / "SHA256SUMS"
     try:
-        fetch(release, archive)
-        fetch(f"{release}.sha256", here / "release.sha256")
+        fetch(f"{release}/{archive.name}", archive)
+        fetch(f"{release}/{sums.name}", sums)
     except (urllib.error.URLError, OSError) as error:
         print(f"No release is to be had from {release} ({error}).")
         return clone(here)
-    wanted = (here / "release.sha256").read_text().split()[0]
-    found = hashlib.sha256(archive.read_bytes()).hexdigest()
+    published = dict(reversed(line.split(maxsplit=1)) for line in sums.read_text().splitlines())
+    found, wanted = hashlib.sha256(archive.read_bytes()).hexdigest(), published.get(archive.name)
+    sums.unlink()
     if found != wanted:
         archive.unlink()
-        raise SystemExit(f"{archive.name} is damaged: its sum is {found}, and {wanted} was published. Run the cell again.")
+        raise SystemExit(
+            f"{archive.name} is damaged: its sum is {found}, and {wanted} was published. Run the cell again."
+        )
     part = here / f"{name}.part"
     shutil.rmtree(part, ignore_errors=True)
     with tarfile.open(archive) as files:

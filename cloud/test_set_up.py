@@ -66,7 +66,7 @@ class Checkout(unittest.TestCase):
         with tarfile.open(archive, "w:gz") as files:
             files.add(self.here / NAME, NAME)
         found = hashlib.sha256(archive.read_bytes()).hexdigest()
-        (folder / f"{NAME}.tar.gz.sha256").write_text(f"{found}  {NAME}.tar.gz\n")
+        (folder / "SHA256SUMS").write_text(f"0123  another.tar.gz\n{found}  {NAME}.tar.gz\n")
         archive.write_bytes(archive.read_bytes() + damage)
         return self.here / "forge"
 
@@ -78,14 +78,14 @@ class Checkout(unittest.TestCase):
         with served(self.release()) as address:
             folder = self.checkout(address)
         self.assertTrue((folder / "Cargo.toml").is_file())
-        self.assertEqual([folder.name, "release.sha256"], sorted(os.listdir(self.machine), reverse=True))
+        self.assertEqual([folder.name], os.listdir(self.machine))
         self.assertEqual(self.checkout("http://127.0.0.1:9"), folder)
 
     def test_a_damaged_archive_is_refused_and_removed(self):
         with served(self.release(damage=b"x")) as address:
             with self.assertRaisesRegex(SystemExit, "is damaged"):
                 self.checkout(address)
-        self.assertEqual(["release.sha256"], os.listdir(self.machine))
+        self.assertEqual([], os.listdir(self.machine))
 
     def test_without_a_release_the_repository_is_cloned(self):
         project = self.here / "project"
