@@ -2,7 +2,11 @@
 
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+/// How long a container has for an orderly end, as with `docker stop`.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// Mounts what a container has, puts the lent files below `/run`, and becomes the user. All of it in
 /// a mount namespace that ends with the program: nothing stays mounted.
@@ -111,6 +115,27 @@ pub fn command(around: &Surroundings, words: &[&str]) -> Result<Command> {
     command.env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
     command.envs(around.variables.iter().map(|(name, value)| (name, value)));
     Ok(command)
+}
+
+/// Ends a container as `docker stop` does: its first program is asked to end, and killed when it does
+/// not; all others end with it.
+pub fn stop(container: &mut Child) -> Result<()> {
+    let id = container.id();
+    let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
+    for signal in ["-TERM", "-KILL"] {
+        // One that has just ended is no matter: the loop sees it.
+        Command::new("kill").arg(signal).args(children.split_whitespace()).status()?;
+        let begun = Instant::now();
+        while begun.elapsed() < GRACE {
+            if container.try_wait()?.is_some() {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+    container.kill()?;
+    container.wait()?;
+    Ok(())
 }
 
 #[cfg(test)]

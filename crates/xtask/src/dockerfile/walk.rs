@@ -1,6 +1,6 @@
 //! Following a Dockerfile from its first line to a container that is healthy.
 
-use super::container::command;
+use super::container::{command, stop};
 use super::expand::expand;
 use super::ignore::Ignore;
 use super::options::Options;
@@ -310,8 +310,9 @@ impl Walk<'_> {
             }
             false => Err(anyhow::anyhow!("not healthy after {} s", PATIENCE.as_secs())),
         };
-        container.kill()?;
-        container.wait()?;
+        let begun = Instant::now();
+        stop(&mut container)?;
+        println!("stopped in {}", duration(begun.elapsed().as_secs_f64()));
         result
     }
 
