@@ -1,5 +1,6 @@
 //! `cargo xtask test`: all that has to hold before a change is good.
 
+use crate::cloud;
 use crate::command::{first_line, run as run_command};
 use crate::example;
 use crate::exercise;
@@ -71,6 +72,7 @@ pub fn run(paths: &Paths) -> Result<()> {
         let sound = check_code(paths, &mut checks);
         if sound {
             check_kernel(paths, ready, &mut checks);
+            check_cloud(paths, ready, &mut checks);
             check_notebooks(paths, ready, &mut checks)?;
         }
     }
@@ -103,6 +105,7 @@ fn check_code(paths: &Paths, checks: &mut Checks) -> bool {
         && checks
             .check("unit tests of the kernel", || run_command(&mut kernel::cargo(paths, "test")))
         && checks.check("the exercise is its solution's", || exercise::check(paths))
+        && checks.check("the cloud's notebooks are the notebooks", || cloud::check(paths))
         && checks.check("the gallery of figures", || example::draw_gallery(paths).map(drop))
         && checks.check("documentation", || {
             let document = ["doc", "--no-deps", "--locked", "--package", "tchalk"];
@@ -128,6 +131,21 @@ fn check_kernel(paths: &Paths, ready: &Ready, checks: &mut Checks) {
                 // cargo's, which a kernel that an editor starts does not have.
                 .env_remove("LD_LIBRARY_PATH")
                 .env("TCHALK_PICTURES", paths.pages())
+                .current_dir(&paths.root),
+        )
+    });
+}
+
+/// The set-up cell of the cloud's notebooks, and `%%rust`, in front of the kernel.
+fn check_cloud(paths: &Paths, ready: &Ready, checks: &mut Checks) {
+    checks.check("the cloud's set-up cell", || {
+        run_command(
+            Command::new(ready.environment.python())
+                .args(["-m", "unittest", "discover", "-v", "-s"])
+                .arg(paths.root.join("cloud"))
+                .envs(lab::environment(paths, ready))
+                .env("TCHALK_OFFLINE", "1")
+                .env_remove("LD_LIBRARY_PATH")
                 .current_dir(&paths.root),
         )
     });

@@ -1,8 +1,9 @@
 //! `cargo xtask doctor`: a line for everything that can be wrong, with what to do about it.
 
+use crate::active::TORCH;
 use crate::command::first_line;
 use crate::paths::Paths;
-use crate::python::{self, Flavour};
+use crate::python;
 use crate::{glue, kernel, rust_src, step, template};
 use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
@@ -23,7 +24,7 @@ pub fn run(paths: &Paths) -> Result<()> {
         ("Rust", rust()),
         ("standard library sources", sources(paths)),
         ("C++ compiler", compiler()),
-        ("Python", python()),
+        ("Python", python(paths)),
         ("disk", disk(paths)),
         ("libtorch", libtorch(paths)),
         ("GPU", gpu(paths)),
@@ -86,8 +87,10 @@ fn compiler() -> Finding {
     }
 }
 
-fn python() -> Finding {
+fn python(paths: &Paths) -> Finding {
+    let makes_one = !python::environment(paths).is_ok_and(|it| it.active.is_some());
     match python::find() {
+        Ok((name, (major, minor))) if !makes_one => Good(format!("{name} {major}.{minor}")),
         Ok((name, (major, minor))) => match first_line(&name, &["-c", "import venv, ensurepip"]) {
             Some(_) => Good(format!("{name} {major}.{minor}, with venv")),
             None => Bad(
@@ -111,8 +114,18 @@ fn disk(paths: &Paths) -> Finding {
 }
 
 fn libtorch(paths: &Paths) -> Finding {
-    let missing = || Bad("not installed".into(), SETUP.into());
-    let Ok(environment) = python::environment(paths) else { return missing() };
+    let missing = || {
+        let why = python::passed_over().map_or(String::new(), |why| format!("; {why}"));
+        Bad(format!("not installed{why}"), SETUP.into())
+    };
+    let environment = match python::environment(paths) {
+        Ok(environment) => environment,
+        Err(error) => return Bad(format!("{:#}", error.root_cause()), error.to_string()),
+    };
+    if let Some(active) = &environment.active {
+        let folder = active.prefix.display();
+        return Good(format!("{} of the active environment {folder}", active.version()));
+    }
     if !python::is_ready(&environment) {
         return missing();
     }
@@ -120,11 +133,15 @@ fn libtorch(paths: &Paths) -> Finding {
     let version = std::fs::read_to_string(torch.join("version.py")).unwrap_or_default();
     let version = version.lines().find_map(|line| line.strip_prefix("__version__ = "));
     match version.map(|version| version.trim_matches('\'')) {
-        Some(version) if version.split('+').next() == Some("2.11.0") => {
-            Good(format!("{version} for {}, {}", environment.flavour.name(), torch.display()))
+        Some(version) if version.split('+').next() == Some(TORCH) => {
+            let what = format!("{version} for {}, {}", environment.flavour.name(), torch.display());
+            match python::passed_over() {
+                Some(why) => Note(format!("{what}; {why}")),
+                None => Good(what),
+            }
         }
         Some(version) => Bad(
-            format!("{version}, but tch 0.24 needs 2.11.0"),
+            format!("{version}, but tch 0.24 needs {TORCH}"),
             format!("remove {} and run {SETUP}", environment.folder.display()),
         ),
         None => missing(),
@@ -134,11 +151,16 @@ fn libtorch(paths: &Paths) -> Finding {
 fn gpu(paths: &Paths) -> Finding {
     let name =
         first_line("nvidia-smi", &["--query-gpu=name,driver_version", "--format=csv,noheader"]);
-    let flavour = python::environment(paths).map(|environment| environment.flavour);
-    match (name.filter(|name| !name.is_empty()), flavour) {
-        (Some(name), Ok(Flavour::Cuda)) => Good(format!("{name} (name, driver)")),
+    let cuda = python::environment(paths).is_ok_and(|environment| environment.has_cuda());
+    let own = python::environment(paths).is_ok_and(|environment| environment.active.is_none());
+    match (name.filter(|name| !name.is_empty()), cuda) {
+        (Some(name), true) if own && driver_of(&name).is_some_and(|driver| driver < DRIVER) => Bad(
+            format!("{name} (name, driver): CUDA 13 needs a driver from {DRIVER} on"),
+            "update the driver, or see \"An older driver\" in docs/gpu.md".into(),
+        ),
+        (Some(name), true) => Good(format!("{name} (name, driver)")),
         (Some(name), _) => {
-            Note(format!("{name} is there, but TCHALK_LIBTORCH chose the libtorch without CUDA"))
+            Note(format!("{name} is there, but libtorch was chosen without CUDA (TCHALK_LIBTORCH)"))
         }
         (None, _) if python::has_nvidia_driver() => Bad(
             "there is an NVIDIA driver, but nvidia-smi does not answer".into(),
@@ -146,6 +168,14 @@ fn gpu(paths: &Paths) -> Finding {
         ),
         (None, _) => Note("no NVIDIA GPU: everything runs on the processor".into()),
     }
+}
+
+/// The oldest NVIDIA driver that serves the CUDA 13 of the libtorch that set-up installs.
+const DRIVER: u32 = 580;
+
+/// 550 of `Tesla T4, 550.54.15`.
+fn driver_of(answer: &str) -> Option<u32> {
+    answer.rsplit(", ").next()?.split('.').next()?.parse().ok()
 }
 
 /// The glue that the checkout's cargo configuration names.
@@ -206,6 +236,13 @@ fn data() -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_driver_is_read_from_what_nvidia_says() {
+        assert_eq!(driver_of("Tesla T4, 550.54.15"), Some(550));
+        assert_eq!(driver_of("NVIDIA H100 80GB HBM3, 580.95.05"), Some(580));
+        assert_eq!(driver_of("Failed to initialize NVML"), None);
+    }
 
     #[test]
     fn versions_compare_as_numbers() {

@@ -90,7 +90,7 @@ fn is_solved(cell: &Value) -> bool {
 }
 
 /// A list of lines, or one text: a notebook may have either.
-fn lines(source: &Value) -> Option<Vec<String>> {
+pub fn lines(source: &Value) -> Option<Vec<String>> {
     match source {
         Value::String(text) => Some(text.split_inclusive('\n').map(str::to_owned).collect()),
         Value::Array(lines) => lines.iter().map(|line| line.as_str().map(str::to_owned)).collect(),
@@ -99,7 +99,7 @@ fn lines(source: &Value) -> Option<Vec<String>> {
 }
 
 /// A notebook as Jupyter writes it: keys in order, indented by one.
-fn text_of(notebook: &Value) -> Result<String> {
+pub fn text_of(notebook: &Value) -> Result<String> {
     let wide = serde_json::to_string_pretty(notebook)?;
     let narrow = wide.lines().map(|line| {
         let text = line.trim_start();

@@ -7,7 +7,7 @@
 
 use crate::command::{first_line, run_quietly};
 use crate::paths::{Paths, key};
-use crate::python::{Environment, Flavour};
+use crate::python::Environment;
 use crate::step::{step, whole_file, whole_folder};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
@@ -34,7 +34,9 @@ pub fn compiler() -> Result<String> {
 pub fn folder(paths: &Paths, environment: &Environment, source: &Path) -> Result<PathBuf> {
     let torch = environment.torch()?;
     let version = source.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
-    let key = key(&[&version, &torch.to_string_lossy(), environment.flavour.name()]);
+    // Somebody else may put another libtorch where this one is.
+    let about = environment.active.as_ref().map_or("", |active| &active.about_torch);
+    let key = key(&[&version, &torch.to_string_lossy(), environment.flavour.name(), about]);
     Ok(paths.home.join(format!("glue-{}-{}", environment.flavour.name(), &key[..8])))
 }
 
@@ -49,7 +51,7 @@ pub fn ensure(paths: &Paths, environment: &Environment) -> Result<PathBuf> {
                 let torch = environment.torch()?;
                 compile(&compiler, &source, &torch, part)?;
                 let name = folder.join(library_name());
-                link(&compiler, &torch, part, &name, environment.flavour)
+                link(&compiler, &torch, part, &name, environment.has_cuda())
             })
         })?;
     }
@@ -101,7 +103,7 @@ fn compile(compiler: &str, source: &Path, torch: &Path, to: &Path) -> Result<()>
     })
 }
 
-fn link(compiler: &str, torch: &Path, folder: &Path, name: &Path, flavour: Flavour) -> Result<()> {
+fn link(compiler: &str, torch: &Path, folder: &Path, name: &Path, cuda: bool) -> Result<()> {
     let libraries = torch.join("lib");
     let mut command = Command::new(compiler);
     command.arg("-shared").arg("-o").arg(folder.join(library_name()));
@@ -109,7 +111,7 @@ fn link(compiler: &str, torch: &Path, folder: &Path, name: &Path, flavour: Flavo
     let flag = if cfg!(target_os = "macos") { "-install_name" } else { "-soname" };
     command.arg(format!("-Wl,{flag},{}", name.display()));
     command.arg(format!("-Wl,-rpath,{}", libraries.display())).arg("-L").arg(&libraries);
-    if flavour == Flavour::Cuda {
+    if cuda {
         // Nothing in the glue names a CUDA symbol, and an unneeded library would be left out:
         // CUDA would be silently absent.
         command.args(["-Wl,--no-as-needed", "-ltorch_cuda", "-lc10_cuda"]);

@@ -103,9 +103,11 @@ fn description(paths: &Paths, binary: &Path, rust_src: &Path) -> Value {
     if let Some(folder) = cargo_folder() {
         environment.insert("PATH".into(), format!("{}:${{PATH}}", folder.display()).into());
     }
-    for name in ["CARGO_HOME", "RUSTUP_HOME"] {
-        if let Ok(value) = std::env::var(name) {
-            environment.insert(name.into(), value.into());
+    // conda's Rust is told by a variable which linker to use.
+    let is_linker = |name: &str| name.starts_with("CARGO_TARGET_") && name.ends_with("_LINKER");
+    for (name, value) in std::env::vars() {
+        if ["CARGO_HOME", "RUSTUP_HOME"].contains(&name.as_str()) || is_linker(&name) {
+            environment.insert(name, value.into());
         }
     }
     json!({

@@ -37,7 +37,11 @@ impl Options {
 
 /// A program of the Python environment, with all that the kernel needs around it.
 fn program(paths: &Paths, ready: &Ready, name: &str) -> Command {
-    let mut command = Command::new(ready.environment.folder.join("bin").join(name));
+    let program = match name {
+        "python" => ready.environment.python(),
+        _ => ready.environment.programs().join(name),
+    };
+    let mut command = Command::new(program);
     command.envs(environment(paths, ready)).current_dir(&paths.root);
     command
 }
@@ -45,7 +49,7 @@ fn program(paths: &Paths, ready: &Ready, name: &str) -> Command {
 /// The variables in which everything works.
 pub fn environment(paths: &Paths, ready: &Ready) -> Vec<(&'static str, String)> {
     let mut variables = kernel::environment(paths, &ready.rust_src);
-    let mut folders = vec![ready.environment.folder.join("bin")];
+    let mut folders = vec![ready.environment.programs()];
     folders.extend(std::env::var_os("PATH").iter().flat_map(std::env::split_paths));
     let path = std::env::join_paths(folders).map(|path| path.to_string_lossy().into_owned());
     variables.extend(path.ok().map(|path| ("PATH", path)));
@@ -60,6 +64,13 @@ pub fn environment(paths: &Paths, ready: &Ready) -> Vec<(&'static str, String)> 
 /// Opens JupyterLab at the tutorial, and stays until it ends.
 pub fn open(paths: &Paths, options: &Options) -> Result<()> {
     let ready = setup::run(paths, Register::WithUser)?;
+    if let Some(active) = ready.environment.active.as_ref().filter(|active| !active.has_lab) {
+        bail!(
+            "the active environment {} has no JupyterLab: install it there, or unset \
+             TCHALK_LIBTORCH to have one made",
+            active.prefix.display()
+        );
+    }
     let mut lab = program(paths, &ready, "jupyter");
     lab.arg("lab");
     if options.no_browser {

@@ -4,9 +4,12 @@
 //! outside the checkout (see [`paths`]), keyed by versions, so that a second checkout does not pay
 //! again. This crate stays small: it has to compile in seconds, before anything else is there.
 
+mod active;
 mod bench;
 mod checks;
+mod cloud;
 mod command;
+mod dockerfile;
 mod doctor;
 mod example;
 mod exercise;
@@ -44,9 +47,11 @@ cargo xtask: set up, run and test tchalk
   site              all executed notebooks, the gallery and the documentation as pages, under
                     target/site (budget class, unless TCHALK_BUDGET says another)
   exercise          make notebooks/exercise.ipynb from its solution, which is the one to edit
+  cloud             make the notebooks for Colab and Kaggle, cloud/*.ipynb, of the two in notebooks
   train-base [NOTE] train the built-in base anew on the CIFAR-10 in TCHALK_DATA_DIR; NOTE says what
                     its pictures are, if not CIFAR-10's own
   evidence WHAT     a longer run: cifar10, mnist, ants-bees or built-in-base
+  try-dockerfile …  follow the Dockerfile where there is no Docker, in a clean Debian root
   references        compute the tests' reference values anew (installs PyTorch, Keras, scikit-learn)
 
 Environment:
@@ -55,10 +60,11 @@ Environment:
   TCHALK_BUDGET     full (default), class (each training about two minutes), ci (seconds)
   TCHALK_HOME       where heavy parts are kept (default: tchalk in your cache folder)
   TCHALK_RESERVE    0 keeps no warm kernel (0.5 GB) in reserve for the next notebook
-  TCHALK_LIBTORCH   cpu or cuda, instead of looking for an NVIDIA GPU
+  TCHALK_LIBTORCH   cpu or cuda, instead of looking for an NVIDIA GPU; environment for the one of
+                    the active Python environment (conda's is found by itself, if it fits)
 ";
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 16] = [
     "tutorial",
     "lab",
     "setup",
@@ -70,8 +76,10 @@ const COMMANDS: [&str; 14] = [
     "gallery",
     "site",
     "exercise",
+    "cloud",
     "train-base",
     "evidence",
+    "try-dockerfile",
     "references",
 ];
 
@@ -143,6 +151,7 @@ fn dispatch(arguments: &[String], paths: Result<Paths>) -> Result<()> {
         "run" => lab::run(&paths, rest),
         "bench" => bench::run(&paths, rest),
         "train-base" => example::train_base(&paths, rest),
+        "try-dockerfile" => dockerfile::follow(&paths, rest),
         "evidence" => example::evidence(&paths, rest),
         _ if !COMMANDS.contains(&command) => {
             bail!("there is no command {command:?}{}", did_you_mean(command))
@@ -156,6 +165,7 @@ fn dispatch(arguments: &[String], paths: Result<Paths>) -> Result<()> {
         "gallery" => example::gallery(&paths),
         "site" => site::build(&paths),
         "exercise" => exercise::write(&paths),
+        "cloud" => cloud::write(&paths),
         _ => references::run(&paths),
     }
 }

@@ -1,5 +1,6 @@
 //! The virtual environment that holds JupyterLab and libtorch.
 
+use crate::active::{self, Active};
 use crate::command::{first_line, run_quietly};
 use crate::paths::{Paths, key};
 use crate::step::{step, whole_file};
@@ -21,13 +22,13 @@ pub enum Flavour {
 
 impl Flavour {
     /// What this machine can use: `TCHALK_LIBTORCH`, or whether there is an NVIDIA driver.
-    pub fn of_machine() -> Result<Flavour> {
+    fn of_machine() -> Result<Flavour> {
         match std::env::var("TCHALK_LIBTORCH").unwrap_or_default().as_str() {
             "cpu" => Ok(Flavour::Cpu),
             "cuda" => Ok(Flavour::Cuda),
             "" if cfg!(target_os = "linux") && has_nvidia_driver() => Ok(Flavour::Cuda),
             "" => Ok(Flavour::Cpu),
-            other => bail!("TCHALK_LIBTORCH: expected cpu or cuda, got {other:?}"),
+            other => bail!("TCHALK_LIBTORCH: expected cpu, cuda or environment, got {other:?}"),
         }
     }
 
@@ -87,15 +88,39 @@ fn version(text: &str) -> Option<(u32, u32)> {
 pub struct Environment {
     pub folder: PathBuf,
     pub flavour: Flavour,
+    /// The environment that somebody else made, where it is used as it is.
+    pub active: Option<Active>,
 }
 
 impl Environment {
     pub fn python(&self) -> PathBuf {
-        self.folder.join("bin/python")
+        match &self.active {
+            Some(active) => active.python.clone(),
+            None => self.folder.join("bin/python"),
+        }
     }
 
-    /// The folder that holds `libtorch_cpu.so`, with `include` beside it.
+    /// Where its programs are.
+    pub fn programs(&self) -> PathBuf {
+        match &self.active {
+            Some(active) => active.programs.clone(),
+            None => self.folder.join("bin"),
+        }
+    }
+
+    /// Whether its libtorch is to compute on an NVIDIA GPU.
+    pub fn has_cuda(&self) -> bool {
+        match &self.active {
+            Some(active) => active.has_cuda(),
+            None => self.flavour == Flavour::Cuda,
+        }
+    }
+
+    /// The folder that has libtorch's `lib` and `include`.
     pub fn torch(&self) -> Result<PathBuf> {
+        if let Some(active) = &self.active {
+            return Ok(active.torch.clone());
+        }
         let libraries = self.folder.join("lib");
         let pythons = std::fs::read_dir(&libraries)
             .with_context(|| format!("cannot read {}", libraries.display()))?;
@@ -111,6 +136,11 @@ impl Environment {
 
 /// Where the environment for this checkout is, ready or not.
 pub fn environment(paths: &Paths) -> Result<Environment> {
+    if let Some(active) = wanted_active()? {
+        let folder = active.prefix.clone();
+        let flavour = if active.names_cuda() { Flavour::Cuda } else { Flavour::Cpu };
+        return Ok(Environment { folder, flavour, active: Some(active) });
+    }
     let flavour = Flavour::of_machine()?;
     let (_, (major, minor)) = find()?;
     let lock = |name: &str| {
@@ -119,21 +149,55 @@ pub fn environment(paths: &Paths) -> Result<Environment> {
     };
     let key = key(&[&lock("jupyter.txt")?, &lock(flavour.lock_file())?]);
     let name = format!("python{major}.{minor}-{}-{}", flavour.name(), &key[..8]);
-    Ok(Environment { folder: paths.home.join(name), flavour })
+    Ok(Environment { folder: paths.home.join(name), flavour, active: None })
+}
+
+/// The active environment, if it is asked for or is one of conda's that fits.
+fn wanted_active() -> Result<Option<Active>> {
+    if std::env::var("TCHALK_LIBTORCH").as_deref() == Ok("environment") {
+        return Active::find().map(Some).context(
+            "TCHALK_LIBTORCH=environment asks for the libtorch of the active Python environment; \
+             without it set-up makes its own",
+        );
+    }
+    Ok(passable_conda().and_then(|(_, found)| found.ok()))
+}
+
+/// conda's active environment, where `TCHALK_LIBTORCH` leaves the choice.
+fn passable_conda() -> Option<(PathBuf, Result<Active>)> {
+    match std::env::var_os("TCHALK_LIBTORCH") {
+        Some(value) if !value.is_empty() => None,
+        _ => active::conda(),
+    }
+}
+
+/// Why the active conda environment is not used, if there is one and it is not.
+pub fn passed_over() -> Option<String> {
+    let (folder, found) = passable_conda()?;
+    let reason = found.err()?;
+    Some(format!("the conda environment {} is not used: {reason:#}", folder.display()))
 }
 
 /// Whether the environment was made to the end, and its Python still starts.
 pub fn is_ready(environment: &Environment) -> bool {
-    environment.folder.join(COMPLETE).is_file() && environment.python().exists()
+    environment.active.is_some()
+        || environment.folder.join(COMPLETE).is_file() && environment.python().exists()
 }
 
 /// Makes the environment, if it is not ready.
 pub fn ensure(paths: &Paths) -> Result<Environment> {
     let environment = environment(paths)?;
+    if let Some(active) = &environment.active {
+        let folder = active.prefix.display();
+        eprintln!("libtorch {} is the one of the active environment {folder}", active.version());
+    }
     if is_ready(&environment) {
         return Ok(environment);
     }
-    let Environment { folder, flavour } = &environment;
+    if let Some(why) = passed_over() {
+        eprintln!("{why}; set-up makes its own");
+    }
+    let Environment { folder, flavour, .. } = &environment;
     let lock_folder = paths.root.join("python");
     step("Python environment with JupyterLab (about 120 packages)", || {
         create(folder)?;

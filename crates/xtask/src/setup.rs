@@ -25,7 +25,7 @@ pub struct Ready {
 /// Makes whatever is missing.
 pub fn run(paths: &Paths, register: Register) -> Result<Ready> {
     let _lock = step::lock(&paths.home)?;
-    check_tools()?;
+    check_tools(paths)?;
     check_space(paths)?;
     let environment = python::ensure(paths)?;
     let glue = glue::ensure(paths, &environment)?;
@@ -41,9 +41,10 @@ pub fn run(paths: &Paths, register: Register) -> Result<Ready> {
 }
 
 /// What has to be there before anything is downloaded or built.
-fn check_tools() -> Result<()> {
+fn check_tools(paths: &Paths) -> Result<()> {
     let (python, _) = python::find()?;
-    if first_line(&python, &["-c", "import venv, ensurepip"]).is_none() {
+    let makes_one = python::environment(paths)?.active.is_none();
+    if makes_one && first_line(python, &["-c", "import venv, ensurepip"]).is_none() {
         bail!(
             "Python's venv module is missing: on Debian and Ubuntu, `sudo apt install python3-venv`"
         );
