@@ -34,6 +34,7 @@ impl Recipe {
         let arguments = super::texts(arguments)?;
         let mut environment = super::environment()?;
         environment.remove(super::RECORD);
+        environment.remove(super::prebuilt::PREBUILT);
         let recipe = Recipe { rustc: rustc.into(), arguments, environment };
         let is_cell = recipe.after("--crate-name") == Some(CELL)
             && recipe.after("--crate-type") == Some("cdylib")
