@@ -5,14 +5,19 @@
 //! again. This crate stays small: it has to compile in seconds, before anything else is there.
 
 mod bench;
+mod build_script;
+mod bundle;
 mod checks;
 mod command;
+mod dist;
 mod doctor;
 mod example;
 mod exercise;
 mod glue;
 mod kernel;
 mod lab;
+mod offline;
+mod past;
 mod paths;
 mod python;
 mod references;
@@ -20,6 +25,8 @@ mod rust_src;
 mod setup;
 mod site;
 mod step;
+mod sums;
+mod supplies;
 mod template;
 
 use anyhow::{Result, bail};
@@ -34,6 +41,7 @@ cargo xtask: set up, run and test tchalk
                       --no-browser   do not open a browser
                       --port N       serve on this port
   setup             set up: Python parts, libtorch, the kernel (a second time takes a second)
+                      --from BUNDLE  without any network, from what `bundle` has made
   doctor            look for everything that can be wrong, and say what to do about it
   run NOTEBOOK…     execute notebooks; writes the executed notebook and an HTML page under
                     target/notebooks, and fails if a cell fails
@@ -43,6 +51,12 @@ cargo xtask: set up, run and test tchalk
   gallery           draw every figure from built-in data on one page
   site              all executed notebooks, the gallery and the documentation as pages, under
                     target/site (budget class, unless TCHALK_BUDGET says another)
+  dist              make a release under target/dist: the checkout with all that takes long to
+                    compile beside it, for machines with this system and this rustc
+  bundle OUT        make a folder with which machines are set up that have no network: release,
+                    crates, Python packages, data
+                      --cuda           with the libtorch for NVIDIA GPUs, too (3 GB more)
+                      --python NAME    packages for this Python, not this machine's; repeatable
   exercise          make notebooks/exercise.ipynb from its solution, which is the one to edit
   train-base [NOTE] train the built-in base anew on the CIFAR-10 in TCHALK_DATA_DIR; NOTE says what
                     its pictures are, if not CIFAR-10's own
@@ -58,7 +72,7 @@ Environment:
   TCHALK_LIBTORCH   cpu or cuda, instead of looking for an NVIDIA GPU
 ";
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 16] = [
     "tutorial",
     "lab",
     "setup",
@@ -69,6 +83,8 @@ const COMMANDS: [&str; 14] = [
     "bench",
     "gallery",
     "site",
+    "dist",
+    "bundle",
     "exercise",
     "train-base",
     "evidence",
@@ -79,9 +95,16 @@ fn main() {
     let paths = Paths::find();
     forget_build_folders();
     forget_this_package();
+    if let Ok(paths) = &paths {
+        use_remembered_data(paths);
+    }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let Err(error) = dispatch(&arguments, paths) {
-        eprintln!("\nerror: {error:#}");
+        let text = format!("{error:#}");
+        eprintln!("\nerror: {text}");
+        if let Some(remedy) = command::remedy(&text).filter(|remedy| !text.contains(remedy)) {
+            eprintln!("{remedy}");
+        }
         std::process::exit(1);
     }
 }
@@ -125,6 +148,16 @@ fn forget_this_package() {
     }
 }
 
+/// What a bundle has brought takes the place of `TCHALK_DATA_DIR`, unless that is set, be it to nothing.
+fn use_remembered_data(paths: &Paths) {
+    if std::env::var_os(paths::DATA_FOLDER).is_none()
+        && let Some(data) = supplies::remembered_data(&paths.home)
+    {
+        // SAFETY: as above, there is one thread.
+        unsafe { std::env::set_var(paths::DATA_FOLDER, data) };
+    }
+}
+
 fn dispatch(arguments: &[String], paths: Result<Paths>) -> Result<()> {
     let (command, rest) = match arguments.split_first() {
         None => ("--help", &[][..]),
@@ -142,8 +175,13 @@ fn dispatch(arguments: &[String], paths: Result<Paths>) -> Result<()> {
         }
         "run" => lab::run(&paths, rest),
         "bench" => bench::run(&paths, rest),
+        "bundle" => bundle::make(&paths, &bundle::Options::parse(rest)?),
         "train-base" => example::train_base(&paths, rest),
         "evidence" => example::evidence(&paths, rest),
+        "setup" if rest.first().is_some_and(|option| option == "--from") => match rest {
+            [_, folder] => offline::set_up(&paths, folder),
+            _ => bail!("cargo xtask setup --from needs the folder that `bundle` has made"),
+        },
         _ if !COMMANDS.contains(&command) => {
             bail!("there is no command {command:?}{}", did_you_mean(command))
         }
@@ -153,6 +191,7 @@ fn dispatch(arguments: &[String], paths: Result<Paths>) -> Result<()> {
         "doctor" => doctor::run(&paths),
         "test" => checks::run(&paths),
         "env" => lab::print_env(&paths),
+        "dist" => dist::make(&paths).map(drop),
         "gallery" => example::gallery(&paths),
         "site" => site::build(&paths),
         "exercise" => exercise::write(&paths),
