@@ -1,10 +1,10 @@
 //! `cargo xtask doctor`: a line for everything that can be wrong, with what to do about it.
 
-use crate::active::TORCH;
 use crate::command::first_line;
-use crate::paths::Paths;
-use crate::python;
-use crate::{glue, kernel, rust_src, step, template};
+use crate::past::{self, Checkout};
+use crate::paths::{DATA_FOLDER, Paths};
+use crate::python::{self, State, TORCH};
+use crate::{glue, kernel, offline, rust_src, step, supplies, template};
 use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
 
@@ -23,15 +23,17 @@ pub fn run(paths: &Paths) -> Result<()> {
     let findings = [
         ("Rust", rust()),
         ("standard library sources", sources(paths)),
-        ("C++ compiler", compiler()),
+        ("compiler", compiler(paths)),
         ("Python", python(paths)),
         ("disk", disk(paths)),
+        ("checkout", checkout(paths)),
+        ("cache", cache(paths)),
         ("libtorch", libtorch(paths)),
         ("GPU", gpu(paths)),
         ("glue", glue_found(paths)),
         ("kernel", kernel_found(paths)),
         ("template", template_found(paths)),
-        ("data", data()),
+        ("data", data(paths)),
     ];
     let mut bad = 0;
     for (name, finding) in findings {
@@ -80,8 +82,10 @@ fn sources(paths: &Paths) -> Finding {
     }
 }
 
-fn compiler() -> Finding {
-    match glue::compiler() {
+fn compiler(paths: &Paths) -> Finding {
+    // Compiled glue, of a release, has only to be linked.
+    let prebuilt = supplies::Supplies::of(paths).is_ok_and(|supplies| supplies.are_prebuilt());
+    match if prebuilt { glue::linker() } else { glue::compiler() } {
         Ok(name) => Good(first_line(&name, &["--version"]).unwrap_or(name)),
         Err(error) => Bad("none".into(), error.to_string()),
     }
@@ -114,37 +118,36 @@ fn disk(paths: &Paths) -> Finding {
 }
 
 fn libtorch(paths: &Paths) -> Finding {
-    let missing = || {
-        let why = python::passed_over().map_or(String::new(), |why| format!("; {why}"));
-        Bad(format!("not installed{why}"), SETUP.into())
-    };
+    let setup = || SETUP.to_owned();
     let environment = match python::environment(paths) {
         Ok(environment) => environment,
         Err(error) => return Bad(format!("{:#}", error.root_cause()), error.to_string()),
     };
-    if let Some(active) = &environment.active {
-        let folder = active.prefix.display();
-        return Good(format!("{} of the active environment {folder}", active.version()));
-    }
-    if !python::is_ready(&environment) {
-        return missing();
-    }
-    let Ok(torch) = environment.torch() else { return missing() };
-    let version = std::fs::read_to_string(torch.join("version.py")).unwrap_or_default();
-    let version = version.lines().find_map(|line| line.strip_prefix("__version__ = "));
-    match version.map(|version| version.trim_matches('\'')) {
-        Some(version) if version.split('+').next() == Some(TORCH) => {
-            let what = format!("{version} for {}, {}", environment.flavour.name(), torch.display());
-            match python::passed_over() {
-                Some(why) => Note(format!("{what}; {why}")),
-                None => Good(what),
+    let own = || python::passed_over().map_or(String::new(), |why| format!("; {why}"));
+    let folder = environment.folder.display();
+    match environment.state() {
+        State::Ready => match &environment.active {
+            Some(active) => {
+                Good(format!("{} of the active environment {folder}", active.version()))
             }
+            None => Good(format!(
+                "{TORCH} for {}, {}{}",
+                environment.flavour.name(),
+                environment.torch().map(|torch| torch.display().to_string()).unwrap_or_default(),
+                own()
+            )),
+        },
+        State::Missing if configured_glue(paths).is_some() => {
+            Bad(format!("{folder} is gone, or this Python is another than before"), setup())
         }
-        Some(version) => Bad(
-            format!("{version}, but tch 0.24 needs {TORCH}"),
-            format!("remove {} and run {SETUP}", environment.folder.display()),
-        ),
-        None => missing(),
+        State::Missing => Bad(format!("not installed{}", own()), setup()),
+        State::Interrupted => Bad(format!("its set-up was broken off in {folder}"), setup()),
+        State::WithoutPython => {
+            Bad(format!("the Python that {folder} was made with is gone"), setup())
+        }
+        State::OtherTorch(found) => {
+            Bad(format!("{found} is in {folder}, but tch 0.24 needs {TORCH}"), setup())
+        }
     }
 }
 
@@ -201,12 +204,17 @@ fn kernel_found(paths: &Paths) -> Finding {
         .ok()
         .and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok())
         .and_then(|json| json["argv"][0].as_str().map(PathBuf::from));
-    let Some(binary) = binary else { return Bad("not registered".into(), SETUP.into()) };
+    let Some(binary) = binary else {
+        return Bad("not built for this checkout".into(), SETUP.into());
+    };
+    if !binary.is_file() {
+        return Bad(format!("{} is gone", binary.display()), SETUP.into());
+    }
     if !kernel::answers(&binary) {
         return Bad(format!("{} does not start", binary.display()), SETUP.into());
     }
     if kernel::binary(paths).ok().as_deref() != Some(&binary) {
-        return Bad("built from other sources than these".into(), SETUP.into());
+        return Bad("built from older sources, or for another rustc".into(), SETUP.into());
     }
     Good(format!("tchalk, for {}", paths.root.display()))
 }
@@ -218,18 +226,77 @@ fn template_found(paths: &Paths) -> Finding {
     });
     match warm {
         true => Good("warm".into()),
-        false => Bad("cold, or older than the library".into(), SETUP.into()),
+        false if template::target(paths).is_dir() => {
+            Bad("built before the library, the kernel or rustc changed".into(), SETUP.into())
+        }
+        false => Bad("not built yet".into(), SETUP.into()),
     }
 }
 
-fn data() -> Finding {
-    match std::env::var("TCHALK_DATA_DIR") {
-        Ok(folder) if Path::new(&folder).is_dir() => Good(format!("TCHALK_DATA_DIR = {folder}")),
+fn checkout(paths: &Paths) -> Finding {
+    let root = paths.root.display();
+    match Checkout::of(paths) {
+        Checkout::SetUp => Good(root.to_string()),
+        Checkout::New => Bad(format!("{root} was never set up"), SETUP.into()),
+        Checkout::MovedFrom(before) => {
+            Bad(format!("it was moved here from {}", before.display()), SETUP.into())
+        }
+        Checkout::CacheGone => Bad(
+            format!(
+                "it was set up, but not with the cache at {}, or that was emptied",
+                paths.home.display()
+            ),
+            SETUP.into(),
+        ),
+    }
+}
+
+/// What earlier set-ups have left.
+fn cache(paths: &Paths) -> Finding {
+    let names = |parts: &[PathBuf]| {
+        let names = parts.iter().map(|part| part.file_name().unwrap_or_default().to_string_lossy());
+        names.collect::<Vec<_>>().join(", ")
+    };
+    if step::is_locked(&paths.home) {
+        return Note(format!("a set-up is at work in {}", paths.home.display()));
+    }
+    let half_made = past::half_made(paths);
+    if !half_made.is_empty() {
+        return Bad(format!("a set-up was broken off: {}", names(&half_made)), SETUP.into());
+    }
+    let mut used: Vec<PathBuf> = configured_glue(paths).into_iter().collect();
+    used.extend(python::environment(paths).map(|environment| environment.folder));
+    used.extend(kernel::binary(paths).ok().and_then(|file| Some(file.parent()?.to_owned())));
+    used.extend(
+        rust_src::find(paths).ok().flatten().and_then(|file| Some(file.parent()?.to_owned())),
+    );
+    used.extend(offline::crates_in_use(paths));
+    let unused = past::unused(paths, &used);
+    match unused.is_empty() {
+        true => Good(paths.home.display().to_string()),
+        false => Note(format!(
+            "{} also holds, of older versions or for other checkouts: {}; what nobody uses can be deleted",
+            paths.home.display(),
+            names(&unused)
+        )),
+    }
+}
+
+fn data(paths: &Paths) -> Finding {
+    let remembered = supplies::remembered_data(&paths.home);
+    match std::env::var(DATA_FOLDER) {
+        Ok(folder) if remembered.is_some_and(|data| data == Path::new(&folder)) => {
+            Good(format!("from a bundle: {folder}"))
+        }
+        Ok(folder) if Path::new(&folder).is_dir() => Good(format!("{DATA_FOLDER} = {folder}")),
         Ok(folder) => Bad(
-            format!("TCHALK_DATA_DIR = {folder:?} is not a folder"),
+            format!("{DATA_FOLDER} = {folder:?} is not a folder"),
             "correct it, or unset it to use the built-in samples".into(),
         ),
-        Err(_) => Note("TCHALK_DATA_DIR is not set: data sets are fetched into the cache, and without a network the built-in samples are used".into()),
+        Err(_) => Note(format!(
+            "{DATA_FOLDER} is not set: data sets are fetched into the cache, and without a network \
+             the built-in samples are used"
+        )),
     }
 }
 

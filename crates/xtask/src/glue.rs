@@ -9,6 +9,7 @@ use crate::command::{first_line, run_quietly};
 use crate::paths::{Paths, key};
 use crate::python::Environment;
 use crate::step::{step, whole_file, whole_folder};
+use crate::supplies::Supplies;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -30,36 +31,80 @@ pub fn compiler() -> Result<String> {
     )
 }
 
+/// What links: the C++ compiler, or the C compiler where only linking is to be done.
+pub fn linker() -> Result<String> {
+    let c = || {
+        ["cc", "gcc", "clang"].into_iter().find(|name| first_line(name, &["--version"]).is_some())
+    };
+    compiler().ok().or_else(|| c().map(String::from)).context(
+        "there is no linker: install a C compiler (Debian, Ubuntu: `sudo apt install gcc libc6-dev`)",
+    )
+}
+
+/// The C++ sources of the glue, in the `torch-sys` package.
+pub struct Source {
+    /// torch-sys's version.
+    pub version: String,
+    folder: PathBuf,
+}
+
 /// The folder that holds the glue for this environment, ready or not.
-pub fn folder(paths: &Paths, environment: &Environment, source: &Path) -> Result<PathBuf> {
+pub fn folder(paths: &Paths, environment: &Environment, source: &Source) -> Result<PathBuf> {
     let torch = environment.torch()?;
-    let version = source.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+    let package = format!("torch-sys-{}", source.version);
     // Somebody else may put another libtorch where this one is.
     let about = environment.active.as_ref().map_or("", |active| &active.about_torch);
-    let key = key(&[&version, &torch.to_string_lossy(), environment.flavour.name(), about]);
+    let key = key(&[&package, &torch.to_string_lossy(), environment.flavour.name(), about]);
     Ok(paths.home.join(format!("glue-{}-{}", environment.flavour.name(), &key[..8])))
 }
 
-/// Compiles the glue, if it is not there.
-pub fn ensure(paths: &Paths, environment: &Environment) -> Result<PathBuf> {
+/// Links the glue, if it is not there, and compiles what is needed for that.
+pub fn ensure(paths: &Paths, environment: &Environment, supplies: &Supplies) -> Result<PathBuf> {
     let source = source(paths)?;
     let folder = folder(paths, environment, &source)?;
     if !folder.join(library_name()).is_file() {
-        let compiler = compiler()?;
-        step("C++ glue between tch and libtorch (about 2 minutes)", || {
+        let objects = objects(paths, environment, &source, supplies)?;
+        let linker = linker()?;
+        step("linking the glue", || {
             whole_folder(&folder, |part| {
-                let torch = environment.torch()?;
-                compile(&compiler, &source, &torch, part)?;
                 let name = folder.join(library_name());
-                link(&compiler, &torch, part, &name, environment.has_cuda())
+                link(&linker, &objects, &environment.torch()?, part, &name, environment.has_cuda())
             })
         })?;
     }
     Ok(folder)
 }
 
+/// The folder of the compiled glue, not yet linked: it fits every environment with this libtorch.
+pub fn objects(
+    paths: &Paths,
+    environment: &Environment,
+    source: &Source,
+    supplies: &Supplies,
+) -> Result<PathBuf> {
+    let torch = environment.torch_version()?;
+    if let Some(objects) = supplies.objects(&source.version, &torch) {
+        return Ok(objects);
+    }
+    let folder = paths.home.join(format!("glue-objects-{}-{torch}", source.version));
+    if !object(&folder, SOURCES[0]).is_file() {
+        let compiler = compiler()?;
+        step("C++ glue between tch and libtorch (about 2 minutes)", || {
+            whole_folder(&folder, |part| {
+                compile(&compiler, &source.folder, &environment.torch()?, part)
+            })
+        })?;
+    }
+    Ok(folder)
+}
+
+/// Where a source's compiled form is.
+fn object(folder: &Path, source: &str) -> PathBuf {
+    folder.join(source).with_extension("o")
+}
+
 /// The C++ sources in the `torch-sys` package, which cargo fetches if need be.
-fn source(paths: &Paths) -> Result<PathBuf> {
+pub fn source(paths: &Paths) -> Result<Source> {
     let output = Command::new("cargo")
         .args(["metadata", "--format-version", "1", "--locked"])
         .current_dir(&paths.root)
@@ -72,12 +117,14 @@ fn source(paths: &Paths) -> Result<PathBuf> {
     }
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)?;
     let packages = metadata["packages"].as_array().context("cargo metadata has no packages")?;
-    let manifest = packages
+    let package = packages
         .iter()
         .find(|package| package["name"] == "torch-sys")
-        .and_then(|package| package["manifest_path"].as_str())
         .context("torch-sys is not among the dependencies")?;
-    Ok(Path::new(manifest).with_file_name("libtch"))
+    let manifest = package["manifest_path"].as_str().context("torch-sys has no manifest")?;
+    let version = package["version"].as_str().context("torch-sys has no version")?;
+    let folder = Path::new(manifest).with_file_name("libtch");
+    Ok(Source { version: version.to_owned(), folder })
 }
 
 fn compile(compiler: &str, source: &Path, torch: &Path, to: &Path) -> Result<()> {
@@ -95,7 +142,7 @@ fn compile(compiler: &str, source: &Path, torch: &Path, to: &Path) -> Result<()>
                         .arg("-I")
                         .arg(include.join("torch/csrc/api/include"))
                         .arg("-o")
-                        .arg(to.join(name).with_extension("o")),
+                        .arg(object(to, name)),
                 )
             })
         });
@@ -103,11 +150,18 @@ fn compile(compiler: &str, source: &Path, torch: &Path, to: &Path) -> Result<()>
     })
 }
 
-fn link(compiler: &str, torch: &Path, folder: &Path, name: &Path, cuda: bool) -> Result<()> {
+fn link(
+    linker: &str,
+    objects: &Path,
+    torch: &Path,
+    folder: &Path,
+    name: &Path,
+    cuda: bool,
+) -> Result<()> {
     let libraries = torch.join("lib");
-    let mut command = Command::new(compiler);
+    let mut command = Command::new(linker);
     command.arg("-shared").arg("-o").arg(folder.join(library_name()));
-    command.args(SOURCES.map(|name| folder.join(name).with_extension("o")));
+    command.args(SOURCES.map(|name| object(objects, name)));
     let flag = if cfg!(target_os = "macos") { "-install_name" } else { "-soname" };
     command.arg(format!("-Wl,{flag},{}", name.display()));
     command.arg(format!("-Wl,-rpath,{}", libraries.display())).arg("-L").arg(&libraries);
@@ -116,11 +170,11 @@ fn link(compiler: &str, torch: &Path, folder: &Path, name: &Path, cuda: bool) ->
         // CUDA would be silently absent.
         command.args(["-Wl,--no-as-needed", "-ltorch_cuda", "-lc10_cuda"]);
     }
-    run_quietly(command.args(["-ltorch_cpu", "-lc10"]))?;
-    for name in SOURCES {
-        std::fs::remove_file(folder.join(name).with_extension("o"))?;
-    }
-    Ok(())
+    command.args(["-ltorch_cpu", "-lc10"]);
+    // A C compiler does not add C++'s own library, which libtorch needs and the system therefore has.
+    let cxx = first_line(linker, &["-print-file-name=libstdc++.so.6"]).unwrap_or_default();
+    command.args(Path::new(&cxx).is_absolute().then_some(cxx));
+    run_quietly(&mut command)
 }
 
 /// The triple of this machine, as rustc has it.

@@ -1,9 +1,11 @@
 //! Building the kernel, and telling Jupyter where it is.
 
 use crate::command::{remedy, run_quietly};
-use crate::paths::{Paths, key, key_of_tree};
+use crate::offline;
+use crate::paths::{DATA_FOLDER, Paths, data_folder, key, key_of_tree};
 use crate::rust_src::rustc_version;
 use crate::step::{create_folder, step, whole_file, whole_folder};
+use crate::supplies::{Supplies, remembered_data};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -14,26 +16,38 @@ pub const PACKAGE: &str = "tchalk-kernel";
 
 /// The program of this checkout's kernel, built or not.
 pub fn binary(paths: &Paths) -> Result<PathBuf> {
-    let lock = std::fs::read_to_string(paths.root.join("Cargo.lock")).context("no Cargo.lock")?;
-    let manifest = std::fs::read_to_string(paths.root.join("crates/tchalk-kernel/Cargo.toml"))?;
-    let sources = key_of_tree(&paths.root.join("crates/tchalk-kernel/src"))?;
-    let key = key(&[&lock, &manifest, &sources, &rustc_version()?]);
+    let key = key(&[&sources_key(paths)?, &rustc_version()?]);
     Ok(paths.home.join(format!("kernel-{}", &key[..8])).join(PACKAGE))
 }
 
-/// The kernel's program, built if need be.
-pub fn ensure(paths: &Paths) -> Result<PathBuf> {
+/// The key of all that the kernel is made from, but for the compiler.
+pub fn sources_key(paths: &Paths) -> Result<String> {
+    let lock = std::fs::read_to_string(paths.root.join("Cargo.lock")).context("no Cargo.lock")?;
+    let manifest = std::fs::read_to_string(paths.root.join("crates/tchalk-kernel/Cargo.toml"))?;
+    let sources = key_of_tree(&paths.root.join("crates/tchalk-kernel/src"))?;
+    Ok(key(&[&lock, &manifest, &sources]))
+}
+
+/// The kernel's program, taken from a release or built if need be.
+pub fn ensure(paths: &Paths, supplies: &Supplies) -> Result<PathBuf> {
     let binary = binary(paths)?;
     let folder = binary.parent().context("the program is in a folder")?;
-    if !binary.is_file() {
+    let take = |program: &Path| {
+        whole_folder(folder, |part| {
+            std::fs::copy(program, part.join(PACKAGE))
+                .with_context(|| format!("cannot copy {}", program.display()))?;
+            Ok(())
+        })
+    };
+    if binary.is_file() {
+        return Ok(binary);
+    }
+    if let Some(program) = supplies.kernel(&sources_key(paths)?) {
+        step("the kernel, from this release", || take(&program))?;
+    } else {
         step("the kernel (the first time about 10 minutes: rust-analyzer is in it)", || {
             build(paths)?;
-            let built = target(paths).join("release").join(PACKAGE);
-            whole_folder(folder, |part| {
-                std::fs::copy(&built, part.join(PACKAGE))
-                    .with_context(|| format!("cannot copy {}", built.display()))?;
-                Ok(())
-            })
+            take(&target(paths).join("release").join(PACKAGE))
         })?;
     }
     Ok(binary)
@@ -95,13 +109,16 @@ pub fn cargo_folder() -> Option<PathBuf> {
 }
 
 /// What Jupyter reads: how to start the kernel, and with which environment.
-fn description(paths: &Paths, binary: &Path, rust_src: &Path) -> Value {
+fn description(paths: &Paths, binary: &Path, rust_src: &Path, data: Option<&Path>) -> Value {
     let mut environment: serde_json::Map<String, Value> = environment(paths, rust_src)
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value.into()))
         .collect();
     if let Some(folder) = cargo_folder() {
         environment.insert("PATH".into(), format!("{}:${{PATH}}", folder.display()).into());
+    }
+    if let Some(data) = data {
+        environment.insert(DATA_FOLDER.into(), data.to_string_lossy().into());
     }
     // conda's Rust is told by a variable which linker to use.
     let is_linker = |name: &str| name.starts_with("CARGO_TARGET_") && name.ends_with("_LINKER");
@@ -123,13 +140,16 @@ fn description(paths: &Paths, binary: &Path, rust_src: &Path) -> Value {
 /// Describes the kernel to the Jupyter of this checkout, and to the user's own (VS Code's, say) if
 /// asked to.
 pub fn register(paths: &Paths, binary: &Path, rust_src: &Path, with_user: bool) -> Result<()> {
-    let text = serde_json::to_string_pretty(&description(paths, binary, rust_src))? + "\n";
-    let mut folders = vec![paths.jupyter()];
-    if with_user {
-        folders.extend(user_jupyter());
-    }
-    for folder in folders {
-        whole_file(&folder.join("kernels/tchalk/kernel.json"), &text)?;
+    let write = |folder: &Path, data: Option<&Path>| {
+        let text = serde_json::to_string_pretty(&description(paths, binary, rust_src, data))?;
+        whole_file(&folder.join("kernels/tchalk/kernel.json"), &(text + "\n"))
+    };
+    write(&paths.jupyter(), None)?;
+    if let Some(user) = user_jupyter().filter(|_| with_user) {
+        // A Jupyter of the user's own knows nothing of the data that a bundle has brought.
+        let remembered = remembered_data(&paths.home);
+        let in_use = data_folder().map(PathBuf::from);
+        write(&user, remembered.filter(|data| in_use.as_ref() == Some(data)).as_deref())?;
     }
     Ok(())
 }
@@ -153,7 +173,10 @@ pub fn user_jupyter() -> Option<PathBuf> {
 pub fn configure_sessions(paths: &Paths, glue: &Path) -> Result<()> {
     let profile = "[profile.dev.package.\"*\"]\nopt-level = 3\ndebug = false\n\
                    debug-assertions = false\noverflow-checks = false\n";
-    let text = format!("{}\n{profile}", crate::glue::cargo_config(glue, &crate::glue::host()?));
+    let glue = crate::glue::cargo_config(glue, &crate::glue::host()?);
+    // Crates come from where the checkout has them.
+    let crates = std::fs::read_to_string(offline::crates_config(paths)).unwrap_or_default();
+    let text = format!("{glue}\n{profile}\n{crates}");
     create_folder(&paths.state)?;
     whole_file(&paths.state.join(".cargo/config.toml"), &text)
 }
@@ -172,7 +195,7 @@ mod tests {
         let paths =
             Paths { root: "/checkout".into(), home: "/home".into(), state: "/home/s".into() };
         let json =
-            description(&paths, Path::new("/home/kernel-1/tchalk-kernel"), Path::new("/src"));
+            description(&paths, Path::new("/home/kernel-1/tchalk-kernel"), Path::new("/src"), None);
         assert_eq!(json["argv"][0], "/home/kernel-1/tchalk-kernel");
         assert_eq!(json["argv"][2], "{connection_file}");
         assert_eq!(json["interrupt_mode"], "message");

@@ -6,9 +6,12 @@
 
 mod active;
 mod bench;
+mod build_script;
+mod bundle;
 mod checks;
 mod cloud;
 mod command;
+mod dist;
 mod dockerfile;
 mod doctor;
 mod example;
@@ -16,6 +19,8 @@ mod exercise;
 mod glue;
 mod kernel;
 mod lab;
+mod offline;
+mod past;
 mod paths;
 mod python;
 mod references;
@@ -23,6 +28,8 @@ mod rust_src;
 mod setup;
 mod site;
 mod step;
+mod sums;
+mod supplies;
 mod template;
 
 use anyhow::{Result, bail};
@@ -37,6 +44,7 @@ cargo xtask: set up, run and test tchalk
                       --no-browser   do not open a browser
                       --port N       serve on this port
   setup             set up: Python parts, libtorch, the kernel (a second time takes a second)
+                      --from BUNDLE  without any network, from what `bundle` has made
   doctor            look for everything that can be wrong, and say what to do about it
   run NOTEBOOK…     execute notebooks; writes the executed notebook and an HTML page under
                     target/notebooks, and fails if a cell fails
@@ -46,6 +54,12 @@ cargo xtask: set up, run and test tchalk
   gallery           draw every figure from built-in data on one page
   site              all executed notebooks, the gallery and the documentation as pages, under
                     target/site (budget class, unless TCHALK_BUDGET says another)
+  dist              make a release under target/dist: the checkout with all that takes long to
+                    compile beside it, for machines with this system and this rustc
+  bundle OUT        make a folder with which machines are set up that have no network: release,
+                    crates, Python packages, data
+                      --cuda           with the libtorch for NVIDIA GPUs, too (3 GB more)
+                      --python NAME    packages for this Python, not this machine's; repeatable
   exercise          make notebooks/exercise.ipynb from its solution, which is the one to edit
   cloud             make the notebooks for Colab and Kaggle, cloud/*.ipynb, of the two in notebooks
   train-base [NOTE] train the built-in base anew on the CIFAR-10 in TCHALK_DATA_DIR; NOTE says what
@@ -64,7 +78,7 @@ Environment:
                     the active Python environment (conda's is found by itself, if it fits)
 ";
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 18] = [
     "tutorial",
     "lab",
     "setup",
@@ -75,6 +89,8 @@ const COMMANDS: [&str; 16] = [
     "bench",
     "gallery",
     "site",
+    "dist",
+    "bundle",
     "exercise",
     "cloud",
     "train-base",
@@ -87,9 +103,16 @@ fn main() {
     let paths = Paths::find();
     forget_build_folders();
     forget_this_package();
+    if let Ok(paths) = &paths {
+        use_remembered_data(paths);
+    }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let Err(error) = dispatch(&arguments, paths) {
-        eprintln!("\nerror: {error:#}");
+        let text = format!("{error:#}");
+        eprintln!("\nerror: {text}");
+        if let Some(remedy) = command::remedy(&text).filter(|remedy| !text.contains(remedy)) {
+            eprintln!("{remedy}");
+        }
         std::process::exit(1);
     }
 }
@@ -133,6 +156,16 @@ fn forget_this_package() {
     }
 }
 
+/// What a bundle has brought takes the place of `TCHALK_DATA_DIR`, unless that is set, be it to nothing.
+fn use_remembered_data(paths: &Paths) {
+    if std::env::var_os(paths::DATA_FOLDER).is_none()
+        && let Some(data) = supplies::remembered_data(&paths.home)
+    {
+        // SAFETY: as above, there is one thread.
+        unsafe { std::env::set_var(paths::DATA_FOLDER, data) };
+    }
+}
+
 fn dispatch(arguments: &[String], paths: Result<Paths>) -> Result<()> {
     let (command, rest) = match arguments.split_first() {
         None => ("--help", &[][..]),
@@ -150,9 +183,14 @@ fn dispatch(arguments: &[String], paths: Result<Paths>) -> Result<()> {
         }
         "run" => lab::run(&paths, rest),
         "bench" => bench::run(&paths, rest),
+        "bundle" => bundle::make(&paths, &bundle::Options::parse(rest)?),
         "train-base" => example::train_base(&paths, rest),
         "try-dockerfile" => dockerfile::follow(&paths, rest),
         "evidence" => example::evidence(&paths, rest),
+        "setup" if rest.first().is_some_and(|option| option == "--from") => match rest {
+            [_, folder] => offline::set_up(&paths, folder),
+            _ => bail!("cargo xtask setup --from needs the folder that `bundle` has made"),
+        },
         _ if !COMMANDS.contains(&command) => {
             bail!("there is no command {command:?}{}", did_you_mean(command))
         }
@@ -162,6 +200,7 @@ fn dispatch(arguments: &[String], paths: Result<Paths>) -> Result<()> {
         "doctor" => doctor::run(&paths),
         "test" => checks::run(&paths),
         "env" => lab::print_env(&paths),
+        "dist" => dist::make(&paths).map(drop),
         "gallery" => example::gallery(&paths),
         "site" => site::build(&paths),
         "exercise" => exercise::write(&paths),

@@ -105,9 +105,12 @@ pub fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The folder of downloaded data sets that the user has named.
+/// The variable that names a folder of downloaded data sets.
+pub const DATA_FOLDER: &str = "TCHALK_DATA_DIR";
+
+/// The folder of downloaded data sets that the user has named, or that a bundle has brought.
 pub fn data_folder() -> Option<String> {
-    std::env::var("TCHALK_DATA_DIR").ok().filter(|folder| !folder.is_empty())
+    std::env::var(DATA_FOLDER).ok().filter(|folder| !folder.is_empty())
 }
 
 #[cfg(test)]

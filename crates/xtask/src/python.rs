@@ -4,12 +4,15 @@ use crate::active::{self, Active};
 use crate::command::{first_line, run_quietly};
 use crate::paths::{Paths, key};
 use crate::step::{step, whole_file};
+use crate::supplies::Supplies;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The oldest Python whose packages the lock files resolve.
 pub const OLDEST: (u32, u32) = (3, 10);
+/// The libtorch that belongs to the version of `tch` in use.
+pub const TORCH: &str = "2.11.0";
 /// Written last: an environment without it was interrupted, and is made anew.
 const COMPLETE: &str = "tchalk-complete";
 
@@ -39,10 +42,20 @@ impl Flavour {
         }
     }
 
-    fn lock_file(self) -> &'static str {
+    /// The lock file that names its packages, and how pip has to read it.
+    pub fn lock_file(self) -> &'static str {
         match self {
             Flavour::Cpu => "libtorch-cpu.txt",
             Flavour::Cuda => "libtorch-cuda.txt",
+        }
+    }
+
+    /// What pip has to be told: the lean one leaves out what only Python needs, so its dependencies
+    /// are not followed.
+    pub fn options(self) -> &'static [&'static str] {
+        match self {
+            Flavour::Cpu => &["--no-deps"],
+            Flavour::Cuda => &[],
         }
     }
 
@@ -134,6 +147,53 @@ impl Environment {
     }
 }
 
+impl Environment {
+    /// The version of its libtorch, `2.11.0`, without what names the build.
+    pub fn torch_version(&self) -> Result<String> {
+        if self.active.is_some() {
+            return Ok(TORCH.into());
+        }
+        let file = self.torch()?.join("version.py");
+        let text = std::fs::read_to_string(&file)
+            .with_context(|| format!("cannot read {}", file.display()))?;
+        let version = text.lines().find_map(|line| line.strip_prefix("__version__ = "));
+        let version = version.with_context(|| format!("{} names no version", file.display()))?;
+        Ok(version.trim_matches('\'').split('+').next().unwrap_or_default().to_owned())
+    }
+
+    /// How far it has come.
+    pub fn state(&self) -> State {
+        if self.active.is_some() {
+            State::Ready
+        } else if !self.folder.exists() {
+            State::Missing
+        } else if !self.folder.join(COMPLETE).is_file() {
+            State::Interrupted
+        } else if !self.python().exists() {
+            State::WithoutPython
+        } else {
+            match self.torch_version() {
+                Ok(version) if version == TORCH => State::Ready,
+                Ok(version) => State::OtherTorch(version),
+                Err(_) => State::OtherTorch("none".into()),
+            }
+        }
+    }
+}
+
+/// What may have become of an environment.
+#[derive(Debug, PartialEq)]
+pub enum State {
+    Ready,
+    Missing,
+    /// Its making was broken off.
+    Interrupted,
+    /// The Python it was made with is gone from the system.
+    WithoutPython,
+    /// Somebody has installed another libtorch in it.
+    OtherTorch(String),
+}
+
 /// Where the environment for this checkout is, ready or not.
 pub fn environment(paths: &Paths) -> Result<Environment> {
     if let Some(active) = wanted_active()? {
@@ -178,39 +238,40 @@ pub fn passed_over() -> Option<String> {
     Some(format!("the conda environment {} is not used: {reason:#}", folder.display()))
 }
 
-/// Whether the environment was made to the end, and its Python still starts.
-pub fn is_ready(environment: &Environment) -> bool {
-    environment.active.is_some()
-        || environment.folder.join(COMPLETE).is_file() && environment.python().exists()
-}
-
 /// Makes the environment, if it is not ready.
-pub fn ensure(paths: &Paths) -> Result<Environment> {
+pub fn ensure(paths: &Paths, supplies: &Supplies) -> Result<Environment> {
     let environment = environment(paths)?;
     if let Some(active) = &environment.active {
         let folder = active.prefix.display();
         eprintln!("libtorch {} is the one of the active environment {folder}", active.version());
     }
-    if is_ready(&environment) {
-        return Ok(environment);
+    match environment.state() {
+        State::Ready => return Ok(environment),
+        State::Missing => {}
+        State::Interrupted => eprintln!("  what an interrupted set-up has left is replaced"),
+        State::WithoutPython => eprintln!("  the Python it was made with is gone; it is made anew"),
+        State::OtherTorch(found) => {
+            eprintln!("  it holds libtorch {found} and not {TORCH}; it is made anew");
+        }
     }
     if let Some(why) = passed_over() {
         eprintln!("{why}; set-up makes its own");
     }
+    let wheels = supplies.wheels.as_deref();
     let Environment { folder, flavour, .. } = &environment;
     let lock_folder = paths.root.join("python");
     step("Python environment with JupyterLab (about 120 packages)", || {
         create(folder)?;
-        install(&environment.python(), &lock_folder.join("jupyter.txt"), &[])
+        install(&environment.python(), &lock_folder.join("jupyter.txt"), wheels, &[])
     })?;
     let what = match flavour {
+        _ if wheels.is_some() => "libtorch 2.11.0, from the bundle",
         Flavour::Cpu => "libtorch 2.11.0 for the CPU (about 550 MB to download)",
         Flavour::Cuda => "libtorch 2.11.0 with CUDA (about 3 GB to download)",
     };
     step(what, || {
-        // The lean one leaves out what only Python needs, so its dependencies are not followed.
-        let more: &[&str] = if *flavour == Flavour::Cpu { &["--no-deps"] } else { &[] };
-        install(&environment.python(), &lock_folder.join(flavour.lock_file()), more)?;
+        let lock_file = lock_folder.join(flavour.lock_file());
+        install(&environment.python(), &lock_file, wheels, flavour.options())?;
         whole_file(&folder.join(COMPLETE), "")
     })?;
     Ok(environment)
@@ -218,7 +279,11 @@ pub fn ensure(paths: &Paths) -> Result<Environment> {
 
 /// A fresh virtual environment in `folder`, in place of whatever was there.
 pub fn create(folder: &Path) -> Result<()> {
-    let (python, _) = find()?;
+    create_with(&find()?.0, folder)
+}
+
+/// The same, made by another Python.
+pub fn create_with(python: &str, folder: &Path) -> Result<()> {
     if folder.exists() {
         std::fs::remove_dir_all(folder)
             .with_context(|| format!("cannot replace {}", folder.display()))?;
@@ -226,21 +291,60 @@ pub fn create(folder: &Path) -> Result<()> {
     run_quietly(Command::new(python).args(["-m", "venv"]).arg(folder))
 }
 
-/// Installs what a lock file names, checking every hash.
-pub fn install(python: &Path, lock_file: &Path, more: &[&str]) -> Result<()> {
-    run_quietly(
-        Command::new(python)
-            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-            .args(["--no-input", "--require-hashes", "--no-compile"])
-            .args(more)
-            .arg("-r")
-            .arg(lock_file),
-    )
+/// Installs what a lock file names, checking every hash; from a folder of wheels, if there is one, and
+/// else from the network.
+pub fn install(
+    python: &Path,
+    lock_file: &Path,
+    wheels: Option<&Path>,
+    more: &[&str],
+) -> Result<()> {
+    let mut pip = pip(python, "install");
+    pip.args(["--require-hashes", "--no-compile"]).args(more).arg("-r").arg(lock_file);
+    if let Some(wheels) = wheels {
+        pip.args(["--no-index", "--find-links"]).arg(wheels);
+    }
+    run_quietly(&mut pip)
+}
+
+/// Fetches what a lock file names, for this Python, and keeps it in a folder.
+pub fn download(python: &Path, lock_file: &Path, wheels: &Path, more: &[&str]) -> Result<()> {
+    let mut pip = pip(python, "download");
+    pip.args(["--require-hashes"]).args(more).arg("-r").arg(lock_file).arg("--dest").arg(wheels);
+    run_quietly(&mut pip)
+}
+
+fn pip(python: &Path, command: &str) -> Command {
+    let mut pip = Command::new(python);
+    pip.args(["-m", "pip", command, "--quiet", "--disable-pip-version-check", "--no-input"]);
+    pip
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_environment_says_what_became_of_it() {
+        let home = tempfile::tempdir().unwrap();
+        let environment =
+            Environment { folder: home.path().join("e"), flavour: Flavour::Cpu, active: None };
+        assert_eq!(environment.state(), State::Missing);
+        let torch = environment.folder.join("lib/python3.11/site-packages/torch");
+        std::fs::create_dir_all(torch.join("lib")).unwrap();
+        let version = |text: &str| std::fs::write(torch.join("version.py"), text).unwrap();
+        version("__version__ = '2.11.0+cu130'\ndebug = False\n");
+        assert_eq!(environment.state(), State::Interrupted);
+        std::fs::write(environment.folder.join(COMPLETE), "").unwrap();
+        assert_eq!(environment.state(), State::WithoutPython);
+        std::fs::create_dir(environment.folder.join("bin")).unwrap();
+        std::fs::write(environment.python(), "").unwrap();
+        assert_eq!(environment.state(), State::Ready);
+        version("__version__ = '2.12.0'\n");
+        assert_eq!(environment.state(), State::OtherTorch("2.12.0".into()));
+        std::fs::remove_dir_all(&torch).unwrap();
+        assert_eq!(environment.state(), State::OtherTorch("none".into()));
+    }
 
     #[test]
     fn versions_compare_as_numbers() {

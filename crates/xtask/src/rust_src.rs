@@ -2,17 +2,19 @@
 //!
 //! rust-analyzer, inside Evcxr, reads them. They come with rustup's `rust-src` component. Where that
 //! is not installed, they are put together again from the pages of the `rust-docs` component, which
-//! rustup installs by default and which shows every line.
+//! rustup installs by default and which shows every line. A release brings them along.
 
 use crate::command::first_line;
 use crate::paths::Paths;
-use crate::step::{step, whole_folder};
+use crate::step::{copy_tree, step, whole_folder};
+use crate::supplies::Supplies;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-const CRATES: [&str; 3] = ["core", "alloc", "std"];
+/// What is needed of them.
+pub const CRATES: [&str; 3] = ["core", "alloc", "std"];
 /// Vendor intrinsics and portable SIMD: three quarters of the bulk, and no notebook needs them.
 const LEFT_OUT: [&str; 2] = ["stdarch", "portable-simd"];
 /// rustup may try for minutes where there is no network.
@@ -28,6 +30,11 @@ pub fn rustc_version() -> Result<String> {
     text.split_whitespace().nth(1).map(str::to_owned).context("rustc tells no version")
 }
 
+/// Whether a file belongs to what no notebook needs.
+pub fn is_left_out(file: &Path) -> bool {
+    LEFT_OUT.iter().any(|name| file.components().any(|part| part.as_os_str() == *name))
+}
+
 /// Where the sources are, if they are there already.
 pub fn find(paths: &Paths) -> Result<Option<PathBuf>> {
     let component = sysroot()?.join("lib/rustlib/src/rust/library");
@@ -40,11 +47,16 @@ fn rebuilt(paths: &Paths) -> Result<PathBuf> {
 }
 
 /// The folder `library` of the sources; made if there is none.
-pub fn ensure(paths: &Paths) -> Result<PathBuf> {
+pub fn ensure(paths: &Paths, supplies: &Supplies) -> Result<PathBuf> {
     if let Some(library) = find(paths)? {
         return Ok(library);
     }
     step("sources of the standard library", || {
+        if let Some(library) = supplies.rust_src(&rustc_version()?) {
+            return whole_folder(&rebuilt(paths)?, |part| {
+                copy_tree(&library, &part.join("library"), &|_| true)
+            });
+        }
         let pages = sysroot()?.join("share/doc/rust/html/src");
         if pages.join("core/lib.rs.html").is_file() {
             let folder = rebuilt(paths)?;

@@ -2,7 +2,8 @@
 
 use crate::command::first_line;
 use crate::paths::Paths;
-use crate::python::{self, Environment};
+use crate::python::{self, Environment, State};
+use crate::supplies::Supplies;
 use crate::{glue, kernel, rust_src, step, template};
 use anyhow::{Result, bail};
 use std::path::PathBuf;
@@ -24,16 +25,22 @@ pub struct Ready {
 
 /// Makes whatever is missing.
 pub fn run(paths: &Paths, register: Register) -> Result<Ready> {
+    run_with(paths, register, &Supplies::of(paths)?)
+}
+
+/// Makes whatever is missing, from what is at hand.
+pub fn run_with(paths: &Paths, register: Register, supplies: &Supplies) -> Result<Ready> {
     let _lock = step::lock(&paths.home)?;
-    check_tools(paths)?;
-    check_space(paths)?;
-    let environment = python::ensure(paths)?;
-    let glue = glue::ensure(paths, &environment)?;
+    step::forget_parts(&paths.home)?;
+    check_tools(paths, supplies)?;
+    check_space(paths, supplies)?;
+    let environment = python::ensure(paths, supplies)?;
+    let glue = glue::ensure(paths, &environment, supplies)?;
     glue::configure_checkout(paths, &glue)?;
-    let rust_src = rust_src::ensure(paths)?;
-    let kernel = kernel::ensure(paths)?;
+    let rust_src = rust_src::ensure(paths, supplies)?;
+    let kernel = kernel::ensure(paths, supplies)?;
     kernel::configure_sessions(paths, &glue)?;
-    template::ensure(paths, &kernel, &glue, &rust_src)?;
+    template::ensure(paths, &kernel, &glue, &rust_src, supplies)?;
     template::forget_gone_checkouts(paths)?;
     kernel::register(paths, &kernel, &rust_src, register == Register::WithUser)?;
     eprintln!("tchalk is set up in {}", paths.home.display());
@@ -41,7 +48,7 @@ pub fn run(paths: &Paths, register: Register) -> Result<Ready> {
 }
 
 /// What has to be there before anything is downloaded or built.
-fn check_tools(paths: &Paths) -> Result<()> {
+fn check_tools(paths: &Paths, supplies: &Supplies) -> Result<()> {
     let (python, _) = python::find()?;
     let makes_one = python::environment(paths)?.active.is_none();
     if makes_one && first_line(python, &["-c", "import venv, ensurepip"]).is_none() {
@@ -49,16 +56,20 @@ fn check_tools(paths: &Paths) -> Result<()> {
             "Python's venv module is missing: on Debian and Ubuntu, `sudo apt install python3-venv`"
         );
     }
-    glue::compiler().map(drop)
+    // Compiled glue has only to be linked.
+    let tool = if supplies.are_prebuilt() { glue::linker() } else { glue::compiler() };
+    tool.map(drop)
 }
 
 /// Half-made parts on a full disk help nobody.
-fn check_space(paths: &Paths) -> Result<()> {
+fn check_space(paths: &Paths, supplies: &Supplies) -> Result<()> {
     let environment = python::environment(paths)?;
-    if python::is_ready(&environment) {
+    if environment.state() == State::Ready {
         return Ok(());
     }
-    let (free, needed) = (step::free_gb(&paths.home), environment.flavour.gigabytes());
+    // Building the kernel takes room that a release spares.
+    let spared = if supplies.are_prebuilt() { 3.0 } else { 0.0 };
+    let (free, needed) = (step::free_gb(&paths.home), environment.flavour.gigabytes() - spared);
     match free {
         Some(free) if free < needed => bail!(
             "{} has {free:.1} GB of free space, and set-up needs about {needed:.0} GB: make room, or \

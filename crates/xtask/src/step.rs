@@ -61,16 +61,71 @@ pub fn create_folder(folder: &Path) -> Result<()> {
     })
 }
 
+/// Copies the files of a folder that are `wanted`, with their permissions and times.
+pub fn copy_tree(from: &Path, to: &Path, wanted: &dyn Fn(&Path) -> bool) -> Result<()> {
+    create_folder(to)?;
+    let entries =
+        std::fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))?;
+    for entry in entries {
+        let entry = entry?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if source.is_dir() {
+            copy_tree(&source, &target, wanted)?;
+        } else if wanted(&source) {
+            copy_file(&source, &target)?;
+        }
+    }
+    Ok(())
+}
+
+/// Copies a file with its permissions and its time.
+pub fn copy_file(source: &Path, target: &Path) -> Result<()> {
+    let copy = || -> std::io::Result<()> {
+        std::fs::copy(source, target)?;
+        let modified = std::fs::metadata(source)?.modified()?;
+        let times = std::fs::FileTimes::new().set_modified(modified);
+        // What may not be written to keeps the time of the copy.
+        let _ = std::fs::File::options().write(true).open(target).map(|file| file.set_times(times));
+        Ok(())
+    };
+    copy().with_context(|| format!("cannot copy {} to {}", source.display(), target.display()))
+}
+
+/// Removes what set-ups that were broken off have left under another name. To be called while this
+/// set-up holds the cache.
+pub fn forget_parts(home: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(home)?.flatten().map(|entry| entry.path()) {
+        if !is_part(&entry) {
+            continue;
+        }
+        let _ = match entry.is_dir() {
+            true => std::fs::remove_dir_all(&entry),
+            false => std::fs::remove_file(&entry),
+        };
+    }
+    Ok(())
+}
+
+/// Whether this is the name of something half-made.
+pub fn is_part(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let number = name.rsplit_once(".part-").map(|(_, number)| number);
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+}
+
 fn part_name(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".part-{}", std::process::id()));
     path.with_file_name(name)
 }
 
+/// Locked while a set-up is at work.
+const LOCK: &str = "setup.lock";
+
 /// Holds the cache for one set-up at a time; waits, and says so, while another is at work.
 pub fn lock(home: &Path) -> Result<std::fs::File> {
     create_folder(home)?;
-    let path = home.join("setup.lock");
+    let path = home.join(LOCK);
     let file = std::fs::File::create(&path).with_context(|| {
         format!("cannot write to {}: set TCHALK_HOME to a folder you may write to", home.display())
     })?;
@@ -80,6 +135,11 @@ pub fn lock(home: &Path) -> Result<std::fs::File> {
         file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
     }
     Ok(file)
+}
+
+/// Whether a set-up is at work in the cache.
+pub fn is_locked(home: &Path) -> bool {
+    std::fs::File::open(home.join(LOCK)).is_ok_and(|file| file.try_lock().is_err())
 }
 
 /// Free space at `path` in GB, where the system tells.
@@ -117,6 +177,40 @@ mod tests {
         assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
         whole_folder(&folder, |part| Ok(std::fs::write(part.join("all"), "x")?)).unwrap();
         assert!(folder.join("all").is_file());
+    }
+
+    #[test]
+    fn what_was_broken_off_is_removed_and_all_else_kept() {
+        let home = tempfile::tempdir().unwrap();
+        for name in ["kernel-12.part-345", "kernel-12", "data"] {
+            std::fs::create_dir_all(home.path().join(name).join("inside")).unwrap();
+        }
+        std::fs::write(home.path().join("note.part-6"), "").unwrap();
+        std::fs::write(home.path().join("film.part-two"), "").unwrap();
+        forget_parts(home.path()).unwrap();
+        let mut left: Vec<_> = std::fs::read_dir(home.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        left.sort();
+        assert_eq!(left, ["data", "film.part-two", "kernel-12"]);
+    }
+
+    #[test]
+    fn a_copy_keeps_times_and_takes_what_is_wanted() {
+        let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        std::fs::create_dir(from.path().join("a")).unwrap();
+        let then = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000);
+        for name in ["a/x.rs", "a/y.tmp"] {
+            std::fs::write(from.path().join(name), name).unwrap();
+            let file = std::fs::File::options().write(true).open(from.path().join(name)).unwrap();
+            file.set_modified(then).unwrap();
+        }
+        let wanted = |path: &Path| path.extension().is_some_and(|extension| extension == "rs");
+        copy_tree(from.path(), to.path(), &wanted).unwrap();
+        let copy = std::fs::metadata(to.path().join("a/x.rs")).unwrap();
+        assert_eq!(copy.modified().unwrap(), then);
+        assert!(!to.path().join("a/y.tmp").exists());
     }
 
     #[test]

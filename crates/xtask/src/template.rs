@@ -4,6 +4,7 @@ use crate::kernel;
 use crate::paths::{Paths, files_below, key, key_of_tree};
 use crate::rust_src::rustc_version;
 use crate::step::{step, whole_file};
+use crate::supplies::Supplies;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -39,6 +40,31 @@ fn relative(paths: &Paths, glue: &Path) -> Result<Option<PathBuf>> {
     }))
 }
 
+/// The folder in which cargo has built the template.
+pub fn target(paths: &Paths) -> PathBuf {
+    paths.state.join("template/target")
+}
+
+/// What the template holds of the library's dependencies: everything that cargo has given a name with
+/// a hash.
+pub fn dependencies(paths: &Paths) -> Result<Vec<PathBuf>> {
+    let mut files = files_below(&target(paths))?;
+    files.retain(|file| has_hash(file));
+    Ok(files)
+}
+
+/// Whether this is a file that cargo names by a hash of all that went into it: a library, a macro, a
+/// build script.
+fn has_hash(file: &Path) -> bool {
+    let extension = file.extension().unwrap_or_default().to_string_lossy();
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    let hash = stem.rsplit_once('-').map(|(_, hash)| hash).unwrap_or_default();
+    matches!(&*extension, "" | "rlib" | "rmeta" | "so" | "dylib")
+        && hash.len() == 16
+        && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
+        && !file.components().any(|part| part.as_os_str() == ".fingerprint")
+}
+
 fn stamp_file(paths: &Paths) -> PathBuf {
     paths.state.join(STAMP)
 }
@@ -61,16 +87,31 @@ fn is_touched_since(library: &Path, stamp: &Path) -> bool {
 }
 
 /// Builds the template, if it is not warm.
-pub fn ensure(paths: &Paths, kernel: &Path, glue: &Path, rust_src: &Path) -> Result<()> {
+pub fn ensure(
+    paths: &Paths,
+    kernel: &Path,
+    glue: &Path,
+    rust_src: &Path,
+    supplies: &Supplies,
+) -> Result<()> {
     if is_warm(paths, kernel, glue)? {
         return Ok(());
     }
     let relative = relative(paths, glue)?;
-    let how_long = if relative.is_some() { "half a minute" } else { "about 4 minutes" };
+    let prebuilt = match relative {
+        Some(_) => None,
+        None => supplies.crates(&rustc_version()?),
+    };
+    let how_long = match (&relative, &prebuilt) {
+        (Some(_), _) => "half a minute",
+        (_, Some(_)) => "about a minute",
+        _ => "about 4 minutes",
+    };
     step(&format!("the library for notebooks, built once in advance ({how_long})"), || {
         let stamp = stamp(paths, kernel, glue)?;
         let mut warm = Command::new(kernel);
         warm.arg("--warm").args(relative).envs(kernel::environment(paths, rust_src));
+        warm.envs(prebuilt.map(|folder| ("TCHALK_PREBUILT", folder)));
         // Backtraces are for those who build the kernel.
         let output =
             warm.env_remove("RUST_BACKTRACE").output().context("cannot start the kernel")?;
@@ -82,7 +123,7 @@ pub fn ensure(paths: &Paths, kernel: &Path, glue: &Path, rust_src: &Path) -> Res
 }
 
 /// Names the checkout that a state folder belongs to.
-const OWNER: &str = "checkout";
+pub const OWNER: &str = "checkout";
 
 /// Says whose this state folder is, and removes those whose checkout is gone.
 pub fn forget_gone_checkouts(paths: &Paths) -> Result<()> {
@@ -100,6 +141,16 @@ pub fn forget_gone_checkouts(paths: &Paths) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dependencies_are_told_from_ours_by_their_names() {
+        let named = |name: &str| has_hash(Path::new(name));
+        assert!(named("deps/libserde-0123456789abcdef.rlib"));
+        assert!(named("build/serde-0123456789abcdef/build_script_build-0123456789abcdef"));
+        assert!(!named("deps/libtchalk.so") && !named("build/serde-0123456789abcdef/output"));
+        assert!(!named("deps/serde-0123456789abcdef.d"));
+        assert!(!named(".fingerprint/serde-0123456789abcdef/lib-serde-0123456789abcdef"));
+    }
 
     #[test]
     fn a_source_that_is_newer_than_the_stamp_is_noticed() {

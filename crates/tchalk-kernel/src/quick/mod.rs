@@ -9,6 +9,7 @@
 //! does not compile this way is compiled in cargo's way before anybody is told so.
 
 mod lean;
+mod prebuilt;
 mod recipe;
 mod stamp;
 mod stand_in;

@@ -36,6 +36,7 @@ impl Recipe {
         environment.remove(super::RECORD);
         // It names files that only cargo's own children have open.
         environment.remove("CARGO_MAKEFLAGS");
+        environment.remove(super::prebuilt::PREBUILT);
         let recipe = Recipe { rustc: rustc.into(), arguments, environment };
         let is_cell = recipe.after("--crate-name") == Some(CELL)
             && recipe.after("--crate-type") == Some("cdylib")

@@ -1,5 +1,6 @@
 //! What Evcxr finds as `cargo` and `rustup`, and what cargo finds as the compiler's wrapper.
 
+use super::prebuilt;
 use super::recipe::Recipe;
 use super::workshop::{Answer, Question};
 use super::{CARGO, CARGO_HOME, FOLDER, HOME, RECORD, SOCKET, view};
@@ -147,12 +148,14 @@ fn name_of_cargo(rustup: &Path) -> PathBuf {
     }
 }
 
-/// Writes down how a cell is compiled, and compiles it.
+/// Writes down how a cell is compiled, and compiles it; what is compiled already is taken.
 fn record(arguments: Vec<OsString>) -> ! {
     let file = std::env::var_os(RECORD).unwrap_or_default();
     if let Some(recipe) = Recipe::of_cell(&arguments) {
         // A recipe that cannot be written is one that is not used.
         let _ = recipe.write(Path::new(&file));
+    } else if prebuilt::take(&arguments).is_some() {
+        exit(0);
     }
     let mut rustc = arguments.into_iter();
     let Some(program) = rustc.next() else { exit(101) };

@@ -1,0 +1,109 @@
+//! What became of earlier set-ups: broken off, of a checkout that has moved since, older than this one.
+
+use crate::paths::Paths;
+use crate::step;
+use crate::template::OWNER;
+use std::path::{Path, PathBuf};
+
+/// Where this checkout stands with the cache.
+#[derive(Debug, PartialEq)]
+pub enum Checkout {
+    SetUp,
+    /// Nobody has called set-up here.
+    New,
+    /// It was set up under another path, at which there is nothing now.
+    MovedFrom(PathBuf),
+    /// It was set up, and what belongs to it in the cache is gone.
+    CacheGone,
+}
+
+impl Checkout {
+    pub fn of(paths: &Paths) -> Checkout {
+        if owner(&paths.state).as_deref() == Some(&paths.root) {
+            return Checkout::SetUp;
+        }
+        // Set-up writes this file into the checkout, where it moves along.
+        if !paths.root.join(".cargo/libtorch.toml").is_file() {
+            return Checkout::New;
+        }
+        let states = paths.state.parent().map(entries).unwrap_or_default();
+        let mut owners = states.iter().filter_map(|state| owner(state));
+        match owners.find(|owner| !owner.exists()) {
+            Some(before) => Checkout::MovedFrom(before),
+            None => Checkout::CacheGone,
+        }
+    }
+}
+
+/// The checkout that a state folder belongs to.
+fn owner(state: &Path) -> Option<PathBuf> {
+    std::fs::read_to_string(state.join(OWNER)).ok().map(PathBuf::from)
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).collect()
+}
+
+/// What set-ups that were broken off have left half-made.
+pub fn half_made(paths: &Paths) -> Vec<PathBuf> {
+    entries(&paths.home).into_iter().filter(|entry| step::is_part(entry)).collect()
+}
+
+/// Parts in the cache that this checkout does not use: of older versions, or of other checkouts.
+pub fn unused(paths: &Paths, used: &[PathBuf]) -> Vec<PathBuf> {
+    const KINDS: [&str; 6] = ["python", "glue-", "kernel-", "rust-src-", "crates-", "reference-"];
+    let is_versioned = |entry: &PathBuf| {
+        let name = entry.file_name().unwrap_or_default().to_string_lossy();
+        KINDS.iter().any(|kind| name.starts_with(kind)) && !step::is_part(entry)
+    };
+    let mut parts: Vec<_> = entries(&paths.home).into_iter().filter(is_versioned).collect();
+    parts.retain(|part| !used.contains(part));
+    parts.sort();
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paths(folder: &Path) -> Paths {
+        let home = folder.join("home");
+        let paths =
+            Paths { root: folder.join("checkout"), state: home.join("checkouts/checkout-1"), home };
+        std::fs::create_dir_all(paths.root.join(".cargo")).unwrap();
+        std::fs::create_dir_all(&paths.home).unwrap();
+        paths
+    }
+
+    #[test]
+    fn a_checkout_knows_whether_it_was_moved() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = paths(folder.path());
+        assert_eq!(Checkout::of(&paths), Checkout::New);
+        std::fs::write(paths.root.join(".cargo/libtorch.toml"), "").unwrap();
+        assert_eq!(Checkout::of(&paths), Checkout::CacheGone);
+        let before = folder.path().join("before");
+        let state = paths.home.join("checkouts/before-1");
+        std::fs::create_dir_all(&state).unwrap();
+        std::fs::write(state.join(OWNER), before.to_str().unwrap()).unwrap();
+        assert_eq!(Checkout::of(&paths), Checkout::MovedFrom(before.clone()));
+        std::fs::create_dir(&before).unwrap();
+        assert_eq!(Checkout::of(&paths), Checkout::CacheGone, "that one is still there");
+        std::fs::create_dir_all(&paths.state).unwrap();
+        std::fs::write(paths.state.join(OWNER), paths.root.to_str().unwrap()).unwrap();
+        assert_eq!(Checkout::of(&paths), Checkout::SetUp);
+    }
+
+    #[test]
+    fn older_parts_and_half_made_ones_are_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = paths(folder.path());
+        for name in ["kernel-1", "kernel-2", "glue-cpu-1", "kernel-3.part-44", "data", "target"] {
+            std::fs::create_dir(paths.home.join(name)).unwrap();
+        }
+        let used = [paths.home.join("kernel-2"), paths.home.join("glue-cpu-1")];
+        assert_eq!(unused(&paths, &used), [paths.home.join("kernel-1")]);
+        assert_eq!(half_made(&paths), [paths.home.join("kernel-3.part-44")]);
+    }
+}
