@@ -11,8 +11,10 @@ folder = pathlib.Path(subprocess.check_output(["jupyter", "--runtime-dir"], text
 servers = sorted(folder.glob("jpserver-*.json"), key=lambda file: file.stat().st_mtime)
 if not servers:
     sys.exit("no Jupyter server has started yet")
-url = json.loads(servers[-1].read_text())["url"] + "api"
+server = json.loads(servers[-1].read_text())
+scheme = "https" if server["secure"] else "http"
+url = f"{scheme}://127.0.0.1:{server['port']}{server['base_url']}api"
 # The server is asked from inside the container: whose certificate it has does not matter here.
-context = ssl._create_unverified_context() if url.startswith("https:") else None
+context = ssl._create_unverified_context() if server["secure"] else None
 with urllib.request.urlopen(url, timeout=4, context=context) as answer:
     print(f"{url}: {answer.status}")
