@@ -3,13 +3,10 @@
 //! Where it holds the libtorch that tch was made for, nothing has to be downloaded a second time.
 
 use crate::command::first_line;
-use crate::python;
+use crate::python::{self, TORCH};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-
-/// What tch 0.24 needs.
-pub const TORCH: &str = "2.11.0";
 
 /// An active environment whose libtorch fits.
 #[derive(Debug, Clone, PartialEq)]
