@@ -41,14 +41,16 @@ pub fn make(paths: &Paths) -> Result<PathBuf> {
     Ok(archive)
 }
 
-/// Packs a folder under its own name.
+/// Packs a folder under its own name; the archive is there whole or not at all.
 pub fn pack(folder: &Path, archive: &Path) -> Result<()> {
     let mut tar = Command::new("tar");
     if cfg!(target_os = "linux") {
         tar.args(["--owner=0", "--group=0", "--numeric-owner", "--sort=name"]);
     }
-    tar.arg("-czf").arg(archive).arg("-C").arg(folder.parent().context("a folder is in one")?);
-    run_quietly(tar.arg(folder.file_name().context("a folder has a name")?))
+    let part = archive.with_extension("part");
+    tar.arg("-czf").arg(&part).arg("-C").arg(folder.parent().context("a folder is in one")?);
+    run_quietly(tar.arg(folder.file_name().context("a folder has a name")?))?;
+    std::fs::rename(&part, archive).with_context(|| format!("cannot make {}", archive.display()))
 }
 
 /// The files that belong to the checkout.

@@ -141,6 +141,7 @@ fn libtorch(paths: &Paths) -> Finding {
             Bad(format!("{folder} is gone, or this Python is another than before"), setup())
         }
         State::Missing => Bad(format!("not installed{}", own()), setup()),
+        State::Interrupted if step::is_locked(&paths.home) => Note("is being installed".into()),
         State::Interrupted => Bad(format!("its set-up was broken off in {folder}"), setup()),
         State::WithoutPython => {
             Bad(format!("the Python that {folder} was made with is gone"), setup())
@@ -237,7 +238,7 @@ fn checkout(paths: &Paths) -> Finding {
     let root = paths.root.display();
     match Checkout::of(paths) {
         Checkout::SetUp => Good(root.to_string()),
-        Checkout::New => Bad(format!("{root} was never set up"), SETUP.into()),
+        Checkout::New => Bad(format!("{root} has not been set up yet"), SETUP.into()),
         Checkout::MovedFrom(before) => {
             Bad(format!("it was moved here from {}", before.display()), SETUP.into())
         }
