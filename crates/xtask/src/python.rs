@@ -247,8 +247,7 @@ pub fn ensure(paths: &Paths, supplies: &Supplies) -> Result<Environment> {
     }
     match environment.state() {
         State::Ready => return Ok(environment),
-        State::Missing => {}
-        State::Interrupted => eprintln!("  what an interrupted set-up has left is replaced"),
+        State::Missing | State::Interrupted => {}
         State::WithoutPython => eprintln!("  the Python it was made with is gone; it is made anew"),
         State::OtherTorch(found) => {
             eprintln!("  it holds libtorch {found} and not {TORCH}; it is made anew");

@@ -64,8 +64,13 @@ fn check_tools(paths: &Paths, supplies: &Supplies) -> Result<()> {
 /// Half-made parts on a full disk help nobody.
 fn check_space(paths: &Paths, supplies: &Supplies) -> Result<()> {
     let environment = python::environment(paths)?;
-    if environment.state() == State::Ready {
-        return Ok(());
+    match environment.state() {
+        State::Ready => return Ok(()),
+        State::Interrupted => {
+            eprintln!("what an interrupted set-up has left is removed");
+            std::fs::remove_dir_all(&environment.folder)?;
+        }
+        _ => {}
     }
     // Building the kernel takes room that a release spares.
     let spared = if supplies.are_prebuilt() { 3.0 } else { 0.0 };

@@ -1,6 +1,7 @@
 //! The folder that every notebook's session is cloned from, with the library built in it.
 
 use crate::kernel;
+use crate::offline;
 use crate::paths::{Paths, files_below, key, key_of_tree};
 use crate::rust_src::rustc_version;
 use crate::step::{step, whole_file};
@@ -12,14 +13,18 @@ use std::process::Command;
 /// Says what the template beside it was built from.
 const STAMP: &str = "template.stamp";
 
-/// What the dependencies in the template were built from: their versions, the glue, the compiler.
+/// What the dependencies in the template were built from: their versions, the glue, the compiler, and
+/// the folder of their sources, where that is not cargo's own.
 fn dependencies_stamp(paths: &Paths, glue: &Path) -> Result<String> {
-    Ok(key(&[
-        &std::fs::read_to_string(paths.root.join("Cargo.lock"))?,
-        &std::fs::read_to_string(paths.library().join("Cargo.toml"))?,
-        &glue.to_string_lossy(),
-        &rustc_version()?,
-    ]))
+    let mut parts = vec![
+        std::fs::read_to_string(paths.root.join("Cargo.lock"))?,
+        std::fs::read_to_string(paths.library().join("Cargo.toml"))?,
+        glue.to_string_lossy().into_owned(),
+        rustc_version()?,
+    ];
+    let folder = offline::crates_in_use(paths);
+    parts.extend(folder.map(|folder| folder.to_string_lossy().into_owned()));
+    Ok(key(&parts.iter().map(String::as_str).collect::<Vec<_>>()))
 }
 
 /// What the whole template was built from: the dependencies, the library, the kernel.
@@ -150,6 +155,22 @@ mod tests {
         assert!(!named("deps/libtchalk.so") && !named("build/serde-0123456789abcdef/output"));
         assert!(!named("deps/serde-0123456789abcdef.d"));
         assert!(!named(".fingerprint/serde-0123456789abcdef/lib-serde-0123456789abcdef"));
+    }
+
+    #[test]
+    fn crates_that_come_from_elsewhere_are_another_template() {
+        let root = tempfile::tempdir().unwrap();
+        let library = root.path().join("crates/tchalk");
+        std::fs::create_dir_all(&library).unwrap();
+        std::fs::write(root.path().join("Cargo.lock"), "").unwrap();
+        std::fs::write(library.join("Cargo.toml"), "").unwrap();
+        let paths = Paths { root: root.path().into(), home: "/h".into(), state: "/s".into() };
+        let stamp = || dependencies_stamp(&paths, Path::new("/g")).unwrap();
+        let before = stamp();
+        assert_eq!(before, stamp());
+        let config = offline::crates_config(&paths);
+        whole_file(&config, "[source.tchalk-bundle]\ndirectory = \"/c\"\n").unwrap();
+        assert_ne!(before, stamp());
     }
 
     #[test]
