@@ -82,7 +82,7 @@ pub fn make(paths: &Paths, options: &Options) -> Result<()> {
     copy_file(&archive, &out.join(archive.file_name().context("the archive has a name")?))?;
     crates(paths, &out.join(ARCHIVE_OF_CRATES))?;
     let versions = wheels(paths, options)?;
-    let missing = data(paths, &out.join(DATA))?;
+    let missing = data(paths, data_folder().as_deref().map(Path::new), &out.join(DATA))?;
     let texts = Texts { target: glue::host()?, pythons: versions, cuda: options.cuda };
     whole_file(&out.join("start.sh"), &texts.start())?;
     whole_file(&out.join("README.txt"), &texts.read_me(&missing)?)?;
@@ -146,12 +146,15 @@ fn wheels(paths: &Paths, options: &Options) -> Result<Vec<String>> {
     Ok(versions)
 }
 
-/// Copies data sets and weights from `TCHALK_DATA_DIR` and from the cache, and returns what is missing.
-fn data(paths: &Paths, to: &Path) -> Result<Vec<(&'static str, &'static str)>> {
+/// Copies data sets and weights from the folder that the user has named and from the cache, and returns
+/// what is missing.
+fn data(
+    paths: &Paths,
+    named: Option<&Path>,
+    to: &Path,
+) -> Result<Vec<(&'static str, &'static str)>> {
     let mut places: Vec<(PathBuf, PathBuf)> = Vec::new();
-    if let Some(folder) = data_folder() {
-        places.push((folder.into(), to.to_owned()));
-    }
+    places.extend(named.map(|folder| (folder.to_owned(), to.to_owned())));
     places.push((paths.home.join("data"), to.to_owned()));
     places.push((paths.home.join("weights"), to.join("weights")));
     step("data sets and weights", || {
@@ -256,8 +259,12 @@ mod tests {
             std::fs::create_dir_all(home.join(file).parent().unwrap()).unwrap();
             std::fs::write(home.join(file), file).unwrap();
         }
+        let named = folder.path().join("stick");
+        std::fs::create_dir_all(named.join("weights")).unwrap();
+        std::fs::write(named.join("weights/resnet.pth"), "").unwrap();
         let paths = Paths { root: "/r".into(), home, state: "/s".into() };
-        let missing = data(&paths, &to).unwrap();
+        let missing = data(&paths, Some(&named), &to).unwrap();
+        assert!(to.join("weights/resnet.pth").is_file());
         assert!(to.join("mnist/train-images-idx3-ubyte.gz").is_file());
         assert!(to.join("weights/vgg16-397923af.pth").is_file());
         assert!(!to.join("mnist/.train-images-idx3-ubyte.gz.lock").exists());
