@@ -209,7 +209,7 @@ impl Texts {
              a few minutes. Afterwards the machine needs neither this folder nor a network.\n\n\
              What has to be there beforehand:\n\
              \x20 Rust      rustc {rustc} and cargo. Another version works, too, but compiles the\n\
-             \x20           library's dependencies itself (about 4 minutes on two cores).\n\
+             \x20           library's dependencies itself, which takes some minutes.\n\
              \x20 Python    {pythons}, with its venv module\n\
              \x20 compiler  cc, a C compiler (Debian, Ubuntu: gcc and libc6-dev), for linking\n\
              \x20 disk      about 4 GB in the home folder\n\n\
