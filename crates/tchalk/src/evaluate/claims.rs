@@ -55,7 +55,7 @@ impl Scoreboard {
     fn rows_of(&self, claim: &Claim) -> Vec<[String; 3]> {
         let than = match &claim.others[..] {
             [one] => one.clone(),
-            several => format!("each of {}", several.join(", ")),
+            several => format!("each of {}", several.join(" and ")),
         };
         let gain = match claim.points {
             None => "a clear gain".to_owned(),
