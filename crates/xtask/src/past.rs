@@ -1,6 +1,7 @@
 //! What became of earlier set-ups: broken off, of a checkout that has moved since, older than this one.
 
 use crate::paths::Paths;
+use crate::python::TORCH;
 use crate::step;
 use crate::template::OWNER;
 use std::path::{Path, PathBuf};
@@ -58,7 +59,12 @@ pub fn unused(paths: &Paths, used: &[PathBuf]) -> Vec<PathBuf> {
         KINDS.iter().any(|kind| name.starts_with(kind)) && !step::is_part(entry)
     };
     let mut parts: Vec<_> = entries(&paths.home).into_iter().filter(is_versioned).collect();
-    parts.retain(|part| !used.contains(part));
+    // The compiled glue is linked anew for every environment with the same libtorch.
+    let compiled = |part: &Path| {
+        let name = part.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("glue-objects-") && name.ends_with(&format!("-{TORCH}"))
+    };
+    parts.retain(|part| !used.contains(part) && !compiled(part));
     parts.sort();
     parts
 }
@@ -102,6 +108,7 @@ mod tests {
         for name in ["kernel-1", "kernel-2", "glue-cpu-1", "kernel-3.part-44", "data", "target"] {
             std::fs::create_dir(paths.home.join(name)).unwrap();
         }
+        std::fs::create_dir(paths.home.join(format!("glue-objects-0.1.0-{TORCH}"))).unwrap();
         let used = [paths.home.join("kernel-2"), paths.home.join("glue-cpu-1")];
         assert_eq!(unused(&paths, &used), [paths.home.join("kernel-1")]);
         assert_eq!(half_made(&paths), [paths.home.join("kernel-3.part-44")]);
