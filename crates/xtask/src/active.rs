@@ -95,7 +95,7 @@ impl Active {
 }
 
 /// What a line such as `cuda: Optional[str] = '13.0'` says.
-fn value_of<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+pub fn value_of<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.lines().find_map(|line| {
         let rest = line.strip_prefix(name)?;
         let (kind, value) = rest.split_once('=')?;

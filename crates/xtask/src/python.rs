@@ -156,9 +156,9 @@ impl Environment {
         let file = self.torch()?.join("version.py");
         let text = std::fs::read_to_string(&file)
             .with_context(|| format!("cannot read {}", file.display()))?;
-        let version = text.lines().find_map(|line| line.strip_prefix("__version__ = "));
-        let version = version.with_context(|| format!("{} names no version", file.display()))?;
-        Ok(version.trim_matches('\'').split('+').next().unwrap_or_default().to_owned())
+        let version = active::value_of(&text, "__version__")
+            .with_context(|| format!("{} names no version", file.display()))?;
+        Ok(version.split('+').next().unwrap_or_default().to_owned())
     }
 
     /// How far it has come.
