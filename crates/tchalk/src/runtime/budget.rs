@@ -59,6 +59,22 @@ impl Budget {
         }
     }
 
+    /// How many of `examples` a large network learns from on `device`, if one example costs so many
+    /// multiply-adds: the frozen base of a transfer model goes over all of them before anything is
+    /// learned, and no clock breaks that off.
+    pub(crate) fn affordable(self, examples: usize, multiply_adds: usize, device: Device) -> usize {
+        /// A VGG16 at 32 × 32 pixels gets 4,700 examples, which takes two cores three quarters of a
+        /// minute; networks up to half its size are not held back.
+        const MOST: usize = 1_500_000_000_000;
+        match self {
+            Budget::Class if !device.is_cuda() => {
+                let affordable = MOST / multiply_adds.max(1) / 100 * 100;
+                examples.min(affordable.max(500))
+            }
+            _ => examples,
+        }
+    }
+
     /// How long training may take on `device`, where that is limited. What a budget leaves of epochs
     /// and examples suits small networks; a large one would still take an hour.
     pub(crate) fn time(self, device: Device) -> Option<Duration> {
@@ -96,5 +112,16 @@ mod tests {
         assert_eq!(Budget::Ci.evaluation(28_000, Device::Cpu), 1_000);
         assert_eq!(Budget::Full.training(25, 50_000, Device::Cpu).epochs, 25);
         assert_eq!(Budget::Class.training(25, 50_000, Device::Cuda(0)).examples, 50_000);
+    }
+
+    #[test]
+    fn only_a_large_network_is_held_back_further() {
+        let (small, vgg16, giant) = (20_000_000, 313_000_000, usize::MAX);
+        assert_eq!(Budget::Class.affordable(10_000, small, Device::Cpu), 10_000);
+        assert_eq!(Budget::Class.affordable(10_000, vgg16, Device::Cpu), 4_700);
+        assert_eq!(Budget::Class.affordable(10_000, giant, Device::Cpu), 500);
+        assert_eq!(Budget::Class.affordable(300, giant, Device::Cpu), 300);
+        assert_eq!(Budget::Class.affordable(10_000, giant, Device::Cuda(0)), 10_000);
+        assert_eq!(Budget::Full.affordable(50_000, giant, Device::Cpu), 50_000);
     }
 }

@@ -32,21 +32,40 @@ fn device_text(device: Device) -> String {
     match device {
         Device::Cuda(_) => {
             let cudnn = if Cuda::cudnn_is_available() { "with cuDNN" } else { "without cuDNN" };
-            format!("GPU: {} CUDA device(s), {cudnn}", Cuda::device_count())
+            let cards = cards().unwrap_or_else(|| format!("{} CUDA devices", Cuda::device_count()));
+            format!("GPU: {cards}, {cudnn}")
         }
-        _ => "CPU (no CUDA device found)".into(),
+        _ => "CPU: no NVIDIA GPU was found".into(),
     }
+}
+
+/// The graphics cards by name, with their memory, as the driver's own program tells it.
+fn cards() -> Option<String> {
+    let query = ["--query-gpu=name,memory.total", "--format=csv,noheader,nounits"];
+    let told = std::process::Command::new("nvidia-smi").args(query).output().ok()?;
+    cards_text(&String::from_utf8_lossy(&told.stdout))
+}
+
+/// `NVIDIA A100-SXM4-40GB, 40960` and so on, one card a line, in words.
+fn cards_text(told: &str) -> Option<String> {
+    let cards: Option<Vec<String>> = told
+        .lines()
+        .map(|line| {
+            let (name, mib) = line.rsplit_once(',')?;
+            let gib = mib.trim().parse::<f64>().ok()? / 1024.0;
+            Some(format!("{} with {gib:.0} GiB", name.trim()))
+        })
+        .collect();
+    cards.filter(|cards| !cards.is_empty()).map(|cards| cards.join(", "))
 }
 
 fn speed_text(device: Device) -> String {
     match device {
-        Device::Cuda(_) => {
-            "everything runs as written, each training cell in a minute or two".into()
-        }
+        Device::Cuda(_) => "a GPU's: everything runs as written".into(),
         _ => {
             "a laptop's: training the first network on all of CIFAR-10 takes one to two minutes an \
               epoch. TCHALK_BUDGET=class keeps every training cell to about two minutes; a GPU is \
-              ten and more times as fast"
+              usually ten times as fast, or more"
                 .into()
         }
     }
@@ -66,4 +85,18 @@ fn memory_gib() -> Option<f64> {
     let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
     let kib: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
     Some(kib / 1024.0 / 1024.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cards_are_told_by_name_and_memory() {
+        let told = "NVIDIA H200, 143771\nNVIDIA GeForce RTX 3060, 12288\n";
+        let text = "NVIDIA H200 with 140 GiB, NVIDIA GeForce RTX 3060 with 12 GiB";
+        assert_eq!(cards_text(told).as_deref(), Some(text));
+        assert_eq!(cards_text(""), None);
+        assert_eq!(cards_text("NVIDIA-SMI has failed, because"), None);
+    }
 }

@@ -72,7 +72,7 @@ impl Model {
             Some(devices) => Replicas::of(self, devices)?,
             None => Replicas::none(),
         };
-        let (feed, validation) = how.feeds(inner, set, seed)?;
+        let (feed, validation) = how.feeds(self, set, seed)?;
         let (model, first) = (self.clone(), how.initial_epoch);
         let mut fitting = Fitting {
             model,
@@ -138,7 +138,10 @@ impl Fitting {
             run.history.ended = Some("stopped before the first epoch".into());
         }
         run.history.prepared += begun.elapsed().as_secs_f64();
-        self.until = budget.time(inner.device).map(|time| Instant::now() + time);
+        // What is left of the time is for learning, and some of it always is.
+        self.until = budget.time(inner.device).map(|time| {
+            Instant::now() + time.saturating_sub(begun.elapsed()).max(time / 5)
+        });
         let mut progress = Progress::new(&run);
         for number in done + 1..=epochs {
             if run.history.ended.is_some() {

@@ -1,6 +1,7 @@
 //! How well a network does, counted over a whole set.
 
 use super::loss::{Form, Loss, classes_of, named_class};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use tch::{Device, Kind, Tensor, no_grad};
 
 /// A number that says how well a network does. Each is computed over a whole set, never averaged
@@ -44,6 +45,8 @@ pub(crate) struct Tally {
     confusion: Tensor,
     /// How many examples had so many classes before the right one.
     ranks: Tensor,
+    /// Of each batch, the right classes and the named ones.
+    answers: Vec<Tensor>,
     outputs: i64,
     classes: i64,
 }
@@ -57,6 +60,7 @@ impl Tally {
             losses: Tensor::zeros([2], (Kind::Double, device)),
             confusion: Tensor::zeros([classes * classes], (Kind::Int64, device)),
             ranks: Tensor::zeros([classes + 1], (Kind::Int64, device)),
+            answers: Vec::new(),
             outputs: outputs as i64,
             classes,
         }
@@ -82,6 +86,7 @@ impl Tally {
                 others.sum_dim_intlist(1i64, false, Kind::Int64)
             };
             self.ranks += before.bincount(none.as_ref(), self.classes + 1);
+            self.answers.push(Tensor::stack(&[labels, &named], 0));
         });
     }
 
@@ -93,6 +98,13 @@ impl Tally {
         };
         let losses = self.losses.to_device(Device::Cpu);
         let confusion = integers(&self.confusion);
+        let (mut right, mut labels) = (Vec::new(), DefaultHasher::new());
+        for batch in &self.answers {
+            let batch = integers(&batch.view([-1]));
+            let (truth, named) = batch.split_at(batch.len() / 2);
+            right.extend(truth.iter().zip(named).map(|(truth, named)| truth == named));
+            truth.iter().for_each(|label| label.hash(&mut labels));
+        }
         Counts {
             examples: confusion.iter().sum::<i64>() as usize,
             loss_sum: losses.double_value(&[0]),
@@ -102,6 +114,8 @@ impl Tally {
                 .map(|row| row.iter().map(|&count| count as usize).collect())
                 .collect(),
             ranks: integers(&self.ranks).into_iter().map(|count| count as usize).collect(),
+            right,
+            labels: labels.finish(),
         }
     }
 }
@@ -115,6 +129,10 @@ pub(crate) struct Counts {
     /// How often each true class (row) was called each class (column).
     pub(crate) confusion: Vec<Vec<usize>>,
     ranks: Vec<usize>,
+    /// Whether each example was named rightly, in their order.
+    right: Vec<bool>,
+    /// A sum over the labels in their order: by it one knows the same examples again.
+    labels: u64,
 }
 
 impl Counts {
@@ -131,6 +149,17 @@ impl Counts {
             Metric::Recall => self.mean(|_, there, right| ratio(right, there)),
             Metric::F1 => self.mean(|said, there, right| ratio(2 * right, said + there)),
         }
+    }
+
+    /// On how many examples only this network was right, and on how many only the other; nothing if
+    /// the two were not asked about the same ones.
+    pub(crate) fn alone(&self, other: &Counts) -> Option<(usize, usize)> {
+        if self.right.len() != other.right.len() || self.labels != other.labels {
+            return None;
+        }
+        let pairs = || self.right.iter().zip(&other.right);
+        let (ours, theirs) = (pairs().filter(|(a, b)| a > b), pairs().filter(|(a, b)| a < b));
+        Some((ours.count(), theirs.count()))
     }
 
     /// The standard error of the mean loss.
@@ -205,6 +234,20 @@ mod tests {
         assert_eq!(whole.ranks, parts.ranks);
         assert!((whole.value(Metric::Loss) - parts.value(Metric::Loss)).abs() < 1e-12);
         assert!((whole.loss_error() - parts.loss_error()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn only_the_same_examples_are_compared_one_by_one() {
+        let (whole, parts) = (counts(&ROWS, &LABELS, 6), counts(&ROWS, &LABELS, 4));
+        assert_eq!(whole.alone(&parts), Some((0, 0)));
+        let mut better = ROWS;
+        better[2] = [0.0, 1.0, 0.0];
+        better[0] = [0.0, 1.0, 0.0];
+        assert_eq!(whole.alone(&counts(&better, &LABELS, 6)), Some((1, 1)));
+        let mut others = LABELS;
+        others.swap(0, 1);
+        assert_eq!(whole.alone(&counts(&ROWS, &others, 6)), None);
+        assert_eq!(whole.alone(&counts(&ROWS[..5], &LABELS[..5], 6)), None);
     }
 
     #[test]

@@ -7,19 +7,19 @@ use super::run::Run;
 use super::{Precision, check, check_labels, draws, frozen, target};
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
-use crate::model::Inner;
+use crate::model::Model;
 use crate::plot::thousands;
 
 impl Fit {
     /// The examples to learn from and those to measure, within the budget.
     pub(super) fn feeds(
         &self,
-        inner: &Inner,
+        model: &Model,
         set: &TensorSet,
         seed: u64,
     ) -> Result<(Feed, Option<Feed>)> {
         const OP: &str = "Fit::validation";
-        let device = inner.device;
+        let (inner, device) = (model.inner(), model.device());
         let (train, validation) = match &self.validation {
             Some(validation) => {
                 check(OP, inner, validation)?;
@@ -47,10 +47,13 @@ impl Fit {
             }
             None => (Feed::new(set.clone()), None),
         };
+        let cost = model.multiply_adds_of_one();
         let examples = self.budget.training(1, train.len(), device).examples;
+        let examples = self.budget.affordable(examples, cost, device);
         let validation = validation.map(|feed| {
             let count = self.budget.evaluation(feed.len(), device);
-            feed.first(count)
+            // Half as many are enough to watch by.
+            feed.first(self.budget.affordable(count, 2 * cost, device))
         });
         Ok((train.first(examples), validation))
     }
