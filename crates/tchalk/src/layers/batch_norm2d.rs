@@ -96,19 +96,26 @@ impl Layer for BatchNorm2d {
     }
 
     fn written(&self) -> String {
-        "BatchNorm2d::new()".into()
+        // What is not Keras's own is written.
+        let usual = BatchNorm2d::new();
+        let mut text = String::from("BatchNorm2d::new()");
+        if self.momentum != usual.momentum {
+            text += &format!(".momentum({})", self.momentum);
+        }
+        if self.epsilon != usual.epsilon {
+            text += &format!(".epsilon({})", self.epsilon);
+        }
+        text
     }
 
     fn output_shape(&self, input: &Shape, from: &str) -> Result<Shape> {
         if !(0.0..=1.0).contains(&self.momentum) {
-            let op = format!("{}.momentum({})", self.written(), self.momentum);
             let got = self.momentum.to_string();
-            return Err(Error::invalid(op, "a part from 0 to 1", got, "Keras's is 0.99."));
+            return Err(Error::invalid(self.written(), "a part from 0 to 1", got, "Keras's is 0.99."));
         }
         if !(self.epsilon > 0.0 && self.epsilon.is_finite()) {
-            let op = format!("{}.epsilon({})", self.written(), self.epsilon);
             let got = self.epsilon.to_string();
-            return Err(Error::invalid(op, "a small number above 0", got, "Keras's is 0.001."));
+            return Err(Error::invalid(self.written(), "a small number above 0", got, "Keras's is 0.001."));
         }
         picture_axes(self, input, from)?;
         Ok(input.clone())
@@ -206,6 +213,13 @@ mod tests {
         assert_eq!(y, x.zeros_like());
         assert_eq!(weights[2], Tensor::from_slice(&[1.5f32, -2.5]));
         assert_eq!(weights[3], Tensor::from_slice(&[0.5f32, 0.5]));
+    }
+
+    #[test]
+    fn what_is_not_usual_is_written() {
+        assert_eq!(BatchNorm2d::new().written(), "BatchNorm2d::new()");
+        let quick = BatchNorm2d::new().momentum(0.9).epsilon(1e-5);
+        assert_eq!(quick.written(), "BatchNorm2d::new().momentum(0.9).epsilon(0.00001)");
     }
 
     #[test]
