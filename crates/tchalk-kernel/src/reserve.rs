@@ -54,7 +54,20 @@ struct Order {
 }
 
 fn enabled() -> bool {
-    std::env::var(SWITCH).as_deref() != Ok("0")
+    is_on(std::env::var(SWITCH).ok().as_deref())
+}
+
+fn is_on(switch: Option<&str>) -> bool {
+    switch != Some("0")
+}
+
+/// Whether a reserve is wanted, and would be in nobody's way.
+fn is_welcome(switch: Option<&str>, free_memory_kb: Option<u64>) -> bool {
+    is_on(switch) && free_memory_kb.is_none_or(|free| free >= FREE_MEMORY_KB)
+}
+
+fn is_welcome_here() -> bool {
+    is_welcome(std::env::var(SWITCH).ok().as_deref(), free_memory_kb())
 }
 
 fn folder(home: &Home) -> PathBuf {
@@ -85,7 +98,7 @@ fn badge(home: &Home) -> String {
 /// Starts a reserve in the background, if none is there and there is memory for one.
 pub fn spawn(home: &Home) {
     let busy = File::open(folder(home).join("lock")).is_ok_and(|lock| lock.try_lock().is_err());
-    if !enabled() || busy || free_memory_kb().is_some_and(|free| free < FREE_MEMORY_KB) {
+    if busy || !is_welcome_here() {
         return;
     }
     let Ok(program) = std::env::current_exe() else { return };
@@ -145,8 +158,12 @@ pub fn hand_over(home: &Home, connection_file: &Path) -> Result<bool> {
     Ok(true)
 }
 
-/// Waits, warm, for a notebook to serve; what `--reserve` does.
+/// Waits, warm, for a notebook to serve; what `--reserve` does. Whoever starts it need not know whether a
+/// reserve is wanted.
 pub fn wait_in_reserve() -> Result<()> {
+    if !is_welcome_here() {
+        return Ok(());
+    }
     // It outlives what has started it, and Ctrl-C in a terminal is not meant for it.
     // SAFETY: setsid has no preconditions; it fails harmlessly for the leader of a group.
     unsafe { libc::setsid() };
@@ -263,6 +280,13 @@ mod tests {
         let _listener = listen(&socket).unwrap();
         assert!(UnixStream::connect(&socket).is_ok());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_reserve_is_welcome_unless_it_is_turned_off_or_memory_is_short() {
+        assert!(is_welcome(None, Some(FREE_MEMORY_KB)) && is_welcome(Some("1"), None));
+        assert!(!is_welcome(Some("0"), None) && !is_welcome(Some("0"), Some(FREE_MEMORY_KB)));
+        assert!(!is_welcome(None, Some(FREE_MEMORY_KB - 1)));
     }
 
     #[test]

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import socket
+import subprocess
 import time
 import unittest
 
@@ -99,6 +100,12 @@ class Reserve(unittest.TestCase):
         self.assertTrue(until(self.warming, 30), "the next reserve has begun")
         second.kill()
         self.assertTrue(until(lambda: waiting not in folders(), 20), "it cleans up after itself")
+
+    def test_one_that_is_turned_off_does_not_wait_whoever_starts_it(self):
+        program = KernelManager(kernel_name="tchalk").kernel_spec.argv[0]
+        off = {**os.environ, "TCHALK_RESERVE": "0"}
+        self.assertEqual(subprocess.run([program, "--reserve"], env=off, timeout=20).returncode, 0)
+        self.assertFalse(self.warming() or self.SOCKET.exists())
 
 
 class Sessions(unittest.TestCase):
