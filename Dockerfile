@@ -2,9 +2,9 @@
 # The classroom in one image: JupyterLab, the kernel, a warm template, the notebooks.
 #
 #     docker build -t tchalk .
-#     docker run --rm --gpus all -p 8888:8888 tchalk
+#     docker run --rm --gpus all -p 8888:8888 -v tchalk-work:/home/learner tchalk
 #
-# Without a GPU leave out `--gpus all`; an image without CUDA is built with
+# The volume keeps what is made. Without a GPU leave out `--gpus all`; an image without CUDA is built with
 # `--build-arg TCHALK_LIBTORCH=cpu`. docs/docker.md has the rest: data inside, JupyterHub, other
 # users. `cargo xtask try-dockerfile` follows this file where there is no Docker.
 
