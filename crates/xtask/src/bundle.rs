@@ -7,14 +7,18 @@
 //! crates.tar.gz          the sources of all crates in Cargo.lock
 //! wheels/                the Python packages of the lock files
 //! data/                  data sets and weights, laid out as for TCHALK_DATA_DIR
+//! bundle.json            for which machines it is (`contents.rs`)
 //! SHA256SUMS             vouches for all of it
 //! ```
 
 use crate::command::{first_line, run_quietly};
+use crate::contents::Contents;
 use crate::dist;
+use crate::flavour::Flavour;
+use crate::gather::{Missing, gather};
 use crate::glue;
 use crate::paths::{Paths, data_folder, files_below};
-use crate::python::{self, Flavour};
+use crate::python;
 use crate::step::{copy_file, create_folder, step, whole_file};
 use crate::{rust_src, sums};
 use anyhow::{Context, Result, bail};
@@ -24,19 +28,6 @@ use std::process::Command;
 pub const ARCHIVE_OF_CRATES: &str = "crates.tar.gz";
 pub const WHEELS: &str = "wheels";
 pub const DATA: &str = "data";
-
-/// What notebooks look for, and what becomes of them without it.
-const WANTED: [(&str, &str); 9] = [
-    ("cifar10/cifar-10-binary.tar.gz", "the tutorial trains on drawn shapes"),
-    ("mnist/train-images-idx3-ubyte.gz", "digits are drawn"),
-    ("mnist/train-labels-idx1-ubyte.gz", "digits are drawn"),
-    ("mnist/t10k-images-idx3-ubyte.gz", "digits are drawn"),
-    ("mnist/t10k-labels-idx1-ubyte.gz", "digits are drawn"),
-    ("digit-recognizer/train.csv", "the exercise makes its digits from MNIST"),
-    ("digit-recognizer/test.csv", "the exercise makes its digits from MNIST"),
-    ("weights/vgg16-397923af.pth", "the built-in base takes the place of VGG16"),
-    ("weights/imagenet_class_index.json", "classes of ImageNet go by their numbers"),
-];
 
 /// How a bundle was asked for.
 #[derive(Debug, Default, PartialEq)]
@@ -72,6 +63,11 @@ impl Options {
         }
         Ok(options)
     }
+
+    fn flavours(&self) -> Vec<Flavour> {
+        let cuda = self.cuda.then_some(Flavour::Cuda);
+        [Some(Flavour::Cpu), cuda].into_iter().flatten().collect()
+    }
 }
 
 /// Makes the bundle. What is there from an earlier time is kept where it is still right.
@@ -82,8 +78,14 @@ pub fn make(paths: &Paths, options: &Options) -> Result<()> {
     copy_file(&archive, &out.join(archive.file_name().context("the archive has a name")?))?;
     crates(paths, &out.join(ARCHIVE_OF_CRATES))?;
     let versions = wheels(paths, options)?;
-    let missing = data(paths, data_folder().as_deref().map(Path::new), &out.join(DATA))?;
-    let texts = Texts { target: glue::host()?, pythons: versions, cuda: options.cuda };
+    let missing = gather(paths, data_folder().as_deref().map(Path::new), &out.join(DATA))?;
+    let contents = Contents {
+        target: glue::host()?,
+        pythons: versions.iter().filter_map(|text| python::version(text)).collect(),
+        flavours: options.flavours(),
+    };
+    contents.write(out)?;
+    let texts = Texts { target: contents.target, pythons: versions, cuda: options.cuda };
     whole_file(&out.join("start.sh"), &texts.start())?;
     whole_file(&out.join("README.txt"), &texts.read_me(&missing)?)?;
     step("sums of all files", || sums::write(out))?;
@@ -133,56 +135,19 @@ fn wheels(paths: &Paths, options: &Options) -> Result<Vec<String>> {
             let environment = paths.target().join("dist/python");
             python::create_with(&program, &environment)?;
             let python = environment.join("bin/python");
-            let lock = |name: &str| paths.root.join("python").join(name);
-            python::download(&python, &lock("jupyter.txt"), &wheels, &[])?;
-            let flavours = [Some(Flavour::Cpu), options.cuda.then_some(Flavour::Cuda)];
-            for flavour in flavours.into_iter().flatten() {
-                python::download(&python, &lock(flavour.lock_file()), &wheels, flavour.options())?;
+            let download = |lock_file: &str, more: &[&str]| {
+                let lock_file = paths.root.join("python").join(lock_file);
+                python::download(&paths.target().join("dist"), &python, &lock_file, &wheels, more)
+            };
+            download("jupyter.txt", &[])?;
+            for flavour in options.flavours() {
+                download(flavour.lock_file(), flavour.options())?;
             }
             std::fs::remove_dir_all(&environment).context("cannot remove the environment")
         })?;
         versions.push(version);
     }
     Ok(versions)
-}
-
-/// Copies data sets and weights from the folder that the user has named and from the cache, and returns
-/// what is missing.
-fn data(
-    paths: &Paths,
-    named: Option<&Path>,
-    to: &Path,
-) -> Result<Vec<(&'static str, &'static str)>> {
-    let mut places: Vec<(PathBuf, PathBuf)> = Vec::new();
-    places.extend(named.map(|folder| (folder.to_owned(), to.to_owned())));
-    places.push((paths.home.join("data"), to.to_owned()));
-    places.push((paths.home.join("weights"), to.join("weights")));
-    step("data sets and weights", || {
-        create_folder(to)?;
-        for (from, to) in &places {
-            copy_new(from, to)?;
-        }
-        sums::write(to)
-    })?;
-    Ok(WANTED.into_iter().filter(|(file, _)| !to.join(file).is_file()).collect())
-}
-
-/// Copies what is not there yet, and not what the cache keeps for itself.
-fn copy_new(from: &Path, to: &Path) -> Result<()> {
-    let Ok(files) = files_below(from) else { return Ok(()) };
-    for file in files {
-        let inside = file.strip_prefix(from)?;
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        let own = name.starts_with('.') || name.ends_with(".part") || name == sums::LIST;
-        let copy = to.join(inside);
-        let same = || Some(copy.metadata().ok()?.len() == file.metadata().ok()?.len());
-        if own || same() == Some(true) {
-            continue;
-        }
-        create_folder(copy.parent().context("a file is in a folder")?)?;
-        copy_file(&file, &copy)?;
-    }
-    Ok(())
 }
 
 /// What the texts of a bundle have to say.
@@ -198,7 +163,7 @@ impl Texts {
         script.replace("VERSION", env!("CARGO_PKG_VERSION")).replace("TARGET", &self.target)
     }
 
-    fn read_me(&self, missing: &[(&str, &str)]) -> Result<String> {
+    fn read_me(&self, missing: &[Missing]) -> Result<String> {
         let pythons = self.pythons.join(" or ");
         let libtorch =
             if self.cuda { "for the processor and for NVIDIA GPUs" } else { "for the processor" };
@@ -240,37 +205,11 @@ mod tests {
         let options = parse(&["/stick", "--cuda", "--python", "python3.12"]).unwrap();
         assert_eq!(options.out, Path::new("/stick"));
         assert!(options.cuda && options.pythons == ["python3.12"]);
+        assert_eq!(options.flavours(), [Flavour::Cpu, Flavour::Cuda]);
+        assert_eq!(Options::default().flavours(), [Flavour::Cpu]);
         assert!(parse(&[]).unwrap_err().to_string().contains("the folder to make"));
         assert!(parse(&["/a", "/b"]).is_err());
         assert!(parse(&["/a", "--python"]).unwrap_err().to_string().contains("python3.12"));
-    }
-
-    #[test]
-    fn data_come_from_all_places_and_what_is_missing_is_told() {
-        let folder = tempfile::tempdir().unwrap();
-        let (home, to) = (folder.path().join("home"), folder.path().join("out/data"));
-        let files = [
-            "data/mnist/train-images-idx3-ubyte.gz",
-            "data/mnist/.train-images-idx3-ubyte.gz.lock",
-            "data/cifar10/cifar-10-binary.tar.gz.part",
-            "weights/vgg16-397923af.pth",
-        ];
-        for file in files {
-            std::fs::create_dir_all(home.join(file).parent().unwrap()).unwrap();
-            std::fs::write(home.join(file), file).unwrap();
-        }
-        let named = folder.path().join("stick");
-        std::fs::create_dir_all(named.join("weights")).unwrap();
-        std::fs::write(named.join("weights/resnet.pth"), "").unwrap();
-        let paths = Paths { root: "/r".into(), home, state: "/s".into() };
-        let missing = data(&paths, Some(&named), &to).unwrap();
-        assert!(to.join("weights/resnet.pth").is_file());
-        assert!(to.join("mnist/train-images-idx3-ubyte.gz").is_file());
-        assert!(to.join("weights/vgg16-397923af.pth").is_file());
-        assert!(!to.join("mnist/.train-images-idx3-ubyte.gz.lock").exists());
-        assert!(missing.iter().any(|(file, _)| file.starts_with("cifar10/")));
-        assert!(!missing.iter().any(|(file, _)| file.contains("vgg16")));
-        sums::check(&to).unwrap();
     }
 
     #[test]
@@ -281,5 +220,65 @@ mod tests {
         assert!(texts.start().contains(&name));
         let read_me = texts.read_me(&[("a/b", "c instead")]).unwrap();
         assert!(read_me.contains("Python 3.12.1") && read_me.contains("a/b: c instead"));
+    }
+
+    /// A bundle with one release, which consists of one notebook.
+    fn small_bundle(folder: &Path, notebook: &str) {
+        let texts = Texts { target: "x".into(), pythons: vec![], cuda: false };
+        let name = format!("tchalk-{}-x", env!("CARGO_PKG_VERSION"));
+        let checkout = folder.join("made").join(&name);
+        let files = [("Cargo.toml", ""), (".cargo/config.toml", ""), ("notebooks/a", notebook)];
+        for (file, text) in files {
+            create_folder(checkout.join(file).parent().unwrap()).unwrap();
+            std::fs::write(checkout.join(file), text).unwrap();
+        }
+        let bundle = folder.join("bundle");
+        create_folder(&bundle).unwrap();
+        dist::pack(&checkout, &bundle.join(format!("{name}.tar.gz"))).unwrap();
+        dist::pack(&checkout.join("notebooks"), &bundle.join(ARCHIVE_OF_CRATES)).unwrap();
+        whole_file(&bundle.join("start.sh"), &texts.start()).unwrap();
+        sums::write(&bundle).unwrap();
+    }
+
+    /// Runs its script with programs that do nothing in the place of cargo and compilers.
+    fn start(folder: &Path) {
+        let programs = folder.join("programs");
+        create_folder(&programs).unwrap();
+        for name in ["cargo", "rustc", "python3", "cc"] {
+            use std::os::unix::fs::PermissionsExt;
+            std::fs::write(programs.join(name), "#!/bin/sh\n").unwrap();
+            let may_run = std::fs::Permissions::from_mode(0o755);
+            std::fs::set_permissions(programs.join(name), may_run).unwrap();
+        }
+        let path = std::env::var("PATH").unwrap();
+        let mut sh = Command::new("sh");
+        sh.arg(folder.join("bundle/start.sh")).arg(folder.join("where"));
+        sh.env("PATH", format!("{}:{path}", programs.display()));
+        run_quietly(sh.env("TCHALK_HOME", folder.join("home"))).unwrap();
+    }
+
+    #[test]
+    fn a_newer_bundle_is_unpacked_and_notebooks_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = format!("tchalk-{}-x", env!("CARGO_PKG_VERSION"));
+        let checkout = folder.path().join("where").join(&name);
+        let notebook = || std::fs::read_to_string(checkout.join("notebooks/a")).unwrap();
+        small_bundle(folder.path(), "old");
+        // No process has so high a number.
+        let left = folder.path().join("home/crates-1.part-999999999");
+        create_folder(&left).unwrap();
+        start(folder.path());
+        assert_eq!(notebook(), "old");
+        assert!(!left.exists() && checkout.join(".cargo/crates.toml").is_file());
+        std::fs::write(checkout.join("notebooks/a"), "mine").unwrap();
+        start(folder.path());
+        assert_eq!(notebook(), "mine", "the same bundle changes nothing");
+        small_bundle(folder.path(), "new");
+        start(folder.path());
+        assert_eq!(notebook(), "new");
+        let before = checkout.with_file_name(format!("{name}.before-1"));
+        assert_eq!(std::fs::read_to_string(before.join("notebooks/a")).unwrap(), "mine");
+        let folders = std::fs::read_dir(folder.path().join("where")).unwrap().count();
+        assert_eq!(folders, 2, "and nothing half-made");
     }
 }

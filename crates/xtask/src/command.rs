@@ -55,13 +55,18 @@ pub fn remedy(output: &str) -> Option<&'static str> {
         "ConnectTimeoutError",
         "NameResolutionError",
         "failed to download",
-        "No matching distribution found",
         "Couldn't connect",
         "Connection refused",
     ]) {
         Some(
             "There is no way to the network: connect, or set the usual proxy variables \
              (HTTPS_PROXY), and run the command again. What is already done is kept.",
+        )
+    } else if says(&["No matching distribution found"]) {
+        Some(
+            "pip found no package for this Python and this system. From a bundle: it was made for others \
+             (`cargo xtask bundle OUT --python NAME`). From the network: this Python may be newer than the \
+             lock files; try an older one, from 3.10 on.",
         )
     } else if says(&["THESE PACKAGES DO NOT MATCH THE HASHES"]) {
         Some(
@@ -86,6 +91,9 @@ mod tests {
                    establish a new connection'";
         assert!(remedy(pip).unwrap().contains("no way to the network"));
         assert!(remedy("OSError: [Errno 28] No space left on device").unwrap().contains("full"));
+        let missing = "ERROR: No matching distribution found for torch==2.11.0";
+        assert!(remedy(missing).unwrap().contains("for this Python and this system"));
+        assert!(remedy(&format!("{pip}\n{missing}")).unwrap().contains("no way to the network"));
         assert_eq!(remedy("error[E0308]: mismatched types"), None);
     }
 

@@ -2,7 +2,7 @@
 //!
 //! It holds the files of the checkout, and beside them, in `prebuilt`, what set-up would compile for
 //! ten minutes: the kernel's program, the glue, the library's dependencies, and the sources of the
-//! standard library. None of them holds a path that would have to be kept: the glue is not linked yet,
+//! standard library; with the licences of all of these. None of them holds a path that would have to be kept: the glue is not linked yet,
 //! and the dependencies are known by cargo's names for them (the kernel's `prebuilt.rs`).
 
 use crate::build_script::{self, Run};
@@ -11,7 +11,7 @@ use crate::paths::Paths;
 use crate::setup::{self, Ready, Register};
 use crate::step::{copy_file, copy_tree, create_folder, step, whole_file};
 use crate::supplies::{self, CRATES, GLUE, KERNEL, MANIFEST, PREBUILT, RUST_SRC, Supplies};
-use crate::{glue, kernel, rust_src, sums, template};
+use crate::{glue, kernel, licences, rust_src, sums, template};
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -93,6 +93,7 @@ fn collect(paths: &Paths, ready: &Ready, to: &Path) -> Result<()> {
     for run in &runs {
         run.keep(&crates)?;
     }
+    licences::collect(paths, &to.join("licences"))?;
     let mut programs: Vec<_> = built.into_iter().filter(|file| is_program(file)).collect();
     programs.push(ready.kernel.clone());
     let manifest = json!({

@@ -1,10 +1,12 @@
 //! `cargo xtask doctor`: a line for everything that can be wrong, with what to do about it.
 
 use crate::command::first_line;
+use crate::flavour;
 use crate::past::{self, Checkout};
-use crate::paths::{DATA_FOLDER, Paths};
+use crate::paths::{DATA_FOLDER, Paths, data_folder};
 use crate::python::{self, State, TORCH};
-use crate::{glue, kernel, offline, rust_src, step, supplies, template};
+use crate::supplies::Supplies;
+use crate::{glue, kernel, nvidia, offline, rust_src, space, step, supplies, template};
 use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
 
@@ -84,8 +86,8 @@ fn sources(paths: &Paths) -> Finding {
 
 fn compiler(paths: &Paths) -> Finding {
     // Compiled glue, of a release, has only to be linked.
-    let prebuilt = supplies::Supplies::of(paths).is_ok_and(|supplies| supplies.are_prebuilt());
-    match if prebuilt { glue::linker() } else { glue::compiler() } {
+    let compiles = Supplies::of(paths).and_then(|supplies| glue::needs_compiler(paths, &supplies));
+    match if compiles.unwrap_or(true) { glue::compiler() } else { glue::linker() } {
         Ok(name) => Good(first_line(&name, &["--version"]).unwrap_or(name)),
         Err(error) => Bad("none".into(), error.to_string()),
     }
@@ -107,13 +109,12 @@ fn python(paths: &Paths) -> Finding {
 }
 
 fn disk(paths: &Paths) -> Finding {
-    match step::free_gb(&paths.home) {
-        Some(free) if free < 1.0 => Bad(
-            format!("{free:.1} GB free at {}", paths.home.display()),
-            "make room, or set TCHALK_HOME to a larger disk".into(),
-        ),
-        Some(free) => Good(format!("{free:.0} GB free at {}", paths.home.display())),
-        None => Note("free space unknown".into()),
+    // Notebooks need some, too: their sessions lie in the cache.
+    let short = Supplies::of(paths).and_then(|supplies| space::shortage(paths, &supplies, 1.0));
+    match (short, step::free_gb(&paths.home)) {
+        (Ok(Some(shortage)), _) => Bad(shortage, space::REMEDY.into()),
+        (_, Some(free)) => Good(format!("{free:.0} GB free at {}", paths.home.display())),
+        (_, None) => Note("free space unknown".into()),
     }
 }
 
@@ -158,15 +159,20 @@ fn gpu(paths: &Paths) -> Finding {
     let cuda = python::environment(paths).is_ok_and(|environment| environment.has_cuda());
     let own = python::environment(paths).is_ok_and(|environment| environment.active.is_none());
     match (name.filter(|name| !name.is_empty()), cuda) {
-        (Some(name), true) if own && driver_of(&name).is_some_and(|driver| driver < DRIVER) => Bad(
-            format!("{name} (name, driver): CUDA 13 needs a driver from {DRIVER} on"),
-            "update the driver, or see \"An older driver\" in docs/gpu.md".into(),
+        (Some(name), true) if own && nvidia::is_too_old(driver_of(&name)) => Bad(
+            format!("{name} (name, driver): CUDA 13 needs a driver from {} on", nvidia::OLDEST),
+            "unset TCHALK_LIBTORCH, update the driver, or see \"An older driver\" in docs/gpu.md"
+                .into(),
         ),
         (Some(name), true) => Good(format!("{name} (name, driver)")),
-        (Some(name), _) => {
-            Note(format!("{name} is there, but libtorch was chosen without CUDA (TCHALK_LIBTORCH)"))
+        (Some(name), false) => {
+            let why = flavour::of_machine(&paths.home).ok().and_then(|choice| choice.passed_over);
+            let why = why
+                .filter(|_| own)
+                .unwrap_or_else(|| "libtorch was chosen without CUDA (TCHALK_LIBTORCH)".into());
+            Note(format!("{name} is there, but {why}"))
         }
-        (None, _) if python::has_nvidia_driver() => Bad(
+        (None, _) if nvidia::driver().is_some() => Bad(
             "there is an NVIDIA driver, but nvidia-smi does not answer".into(),
             "restart the machine after a driver update, or reinstall the driver".into(),
         ),
@@ -174,12 +180,9 @@ fn gpu(paths: &Paths) -> Finding {
     }
 }
 
-/// The oldest NVIDIA driver that serves the CUDA 13 of the libtorch that set-up installs.
-const DRIVER: u32 = 580;
-
-/// 550 of `Tesla T4, 550.54.15`.
-fn driver_of(answer: &str) -> Option<u32> {
-    answer.rsplit(", ").next()?.split('.').next()?.parse().ok()
+/// `550.54.15` of `Tesla T4, 550.54.15`.
+fn driver_of(answer: &str) -> &str {
+    answer.rsplit(", ").next().unwrap_or_default()
 }
 
 /// The glue that the checkout's cargo configuration names.
@@ -284,17 +287,20 @@ fn cache(paths: &Paths) -> Finding {
 }
 
 fn data(paths: &Paths) -> Finding {
-    let remembered = supplies::remembered_data(&paths.home);
-    match std::env::var(DATA_FOLDER) {
-        Ok(folder) if remembered.is_some_and(|data| data == Path::new(&folder)) => {
+    data_in(data_folder().as_deref(), supplies::remembered_data(&paths.home).as_deref())
+}
+
+fn data_in(folder: Option<&str>, remembered: Option<&Path>) -> Finding {
+    match folder {
+        Some(folder) if remembered == Some(Path::new(folder)) => {
             Good(format!("from a bundle: {folder}"))
         }
-        Ok(folder) if Path::new(&folder).is_dir() => Good(format!("{DATA_FOLDER} = {folder}")),
-        Ok(folder) => Bad(
+        Some(folder) if Path::new(folder).is_dir() => Good(format!("{DATA_FOLDER} = {folder}")),
+        Some(folder) => Bad(
             format!("{DATA_FOLDER} = {folder:?} is not a folder"),
             "correct it, or unset it to use the built-in samples".into(),
         ),
-        Err(_) => Note(format!(
+        None => Note(format!(
             "{DATA_FOLDER} is not set: data sets are fetched into the cache, and without a network \
              the built-in samples are used"
         )),
@@ -307,9 +313,55 @@ mod tests {
 
     #[test]
     fn the_driver_is_read_from_what_nvidia_says() {
-        assert_eq!(driver_of("Tesla T4, 550.54.15"), Some(550));
-        assert_eq!(driver_of("NVIDIA H100 80GB HBM3, 580.95.05"), Some(580));
-        assert_eq!(driver_of("Failed to initialize NVML"), None);
+        assert_eq!(driver_of("Tesla T4, 550.54.15"), "550.54.15");
+        assert!(!nvidia::is_too_old(driver_of("NVIDIA H100 80GB HBM3, 580.95.05")));
+        assert!(!nvidia::is_too_old(driver_of("Failed to initialize NVML")));
+    }
+
+    #[test]
+    fn a_folder_of_data_that_is_not_there_is_a_fault_and_none_is_not() {
+        let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (named, remembered) = (folder.path().to_str(), Some(folder.path()));
+        assert!(matches!(data_in(None, None), Note(_)));
+        assert!(matches!(data_in(named, None), Good(what) if what.starts_with(DATA_FOLDER)));
+        assert!(matches!(data_in(named, remembered), Good(what) if what.contains("a bundle")));
+        assert!(matches!(data_in(other.path().to_str(), remembered), Good(_)));
+        assert!(matches!(data_in(Some("/no/folder"), remembered), Bad(..)));
+    }
+
+    /// What these sources print, without their tests.
+    fn printed() -> String {
+        let sources = [
+            include_str!("doctor.rs"),
+            include_str!("flavour.rs"),
+            include_str!("glue.rs"),
+            include_str!("python.rs"),
+            include_str!("space.rs"),
+        ];
+        let printed = sources.map(|text| text.split("#[cfg(test)]").next().unwrap_or_default());
+        // A text may go on in the next line.
+        let lines = printed.iter().flat_map(|text| text.lines());
+        let text: String = lines.map(|line| line.trim().trim_end_matches('\\')).collect();
+        text.replace("{DATA_FOLDER}", DATA_FOLDER)
+    }
+
+    #[test]
+    fn the_readme_quotes_what_doctor_says() {
+        let readme = include_str!("../../../README.md");
+        let (_, rest) = readme.split_once("## When something goes wrong").unwrap();
+        let table = rest.split_once("In a notebook:").unwrap().0;
+        let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+        let printed = printed();
+        let mut count = 0;
+        for row in rows {
+            let said = row.split('|').nth(1).unwrap();
+            for phrase in said.split('*').skip(1).step_by(2).flat_map(|it| it.split('…')) {
+                let phrase = phrase.trim().trim_end_matches(',');
+                assert!(printed.contains(phrase), "nothing says {phrase:?}");
+                count += 1;
+            }
+        }
+        assert!(count > 15, "{count} phrases");
     }
 
     #[test]

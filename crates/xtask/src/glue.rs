@@ -6,11 +6,12 @@
 //! search path.
 
 use crate::command::{first_line, run_quietly};
+use crate::metadata;
 use crate::paths::{Paths, key};
-use crate::python::Environment;
+use crate::python::{self, Environment, State, TORCH};
 use crate::step::{step, whole_file, whole_folder};
 use crate::supplies::Supplies;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -49,9 +50,9 @@ pub struct Source {
 }
 
 /// The folder that holds the glue for this environment, ready or not.
-pub fn folder(paths: &Paths, environment: &Environment, source: &Source) -> Result<PathBuf> {
+fn folder(paths: &Paths, environment: &Environment, torch_sys: &str) -> Result<PathBuf> {
     let torch = environment.torch()?;
-    let package = format!("torch-sys-{}", source.version);
+    let package = format!("torch-sys-{torch_sys}");
     // Somebody else may put another libtorch where this one is.
     let about = environment.active.as_ref().map_or("", |active| &active.about_torch);
     let key = key(&[&package, &torch.to_string_lossy(), environment.flavour.name(), about]);
@@ -61,7 +62,7 @@ pub fn folder(paths: &Paths, environment: &Environment, source: &Source) -> Resu
 /// Links the glue, if it is not there, and compiles what is needed for that.
 pub fn ensure(paths: &Paths, environment: &Environment, supplies: &Supplies) -> Result<PathBuf> {
     let source = source(paths)?;
-    let folder = folder(paths, environment, &source)?;
+    let folder = folder(paths, environment, &source.version)?;
     if !folder.join(library_name()).is_file() {
         let objects = objects(paths, environment, &source, supplies)?;
         let linker = linker()?;
@@ -86,7 +87,7 @@ pub fn objects(
     if let Some(objects) = supplies.objects(&source.version, &torch) {
         return Ok(objects);
     }
-    let folder = paths.home.join(format!("glue-objects-{}-{torch}", source.version));
+    let folder = objects_folder(paths, &source.version, &torch);
     if !object(&folder, SOURCES[0]).is_file() {
         let compiler = compiler()?;
         step("C++ glue between tch and libtorch (about 2 minutes)", || {
@@ -98,6 +99,27 @@ pub fn objects(
     Ok(folder)
 }
 
+fn objects_folder(paths: &Paths, torch_sys: &str, torch: &str) -> PathBuf {
+    paths.home.join(format!("glue-objects-{torch_sys}-{torch}"))
+}
+
+/// Whether set-up will have to compile the glue: it is neither linked, nor compiled, nor in a release.
+pub fn needs_compiler(paths: &Paths, supplies: &Supplies) -> Result<bool> {
+    let lock = std::fs::read_to_string(paths.root.join("Cargo.lock")).context("no Cargo.lock")?;
+    let torch_sys = locked(&lock, "torch-sys").context("torch-sys is not in Cargo.lock")?;
+    let environment = python::environment(paths)?;
+    let is_linked = environment.state() == State::Ready
+        && folder(paths, &environment, torch_sys)?.join(library_name()).is_file();
+    let is_compiled = object(&objects_folder(paths, torch_sys, TORCH), SOURCES[0]).is_file();
+    Ok(!is_linked && !is_compiled && !supplies.has_objects(torch_sys, TORCH))
+}
+
+/// The version of a package in `Cargo.lock`.
+fn locked<'a>(lock: &'a str, package: &str) -> Option<&'a str> {
+    let (_, rest) = lock.split_once(&format!("name = \"{package}\"\nversion = \""))?;
+    Some(rest.split_once('"')?.0)
+}
+
 /// Where a source's compiled form is.
 fn object(folder: &Path, source: &str) -> PathBuf {
     folder.join(source).with_extension("o")
@@ -105,18 +127,7 @@ fn object(folder: &Path, source: &str) -> PathBuf {
 
 /// The C++ sources in the `torch-sys` package, which cargo fetches if need be.
 pub fn source(paths: &Paths) -> Result<Source> {
-    let output = Command::new("cargo")
-        .args(["metadata", "--format-version", "1", "--locked"])
-        .current_dir(&paths.root)
-        .output()
-        .context("cannot start cargo")?;
-    if !output.status.success() {
-        let text = String::from_utf8_lossy(&output.stderr);
-        let remedy = crate::command::remedy(&text).unwrap_or_default();
-        bail!("cargo metadata failed:\n{}\n{remedy}", text.trim());
-    }
-    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)?;
-    let packages = metadata["packages"].as_array().context("cargo metadata has no packages")?;
+    let packages = metadata::packages(&paths.root, &[])?;
     let package = packages
         .iter()
         .find(|package| package["name"] == "torch-sys")
@@ -209,5 +220,17 @@ mod tests {
         let text = cargo_config(Path::new("/a b/glue"), "x86_64-unknown-linux-gnu");
         assert!(text.starts_with("[target.x86_64-unknown-linux-gnu.tch]\n"), "{text}");
         assert!(text.contains("[\"native=/a b/glue\"]"), "{text}");
+    }
+
+    #[test]
+    fn a_locked_version_is_found_by_the_whole_name() {
+        let lock = "[[package]]\nname = \"sys\"\nversion = \"1.0.0\"\n\n\
+                    [[package]]\nname = \"torch-sys\"\nversion = \"0.24.0\"\nsource = \"x\"\n";
+        assert_eq!(locked(lock, "torch-sys"), Some("0.24.0"));
+        assert_eq!(locked(lock, "sys"), Some("1.0.0"));
+        assert_eq!(locked(lock, "torch"), None);
+        let paths = Paths::find().unwrap();
+        let lock = std::fs::read_to_string(paths.root.join("Cargo.lock")).unwrap();
+        assert!(locked(&lock, "torch-sys").is_some());
     }
 }

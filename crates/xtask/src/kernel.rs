@@ -54,7 +54,7 @@ pub fn ensure(paths: &Paths, supplies: &Supplies) -> Result<PathBuf> {
 }
 
 /// Kernels are built in one place for all checkouts: their dependencies are the same.
-fn target(paths: &Paths) -> PathBuf {
+pub fn target(paths: &Paths) -> PathBuf {
     paths.home.join("target")
 }
 

@@ -5,11 +5,14 @@
 
 use crate::bundle::{ARCHIVE_OF_CRATES, DATA, WHEELS};
 use crate::command::run_quietly;
+use crate::contents::Contents;
+use crate::flavour::{self, Flavour};
 use crate::paths::{DATA_FOLDER, Paths};
+use crate::python::{self, State};
 use crate::setup::{self, Register};
 use crate::step::{self, copy_tree, step, whole_file, whole_folder};
-use crate::sums;
 use crate::supplies::{self, Supplies};
+use crate::{glue, sums};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,9 +26,11 @@ pub fn set_up(paths: &Paths, folder: &str) -> Result<()> {
     let list = std::fs::read_to_string(bundle.join(sums::LIST)).with_context(|| {
         format!("{} is no bundle: cargo xtask bundle makes one", bundle.display())
     })?;
+    fit(paths, &Contents::read(&bundle)?)?;
     step("the files of the bundle are verified", || sums::check(&bundle))?;
     {
         let _lock = step::lock(&paths.home)?;
+        step::forget_parts(&paths.home)?;
         crates(paths, &bundle, &list)?;
         data(paths, &bundle)?;
     }
@@ -40,6 +45,21 @@ pub fn set_up(paths: &Paths, folder: &str) -> Result<()> {
     }
     println!("The bundle is no longer needed on this machine.");
     Ok(())
+}
+
+/// Sees to it that the bundle has the packages that this machine will ask for, unless it needs none.
+fn fit(paths: &Paths, contents: &Contents) -> Result<()> {
+    if contents.flavours.contains(&Flavour::Cuda) {
+        flavour::forget(&paths.home)?;
+    }
+    if python::environment(paths)?.state() == State::Ready {
+        return Ok(());
+    }
+    if let Some(why) = contents.misfit(&glue::host()?, python::find()?.1) {
+        bail!("{why}");
+    }
+    step::create_folder(&paths.home)?;
+    flavour::choose_from(&paths.home, &contents.flavours)
 }
 
 /// The file of the checkout that tells cargo where crates are; absent where they are on the network.
@@ -75,8 +95,7 @@ fn crates(paths: &Paths, bundle: &Path, list: &str) -> Result<()> {
 /// The first eight digits at least of a file's sum in a list.
 fn sum_of<'a>(list: &'a str, name: &str) -> Option<&'a str> {
     list.lines().find_map(|line| {
-        let (sum, file) = line.split_once(char::is_whitespace)?;
-        let file = file.trim_start_matches([' ', '*']).trim_start_matches("./");
+        let (sum, file) = sums::entry(line)?;
         (file == name && sum.len() >= 8).then_some(sum)
     })
 }

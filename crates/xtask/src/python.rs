@@ -2,8 +2,9 @@
 
 use crate::active::{self, Active};
 use crate::command::{first_line, run_quietly};
+use crate::flavour::{self, Flavour};
 use crate::paths::{Paths, key};
-use crate::step::{step, whole_file};
+use crate::step::{meanwhile, step, whole_file};
 use crate::supplies::Supplies;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
@@ -16,83 +17,36 @@ pub const TORCH: &str = "2.11.0";
 /// Written last: an environment without it was interrupted, and is made anew.
 const COMPLETE: &str = "tchalk-complete";
 
-/// Which libtorch goes into the environment.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Flavour {
-    Cpu,
-    Cuda,
-}
-
-impl Flavour {
-    /// What this machine can use: `TCHALK_LIBTORCH`, or whether there is an NVIDIA driver.
-    fn of_machine() -> Result<Flavour> {
-        match std::env::var("TCHALK_LIBTORCH").unwrap_or_default().as_str() {
-            "cpu" => Ok(Flavour::Cpu),
-            "cuda" => Ok(Flavour::Cuda),
-            "" if cfg!(target_os = "linux") && has_nvidia_driver() => Ok(Flavour::Cuda),
-            "" => Ok(Flavour::Cpu),
-            other => bail!("TCHALK_LIBTORCH: expected cpu, cuda or environment, got {other:?}"),
-        }
-    }
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Flavour::Cpu => "cpu",
-            Flavour::Cuda => "cuda",
-        }
-    }
-
-    /// The lock file that names its packages, and how pip has to read it.
-    pub fn lock_file(self) -> &'static str {
-        match self {
-            Flavour::Cpu => "libtorch-cpu.txt",
-            Flavour::Cuda => "libtorch-cuda.txt",
-        }
-    }
-
-    /// What pip has to be told: the lean one leaves out what only Python needs, so its dependencies
-    /// are not followed.
-    pub fn options(self) -> &'static [&'static str] {
-        match self {
-            Flavour::Cpu => &["--no-deps"],
-            Flavour::Cuda => &[],
-        }
-    }
-
-    /// Room that set-up needs from nothing, in GB.
-    pub fn gigabytes(self) -> f64 {
-        match self {
-            Flavour::Cpu => 6.0,
-            Flavour::Cuda => 12.0,
-        }
-    }
-}
-
-pub fn has_nvidia_driver() -> bool {
-    Path::new("/proc/driver/nvidia/version").exists()
-        || first_line("nvidia-smi", &["--query-gpu=name", "--format=csv,noheader"])
-            .is_some_and(|name| !name.is_empty())
-}
+/// What Python may be called, the usual names first.
+const NAMES: [&str; 7] =
+    ["python3", "python", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10"];
 
 /// The machine's Python: how it is called, and its version.
 pub fn find() -> Result<(String, (u32, u32))> {
-    for name in ["python3", "python"] {
-        let Some(text) = first_line(name, &["--version"]) else { continue };
-        let Some(version) = version(&text) else { continue };
-        if version >= OLDEST {
-            return Ok((name.into(), version));
-        }
-        if name == "python" {
-            bail!("Python {}.{} is too old: install 3.10 or newer", version.0, version.1);
+    choose(NAMES.into_iter().map(|name| (name, first_line(name, &["--version"]))))
+}
+
+/// The first that is new enough, among names and what they say of themselves.
+fn choose(
+    answers: impl Iterator<Item = (&'static str, Option<String>)>,
+) -> Result<(String, (u32, u32))> {
+    let mut too_old = None;
+    for (name, text) in answers {
+        match text.as_deref().and_then(version) {
+            Some(version) if version >= OLDEST => return Ok((name.into(), version)),
+            Some(version) => too_old = too_old.or(Some(version)),
+            None => {}
         }
     }
-    bail!(
-        "there is no Python: install Python 3.10 or newer (Debian, Ubuntu: `sudo apt install python3 python3-venv`)"
-    )
+    let (found, install) = match too_old {
+        Some((major, minor)) => (format!("Python {major}.{minor} is too old"), "3.10 or newer"),
+        None => ("there is no Python".to_owned(), "Python 3.10 or newer"),
+    };
+    bail!("{found}: install {install} (Debian, Ubuntu: `sudo apt install python3 python3-venv`)")
 }
 
 /// `(3, 11)` of `Python 3.11.7`.
-fn version(text: &str) -> Option<(u32, u32)> {
+pub fn version(text: &str) -> Option<(u32, u32)> {
     let mut numbers = text.strip_prefix("Python ")?.split('.');
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
@@ -201,7 +155,7 @@ pub fn environment(paths: &Paths) -> Result<Environment> {
         let flavour = if active.names_cuda() { Flavour::Cuda } else { Flavour::Cpu };
         return Ok(Environment { folder, flavour, active: Some(active) });
     }
-    let flavour = Flavour::of_machine()?;
+    let flavour = flavour::of_machine(&paths.home)?.flavour;
     let (_, (major, minor)) = find()?;
     let lock = |name: &str| {
         let file = paths.root.join("python").join(name);
@@ -256,12 +210,15 @@ pub fn ensure(paths: &Paths, supplies: &Supplies) -> Result<Environment> {
     if let Some(why) = passed_over() {
         eprintln!("{why}; set-up makes its own");
     }
+    if let Some(why) = flavour::of_machine(&paths.home)?.passed_over {
+        eprintln!("there is an NVIDIA driver, but {why}");
+    }
     let wheels = supplies.wheels.as_deref();
     let Environment { folder, flavour, .. } = &environment;
     let lock_folder = paths.root.join("python");
     step("Python environment with JupyterLab (about 120 packages)", || {
         create(folder)?;
-        install(&environment.python(), &lock_folder.join("jupyter.txt"), wheels, &[])
+        install(&paths.home, &environment.python(), &lock_folder.join("jupyter.txt"), wheels, &[])
     })?;
     let what = match flavour {
         _ if wheels.is_some() => "libtorch 2.11.0, from the bundle",
@@ -270,9 +227,12 @@ pub fn ensure(paths: &Paths, supplies: &Supplies) -> Result<Environment> {
     };
     step(what, || {
         let lock_file = lock_folder.join(flavour.lock_file());
-        install(&environment.python(), &lock_file, wheels, flavour.options())?;
+        install(&paths.home, &environment.python(), &lock_file, wheels, flavour.options())?;
         whole_file(&folder.join(COMPLETE), "")
     })?;
+    if *flavour == Flavour::Cuda {
+        flavour::forget(&paths.home)?;
+    }
     Ok(environment)
 }
 
@@ -291,31 +251,49 @@ pub fn create_with(python: &str, folder: &Path) -> Result<()> {
 }
 
 /// Installs what a lock file names, checking every hash; from a folder of wheels, if there is one, and
-/// else from the network.
+/// else from the network. What pip needs meanwhile lies in `home`.
 pub fn install(
+    home: &Path,
     python: &Path,
     lock_file: &Path,
     wheels: Option<&Path>,
     more: &[&str],
 ) -> Result<()> {
-    let mut pip = pip(python, "install");
-    pip.args(["--require-hashes", "--no-compile"]).args(more).arg("-r").arg(lock_file);
-    if let Some(wheels) = wheels {
-        pip.args(["--no-index", "--find-links"]).arg(wheels);
-    }
-    run_quietly(&mut pip)
+    meanwhile(home, PIP, |room| {
+        let mut pip = pip(python, "install", room);
+        pip.args(["--require-hashes", "--no-compile"]).args(more).arg("-r").arg(lock_file);
+        if let Some(wheels) = wheels {
+            pip.args(["--no-index", "--find-links"]).arg(wheels);
+        }
+        run_quietly(&mut pip)
+    })
 }
 
-/// Fetches what a lock file names, for this Python, and keeps it in a folder.
-pub fn download(python: &Path, lock_file: &Path, wheels: &Path, more: &[&str]) -> Result<()> {
-    let mut pip = pip(python, "download");
-    pip.args(["--require-hashes"]).args(more).arg("-r").arg(lock_file).arg("--dest").arg(wheels);
-    run_quietly(&mut pip)
+/// Fetches what a lock file names, for this Python, and keeps it in a folder. What pip needs meanwhile
+/// lies in `home`.
+pub fn download(
+    home: &Path,
+    python: &Path,
+    lock_file: &Path,
+    wheels: &Path,
+    more: &[&str],
+) -> Result<()> {
+    meanwhile(home, PIP, |room| {
+        let mut pip = pip(python, "download", room);
+        pip.args(["--require-hashes"]).args(more).arg("-r").arg(lock_file);
+        run_quietly(pip.arg("--dest").arg(wheels))
+    })
 }
 
-fn pip(python: &Path, command: &str) -> Command {
+/// What the folder for pip's own needs is called.
+const PIP: &str = "pip";
+
+/// pip, which keeps nothing outside `room`: neither the system's folder for what is temporary nor the
+/// user's for caches need have gigabytes to spare.
+fn pip(python: &Path, command: &str, room: &Path) -> Command {
     let mut pip = Command::new(python);
     pip.args(["-m", "pip", command, "--quiet", "--disable-pip-version-check", "--no-input"]);
+    pip.arg("--no-cache-dir").env("TMPDIR", room);
     pip
 }
 
@@ -351,5 +329,25 @@ mod tests {
         assert!(version("Python 3.9.2").unwrap() < OLDEST);
         assert!(version("Python 3.10.0rc1").unwrap() >= OLDEST);
         assert_eq!(version("nonsense"), None);
+    }
+
+    #[test]
+    fn the_first_python_that_is_new_enough_is_taken() {
+        let choose = |answers: &[(&'static str, &str)]| {
+            super::choose(answers.iter().map(|&(name, text)| (name, Some(text.to_owned()))))
+        };
+        let found = choose(&[("python3", "Python 3.9.2"), ("python3.12", "Python 3.12.1")]);
+        assert_eq!(found.unwrap(), ("python3.12".into(), (3, 12)));
+        let says = |answers| choose(answers).unwrap_err().to_string();
+        assert!(says(&[("python3", "Python 3.9.2")]).starts_with("Python 3.9 is too old: install"));
+        assert!(says(&[("python", "")]).starts_with("there is no Python: install Python 3.10"));
+    }
+
+    #[test]
+    fn pip_keeps_what_it_needs_meanwhile_in_its_room() {
+        let pip = pip(Path::new("python"), "install", Path::new("/home/pip.part-1"));
+        let room = Some(std::ffi::OsStr::new("/home/pip.part-1"));
+        assert!(pip.get_envs().any(|(name, value)| name == "TMPDIR" && value == room));
+        assert!(pip.get_args().any(|argument| argument == "--no-cache-dir"));
     }
 }

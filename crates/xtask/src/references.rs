@@ -21,7 +21,7 @@ pub fn python(paths: &Paths) -> Result<PathBuf> {
             "PyTorch, Keras and scikit-learn in an environment of their own (about 3 GB to download)",
             || {
                 create(&folder)?;
-                install(&python, &lock, None, &[])?;
+                install(&paths.home, &python, &lock, None, &[])?;
                 whole_file(&folder.join(COMPLETE), "")
             },
         )?;

@@ -20,7 +20,8 @@ const LEFT_OUT: [&str; 2] = ["stdarch", "portable-simd"];
 /// rustup may try for minutes where there is no network.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-fn sysroot() -> Result<PathBuf> {
+/// The folder that rustc and what belongs to it are in.
+pub fn sysroot() -> Result<PathBuf> {
     first_line("rustc", &["--print", "sysroot"]).map(PathBuf::from).context("cannot start rustc")
 }
 

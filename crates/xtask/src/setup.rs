@@ -4,7 +4,7 @@ use crate::command::first_line;
 use crate::paths::Paths;
 use crate::python::{self, Environment, State};
 use crate::supplies::Supplies;
-use crate::{glue, kernel, rust_src, step, template};
+use crate::{glue, kernel, rust_src, space, step, template};
 use anyhow::{Result, bail};
 use std::path::PathBuf;
 
@@ -57,30 +57,20 @@ fn check_tools(paths: &Paths, supplies: &Supplies) -> Result<()> {
         );
     }
     // Compiled glue has only to be linked.
-    let tool = if supplies.are_prebuilt() { glue::linker() } else { glue::compiler() };
+    let compiles = glue::needs_compiler(paths, supplies)?;
+    let tool = if compiles { glue::compiler() } else { glue::linker() };
     tool.map(drop)
 }
 
 /// Half-made parts on a full disk help nobody.
 fn check_space(paths: &Paths, supplies: &Supplies) -> Result<()> {
     let environment = python::environment(paths)?;
-    match environment.state() {
-        State::Ready => return Ok(()),
-        State::Interrupted => {
-            eprintln!("what an interrupted set-up has left is removed");
-            std::fs::remove_dir_all(&environment.folder)?;
-        }
-        _ => {}
+    if environment.state() == State::Interrupted {
+        eprintln!("what an interrupted set-up has left is removed");
+        std::fs::remove_dir_all(&environment.folder)?;
     }
-    // Building the kernel takes room that a release spares.
-    let spared = if supplies.are_prebuilt() { 3.0 } else { 0.0 };
-    let (free, needed) = (step::free_gb(&paths.home), environment.flavour.gigabytes() - spared);
-    match free {
-        Some(free) if free < needed => bail!(
-            "{} has {free:.1} GB of free space, and set-up needs about {needed:.0} GB: make room, or \
-             set TCHALK_HOME to a folder on a larger disk",
-            paths.home.display()
-        ),
-        _ => Ok(()),
+    match space::shortage(paths, supplies, 0.0)? {
+        Some(shortage) => bail!("{shortage}: {}", space::REMEDY),
+        None => Ok(()),
     }
 }

@@ -22,29 +22,45 @@ done
 if command -v sha256sum >/dev/null; then sums="sha256sum"; else sums="shasum -a 256"; fi
 (cd "$bundle" && grep -E ' [ *](\./)?(crates|tchalk-[^/]*)\.tar\.gz$' SHA256SUMS | $sums --check --quiet -) ||
     { echo "the bundle was not copied whole: copy it again" >&2; exit 1; }
+sum_of() { grep -E " [ *](\\./)?$1\\.tar\\.gz\$" "$bundle/SHA256SUMS" | cut -c1-64; }
 
-# The checkout.
-mkdir -p "$where"
+# What is broken off goes, now or the next time.
+mkdir -p "$where" "$home"
 where=$(cd "$where" && pwd)
-if [ ! -f "$where/$name/Cargo.toml" ]; then
-    echo "• unpacking $where/$name …"
-    mkdir -p "$where/$name.part"
-    tar -xzf "$bundle/$name.tar.gz" -C "$where/$name.part"
-    rm -rf "${where:?}/$name"
-    mv "$where/$name.part/$name" "$where/$name"
-    rmdir "$where/$name.part"
+for part in "$where/$name".part-* "$home"/crates-*.part-*; do
+    kill -0 "${part##*-}" 2>/dev/null || rm -rf "$part"
+done
+trap 'rm -rf "$where/$name.part-$$" "$home"/crates-*.part-$$' EXIT
+trap 'exit 1' HUP INT TERM
+
+# The checkout; another one, if it came from another bundle, is kept aside.
+checkout=$where/$name
+sum=$(sum_of "$name")
+if [ ! -f "$checkout/Cargo.toml" ] || [ "$(cat "$checkout/.cargo/archive.sum" 2>/dev/null)" != "$sum" ]; then
+    echo "• unpacking $checkout …"
+    part=$checkout.part-$$
+    mkdir "$part"
+    tar -xzf "$bundle/$name.tar.gz" -C "$part"
+    echo "$sum" > "$part/$name/.cargo/archive.sum"
+    if [ -e "$checkout" ]; then
+        n=1
+        while [ -e "$checkout.before-$n" ]; do n=$((n + 1)); done
+        rm -rf "$checkout/target" "$checkout/prebuilt"
+        mv "$checkout" "$checkout.before-$n"
+        echo "  the one of an earlier bundle, with your notebooks, is now $checkout.before-$n"
+    fi
+    mv "$part/$name" "$checkout"
 fi
 
 # The crates: `cargo xtask` itself is compiled from them.
-key=$(grep -E ' [ *](\./)?crates\.tar\.gz$' "$bundle/SHA256SUMS" | cut -c1-8)
-crates=$home/crates-$key
+crates=$home/crates-$(sum_of crates | cut -c1-8)
 if [ ! -d "$crates" ]; then
     echo "• unpacking crates into $crates …"
-    mkdir -p "$crates.part-$$"
+    mkdir "$crates.part-$$"
     tar -xzf "$bundle/crates.tar.gz" -C "$crates.part-$$" --strip-components 1
     mv "$crates.part-$$" "$crates"
 fi
-cat > "$where/$name/.cargo/crates.toml" <<END
+cat > "$checkout/.cargo/crates.toml" <<END
 # Written by \`cargo xtask setup --from\`: crates come from a bundle. Delete this file, and run
 # \`cargo xtask setup\`, to have them from the network again.
 [source.crates-io]
@@ -54,7 +70,7 @@ replace-with = "tchalk-bundle"
 directory = "$crates"
 END
 
-cd "$where/$name"
+cd "$checkout"
 cargo xtask setup --from "$bundle"
 echo
-echo "cd '$where/$name' && cargo xtask lab"
+echo "cd '$checkout' && cargo xtask lab"

@@ -38,6 +38,16 @@ pub fn whole_folder(folder: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Re
     filled
 }
 
+/// A folder for what is needed only meanwhile. What is left of it if `work` is broken off goes with the
+/// other parts.
+pub fn meanwhile<T>(home: &Path, name: &str, work: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
+    let folder = part_name(&home.join(name));
+    create_folder(&folder)?;
+    let result = work(&folder);
+    let _ = std::fs::remove_dir_all(&folder);
+    result
+}
+
 /// Writes a file by way of another name; does nothing if it already says so.
 pub fn whole_file(file: &Path, content: &str) -> Result<()> {
     if std::fs::read_to_string(file).is_ok_and(|old| old == content) {
@@ -177,6 +187,18 @@ mod tests {
         assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
         whole_folder(&folder, |part| Ok(std::fs::write(part.join("all"), "x")?)).unwrap();
         assert!(folder.join("all").is_file());
+    }
+
+    #[test]
+    fn what_is_needed_meanwhile_is_a_part_and_goes() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = meanwhile(home.path(), "pip", |folder| {
+            assert!(folder.is_dir() && is_part(folder));
+            Ok(folder.to_owned())
+        });
+        assert!(!folder.unwrap().exists());
+        assert!(meanwhile::<()>(home.path(), "pip", |_| anyhow::bail!("no network")).is_err());
+        assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
     }
 
     #[test]

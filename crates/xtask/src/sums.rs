@@ -4,6 +4,7 @@ use crate::command::{first_line, run_quietly};
 use crate::paths::files_below;
 use crate::step::whole_file;
 use anyhow::{Context, Result, bail};
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
 
@@ -34,7 +35,12 @@ pub fn write(folder: &Path) -> Result<()> {
 }
 
 /// Lists these files of a folder.
-pub fn write_for(folder: &Path, names: &[impl AsRef<std::ffi::OsStr>]) -> Result<()> {
+pub fn write_for(folder: &Path, names: &[impl AsRef<OsStr>]) -> Result<()> {
+    whole_file(&folder.join(LIST), &of(folder, names)?)
+}
+
+/// The list of these files of a folder.
+fn of(folder: &Path, names: &[impl AsRef<OsStr>]) -> Result<String> {
     let mut text = String::new();
     // A command line is not endless.
     for some in names.chunks(500) {
@@ -44,7 +50,33 @@ pub fn write_for(folder: &Path, names: &[impl AsRef<std::ffi::OsStr>]) -> Result
         }
         text += &String::from_utf8(output.stdout)?;
     }
-    whole_file(&folder.join(LIST), &text)
+    Ok(text)
+}
+
+/// What a line of a list says: a sum, and the file it belongs to.
+pub fn entry(line: &str) -> Option<(&str, &str)> {
+    let (sum, file) = line.split_once(char::is_whitespace)?;
+    Some((sum, file.trim_start_matches([' ', '*']).trim_start_matches("./")))
+}
+
+/// Verifies those of the files that a folder's list names which are there.
+pub fn check_present(folder: &Path) -> Result<()> {
+    let file = folder.join(LIST);
+    let list = std::fs::read_to_string(&file)
+        .with_context(|| format!("cannot read {}", file.display()))?;
+    let listed: Vec<(&str, &str)> =
+        list.lines().filter_map(entry).filter(|(_, name)| folder.join(name).is_file()).collect();
+    let names: Vec<&str> = listed.iter().map(|(_, name)| *name).collect();
+    let found = of(folder, &names)?;
+    let found = found.lines().filter_map(entry);
+    let mut pairs = listed.iter().zip(found);
+    match pairs.find(|((listed, _), (found, _))| !listed.eq_ignore_ascii_case(found)) {
+        None => Ok(()),
+        Some(((_, name), _)) => bail!(
+            "{name} in {} is not the file that {LIST} there vouches for: fetch it again",
+            folder.display()
+        ),
+    }
 }
 
 /// Verifies all files that a folder's list names.
@@ -73,5 +105,19 @@ mod tests {
         std::fs::write(folder.path().join("data/a file"), "3").unwrap();
         let error = format!("{:#}", check(folder.path()).unwrap_err());
         assert!(error.contains("data/a file") && error.contains("copy it again"), "{error}");
+    }
+
+    #[test]
+    fn only_what_is_there_is_held_against_a_list() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a"), "1").unwrap();
+        std::fs::write(folder.path().join("b"), "2").unwrap();
+        write(folder.path()).unwrap();
+        std::fs::remove_file(folder.path().join("b")).unwrap();
+        check_present(folder.path()).unwrap();
+        std::fs::write(folder.path().join("a"), "3").unwrap();
+        let error = check_present(folder.path()).unwrap_err().to_string();
+        assert!(error.starts_with("a in ") && error.contains("fetch it again"), "{error}");
+        assert_eq!(entry("0123456789ab *./a file"), Some(("0123456789ab", "a file")));
     }
 }

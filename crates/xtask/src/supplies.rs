@@ -58,26 +58,36 @@ impl Supplies {
         self.part(RUST_SRC, "the sources of the standard library", &[("rustc", rustc)])
     }
 
-    /// Whether a release has brought compiled parts along.
-    pub fn are_prebuilt(&self) -> bool {
-        self.prebuilt.is_some()
+    /// Whether [`kernel`](Supplies::kernel) has one.
+    pub fn has_kernel(&self, key: &str) -> bool {
+        matches!(self.fit(KERNEL, &[("kernel", key)]), Some(Ok(_)))
+    }
+
+    /// Whether [`objects`](Supplies::objects) has any.
+    pub fn has_objects(&self, torch_sys: &str, torch: &str) -> bool {
+        matches!(self.fit(GLUE, &[("torch-sys", torch_sys), ("torch", torch)]), Some(Ok(_)))
     }
 
     /// A part that was made with all that is `wanted`. If there is one that was not, it is said why it
     /// is not used.
     fn part(&self, name: &str, what: &str, wanted: &[(&str, &str)]) -> Option<PathBuf> {
-        let prebuilt = self.prebuilt.as_ref()?;
-        let part = prebuilt.folder.join(name);
-        if !part.exists() {
-            return None;
-        }
-        match prebuilt.misfit(wanted, &Machine::this()) {
-            None => Some(part),
-            Some(why) => {
+        match self.fit(name, wanted)? {
+            Ok(part) => Some(part),
+            Err(why) => {
                 eprintln!("  {what} that came with this release cannot be used: {why}");
                 None
             }
         }
+    }
+
+    /// A part, or why it does not fit, if there is one.
+    fn fit(&self, name: &str, wanted: &[(&str, &str)]) -> Option<Result<PathBuf, String>> {
+        let prebuilt = self.prebuilt.as_ref()?;
+        let part = prebuilt.folder.join(name);
+        part.exists().then(|| match prebuilt.misfit(wanted, &Machine::this()) {
+            None => Ok(part),
+            Some(why) => Err(why),
+        })
     }
 }
 
@@ -247,5 +257,21 @@ mod tests {
         std::fs::write(root.path().join(PREBUILT).join(MANIFEST), "{").unwrap();
         let error = Prebuilt::of(&paths).err().unwrap().to_string();
         assert!(error.contains("unpack the release again"), "{error}");
+    }
+
+    #[test]
+    fn a_part_is_there_only_if_it_fits() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join(PREBUILT);
+        std::fs::create_dir_all(folder.join(GLUE)).unwrap();
+        let manifest = json!({"target": crate::glue::host().unwrap(), "torch": "2.11.0",
+                              "torch-sys": "0.24.0", "kernel": "12ab"});
+        std::fs::write(folder.join(MANIFEST), manifest.to_string()).unwrap();
+        let paths = Paths { root: root.path().into(), home: "/h".into(), state: "/s".into() };
+        let supplies = Supplies::of(&paths).unwrap();
+        assert!(supplies.has_objects("0.24.0", "2.11.0"));
+        assert!(!supplies.has_objects("0.24.0", "2.12.0"));
+        assert!(!supplies.has_kernel("12ab"), "its file is missing");
+        assert!(!Supplies::none().has_objects("0.24.0", "2.11.0"));
     }
 }
