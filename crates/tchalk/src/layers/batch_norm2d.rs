@@ -111,11 +111,21 @@ impl Layer for BatchNorm2d {
     fn output_shape(&self, input: &Shape, from: &str) -> Result<Shape> {
         if !(0.0..=1.0).contains(&self.momentum) {
             let got = self.momentum.to_string();
-            return Err(Error::invalid(self.written(), "a part from 0 to 1", got, "Keras's is 0.99."));
+            return Err(Error::invalid(
+                self.written(),
+                "a part from 0 to 1",
+                got,
+                "Keras's is 0.99.",
+            ));
         }
         if !(self.epsilon > 0.0 && self.epsilon.is_finite()) {
             let got = self.epsilon.to_string();
-            return Err(Error::invalid(self.written(), "a small number above 0", got, "Keras's is 0.001."));
+            return Err(Error::invalid(
+                self.written(),
+                "a small number above 0",
+                got,
+                "Keras's is 0.001.",
+            ));
         }
         picture_axes(self, input, from)?;
         Ok(input.clone())

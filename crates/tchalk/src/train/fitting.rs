@@ -139,9 +139,9 @@ impl Fitting {
         }
         run.history.prepared += begun.elapsed().as_secs_f64();
         // What is left of the time is for learning, and some of it always is.
-        self.until = budget.time(inner.device).map(|time| {
-            Instant::now() + time.saturating_sub(begun.elapsed()).max(time / 5)
-        });
+        self.until = budget
+            .time(inner.device)
+            .map(|time| Instant::now() + time.saturating_sub(begun.elapsed()).max(time / 5));
         let mut progress = Progress::new(&run);
         for number in done + 1..=epochs {
             if run.history.ended.is_some() {
