@@ -76,6 +76,17 @@ fn faults_are_refused_before_anybody_is_asked() {
 }
 
 #[test]
+fn answers_that_a_check_found_mixed_up_stay_here() {
+    let fake = Fake::new(ARRIVED);
+    let submission = whole();
+    submission.remember_mixed(Some("the pictures were mixed".into()));
+    let error = submit(&fake, &submission.clone(), &[]).unwrap_err().to_string();
+    assert!(error.contains("the pictures were mixed") && fake.asked().is_empty(), "{error}");
+    submission.remember_mixed(None);
+    assert!(submit(&fake, &submission, &[]).unwrap().is_sent());
+}
+
+#[test]
 fn answers_for_other_digits_stay_here() {
     let fake = Fake::new(ARRIVED);
     let strokes = crate::datasets::strokes().unwrap().test.take(30);
