@@ -136,7 +136,7 @@ fn weight_decay_of(list: &mut Checklist, settings: &Described) {
         return;
     }
     let text = format!(
-        "a weight decay of {decay} pulls all weights to zero so strongly that little can be learned. \
+        "a weight decay of {decay} pulls all weights to zero so strongly that far less is learned. \
          {usual} is usual with {}.",
         settings.name
     );

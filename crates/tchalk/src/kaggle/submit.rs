@@ -87,8 +87,8 @@ impl Submission {
             let hint = "submission.check(&digits)? lists everything. Nothing was sent.";
             return Err(Error::invalid(OP, "a file without faults", fault, hint));
         }
-        let lines = self.lines(UNKNOWN).into_iter();
-        if let Some(note) = lines.filter(|line| line.mark == Mark::Note).next() {
+        let mut lines = self.lines(UNKNOWN).into_iter();
+        if let Some(note) = lines.find(|line| line.mark == Mark::Note) {
             let next = "Set TCHALK_BUDGET=full before the notebook is started, and train again.";
             return not_sent(self.file(folder)?, note.text, next.into());
         }
