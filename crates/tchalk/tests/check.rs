@@ -66,12 +66,17 @@ fn a_model_that_is_too_small() {
 fn a_missing_softmax() {
     let (set, _) = digits(20);
     let model = build(start().add(Flatten).add(Dense::new(128)).add(Relu).add(Dense::new(10)));
-    mends(&check::model(&model, &set), &["ends in Dense::new(10)", "Add Softmax"]);
+    let list = check::model(&model, &set);
+    advises(&list, "Add Softmax as the last layer; or keep the scores");
+    advises(&list, "Loss::categorical_cross_entropy().from_logits()");
     assert!(model.compile(Adam::new(1e-3), Loss::CategoricalCrossEntropy).is_err());
     mends(&check::compiled(&model), &["not compiled yet", "that error says"]);
     let loss = Loss::categorical_cross_entropy().from_logits();
     model.compile(Adam::new(1e-3), loss).unwrap();
     assert!(check::model(&model, &set).passes() && check::compiled(&model).passes());
+    let loss = Loss::categorical_cross_entropy().from_probabilities();
+    model.compile(Adam::new(1e-3), loss).unwrap();
+    mends(&check::model(&model, &set), &["its answers are scores, not probabilities"]);
 }
 
 #[test]
@@ -135,7 +140,7 @@ fn a_learning_rate_of_a_ten_millionth() {
     let model = quick();
     let history = trained(&model, 1e-7, &train, Fit::new().epochs(3).validation(&test));
     mends(&check::compiled(&model), &["1e-7", "hardly have moved", "Try 0.05"]);
-    mends(&check::training(&history), &["no better than guessing", "try 1e-3"]);
+    mends(&check::training(&history), &["no better than guessing", "try 0.05"]);
     mends(&check::score(&model.evaluate(&test).unwrap()), &[]);
 }
 
@@ -209,7 +214,7 @@ fn a_sigmoid_where_a_softmax_should_be() {
     let (set, _) = digits(20);
     let layers = || start().add(Flatten).add(Dense::new(128)).add(Relu).add(Dense::new(10));
     let model = build(layers().add(Sigmoid));
-    mends(&check::model(&model, &set), &["ends in Sigmoid", "should be Softmax"]);
+    advises(&check::model(&model, &set), "or keep Sigmoid, and compile with Loss::BinaryCross");
     let error = model.compile(Adam::new(1e-3), Loss::CategoricalCrossEntropy).unwrap_err();
     assert!(error.to_string().contains("a network that ends in Softmax, got Sigmoid"), "{error}");
     let forced = Loss::categorical_cross_entropy().from_probabilities();
@@ -218,6 +223,7 @@ fn a_sigmoid_where_a_softmax_should_be() {
         &check::compiled(&model),
         &["probabilities that add up to 1", "End the network in Softmax"],
     );
+    mends(&check::model(&model, &set), &["ends in Sigmoid", "should be Softmax"]);
     let between = build(layers().add(Sigmoid).add(Softmax));
     mends(&check::model(&between, &set), &["between the last Dense and Softmax"]);
     let twice = build(layers().add(Softmax).add(Softmax));

@@ -2,6 +2,7 @@
 
 use super::Checklist;
 use crate::model::Model;
+use crate::train::Described;
 
 /// Looks at what `compile` chose: whether the loss fits the network's end, and whether the learning
 /// rate is one that its optimiser can use.
@@ -62,8 +63,10 @@ pub fn compiled(model: &Model) -> Checklist {
             ),
         ),
     }
-    let (optimizer, rate, decay) = compiled.descent.described();
-    rate_of(&mut list, &optimizer, rate);
+    let settings = compiled.descent.described();
+    rate_of(&mut list, &settings);
+    weight_decay_of(&mut list, &settings);
+    let decay = settings.decay;
     if decay > 0.01 {
         list.odd(
             "decay",
@@ -78,7 +81,7 @@ pub fn compiled(model: &Model) -> Checklist {
 }
 
 /// The rates at which an optimiser usually works: below, above, and one to try.
-fn usual(optimizer: &str) -> (f64, f64, f64) {
+pub(super) fn usual(optimizer: &str) -> (f64, f64, f64) {
     match optimizer {
         "Sgd" => (3e-3, 0.5, 0.05),
         "RmsProp" | "Adam" | "AdamW" => (3e-5, 0.01, 1e-3),
@@ -86,22 +89,25 @@ fn usual(optimizer: &str) -> (f64, f64, f64) {
     }
 }
 
-fn rate_of(list: &mut Checklist, optimizer: &str, rate: f64) {
+fn rate_of(list: &mut Checklist, settings: &Described) {
+    let (optimizer, rate) = (&settings.name, settings.rate);
     let (low, high, best) = usual(optimizer);
     let shown = text(rate);
+    // With momentum a weight goes so far in the end.
+    let reach = rate / (1.0 - settings.momentum);
     if rate == 0.0 {
         list.wrong(
             "rate",
             format!("the learning rate is 0: no weight will change. Try {}.", text(best)),
         );
-    } else if rate < low {
+    } else if reach < low {
         let text = format!(
             "{optimizer} with a learning rate of {shown}: steps so small that the network will hardly \
              have moved after all epochs. Try {}.",
             text(best)
         );
         // A tenth of the usual is slow, less than that is hopeless.
-        if rate < low / 10.0 { list.wrong("rate", text) } else { list.odd("rate", text) }
+        if reach < low / 10.0 { list.wrong("rate", text) } else { list.odd("rate", text) }
     } else if rate > high {
         let text = format!(
             "{optimizer} with a learning rate of {shown}: steps so large that it jumps over every good \
@@ -118,6 +124,25 @@ fn rate_of(list: &mut Checklist, optimizer: &str, rate: f64) {
     }
 }
 
+/// Sgd's weights come to rest where the pull to zero is as strong as the gradient; the others divide
+/// the gradient by its size first, and bear more.
+fn weight_decay_of(list: &mut Checklist, settings: &Described) {
+    let (most, usual) = match settings.name.as_str() {
+        "Sgd" => (0.1, "5e-4"),
+        _ => (10.0, "0.01"),
+    };
+    let decay = settings.weight_decay;
+    if decay < most / 10.0 {
+        return;
+    }
+    let text = format!(
+        "a weight decay of {decay} pulls all weights to zero so strongly that far less is learned. \
+         {usual} is usual with {}.",
+        settings.name
+    );
+    if decay < most { list.odd("weight decay", text) } else { list.wrong("weight decay", text) }
+}
+
 /// A rate as people write it: `0.05`, `1e-3`.
 pub(super) fn text(rate: f64) -> String {
     if rate >= 0.01 { format!("{rate}") } else { format!("{rate:e}") }
@@ -129,9 +154,9 @@ mod tests {
 
     #[test]
     fn what_is_usual_for_one_optimiser_is_not_for_another() {
-        let say = |optimizer, rate| {
+        let say = |name: &str, rate| {
             let mut list = Checklist::new("rate");
-            rate_of(&mut list, optimizer, rate);
+            rate_of(&mut list, &Described { name: name.into(), rate, ..Described::default() });
             (list.passes(), list.advice().is_empty())
         };
         assert_eq!(say("Sgd", 0.1), (true, true));
@@ -141,5 +166,29 @@ mod tests {
         assert_eq!(say("RmsProp", 1e-7), (false, true));
         assert_eq!(say("SignDescent", 0.1), (true, true));
         assert_eq!(text(1e-3), "1e-3");
+    }
+
+    #[test]
+    fn momentum_makes_a_small_rate_larger() {
+        let mut list = Checklist::new("rate");
+        let (name, rate) = ("Sgd".to_owned(), 1e-3);
+        rate_of(&mut list, &Described { name, rate, momentum: 0.9, ..Described::default() });
+        assert!(list.passes() && list.advice().is_empty(), "{list:?}");
+    }
+
+    #[test]
+    fn a_weight_decay_that_leaves_nothing_is_told() {
+        let say = |name: &str, weight_decay| {
+            let mut list = Checklist::new("weight decay");
+            let name = name.into();
+            weight_decay_of(&mut list, &Described { name, weight_decay, ..Described::default() });
+            (list.passes(), list.advice().is_empty())
+        };
+        assert_eq!(say("Sgd", 5e-4), (true, true));
+        assert_eq!(say("Sgd", 0.01), (true, false));
+        assert_eq!(say("Sgd", 0.1), (false, true));
+        assert_eq!(say("AdamW", 0.1), (true, true));
+        assert_eq!(say("Adam", 1.0), (true, false));
+        assert_eq!(say("Adam", 10.0), (false, true));
     }
 }

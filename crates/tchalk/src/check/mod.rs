@@ -22,15 +22,18 @@
 //! let model = model.build(Device::Cpu)?;
 //! let list = check::model(&model, &train);
 //! assert!(!list.passes());
-//! assert!(format!("{list:?}").contains("✘ end: it ends in Dense::new(10)"));
+//! assert!(format!("{list:?}").contains("! end: it ends in Dense::new(10)"));
 //! # Ok::<(), tchalk::Error>(())
 //! ```
 
 pub(crate) mod checklist;
 mod compiled;
+mod end;
 mod model;
 mod score;
 mod structure;
+#[cfg(test)]
+mod tests;
 mod training;
 mod validation;
 
@@ -40,8 +43,3 @@ pub use model::model;
 pub use score::score;
 pub use training::training;
 pub use validation::validation;
-
-/// Whether a budget left out a part, not the reader.
-fn shortened(notes: &[String]) -> bool {
-    notes.iter().any(|note| note.starts_with("budget "))
-}

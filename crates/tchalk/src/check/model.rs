@@ -1,12 +1,12 @@
 //! Can this network tell the classes apart?
 
 use super::Checklist;
+use super::end::end;
 use super::structure::Structure;
 use crate::data::TensorSet;
 use crate::layers::shape_text;
 use crate::model::Model;
 use crate::plot::thousands;
-use crate::train::Form;
 
 /// More parameters than this are more than a few ten thousand pictures can teach.
 const MANY: usize = 10_000_000;
@@ -43,6 +43,7 @@ pub fn model(model: &Model, set: &TensorSet) -> Checklist {
         return list;
     }
     input(&mut list, model, set);
+    pixels(&mut list, set, &structure);
     output(&mut list, model, set);
     end(&mut list, model, &structure);
     bends(&mut list, &structure);
@@ -81,6 +82,24 @@ fn input(list: &mut Checklist, model: &Model, set: &TensorSet) {
     list.wrong("input", why);
 }
 
+/// Whether a first layer makes numbers small that are small already.
+fn pixels(list: &mut Checklist, set: &TensorSet, structure: &Structure) {
+    let Some(scale) = structure.first_scale().filter(|scale| !(0.05..=20.0).contains(scale)) else {
+        return;
+    };
+    let x = set.x();
+    if set.is_empty() || x.min().double_value(&[]) < 0.0 || x.max().double_value(&[]) > 1.0 {
+        return;
+    }
+    list.odd(
+        "pixels",
+        format!(
+            "the pixels lie between 0 and 1 already (to_tensors divided them by 255), and the Rescale in \
+             front multiplies them by {scale:.4} once more. Leave it out."
+        ),
+    );
+}
+
 fn output(list: &mut Checklist, model: &Model, set: &TensorSet) {
     let (classes, output) = (set.class_names().len(), model.output_shape());
     match output[..] {
@@ -103,70 +122,6 @@ fn output(list: &mut Checklist, model: &Model, set: &TensorSet) {
                 shape_text(&output)
             ),
         ),
-    }
-}
-
-/// Softmax, once, and at the end.
-fn end(list: &mut Checklist, model: &Model, structure: &Structure) {
-    let inner = model.inner();
-    let told = inner.compiled().as_ref().map(|it| (it.loss.name(), it.reading));
-    let scores = told.is_some_and(|(_, it)| it.form == Form::Scores && !it.before_last);
-    let binary = told.is_some_and(|(name, _)| name == "BinaryCrossEntropy");
-    let written = inner.last_written();
-    match inner.last().kind() {
-        "softmax" => list.right("end", "Softmax: probabilities that add up to 1."),
-        "sigmoid" if binary => list.odd(
-            "end",
-            "Sigmoid asks ten separate questions (is it a 0? is it a 1? …), and the answers do not add \
-             up to 1. That works; a picture shows one digit, and Softmax with \
-             CategoricalCrossEntropy says so.",
-        ),
-        "sigmoid" => list.wrong(
-            "end",
-            "it ends in Sigmoid, which gives each class a probability of its own: they do not add up \
-             to 1. Each picture shows one digit, so the last layer should be Softmax.",
-        ),
-        _ if scores => list.right("end", "scores, and the loss was told with from_logits()."),
-        _ => list.wrong(
-            "end",
-            format!(
-                "it ends in {written}: its answers are scores, not probabilities. Add Softmax as the \
-                 last layer."
-            ),
-        ),
-    }
-    if let Some(early) = structure.early_softmaxes().first() {
-        let twice = structure.before_softmax() == "softmax";
-        list.wrong("softmax", match twice {
-            true => "there are two Softmaxes in a row. The second makes all probabilities nearly \
-                     equal, and the network can never be sure. Take one out."
-                .into(),
-            false => format!(
-                "{early} ends in a softmax though more layers follow: it lets hardly more than one of \
-                 its numbers through. Use Relu there, and Softmax once, at the end."
-            ),
-        });
-    }
-    if inner.last().kind() != "softmax" {
-        return;
-    }
-    match structure.before_softmax() {
-        "sigmoid" | "tanh" => list.wrong(
-            "scores",
-            "a bend stands between the last Dense and Softmax and keeps all scores close together, so \
-             the network can never be sure. Take it out: Softmax is enough.",
-        ),
-        "relu" | "relu6" => list.odd(
-            "scores",
-            "Relu stands between the last Dense and Softmax: all scores below zero become equal, and \
-             what is wrong among them cannot be learned from. Take it out.",
-        ),
-        "dropout" => list.odd(
-            "scores",
-            "Dropout stands behind the last Dense: it wipes out whole answers while the network \
-             learns. Put it before that layer.",
-        ),
-        _ => {}
     }
 }
 
@@ -240,15 +195,14 @@ fn kind(list: &mut Checklist, model: &Model, structure: &Structure) {
             ),
         );
     }
-    if structure.strongest_dropout() > 0.7 {
-        list.odd(
-            "dropout",
-            format!(
-                "a Dropout leaves out {:.0} % of all values: little is left to learn from. 0.25 to \
-                 0.5 is usual.",
-                100.0 * structure.strongest_dropout()
-            ),
+    let dropout = structure.strongest_dropout();
+    if dropout > 0.7 {
+        let text = format!(
+            "a Dropout leaves out {:.0} % of all values: little is left to learn from. 0.25 to 0.5 is \
+             usual.",
+            100.0 * dropout
         );
+        if dropout < 0.9 { list.odd("dropout", text) } else { list.wrong("dropout", text) }
     }
 }
 
@@ -258,6 +212,7 @@ fn size(list: &mut Checklist, model: &Model, structure: &Structure) {
     let convolutional = structure.count(&["conv2d", "depthwise_conv2d"]) > 0;
     let hidden = structure.hidden_units();
     let narrowest = hidden.iter().copied().min().unwrap_or(usize::MAX);
+    let widest = hidden.iter().copied().max().unwrap_or(usize::MAX);
     let flattened = structure.flattened();
     if free == 0 {
         let why = match all {
@@ -294,11 +249,11 @@ fn size(list: &mut Checklist, model: &Model, structure: &Structure) {
                 if narrowest == 1 { "" } else { "s" }
             ),
         );
-    } else if !convolutional && narrowest < 32 {
+    } else if !convolutional && widest < 32 {
         list.wrong(
             "size",
             format!(
-                "a hidden layer of {narrowest} units is too small for 98 %: it keeps {narrowest} \
+                "a hidden layer of {widest} units is too small for 98 %: it keeps {widest} \
                  numbers of each picture. Try 128 to 512, or convolutions."
             ),
         );
@@ -310,11 +265,11 @@ fn size(list: &mut Checklist, model: &Model, structure: &Structure) {
                  layer), or a second convolution."
             ),
         );
-    } else if !convolutional && narrowest < 100 {
+    } else if !convolutional && widest < 100 {
         list.odd(
             "size",
             format!(
-                "{parameters} parameters; with {narrowest} hidden units it ends near 97 %. Try 128 to \
+                "{parameters} parameters; with {widest} hidden units it ends near 97 %. Try 128 to \
                  512."
             ),
         );

@@ -47,8 +47,9 @@ pub fn score(evaluation: &Evaluation) -> Checklist {
             list.note("note", note);
         }
     }
-    if !one_answer(&mut list, evaluation) {
-        let shortened = super::shortened(&evaluation.notes());
+    let measured_less = evaluation.notes().iter().any(|note| note.starts_with("budget "));
+    let shortened = measured_less || evaluation.shortened.is_some();
+    if !one_answer(&mut list, evaluation, shortened) {
         accuracy(&mut list, low, high, &between, shortened);
         weakest(&mut list, evaluation);
     }
@@ -70,7 +71,7 @@ pub fn score(evaluation: &Evaluation) -> Checklist {
 }
 
 /// Whether it says the same whatever it is shown.
-fn one_answer(list: &mut Checklist, evaluation: &Evaluation) -> bool {
+fn one_answer(list: &mut Checklist, evaluation: &Evaluation, shortened: bool) -> bool {
     let rows = evaluation.confusion();
     let said = |class: usize| rows.iter().map(|row| row.get(class).copied().unwrap_or(0)).sum();
     let classes = rows.first().map_or(0, Vec::len);
@@ -80,15 +81,23 @@ fn one_answer(list: &mut Checklist, evaluation: &Evaluation) -> bool {
     let constant = evaluation.examples > 0
         && most * 20 >= evaluation.examples * 19
         && true_of_it * 2 < evaluation.examples;
-    if constant {
+    let percent = 100.0 * most as f64 / evaluation.examples as f64;
+    if constant && shortened {
+        list.note(
+            "answers",
+            format!(
+                "it answers {class} to {percent:.0} % of all pictures, whatever they show. (A budget is \
+                 at work: it may only have been trained too little.)"
+            ),
+        );
+    } else if constant {
         list.wrong(
             "answers",
             format!(
-                "it answers {class} to {:.0} % of all pictures, whatever they show: it has learned \
+                "it answers {class} to {percent:.0} % of all pictures, whatever they show: it has learned \
                  nothing, or forgotten it. Usual causes: a learning rate that is too large, an \
                  activation between the last Dense and Softmax, labels that do not belong to the \
-                 pictures. Build the network anew before you train it again.",
-                100.0 * most as f64 / evaluation.examples as f64
+                 pictures. Build the network anew before you train it again."
             ),
         );
     }
@@ -145,7 +154,8 @@ fn accuracy(list: &mut Checklist, low: f64, high: f64, between: &str, shortened:
             "accuracy",
             format!(
                 "{between}: less than a single layer that only weighs pixels (92 %). Did it learn long \
-                 enough? Is the learning rate near 1e-3? check::training(&history) may know.{early}"
+                 enough? Does the learning rate suit the optimiser? check::training(&history) may \
+                 know.{early}"
             ),
         );
     } else {
@@ -183,6 +193,7 @@ fn weakest(list: &mut Checklist, evaluation: &Evaluation) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runtime::Budget;
     use ndarray::Array2;
 
     /// So many examples, a tenth of each class, of which every `n`th is given the next class.
@@ -213,6 +224,22 @@ mod tests {
         assert!(text(13).contains("! accuracy") && text(13).contains("weighs pixels reaches"));
         assert!(text(3).contains("✘ accuracy") && text(3).contains("less than a single layer"));
         assert!(text(20_001).contains("better than any single network"), "{}", text(20_001));
+    }
+
+    #[test]
+    fn what_a_budget_left_of_the_training_is_nobody_s_mistake() {
+        let one =
+            Array2::from_shape_fn((100, 10), |(_, class)| if class == 3 { 0.9 } else { 0.01 });
+        let labels: Vec<usize> = (0..100).map(|i| i % 10).collect();
+        let same = Evaluation::of_probabilities(&one, &labels, Vec::new());
+        assert!(format!("{:?}", score(&same)).contains("✘ answers: it answers 3"));
+        let same = score(&same.shortened(Some(Budget::Class)));
+        assert!(
+            same.passes() && format!("{same:?}").contains("– answers: it answers 3"),
+            "{same:?}"
+        );
+        let poor = score(&evaluation(20_001, 3).shortened(Some(Budget::Class)));
+        assert!(poor.passes() && format!("{poor:?}").contains("A budget is at work"), "{poor:?}");
     }
 
     #[test]

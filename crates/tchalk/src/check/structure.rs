@@ -34,11 +34,21 @@ impl Structure {
         convolutions.map(|step| step.shape.first().copied().unwrap_or(0)).sum()
     }
 
-    /// The units of the dense layers before the last one, which gives the scores.
+    /// The units of the dense layers that feed further layers of sums; those that give scores do not.
     pub(super) fn hidden_units(&self) -> Vec<usize> {
-        let dense = self.steps.iter().filter(|step| step.kind() == "dense");
-        let units: Vec<usize> = dense.map(|step| step.shape.last().copied().unwrap_or(0)).collect();
-        units[..units.len().saturating_sub(1)].to_vec()
+        let dense = self.steps.iter().enumerate().filter(|(_, step)| step.kind() == "dense");
+        let hidden = dense.filter(|&(i, _)| self.feeds_sums(i));
+        hidden.map(|(_, step)| step.shape.last().copied().unwrap_or(0)).collect()
+    }
+
+    /// The steps that take in what this one gives.
+    fn readers(&self, step: usize) -> impl Iterator<Item = usize> + '_ {
+        (0..self.steps.len()).filter(move |&next| self.steps[next].inputs.contains(&step))
+    }
+
+    fn feeds_sums(&self, step: usize) -> bool {
+        let is_sum = |next: usize| SUMS.contains(&self.steps[next].kind());
+        self.readers(step).any(|next| is_sum(next) || self.feeds_sums(next))
     }
 
     /// How many layers of sums there are.
@@ -83,14 +93,52 @@ impl Structure {
             // The probabilities of a whole network inside are a fine input for another.
             i != self.output && !step.path.contains('/') && ends_in_softmax(step)
         });
-        // A softmax that the last layer has for its activation is a step of its own behind it.
-        let early = early.filter(|&(i, step)| !(i == self.scores && step.kind() != "softmax"));
+        let early = early.filter(|&(i, _)| !(self.softmax_is_inside() && i == self.scores));
+        // Probabilities of several branches may be averaged.
+        let averaged = |i| self.readers(i).all(|next| self.steps[next].kind() == "average");
+        let early = early.filter(|&(i, _)| !averaged(i) && !self.drops_answers());
         early.map(|(_, step)| step.path.clone()).collect()
     }
 
-    /// The kind of layer that gives the scores: `dense`, or what stands between it and the softmax.
-    pub(super) fn before_softmax(&self) -> &'static str {
-        self.steps[self.scores].kind()
+    /// Whether the output is a softmax that the last layer has for its activation.
+    fn softmax_is_inside(&self) -> bool {
+        matches!(self.steps[self.output].action, Action::Softmax)
+    }
+
+    /// What gives the scores: `dense`, or the bend between it and the softmax, of its own or inside.
+    pub(super) fn before_softmax(&self) -> String {
+        let step = &self.steps[self.scores];
+        match activation(step) {
+            Some(Value::String(name)) if !self.softmax_is_inside() => name,
+            _ => step.kind().into(),
+        }
+    }
+
+    /// Whether a bend is the last thing that happens.
+    pub(super) fn ends_in_bend(&self) -> bool {
+        bends(&self.steps[self.output])
+    }
+
+    /// Whether the output is a dropout of probabilities.
+    pub(super) fn drops_answers(&self) -> bool {
+        let output = &self.steps[self.output];
+        output.kind() == "dropout" && ends_in_softmax(&self.steps[output.inputs[0]])
+    }
+
+    /// Whether the output is the mean of several branches' probabilities.
+    pub(super) fn averages_probabilities(&self) -> bool {
+        let output = &self.steps[self.output];
+        let mut inputs = output.inputs.iter();
+        output.kind() == "average" && inputs.all(|&input| ends_in_softmax(&self.steps[input]))
+    }
+
+    /// What the first layer multiplies the pictures by, if it does. (Networks inside know why.)
+    pub(super) fn first_scale(&self) -> Option<f64> {
+        let is_input = |&input: &usize| self.steps[input].kind() == "input";
+        let mut scales = self.steps.iter().filter(|step| {
+            step.kind() == "rescale" && !step.path.contains('/') && step.inputs.iter().all(is_input)
+        });
+        config(scales.next()?)?.get("scale")?.as_f64()
     }
 
     /// How many numbers a flattening lays out for the next dense layer; the most of them.

@@ -1,7 +1,7 @@
 //! How did the training go?
 
 use super::Checklist;
-use super::compiled::text as rate_text;
+use super::compiled::{text as rate_text, usual};
 use crate::train::{Epoch, History};
 
 /// Below this, ten classes are hardly told apart.
@@ -23,7 +23,10 @@ const BY_HEART: usize = 4;
 /// ```
 pub fn training(history: &History) -> Checklist {
     let mut list = Checklist::new("your training");
-    let epochs = history.epochs();
+    let all = history.epochs();
+    // Where the weights of an earlier epoch were put back, what came after it is gone.
+    let kept = history.kept.and_then(|kept| all.iter().position(|epoch| epoch.number == kept));
+    let epochs = kept.map_or(&all[..], |place| &all[..=place]);
     let Some(last) = epochs.last() else {
         let why = history.ended().map_or(String::new(), |why| format!(" ({why})"));
         list.wrong(
@@ -33,14 +36,18 @@ pub fn training(history: &History) -> Checklist {
         return list;
     };
     let leaks = leak(&mut list, history);
-    if learned(&mut list, history, &epochs, last) {
-        let shortened = super::shortened(&history.notes());
+    if learned(&mut list, history, epochs, last) {
         let fits = match epochs.len() < BY_HEART {
             true => early_gap(&mut list, last, epochs.len()),
-            false => gap(&mut list, history, last),
+            false => gap(&mut list, epochs, last),
         };
-        if fits {
-            further(&mut list, &epochs, shortened);
+        slow(&mut list, history, epochs, last);
+        if let Some(number) = history.kept {
+            let text =
+                format!("the weights of epoch {number} were put back: later ones were no better.");
+            list.right("epochs", text);
+        } else if fits {
+            further(&mut list, epochs, history.is_shortened());
         }
     }
     if last.val_loss.is_none() {
@@ -73,7 +80,8 @@ fn leak(list: &mut Checklist, history: &History) -> bool {
         "validation",
         format!(
             "{note}. A network is not asked what it was told before: such an accuracy is bound to be \
-             too high. Hold pictures back with .validation_split(0.1), or split the set before training."
+             too high. Hold pictures back with .validation_split(0.1), or split the set before \
+             training; if you split anew after training, build the network anew."
         ),
     );
     true
@@ -82,12 +90,15 @@ fn leak(list: &mut Checklist, history: &History) -> bool {
 /// Whether it learned at all; if not, why not.
 fn learned(list: &mut Checklist, history: &History, epochs: &[Epoch], last: &Epoch) -> bool {
     let first = &epochs[0];
-    let best = epochs.iter().map(|epoch| epoch.loss).fold(f64::INFINITY, f64::min);
+    let least = epochs.iter().map(|epoch| epoch.loss).fold(f64::INFINITY, f64::min);
     let rate = epochs.iter().map(|epoch| epoch.rate).fold(0.0, f64::max);
-    let shown = rate_text(rate);
+    let (low, high, best) = usual(&history.optimizer);
+    let (shown, best_rate) = (rate_text(rate), rate_text(best));
+    // What a loss comes to by guessing is known of the usual one.
+    let entropy = matches!(history.loss.as_str(), "" | "CategoricalCrossEntropy");
     let percent = 100.0 * last.accuracy;
     let broken = epochs.iter().any(|epoch| !epoch.loss.is_finite());
-    let rising = last.loss > 1.5 * best && last.loss > best + 0.05;
+    let rising = last.loss > 1.5 * least && last.loss > least + 0.05;
     if broken || rising {
         let what = if broken { "is no number any more" } else { "went up instead of down" };
         list.wrong(
@@ -95,25 +106,28 @@ fn learned(list: &mut Checklist, history: &History, epochs: &[Epoch], last: &Epo
             format!(
                 "the loss {what} ({:.3} at best, {:.3} at the end). The steps are too large: build the \
                  network anew and compile it with a tenth of the learning rate ({shown} now).",
-                best, last.loss
+                least, last.loss
             ),
         );
         return false;
     }
     let guesses = last.accuracy < GUESSING;
     // A beginning worse than guessing by far, and no recovery.
-    if last.accuracy < 0.6 && (rate >= 0.5 || first.loss > 10.0) {
+    if last.accuracy < 0.6 && (rate >= 0.5 || (entropy && first.loss > 10.0)) {
+        let guessing = if entropy { ", and guessing is 2.3" } else { "" };
         list.wrong(
             "learning",
             format!(
-                "the first epoch ended with a loss of {:.1}, and guessing is 2.3: the learning rate of \
-                 {shown} is too large. Build the network anew, and compile it with 1e-3.",
+                "the first epoch ended with a loss of {:.1}{guessing}: the learning rate of {shown} is \
+                 too large. Build the network anew, and compile it with {best_rate}.",
                 first.loss
             ),
         );
         return false;
     }
-    if let Some(val) = last.val_accuracy.filter(|&val| val < GUESSING && last.accuracy > 0.5) {
+    let foreign = last.val_accuracy.filter(|&val| val < GUESSING && last.accuracy > 0.5);
+    // Earlier than that it is a matter of averages: see early_gap.
+    if let Some(val) = foreign.filter(|_| epochs.len() >= BY_HEART) {
         list.wrong(
             "learning",
             format!(
@@ -126,35 +140,50 @@ fn learned(list: &mut Checklist, history: &History, epochs: &[Epoch], last: &Epo
         return false;
     }
     // In a short first training the figures are means over a time in which it hardly knew anything.
-    let begun = epochs.len() < 3 && last.loss < 2.25;
+    let begun = epochs.len() < 3 && entropy && last.loss < 2.25;
     if !guesses || begun || last.val_accuracy.is_some_and(|val| val >= GUESSING) {
         let text = match epochs.len() {
-            1 => format!("it has begun to learn: a loss of {:.3} (guessing is 2.303).", last.loss),
+            1 if entropy => {
+                format!("it has begun to learn: a loss of {:.3} (guessing is 2.303).", last.loss)
+            }
+            1 => format!("it has begun to learn: {percent:.1} % right (guessing is 10 %)."),
             _ => format!("it learned: the loss went from {:.3} to {:.3}.", first.loss, last.loss),
         };
         list.right("learning", text);
         return true;
     }
-    let why = if rate < 1e-5 {
-        format!("The learning rate of {shown} is so small that it has hardly moved: try 1e-3.")
-    } else if last.loss > 2.5 || (rate >= 0.1 && last.loss > 2.28) {
+    let why = if rate < low / 10.0 {
+        format!(
+            "The learning rate of {shown} is so small that it has hardly moved: try {best_rate}."
+        )
+    } else if !entropy {
+        format!(
+            "{} learns slowly where there are classes: compile with Loss::CategoricalCrossEntropy.",
+            history.loss
+        )
+    } else if last.loss > 2.5 || (rate > high && last.loss > 2.28) {
         format!(
             "The learning rate of {shown} is too large: build the network anew, and compile it with \
-             1e-3."
+             {best_rate}."
         )
     } else if first.loss - last.loss > 0.05 {
-        "It has begun to learn, slowly: more epochs, or a learning rate ten times as large.".into()
+        let more = if rate < best {
+            format!(", or a learning rate of {best_rate}")
+        } else {
+            String::new()
+        };
+        format!("It has begun to learn, slowly: more epochs{more}.")
     } else {
         "A loss near 2.30 means guessing among ten. Do the labels still belong to the pictures (look at \
          an image_grid)? Does the network end in Dense::new(10) and Softmax, with nothing between them?"
             .into()
     };
-    if super::shortened(&history.notes()) && last.loss < 2.5 {
+    if history.is_shortened() && (!entropy || last.loss < 2.5) {
         list.note(
             "learning",
             format!(
-                "too early to tell ({percent:.1} % right, loss {:.2}; guessing is 2.30): the budget \
-                 left only a little of the training.",
+                "too early to tell ({percent:.1} % right, loss {:.2}): the budget left only a little \
+                 of the training.",
                 last.loss
             ),
         );
@@ -204,13 +233,13 @@ fn none_to_speak_of(list: &mut Checklist, accuracy: f64, val_accuracy: f64) {
 }
 
 /// Whether it understands more than it knows by heart.
-fn gap(list: &mut Checklist, history: &History, last: &Epoch) -> bool {
+fn gap(list: &mut Checklist, epochs: &[Epoch], last: &Epoch) -> bool {
     let (Some(val_accuracy), Some(val_loss)) = (last.val_accuracy, last.val_loss) else {
         return true;
     };
-    let (number, least) = history.best("val_loss").map_or((last.number, val_loss), |epoch| {
-        (epoch.number, epoch.val_loss.unwrap_or(val_loss))
-    });
+    let losses = epochs.iter().filter_map(|epoch| Some((epoch.number, epoch.val_loss?)));
+    let best = losses.filter(|(_, loss)| loss.is_finite()).min_by(|a, b| a.1.total_cmp(&b.1));
+    let (number, least) = best.unwrap_or((last.number, val_loss));
     let points = 100.0 * (last.accuracy - val_accuracy);
     let risen = number < last.number && val_loss > 1.15 * least && val_loss > least + 0.01;
     let remedy = "Stop there (EarlyStopping), or add Dropout, augmentation, or more pictures.";
@@ -251,6 +280,29 @@ fn gap(list: &mut Checklist, history: &History, last: &Epoch) -> bool {
     true
 }
 
+/// A network that does not even know its training pictures has not learned all it could.
+fn slow(list: &mut Checklist, history: &History, epochs: &[Epoch], last: &Epoch) {
+    let poor = |accuracy: f64| accuracy < 0.9;
+    let knows_others = last.val_accuracy.is_some_and(|accuracy| !poor(accuracy));
+    let early = history.is_shortened() || epochs.len() < BY_HEART;
+    if early || !poor(last.accuracy) || knows_others {
+        return;
+    }
+    let rate = match history.optimizer.as_str() {
+        "" => "a learning rate that suits the optimiser".to_owned(),
+        name => format!("a learning rate near {} (usual with {name})", rate_text(usual(name).2)),
+    };
+    list.odd(
+        "under-fitting",
+        format!(
+            "after {} epochs it knows only {:.1} % of its own training pictures: it learns more slowly \
+             than usual. Try {rate}, a larger network, or a smaller decay.",
+            epochs.len(),
+            100.0 * last.accuracy
+        ),
+    );
+}
+
 /// Whether more epochs would help.
 fn further(list: &mut Checklist, epochs: &[Epoch], shortened: bool) {
     let measure = |epoch: &Epoch| epoch.val_loss.unwrap_or(epoch.loss);
@@ -267,6 +319,9 @@ fn further(list: &mut Checklist, epochs: &[Epoch], shortened: bool) {
         (true, _) => {
             format!("it was still getting better after {count} epochs: go on for a few more.")
         }
+        (false, _) if shortened => {
+            format!("after {count} epochs it is too early to tell how many it needs.")
+        }
         (false, _) => {
             list.right(
                 "epochs",
@@ -280,3 +335,6 @@ fn further(list: &mut Checklist, epochs: &[Epoch], shortened: bool) {
         false => list.odd("epochs", text),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,8 +27,7 @@ pub fn validation(model: &Model, set: &TensorSet) -> Checklist {
         );
         return list;
     }
-    let seen = model.inner().compiled().as_ref().map(|compiled| compiled.seen.clone());
-    let notes = seen.unwrap_or_default().notes(set);
+    let notes = model.seen_notes(set);
     match notes.iter().find(|note| note.contains("trained on")) {
         Some(note) => list.wrong(
             "new pictures",

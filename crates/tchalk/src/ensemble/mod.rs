@@ -23,7 +23,7 @@ use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::table::Table;
-use crate::train::{Evaluation, History, Predictions, mark};
+use crate::train::{Evaluation, History, Predictions, Seen, mark, notes_of_all};
 use combiner::Combiner;
 use members::Member;
 pub(crate) use members::votes;
@@ -189,7 +189,7 @@ impl Ensemble {
     pub fn predict(&self, set: &TensorSet) -> Result<Predictions> {
         const OP: &str = "Ensemble::predict";
         let opinions = self.opinions(OP, set, self.how == How::AverageScores)?;
-        Ok(Predictions::new(self.together(&opinions), opinions.set))
+        Ok(Predictions::new(self.together(&opinions), opinions.set).of_those_who_saw(self.seen()))
     }
 
     /// Loss and accuracy of all members together. The loss is the cross-entropy of the common
@@ -204,7 +204,8 @@ impl Ensemble {
         let probabilities = self.together(&opinions);
         let notes = Some(opinions.note.clone()).filter(|note| !note.is_empty()).into_iter();
         let notes = notes.chain(self.flattery(&opinions.set)).collect();
-        Ok(Evaluation::of_probabilities(&probabilities, &labels, notes))
+        let shortened = self.seen().iter().find_map(|seen| seen.shortened);
+        Ok(Evaluation::of_probabilities(&probabilities, &labels, notes).shortened(shortened))
     }
 
     /// What all members say about a set with labels, and the labels of the examples they were asked
@@ -223,12 +224,7 @@ impl Ensemble {
 
     /// What flatters a result on this set: that members or weights have learned from it.
     fn flattery(&self, set: &TensorSet) -> Vec<String> {
-        let mut notes: Vec<String> = Vec::new();
-        for note in self.members.iter().flat_map(|member| member.model().seen_notes(set)) {
-            if !notes.contains(&note) {
-                notes.push(note);
-            }
-        }
+        let mut notes = notes_of_all(&self.seen(), set);
         if self.fitted_to == Some(mark(set)) {
             notes.push(
                 "the weights of the members were fitted to this set: a fresh one would score a \
@@ -237,6 +233,11 @@ impl Ensemble {
             );
         }
         notes
+    }
+
+    /// What each member has seen.
+    fn seen(&self) -> Vec<Seen> {
+        self.members.iter().map(|member| member.model().seen()).collect()
     }
 
     /// How many classes the members tell apart.

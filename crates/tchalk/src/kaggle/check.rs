@@ -56,7 +56,11 @@ impl Submission {
         }
         let mut lines = self.lines(digits.test.len());
         lines.extend(answers::balance(self, &digits.train.labels()));
-        lines.extend(answers::order(self, &digits.test));
+        let order = answers::order(self, &digits.test);
+        let mixed = order.as_ref().filter(|line| line.mark == Mark::Wrong);
+        self.remember_mixed(mixed.map(|line| line.text.clone()));
+        lines.extend(order);
+        lines.extend(answers::known(self));
         if is_made(digits) {
             lines.push(not_kaggles(digits));
         }

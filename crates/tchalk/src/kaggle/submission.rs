@@ -8,7 +8,7 @@ use crate::plot::{BarPanel, Figure, thousands};
 use crate::table::Table;
 use crate::train::Predictions;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// So many rows are shown where nobody says how many.
 const SHOWN: usize = 5;
@@ -69,6 +69,8 @@ pub struct Submission {
     pub(super) predictions: Option<Predictions>,
     /// The file it was read from.
     pub(super) path: Option<PathBuf>,
+    /// That the answers are for other places, if a check has found that out. Shared by all copies.
+    mixed: Arc<Mutex<Option<String>>>,
     name: String,
 }
 
@@ -127,6 +129,7 @@ impl Submission {
             rows: Arc::new(rows),
             predictions: None,
             path: None,
+            mixed: Arc::default(),
             name,
         })
     }
@@ -153,13 +156,30 @@ impl Submission {
         let (form, rows) = form::read(path)?;
         let name = crate::data::folder::file_name(path);
         let path = Some(path.to_owned());
-        Ok(Submission { form, rows: Arc::new(rows), predictions: None, path, name })
+        Ok(Submission {
+            form,
+            rows: Arc::new(rows),
+            predictions: None,
+            path,
+            mixed: Arc::default(),
+            name,
+        })
     }
 
     /// The same under another name.
     pub(super) fn named(mut self, name: impl Into<String>) -> Submission {
         self.name = name.into();
         self
+    }
+
+    /// Remembers whether a check has found the pictures mixed up.
+    pub(super) fn remember_mixed(&self, mixed: Option<String>) {
+        *self.mixed.lock().unwrap_or_else(PoisonError::into_inner) = mixed;
+    }
+
+    /// What a check has found of mixed-up pictures.
+    pub(super) fn mixed(&self) -> Option<String> {
+        self.mixed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How many rows.

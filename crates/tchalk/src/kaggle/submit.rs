@@ -7,6 +7,7 @@ use super::digits::is_made_name;
 use super::failure::{code, failure, last_lines};
 use super::surroundings::Surroundings;
 use super::{COMPETITION, RESULTS_PAGE, Submission, UNKNOWN};
+use crate::check::checklist::Mark;
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::plot::thousands;
@@ -42,7 +43,8 @@ impl Submission {
     ///
     /// # Errors
     ///
-    /// If the file has faults ([`Submission::check`] names all of them), if Kaggle refuses it or
+    /// If the file has faults ([`Submission::check`] names all of them), if a check has found the
+    /// pictures mixed up, if Kaggle refuses it or
     /// cannot be reached, or after the stop button.
     ///
     /// ```no_run
@@ -81,9 +83,14 @@ impl Submission {
             let next = "Set TCHALK_BUDGET=full before the notebook is started, and run it again.";
             return not_sent(self.file(folder)?, said, next.into());
         }
-        if let Some(fault) = self.fault(UNKNOWN) {
+        if let Some(fault) = self.fault(UNKNOWN).or(self.mixed()) {
             let hint = "submission.check(&digits)? lists everything. Nothing was sent.";
             return Err(Error::invalid(OP, "a file without faults", fault, hint));
+        }
+        let mut lines = self.lines(UNKNOWN).into_iter();
+        if let Some(note) = lines.find(|line| line.mark == Mark::Note) {
+            let next = "Set TCHALK_BUDGET=full before the notebook is started, and train again.";
+            return not_sent(self.file(folder)?, note.text, next.into());
         }
         if message.trim().is_empty() {
             let hint = "A few words by which you will know it again.";

@@ -45,11 +45,19 @@ impl Window {
                     Padding::Explicit(pixels) => self.reach().saturating_sub(2 * pixels),
                     _ => self.reach(),
                 };
+                let hint = match channels == height && width < height.min(5) {
+                    true => format!(
+                        "The channels come first: input_shape([{width}, {channels}, {height}])."
+                    ),
+                    false => {
+                        "Use fewer poolings before it, a smaller window, or larger pictures.".into()
+                    }
+                };
                 Err(Error::invalid(
                     layer.written(),
                     format!("pictures of at least {inside} by {inside} pixels"),
                     format!("{height} by {width} from {from:?}"),
-                    "Use fewer poolings before it, a smaller window, or larger pictures.",
+                    hint,
                 ))
             }
         }
@@ -120,6 +128,18 @@ mod tests {
             "none begins in the padding"
         );
         assert_eq!(along(1, 3, Padding::Valid, true, 5), Some(2));
+    }
+
+    #[test]
+    fn channels_in_the_last_place_are_recognised() {
+        let window =
+            Window { size: 3, stride: 1, padding: Padding::Valid, dilation: 1, ceil: false };
+        let refuse = |shape: [usize; 3]| {
+            let layer = super::super::Conv2d::new(8, 3);
+            window.places(&layer, &shape.to_vec(), "input").unwrap_err().to_string()
+        };
+        assert!(refuse([28, 28, 1]).contains("come first: input_shape([1, 28, 28])"));
+        assert!(refuse([64, 2, 2]).contains("fewer poolings"), "{}", refuse([64, 2, 2]));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Networks that learn alike: one optimiser's description for several, and what they have seen.
 
+use super::notices::Seen;
 use super::{Fit, Schedule, compiled};
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
@@ -25,16 +26,21 @@ impl Model {
         compiled(self.inner(), op).map(drop)
     }
 
+    /// What the network has seen.
+    pub(crate) fn seen(&self) -> Seen {
+        let compiled = self.inner().compiled();
+        compiled.as_ref().map(|compiled| compiled.seen.clone()).unwrap_or_default()
+    }
+
     /// What there is to say when the network is measured on `set`; empty if nothing.
     pub(crate) fn seen_notes(&self, set: &TensorSet) -> Vec<String> {
-        let seen = self.inner().compiled().as_ref().map(|compiled| compiled.seen.clone());
-        seen.map_or(Vec::new(), |seen| seen.notes(set))
+        self.seen().notes(set)
     }
 
     /// Takes over what another network has seen, of which this one is a copy.
     pub(crate) fn seen_as(&self, other: &Model) {
-        let seen = other.inner().compiled().as_ref().map(|compiled| compiled.seen.clone());
-        if let (Some(compiled), Some(seen)) = (self.inner().compiled().as_mut(), seen) {
+        let seen = other.seen();
+        if let Some(compiled) = self.inner().compiled().as_mut() {
             compiled.seen = seen;
         }
     }

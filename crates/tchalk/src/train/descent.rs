@@ -49,10 +49,12 @@ impl Descent {
         self.rate = rate;
     }
 
-    /// The optimiser's name, the rate it began with, and its decay.
-    pub(crate) fn described(&self) -> (String, f64, f64) {
+    /// The optimiser in words and numbers.
+    pub(crate) fn described(&self) -> Described {
         let optimizer = held(&self.optimizer);
-        (short_name(&format!("{optimizer:?}")), optimizer.rate(), self.options.decay)
+        let Options { decay, weight_decay, momentum, .. } = self.options;
+        let name = short_name(&format!("{optimizer:?}"));
+        Described { name, rate: optimizer.rate(), decay, weight_decay, momentum }
     }
 
     /// What the optimiser's own decay leaves of `rate` at the coming step.
@@ -132,6 +134,17 @@ impl Descent {
         (self.rate, self.steps, self.memory) = (from.rate, from.steps, restored);
         Ok(())
     }
+}
+
+/// What an optimiser is called, and the numbers it was given.
+#[derive(Default)]
+pub(crate) struct Described {
+    pub(crate) name: String,
+    /// The rate it began with.
+    pub(crate) rate: f64,
+    pub(crate) decay: f64,
+    pub(crate) weight_decay: f64,
+    pub(crate) momentum: f64,
 }
 
 /// What an optimiser at work has to keep for later.

@@ -30,12 +30,20 @@ pub struct Evaluation {
     counts: Counts,
     /// What a budget left out, and what flatters the result.
     notes: Vec<String>,
+    /// The budget that shortened the training, if one did.
+    pub(crate) shortened: Option<Budget>,
 }
 
 impl Evaluation {
     fn new(counts: Counts, notes: Vec<String>) -> Evaluation {
         let (loss, accuracy) = (counts.value(Metric::Loss), counts.value(Metric::Accuracy));
-        Evaluation { loss, accuracy, examples: counts.examples, counts, notes }
+        let (examples, shortened) = (counts.examples, None);
+        Evaluation { loss, accuracy, examples, counts, notes, shortened }
+    }
+
+    /// The same, of what a budget has left of a training.
+    pub(crate) fn shortened(self, shortened: Option<Budget>) -> Evaluation {
+        Evaluation { shortened, ..self }
     }
 
     /// What these probabilities `[examples, classes]` come to for these labels.
@@ -214,7 +222,7 @@ impl Model {
         }
         notes.extend(self.seen_notes(&kept));
         let counts = measure(inner, &Feed::new(kept), &loss, reading, OP, true)?;
-        Ok(Evaluation::new(counts, notes))
+        Ok(Evaluation::new(counts, notes).shortened(self.seen().shortened))
     }
 }
 

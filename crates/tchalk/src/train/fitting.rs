@@ -118,6 +118,10 @@ impl Fitting {
             }
             None => (History::default(), self.how.initial_epoch),
         };
+        if let Some(compiled) = inner.compiled().as_ref() {
+            history.optimizer = compiled.descent.described().name;
+        }
+        history.loss = self.loss.name().into();
         self.first = self.how.initial_epoch.min(done);
         let wanted = self.how.epochs.saturating_sub(done);
         let budget = self.how.budget;
@@ -164,6 +168,7 @@ impl Fitting {
         }
         if let Some(compiled) = inner.compiled().as_mut() {
             compiled.history = run.history.clone();
+            compiled.seen.shortened = run.history.is_shortened().then_some(self.how.budget);
             if let Some(validation) = self.validation.as_ref().filter(|_| run.chosen) {
                 compiled.seen.chosen(&validation.marks());
             }

@@ -59,6 +59,14 @@ pub struct History {
     /// How long the frozen part took, which is computed once, before the epochs.
     #[serde(default)]
     pub(crate) prepared: f64,
+    /// The names of the optimiser and the loss; empty in what older versions saved.
+    #[serde(default)]
+    pub(crate) optimizer: String,
+    #[serde(default)]
+    pub(crate) loss: String,
+    /// The epoch whose weights were put back at the end, if that was done.
+    #[serde(default)]
+    pub(crate) kept: Option<usize>,
 }
 
 /// So many epochs are shown in full; of more, the first and the last.
@@ -119,6 +127,11 @@ impl History {
     /// Why training ended before its last epoch, if it did.
     pub fn ended(&self) -> Option<String> {
         self.ended.clone()
+    }
+
+    /// Whether a budget left out a part.
+    pub(crate) fn is_shortened(&self) -> bool {
+        self.notes.iter().any(|note| note.starts_with("budget "))
     }
 
     /// How long training took, in seconds: all epochs, and before them the frozen part, where that
@@ -356,6 +369,9 @@ mod tests {
         history.notes.push("budget ci".into());
         assert_eq!(History::from_json(&history.to_json()).unwrap(), history);
         assert!(History::from_json("{").unwrap_err().to_string().contains("a saved history"));
+        // As it was written before optimiser and loss had names in it.
+        let old = History::from_json(r#"{"epochs": [], "notes": []}"#).unwrap();
+        assert_eq!((old.optimizer, old.loss, old.kept), (String::new(), String::new(), None));
     }
 
     #[test]

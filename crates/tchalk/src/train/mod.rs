@@ -59,11 +59,12 @@ pub use run::Run;
 pub use schedule::Schedule;
 pub use sgd::Sgd;
 
+pub(crate) use descent::Described;
 pub(crate) use evaluation::wilson;
 pub(crate) use feed::batch_of;
 pub(crate) use layout::fastest;
 pub(crate) use loss::Form;
-pub(crate) use notices::mark;
+pub(crate) use notices::{Seen, mark, notes_of_all};
 pub(crate) use predictions::largest;
 pub(crate) use step::guarded;
 
@@ -73,7 +74,6 @@ use crate::layers::shape_text;
 use crate::model::{Inner, Model, Program};
 use descent::Descent;
 use loss::Reading;
-use notices::Seen;
 use tch::{Kind, Tensor};
 
 /// What `compile` has chosen, and what has come of it.

@@ -1,6 +1,7 @@
 //! Against fooling oneself: what a network has seen, and what that says about a result.
 
 use crate::data::TensorSet;
+use crate::runtime::Budget;
 use std::collections::HashSet;
 use std::sync::Arc;
 use tch::{Device, Tensor, no_grad};
@@ -15,6 +16,8 @@ pub(crate) struct Seen {
     trained: Option<Arc<HashSet<u64>>>,
     /// The marks, summed up, of the set that chose between epochs.
     chosen: Option<u64>,
+    /// The budget that shortened the last training, if one did.
+    pub(crate) shortened: Option<Budget>,
 }
 
 /// A mark for each example of a set: equal examples have equal marks.
@@ -55,17 +58,17 @@ fn summed(marks: &[u64]) -> u64 {
 }
 
 impl Seen {
-    /// Remembers the marks of what the network is trained on, and says how many of them a validation
-    /// set has.
+    /// Remembers the marks of what the network is trained on, and says how many of a validation set's
+    /// are among them, or among those of earlier trainings.
     pub(super) fn training(
         &mut self,
         trained: &[u64],
         validation: Option<&[u64]>,
     ) -> Option<String> {
-        let trained: HashSet<u64> = trained.iter().copied().collect();
-        let known = self.trained.take().map(Arc::unwrap_or_clone).unwrap_or_default();
-        let note = validation.and_then(|marks| shared(&trained, marks, "validation "));
-        self.trained = Some(Arc::new(known.into_iter().chain(trained).collect()));
+        let mut known = self.trained.take().map(Arc::unwrap_or_clone).unwrap_or_default();
+        known.extend(trained);
+        let note = validation.and_then(|marks| shared(&known, marks, "validation "));
+        self.trained = Some(Arc::new(known));
         note
     }
 
@@ -90,6 +93,17 @@ impl Seen {
         notes.extend(self.trained.as_deref().and_then(|trained| shared(trained, &marks, "")));
         notes
     }
+}
+
+/// What there is to say when several networks together are measured on `set`, each thing once.
+pub(crate) fn notes_of_all(seen: &[Seen], set: &TensorSet) -> Vec<String> {
+    let mut notes: Vec<String> = Vec::new();
+    for note in seen.iter().flat_map(|seen| seen.notes(set)) {
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
+    notes
 }
 
 /// How many of the examples with these marks were trained on, in words.
@@ -128,6 +142,10 @@ mod tests {
         // Trained a second time, on others: the first are still known.
         assert!(seen.training(&marks(&set(30, 3)), None).is_none());
         assert_eq!(seen.notes(&set(2, 4)).len(), 1);
+        // Split anew after a training: what was learned then is no validation now.
+        let note = seen.training(&marks(&set(40, 3)), Some(&validation)).unwrap();
+        assert_eq!(note, "2 of the 5 validation examples were trained on, too");
+        assert_eq!(notes_of_all(&[seen.clone(), seen], &set(2, 4)).len(), 1);
     }
 
     #[test]

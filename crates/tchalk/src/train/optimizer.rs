@@ -92,6 +92,8 @@ pub struct Options {
     pub(super) decay: f64,
     /// How fast weights shrink by themselves.
     pub(super) weight_decay: f64,
+    /// The part of its speed that a weight keeps from step to step.
+    pub(super) momentum: f64,
     pub(super) clip: Option<Clip>,
     /// Parts of the network by the beginning of their path, and what their rate is multiplied by.
     pub(super) parts: Vec<(String, f64)>,

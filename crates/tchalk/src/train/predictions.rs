@@ -4,6 +4,7 @@ use super::check;
 use super::feed::batch_of;
 use super::layout;
 use super::loss::{Form, classes_of};
+use super::notices::{Seen, notes_of_all};
 use super::step::guarded;
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
@@ -26,6 +27,8 @@ pub struct Predictions {
     places: Vec<usize>,
     /// Which part of the set's pictures these are, in words; empty if all.
     part: String,
+    /// What the networks have seen that were asked; empty if that is not known.
+    seen: Vec<Seen>,
 }
 
 impl std::fmt::Debug for Predictions {
@@ -79,7 +82,22 @@ impl Predictions {
     pub(crate) fn new(probabilities: Array2<f32>, set: TensorSet) -> Predictions {
         let classes = probabilities.rows().into_iter().map(|row| largest(row.iter().copied()));
         let (classes, places) = (classes.collect(), (0..set.len()).collect());
-        Predictions { probabilities, classes, set, places, part: String::new() }
+        Predictions { probabilities, classes, set, places, part: String::new(), seen: Vec::new() }
+    }
+
+    /// The same, by networks that have seen this.
+    pub(crate) fn of_those_who_saw(self, seen: Vec<Seen>) -> Predictions {
+        Predictions { seen, ..self }
+    }
+
+    /// What flatters: that the networks had learned from these pictures.
+    pub(crate) fn flattery(&self) -> Vec<String> {
+        notes_of_all(&self.seen, &self.set)
+    }
+
+    /// The budget that shortened the training, if one did.
+    pub(crate) fn shortened(&self) -> Option<Budget> {
+        self.seen.iter().find_map(|seen| seen.shortened)
     }
 
     /// How many pictures.
@@ -237,6 +255,7 @@ impl Predictions {
             set: self.set.clone(),
             places: rows.iter().map(|&row| self.places[row]).collect(),
             part: String::new(),
+            seen: self.seen.clone(),
         }
     }
 }
@@ -286,7 +305,7 @@ impl Model {
         }
         let probabilities = Array2::from_shape_vec((set.len(), classes), rows)
             .expect("every example gives one row");
-        Ok(Predictions::new(probabilities, set))
+        Ok(Predictions::new(probabilities, set).of_those_who_saw(vec![self.seen()]))
     }
 }
 

@@ -144,7 +144,7 @@ pub(super) fn read(path: &Path) -> Result<Saved> {
         tensors: remembered,
     };
     let epochs = header.epochs.iter().map(epoch).collect();
-    let history = History { epochs, notes: header.notes, ended: None, prepared: 0.0 };
+    let history = History { epochs, notes: header.notes, ..History::default() };
     let (seed, path) = (header.seed, path.to_owned());
     Ok(Saved { seed, history, path, weights, descent, callbacks })
 }

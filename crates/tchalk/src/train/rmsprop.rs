@@ -84,7 +84,7 @@ impl Optimizer for RmsProp {
     }
 
     fn options(&self) -> Options {
-        self.options.clone()
+        Options { momentum: self.momentum, ..self.options.clone() }
     }
 
     fn check(&self) -> Result<()> {

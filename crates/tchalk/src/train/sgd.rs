@@ -81,7 +81,7 @@ impl Optimizer for Sgd {
     }
 
     fn options(&self) -> Options {
-        self.options.clone()
+        Options { momentum: self.momentum, ..self.options.clone() }
     }
 
     fn check(&self) -> Result<()> {

@@ -6,11 +6,13 @@ use crate::kaggle::Submission;
 use crate::kaggle::balance::{Balance, Verdict};
 use crate::kaggle::submission::Cell;
 use crate::plot::thousands;
+use crate::train::Predictions;
 use std::collections::HashMap;
 
 const LABELS: &str = "Label";
 const BALANCE: &str = "each digit's share";
 const ORDER: &str = "pictures";
+const KNOWN: &str = "new pictures";
 /// So many pictures are looked for among those to be guessed.
 const LOOKED_AT: usize = 40;
 
@@ -89,7 +91,23 @@ pub(super) fn one_digit(submission: &Submission) -> Option<Line> {
             100.0 * most as f64 / all as f64
         ),
     };
+    if let Some(budget) = submission.predictions.as_ref().and_then(Predictions::shortened) {
+        let budget = budget.name();
+        let text = format!("{text} The budget {budget} left only a little of the training.");
+        return Some(Line::new(Mark::Note, BALANCE, text));
+    }
     Some(Line::new(Mark::Wrong, BALANCE, text))
+}
+
+/// A line where the network has learned from the pictures that it answers for.
+pub(super) fn known(submission: &Submission) -> Option<Line> {
+    let notes = submission.predictions.as_ref()?.flattery();
+    let note = notes.iter().find(|note| note.contains("trained on"))?;
+    let text = format!(
+        "{note}. The score would say little about the network: answer with one that has learned from \
+         digits.train alone."
+    );
+    Some(Line::new(Mark::Odd, KNOWN, text))
 }
 
 /// How often each digit is the answer, beside how often it is among the known pictures.

@@ -1,7 +1,10 @@
 use super::*;
 use crate::data::Split;
 use crate::kaggle::testing::read;
-use crate::train::Predictions;
+use crate::layers::{Dense, Flatten, Softmax};
+use crate::model::Sequential;
+use crate::runtime::Budget;
+use crate::train::{Fit, Loss, Predictions, Sgd};
 use ndarray::Array2;
 use std::sync::LazyLock;
 use tch::Device;
@@ -180,6 +183,9 @@ fn predictions(split: &Split) -> Predictions {
 fn answers_for_other_pictures_are_found_out() {
     let checked =
         |split: &Split| Submission::new(&predictions(split)).unwrap().check(&DIGITS).unwrap();
+    let mixed = Submission::new(&predictions(&DIGITS.test.shuffle())).unwrap();
+    mixed.clone().check(&DIGITS).unwrap();
+    assert!(mixed.mixed().is_some_and(|text| text.contains("were mixed")), "submit will know");
     let right = checked(&DIGITS.test);
     assert!(
         marked(&right, Mark::Right).contains("answers are for test, in its order"),
@@ -202,6 +208,43 @@ fn answers_for_other_pictures_are_found_out() {
         odd.passes() && marked(&odd, Mark::Odd).contains("answers for tensors, whose labels"),
         "{odd:?}"
     );
+}
+
+#[test]
+fn a_network_that_knows_the_pictures_is_found_out() {
+    let labelled = DIGITS.train.take(40);
+    let test = Split::new("test", labelled.images(), vec![], labelled.classes()).unwrap();
+    let digits = Dataset::new("d", "", DIGITS.train.clone(), test);
+    let layers = Sequential::new().input_shape([1, 28, 28]).add(Flatten).add(Dense::new(10));
+    let model = layers.add(Softmax).build(Device::Cpu).unwrap();
+    model.compile(Sgd::new(0.01), Loss::CategoricalCrossEntropy).unwrap();
+    let checked = || {
+        let answers = model.predict(&digits.test.to_tensors(Device::Cpu)).unwrap();
+        Submission::new(&answers).unwrap().check(&digits).unwrap()
+    };
+    assert!(!format!("{:?}", checked()).contains("trained on"));
+    model.fit(&labelled.to_tensors(Device::Cpu), Fit::new().budget(Budget::Full)).unwrap();
+    assert!(marked(&checked(), Mark::Odd).contains("new pictures: all examples were trained on"));
+}
+
+#[test]
+fn one_answer_to_everything_is_a_budget_s_doing_where_there_is_one() {
+    let strokes = crate::datasets::strokes().unwrap();
+    let train = strokes.train.take(1_100).to_tensors(Device::Cpu);
+    let layers = Sequential::new().input_shape([1, 28, 28]).add(Flatten).add(Dense::new(10));
+    let model = layers.add(Softmax).build(Device::Cpu).unwrap();
+    model.compile(Sgd::new(0.0), Loss::CategoricalCrossEntropy).unwrap();
+    let bias: Vec<f32> = (0..10).map(|class| if class == 3 { 90.0 } else { 0.0 }).collect();
+    model.set_weight("dense.bias", &tch::Tensor::from_slice(&bias)).unwrap();
+    let told = |budget| {
+        model.fit(&train, Fit::new().batch_size(100).budget(budget)).unwrap();
+        let answers = model.predict(&strokes.test.take(60).to_tensors(Device::Cpu)).unwrap();
+        let submission = Submission::new(&answers).unwrap();
+        submission.lines(60).pop().unwrap()
+    };
+    assert_eq!(told(Budget::Full).mark, Mark::Wrong);
+    let line = told(Budget::Ci);
+    assert!(line.mark == Mark::Note && line.text.contains("The budget ci left only"), "{line}");
 }
 
 #[test]

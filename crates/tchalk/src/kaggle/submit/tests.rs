@@ -76,6 +76,33 @@ fn faults_are_refused_before_anybody_is_asked() {
 }
 
 #[test]
+fn answers_that_a_check_found_mixed_up_stay_here() {
+    let fake = Fake::new(ARRIVED);
+    let submission = whole();
+    submission.remember_mixed(Some("the pictures were mixed".into()));
+    let error = submit(&fake, &submission.clone(), &[]).unwrap_err().to_string();
+    assert!(error.contains("the pictures were mixed") && fake.asked().is_empty(), "{error}");
+    submission.remember_mixed(None);
+    assert!(submit(&fake, &submission, &[]).unwrap().is_sent());
+}
+
+#[test]
+fn what_a_budget_left_of_a_network_stays_here() {
+    let fake = Fake::new(ARRIVED);
+    let x = tch::Tensor::zeros([28_000, 1, 1, 1], (tch::Kind::Float, Device::Cpu));
+    let set = crate::data::TensorSet::new(&x, &x.view(-1).to_kind(tch::Kind::Int64), &["a"; 10]);
+    let mut rows = Array2::from_elem((28_000, 10), 0.0);
+    rows.column_mut(3).fill(1.0);
+    let answers = Predictions::from_probabilities(rows, &set.unwrap()).unwrap();
+    let mut seen = crate::train::Seen::default();
+    seen.shortened = Some(Budget::Class);
+    let answers = Submission::new(&answers.of_those_who_saw(vec![seen])).unwrap();
+    let told = submit(&fake, &answers, &[]).unwrap();
+    assert!(!told.is_sent() && format!("{told:?}").contains("budget class left only"), "{told:?}");
+    assert!(fake.asked().is_empty());
+}
+
+#[test]
 fn answers_for_other_digits_stay_here() {
     let fake = Fake::new(ARRIVED);
     let strokes = crate::datasets::strokes().unwrap().test.take(30);

@@ -90,6 +90,7 @@ impl Callback for EarlyStopping {
                 "the weights are those of epoch {}, chosen by {measure} {best:.4}",
                 self.monitor.epoch
             ));
+            run.history.kept = Some(self.monitor.epoch);
             run.chosen |= measure.starts_with("val_");
         }
         self.best.clear();
