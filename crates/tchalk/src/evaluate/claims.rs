@@ -58,10 +58,10 @@ impl Scoreboard {
             several => format!("each of {}", several.join(" and ")),
         };
         let gain = match claim.points {
-            None => "a clear gain".to_owned(),
-            Some((least, most)) => format!("{least} to {most} points better"),
+            None => format!("a clear gain over {than}"),
+            Some((least, most)) => format!("{least} to {most} points better than {than}"),
         };
-        let mut rows = vec![self.gain(claim, format!("{}: {gain} than {than}", claim.name))];
+        let mut rows = vec![self.gain(claim, format!("{}: {gain}", claim.name))];
         if let Some(part) = claim.time {
             rows.extend(claim.others.iter().map(|other| self.time(&claim.name, other, part)));
         }
