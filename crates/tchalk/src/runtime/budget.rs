@@ -44,7 +44,7 @@ impl Budget {
         let (most_epochs, most_examples) = match self {
             Budget::Full => (usize::MAX, usize::MAX),
             Budget::Class if device.is_cuda() => (usize::MAX, usize::MAX),
-            Budget::Class => (3, 10_000),
+            Budget::Class => (5, 20_000),
             Budget::Ci => (2, 1_000),
         };
         Allowance { epochs: epochs.min(most_epochs), examples: examples.min(most_examples) }
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn a_budget_caps_and_never_adds() {
         let allowance = Budget::Class.training(25, 50_000, Device::Cpu);
-        assert_eq!(allowance, Allowance { epochs: 3, examples: 10_000 });
+        assert_eq!(allowance, Allowance { epochs: 5, examples: 20_000 });
         assert_eq!(
             Budget::Class.training(1, 500, Device::Cpu),
             Allowance { epochs: 1, examples: 500 }
