@@ -28,6 +28,8 @@ def execute(notebook, kernel, timeout, folder):
         kernel_name=kernel,
         timeout=timeout,
         startup_timeout=180,
+        # As Jupyter shows it: what is printed in several pieces is one text.
+        coalesce_streams=True,
         resources={"metadata": {"path": str(folder)}},
     )
     code_cells = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
