@@ -130,6 +130,8 @@ fn check_kernel(paths: &Paths, ready: &Ready, checks: &mut Checks) {
                 .env("TCHALK_OFFLINE", "1")
                 // cargo's, which a kernel that an editor starts does not have.
                 .env_remove("LD_LIBRARY_PATH")
+                // Cells train until they are stopped.
+                .env_remove("TCHALK_BUDGET")
                 .env("TCHALK_PICTURES", paths.pages())
                 .current_dir(&paths.root),
         )
@@ -146,6 +148,7 @@ fn check_cloud(paths: &Paths, ready: &Ready, checks: &mut Checks) {
                 .envs(lab::environment(paths, ready))
                 .env("TCHALK_OFFLINE", "1")
                 .env_remove("LD_LIBRARY_PATH")
+                .env_remove("TCHALK_BUDGET")
                 .current_dir(&paths.root),
         )
     });
