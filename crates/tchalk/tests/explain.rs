@@ -73,14 +73,10 @@ fn gradients_are_pytorch_s() {
 }
 
 #[test]
-fn the_same_seed_finds_the_same_responses() {
+fn responses_of_a_network_in_another_are_found() {
     let model = network(&reference("explain"), true);
-    let found = || {
-        runtime::seed(9);
-        explain::responses(&model, "base/conv2d_1").unwrap()
-    };
-    assert_eq!(found().images(), found().images());
-    assert!(found().improved() >= 0.95, "{:?}", found());
+    let found = explain::responses(&model, "base/conv2d_1").unwrap();
+    assert!(found.improved() >= 0.95, "{found:?}");
 }
 
 /// Of the pictures of a layer, the part that excites its kernel more than noise does; every picture

@@ -41,9 +41,7 @@ impl Dropout {
 impl Dropout {
     /// What `x` is multiplied by: 0 for what is left out. On a processor libtorch draws these numbers
     /// one after another by one thread, a tenth of the time of a small network's step.
-    fn mask(&self, x: &Tensor) -> Tensor {
-        // Follows libtorch's generator, which training starts anew at each step.
-        let seed = Tensor::randint(i64::MAX, [1], (Kind::Int64, Device::Cpu)).int64_value(&[0]);
+    fn mask(&self, x: &Tensor, seed: u64) -> Tensor {
         let mask = x.detach().empty_like();
         let count = mask.numel();
         if count == 0 {
@@ -60,10 +58,10 @@ impl Dropout {
             let mut parts = values.chunks_mut(share).enumerate();
             let first = parts.next();
             for (i, part) in parts {
-                scope.spawn(move || draw(part, seed as u64, i * share / STREAM, kept, grown));
+                scope.spawn(move || draw(part, seed, i * share / STREAM, kept, grown));
             }
             if let Some((_, part)) = first {
-                draw(part, seed as u64, 0, kept, grown);
+                draw(part, seed, 0, kept, grown);
             }
         });
         mask
@@ -111,7 +109,11 @@ impl Layer for Dropout {
     fn forward(&self, x: &Tensor, _weights: &[Tensor], mode: Mode) -> Tensor {
         let left_out = mode == Mode::Training && self.rate > 0.0;
         match left_out && x.device() == Device::Cpu && x.kind() == Kind::Float {
-            true => x * self.mask(x),
+            true => {
+                // Follows libtorch's generator, which training starts anew at each step.
+                let seed = Tensor::randint(i64::MAX, [1], (Kind::Int64, Device::Cpu));
+                x * self.mask(x, seed.int64_value(&[0]) as u64)
+            }
             false => x.dropout(self.rate, left_out),
         }
     }
@@ -149,10 +151,7 @@ mod tests {
     fn the_seed_decides_what_is_left_out_and_not_the_number_of_threads() {
         let x = Tensor::ones([3, 7, 100, 100], (Kind::Float, Device::Cpu));
         let last = x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2]);
-        let drop = |x: &Tensor, seed: i64, rate: f64| {
-            tch::manual_seed(seed);
-            Dropout::new(rate).forward(x, &[], Mode::Training)
-        };
+        let drop = |x: &Tensor, seed: u64, rate: f64| x * Dropout::new(rate).mask(x, seed);
         let first = drop(&x, 5, 0.3);
         assert_eq!(first, drop(&x, 5, 0.3));
         assert_ne!(first, drop(&x, 6, 0.3));
