@@ -6,16 +6,10 @@
 #[path = "common/alone.rs"]
 mod alone;
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use alone::alone;
+use std::sync::{Arc, Mutex};
 use tchalk::prelude::*;
 use tchalk::train::{Callback, CallbackResult, Run};
-
-/// Nothing else of this file runs meanwhile, and all draws begin anew.
-fn alone() -> MutexGuard<'static, ()> {
-    let guard = alone::alone();
-    runtime::seed(42);
-    guard
-}
 
 /// Two classes of points that a line tells apart, with some noise.
 fn points(count: usize, seed: i64) -> TensorSet {

@@ -1,6 +1,12 @@
 //! Wrong answers to the exercise, as people give them: each gets a message that would help its author
 //! on. And good answers of several kinds, which get no false alarm.
+//!
+//! What a network learns hangs on the seed, which belongs to the whole process: one test at a time.
 
+#[path = "common/alone.rs"]
+mod alone;
+
+use alone::alone;
 use tchalk::Result;
 use tchalk::check::Checklist;
 use tchalk::prelude::*;
@@ -49,6 +55,7 @@ fn advises(list: &Checklist, words: &str) {
 
 #[test]
 fn a_model_that_is_too_small() {
+    let _guard = alone();
     let (set, _) = digits(20);
     let one = build(start().add(Flatten).add(Dense::new(10)).add(Softmax));
     mends(&check::model(&one, &set), &["92 %", "Dense::new(128)", "convolutions"]);
@@ -64,6 +71,7 @@ fn a_model_that_is_too_small() {
 
 #[test]
 fn a_missing_softmax() {
+    let _guard = alone();
     let (set, _) = digits(20);
     let model = build(start().add(Flatten).add(Dense::new(128)).add(Relu).add(Dense::new(10)));
     let list = check::model(&model, &set);
@@ -81,6 +89,7 @@ fn a_missing_softmax() {
 
 #[test]
 fn a_wrong_number_of_classes() {
+    let _guard = alone();
     let (set, _) = digits(20);
     let with = |units| {
         let layers = start().add(Flatten).add(Dense::new(128)).add(Relu);
@@ -98,6 +107,7 @@ fn a_wrong_number_of_classes() {
 
 #[test]
 fn no_activation_anywhere() {
+    let _guard = alone();
     let (set, _) = digits(20);
     let layers = start().add(Conv2d::new(16, 3)).add(Conv2d::new(16, 3)).add(MaxPool2d::new(2));
     let layers = layers.add(Flatten).add(Dense::new(64)).add(Dense::new(10)).add(Softmax);
@@ -110,6 +120,7 @@ fn no_activation_anywhere() {
 
 #[test]
 fn a_wrong_input_shape() {
+    let _guard = alone();
     let (set, _) = digits(20);
     let ends = |layers: Sequential| {
         let layers = layers.add(Flatten).add(Dense::new(128)).add(Relu);
@@ -124,6 +135,7 @@ fn a_wrong_input_shape() {
 
 #[test]
 fn a_learning_rate_of_1() {
+    let _guard = alone();
     let (train, test) = digits(500);
     let model = quick();
     model.compile(RmsProp::new(1.0), Loss::CategoricalCrossEntropy).unwrap();
@@ -136,6 +148,7 @@ fn a_learning_rate_of_1() {
 
 #[test]
 fn a_learning_rate_of_a_ten_millionth() {
+    let _guard = alone();
     let (train, test) = digits(500);
     let model = quick();
     let history = trained(&model, 1e-7, &train, Fit::new().epochs(3).validation(&test));
@@ -146,12 +159,14 @@ fn a_learning_rate_of_a_ten_millionth() {
 
 #[test]
 fn not_compiled_and_not_trained() {
+    let _guard = alone();
     mends(&check::compiled(&quick()), &["not compiled yet", "model.compile(RmsProp::new(1e-3)"]);
     mends(&check::training(&quick().history()), &["no epoch was finished", "Run fit"]);
 }
 
 #[test]
 fn a_single_epoch_and_no_validation() {
+    let _guard = alone();
     let (train, _) = digits(1000);
     let list = check::training(&trained(&quick(), 0.1, &train, Fit::new()));
     advises(&list, "one epoch, and it has just begun");
@@ -160,6 +175,7 @@ fn a_single_epoch_and_no_validation() {
 
 #[test]
 fn validation_on_the_training_pictures() {
+    let _guard = alone();
     let (train, test) = digits(500);
     let model = quick();
     let history = trained(&model, 0.1, &train, Fit::new().epochs(3).validation(&train));
@@ -173,6 +189,7 @@ fn validation_on_the_training_pictures() {
 
 #[test]
 fn heavy_over_fitting() {
+    let _guard = alone();
     let (train, test) = digits(60);
     let layers = start().add(Flatten).add(Dense::new(256)).add(Relu).add(Dense::new(10));
     let model = build(layers.add(Softmax));
@@ -184,6 +201,7 @@ fn heavy_over_fitting() {
 
 #[test]
 fn labels_that_belong_to_other_pictures() {
+    let _guard = alone();
     let strokes = datasets::strokes().unwrap();
     let part = strokes.train.take(200);
     let mut labels = part.labels();
@@ -200,6 +218,7 @@ fn labels_that_belong_to_other_pictures() {
 
 #[test]
 fn the_same_answer_to_everything() {
+    let _guard = alone();
     let (_, test) = digits(20);
     let model = quick();
     model.compile(Adam::new(1e-3), Loss::CategoricalCrossEntropy).unwrap();
@@ -211,6 +230,7 @@ fn the_same_answer_to_everything() {
 
 #[test]
 fn a_sigmoid_where_a_softmax_should_be() {
+    let _guard = alone();
     let (set, _) = digits(20);
     let layers = || start().add(Flatten).add(Dense::new(128)).add(Relu).add(Dense::new(10));
     let model = build(layers().add(Sigmoid));
@@ -232,6 +252,7 @@ fn a_sigmoid_where_a_softmax_should_be() {
 
 #[test]
 fn another_loss_than_the_categorical_one() {
+    let _guard = alone();
     let (set, _) = digits(20);
     let model = quick();
     model.compile(Adam::new(1e-3), Loss::BinaryCrossEntropy).unwrap();
@@ -247,6 +268,7 @@ fn another_loss_than_the_categorical_one() {
 
 #[test]
 fn nothing_to_learn_and_far_too_much() {
+    let _guard = alone();
     let (set, _) = digits(20);
     let model = quick();
     model.freeze();
@@ -301,6 +323,7 @@ fn residual() -> Result<Model> {
 
 #[test]
 fn good_answers_of_many_kinds_get_no_false_alarm() {
+    let _guard = alone();
     let (set, _) = digits(20);
     let dense =
         start().add(Flatten).add(Dense::new(256)).add(Tanh).add(Dense::new(128)).add(Elu::new());
@@ -323,6 +346,7 @@ fn good_answers_of_many_kinds_get_no_false_alarm() {
 
 #[test]
 fn a_good_training_is_told_so() {
+    let _guard = alone();
     let (train, _) = digits(2_000);
     let model = quick();
     model.compile(Adam::new(2e-3), Loss::CategoricalCrossEntropy).unwrap();

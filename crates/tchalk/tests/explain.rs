@@ -1,10 +1,16 @@
 //! Explanations are those of plain PyTorch with the same weights.
 //!
 //! The reference values were written by `tests/reference/explain.py`.
+//!
+//! Where a climb leads hangs on the seed, which belongs to the whole process: those tests run one at a
+//! time.
 
+#[path = "common/alone.rs"]
+mod alone;
 #[path = "common/reference.rs"]
 mod reference;
 
+use alone::alone;
 use ndarray::Array2;
 use reference::reference;
 use std::collections::HashMap;
@@ -74,6 +80,7 @@ fn gradients_are_pytorch_s() {
 
 #[test]
 fn responses_of_a_network_in_another_are_found() {
+    let _guard = alone();
     let model = network(&reference("explain"), true);
     let found = explain::responses(&model, "base/conv2d_1").unwrap();
     assert!(found.improved() >= 0.95, "{found:?}");
@@ -93,6 +100,7 @@ fn improved(model: &Model, layer: &str, kernels: usize) -> f64 {
 
 #[test]
 fn nearly_all_kernels_of_a_published_network_are_excited_more() {
+    let _guard = alone();
     const FILE: &str = "weights/squeezenet1_0_deepcompression.safetensors";
     let folder = std::env::var("TCHALK_DATA_DIR").unwrap_or_default();
     let path = std::path::Path::new(&folder).join(FILE);
@@ -111,6 +119,7 @@ fn nearly_all_kernels_of_a_published_network_are_excited_more() {
 
 #[test]
 fn nearly_all_kernels_of_a_network_that_has_learned_are_excited_more() {
+    let _guard = alone();
     runtime::seed(3);
     let block = |layers: Sequential, filters| {
         let layers = layers.add(Conv2d::new(filters, 3).activation(Relu));

@@ -9,19 +9,12 @@ mod hungry;
 #[path = "common/shapes.rs"]
 mod shapes;
 
+use alone::alone;
 use hungry::Hungry;
 use shapes::sets;
-use std::sync::MutexGuard;
 use tchalk::prelude::*;
 use tchalk::runtime::interrupt;
 use tchalk::train::{Memory, Optimizer};
-
-/// Nothing else of this file runs meanwhile, and all draws begin anew.
-fn alone() -> MutexGuard<'static, ()> {
-    let guard = alone::alone();
-    runtime::seed(42);
-    guard
-}
 
 fn small_cnn() -> Model {
     Sequential::new()
