@@ -6,6 +6,7 @@ use crate::display::{Content, Show};
 use crate::error::Result;
 use crate::plot::thousands;
 use crate::table::Table;
+use crate::train::Paired;
 
 /// The accuracy of an ensemble beside that of its members, and the gain over the best of them.
 #[derive(Clone, PartialEq)]
@@ -13,10 +14,8 @@ pub struct Gain {
     members: Vec<(String, f64)>,
     ensemble: f64,
     best: usize,
-    examples: usize,
-    /// Examples that only the ensemble gets right, and that only the best member does.
-    only_ensemble: usize,
-    only_best: usize,
+    /// The ensemble beside its best member.
+    paired: Paired,
     note: String,
 }
 
@@ -33,15 +32,13 @@ impl Gain {
 
     /// By how much the ensemble is better than its best member; below zero if it is worse.
     pub fn gain(&self) -> f64 {
-        (self.only_ensemble as f64 - self.only_best as f64) / self.examples as f64
+        self.paired.difference()
     }
 
     /// Half the width of the gain's 95 % interval. Both answered the same questions, so only the
-    /// examples count on which one of them is right (paired comparison, normal approximation).
+    /// examples count on which one of them is right (Bonett and Price 2012).
     pub fn margin(&self) -> f64 {
-        let n = self.examples as f64;
-        let differing = (self.only_ensemble + self.only_best) as f64 / n;
-        1.96 * ((differing - self.gain().powi(2)).max(0.0) / n).sqrt()
+        self.paired.margin()
     }
 
     /// Whether the gain is more than chance would give: its interval leaves out zero.
@@ -71,9 +68,9 @@ impl Gain {
             .footer(format!(
                 "on {} examples, {} of them right only together, {} right only for that member, which \
                  was chosen on these same examples",
-                thousands(self.examples as f64),
-                thousands(self.only_ensemble as f64),
-                thousands(self.only_best as f64),
+                thousands(self.paired.examples as f64),
+                thousands(self.paired.only_first as f64),
+                thousands(self.paired.only_second as f64),
             ));
         if self.note.is_empty() { table } else { table.footer(self.note.clone()) }
     }
@@ -106,16 +103,13 @@ impl Ensemble {
         let count = |right: &[bool]| right.iter().filter(|&&right| right).count();
         // The first of the best.
         let best = (0..each.len()).rev().max_by_key(|&i| count(&each[i])).expect("there is one");
-        let only = |a: &[bool], b: &[bool]| a.iter().zip(b).filter(|&(&a, &b)| a && !b).count();
         let n = labels.len() as f64;
         let accuracies = each.iter().map(|right| count(right) as f64 / n);
         Ok(Gain {
             members: self.members().into_iter().zip(accuracies).collect(),
             ensemble: count(&together) as f64 / n,
             best,
-            examples: labels.len(),
-            only_ensemble: only(&together, &each[best]),
-            only_best: only(&each[best], &together),
+            paired: Paired::of(&together, &each[best]),
             note: [opinions.note]
                 .into_iter()
                 .chain(self.flattery(&opinions.set))
@@ -136,15 +130,11 @@ mod tests {
             members: vec![("a".into(), 0.80), ("b".into(), 0.78)],
             ensemble: 0.83,
             best: 0,
-            examples: 1000,
-            only_ensemble: 50,
-            only_best: 20,
+            paired: Paired { examples: 1000, both: 780, only_first: 50, only_second: 20 },
             note: String::new(),
         };
         assert!((gain.gain() - 0.03).abs() < 1e-12);
-        // The standard deviation of +1 (50 times), -1 (20 times) and 0 (930 times).
-        let deviation = ((70.0 / 1000.0) - 0.03f64 * 0.03).sqrt();
-        assert!((gain.margin() - 1.96 * deviation / 1000f64.sqrt()).abs() < 1e-12);
-        assert!(gain.is_clear() && format!("{gain:?}").contains("+3.00 % (± 1.63 %)"), "{gain:?}");
+        // 1.96 times the root of 72 / 1002 - (30 / 1002)², divided by the root of 1002.
+        assert!(gain.is_clear() && format!("{gain:?}").contains("+3.00 % (± 1.65 %)"), "{gain:?}");
     }
 }

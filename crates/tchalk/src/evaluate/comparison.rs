@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::plot::{Caption, Figure, image_grid, thousands};
 use crate::runtime;
 use crate::table::Table;
-use crate::train::Predictions;
+use crate::train::{Paired, Predictions};
 
 /// Two networks on the same pictures.
 #[derive(Clone)]
@@ -15,8 +15,7 @@ pub struct Comparison {
     second: Predictions,
     names: [String; 2],
     truth: Vec<usize>,
-    /// How many pictures neither, only the second, only the first, and both got right.
-    counts: [usize; 4],
+    paired: Paired,
 }
 
 impl Predictions {
@@ -52,11 +51,11 @@ impl Predictions {
             ));
         }
         let names = ["the first".to_owned(), "the second".to_owned()];
-        let mut counts = [0; 4];
-        for ((a, b), &truth) in self.classes().into_iter().zip(other.classes()).zip(&truth) {
-            counts[2 * usize::from(a == truth) + usize::from(b == truth)] += 1;
-        }
-        Ok(Comparison { first: self.clone(), second: other.clone(), names, truth, counts })
+        let right = |predictions: &Predictions| -> Vec<bool> {
+            predictions.classes().iter().zip(&truth).map(|(said, truth)| said == truth).collect()
+        };
+        let paired = Paired::of(&right(self), &right(other));
+        Ok(Comparison { first: self.clone(), second: other.clone(), names, truth, paired })
     }
 }
 
@@ -69,22 +68,22 @@ impl Comparison {
 
     /// How many pictures both got right.
     pub fn both_right(&self) -> usize {
-        self.counts[3]
+        self.paired.both
     }
 
     /// How many pictures neither got right.
     pub fn both_wrong(&self) -> usize {
-        self.counts[0]
+        self.paired.neither()
     }
 
     /// How many pictures only the first got right.
     pub fn only_first(&self) -> usize {
-        self.counts[2]
+        self.paired.only_first
     }
 
     /// How many pictures only the second got right.
     pub fn only_second(&self) -> usize {
-        self.counts[1]
+        self.paired.only_second
     }
 
     /// How many pictures they say different things about.
@@ -96,16 +95,7 @@ impl Comparison {
     /// test (two-sided): of the pictures that only one got right, each belongs to either of them
     /// with the same probability. Below 0.05 the difference is hardly chance.
     pub fn p_value(&self) -> f64 {
-        let (a, b) = (self.only_first(), self.only_second());
-        let n = a + b;
-        // The lower tail of the binomial distribution with one half, summed in logarithms.
-        let mut term = -(n as f64) * std::f64::consts::LN_2;
-        let mut tail = term.exp();
-        for k in 1..=a.min(b) {
-            term += ((n - k + 1) as f64 / k as f64).ln();
-            tail += term.exp();
-        }
-        (2.0 * tail).min(1.0)
+        self.paired.p_value()
     }
 
     fn places(&self) -> Vec<usize> {
@@ -212,24 +202,6 @@ mod tests {
         assert_eq!(comparison.differing(), 4, "both wrong, but differently, counts");
         assert!(comparison.image_grid(2, 2).unwrap().overlaps().is_empty());
         assert!(a.compare(&a).unwrap().image_grid(1, 1).is_err());
-    }
-
-    #[test]
-    fn the_test_is_the_binomial_one() {
-        let compared = |only_first: usize, only_second: usize| {
-            let n = only_first + only_second + 1;
-            let first: Vec<usize> = (0..n).map(|i| usize::from(i >= only_first)).collect();
-            let second: Vec<usize> = (0..n).map(|i| usize::from(i < only_first)).collect();
-            let mut second = second;
-            second[n - 1] = 1;
-            sure(&vec![0; n], &first, 2).compare(&sure(&vec![0; n], &second, 2)).unwrap()
-        };
-        // 2 · (1 + 6 + 15) / 64 for 2 of 6; 1 for a draw and where they never differ.
-        assert!((compared(4, 2).p_value() - 44.0 / 64.0).abs() < 1e-12);
-        assert_eq!(compared(3, 3).p_value(), 1.0);
-        assert_eq!(compared(0, 0).p_value(), 1.0);
-        assert!((compared(10, 0).p_value() - 2.0 / 1024.0).abs() < 1e-12);
-        assert!(compared(2000, 1000).p_value() < 1e-60);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! How well a network does, counted over a whole set.
 
 use super::loss::{Form, Loss, classes_of, named_class};
+use super::paired::Paired;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use tch::{Device, Kind, Tensor, no_grad};
 
@@ -41,29 +42,17 @@ pub(crate) struct Tally {
     form: Form,
     /// Sum and sum of squares of the examples' losses.
     losses: Tensor,
-    /// How often each class (row) was called each class (column).
-    confusion: Tensor,
-    /// How many examples had so many classes before the right one.
-    ranks: Tensor,
-    /// Of each batch, the right classes and the named ones.
+    /// Of each batch `[3, examples]`: the right classes, the named ones, and how many classes came
+    /// before the right one.
     answers: Vec<Tensor>,
-    outputs: i64,
-    classes: i64,
+    outputs: usize,
 }
 
 impl Tally {
     /// Nothing counted yet, for a network with so many outputs.
     pub(crate) fn new(form: Form, outputs: usize, device: Device) -> Tally {
-        let classes = classes_of(outputs) as i64;
-        Tally {
-            form,
-            losses: Tensor::zeros([2], (Kind::Double, device)),
-            confusion: Tensor::zeros([classes * classes], (Kind::Int64, device)),
-            ranks: Tensor::zeros([classes + 1], (Kind::Int64, device)),
-            answers: Vec::new(),
-            outputs: outputs as i64,
-            classes,
-        }
+        let losses = Tensor::zeros([2], (Kind::Double, device));
+        Tally { form, losses, answers: Vec::new(), outputs }
     }
 
     /// Counts a batch: outputs as the loss reads them, and labels.
@@ -74,9 +63,6 @@ impl Tally {
             let named = named_class(self.form, &outputs);
             self.losses +=
                 Tensor::stack(&[each.sum(Kind::Double), each.square().sum(Kind::Double)], 0);
-            let none: Option<Tensor> = None;
-            let places = labels * self.classes + &named;
-            self.confusion += places.bincount(none.as_ref(), self.classes * self.classes);
             let before = if self.outputs == 1 {
                 named.ne_tensor(labels).to_kind(Kind::Int64)
             } else {
@@ -85,38 +71,40 @@ impl Tally {
                 let others = outputs.le_tensor(&right).logical_not();
                 others.sum_dim_intlist(1i64, false, Kind::Int64)
             };
-            self.ranks += before.bincount(none.as_ref(), self.classes + 1);
-            self.answers.push(Tensor::stack(&[labels, &named], 0));
+            self.answers.push(Tensor::stack(&[labels, &named, &before], 0));
         });
     }
 
     /// The counts, read back.
     pub(crate) fn read(&self) -> Counts {
-        let integers = |tensor: &Tensor| {
-            let tensor = tensor.to_device(Device::Cpu);
-            Vec::<i64>::try_from(tensor).expect("they are whole numbers of one axis")
-        };
         let losses = self.losses.to_device(Device::Cpu);
-        let confusion = integers(&self.confusion);
-        let (mut right, mut labels) = (Vec::new(), DefaultHasher::new());
-        for batch in &self.answers {
-            let batch = integers(&batch.view([-1]));
-            let (truth, named) = batch.split_at(batch.len() / 2);
-            right.extend(truth.iter().zip(named).map(|(truth, named)| truth == named));
-            truth.iter().for_each(|label| label.hash(&mut labels));
-        }
-        Counts {
-            examples: confusion.iter().sum::<i64>() as usize,
+        let classes = classes_of(self.outputs);
+        let mut counts = Counts {
+            examples: 0,
             loss_sum: losses.double_value(&[0]),
             loss_squares: losses.double_value(&[1]),
-            confusion: confusion
-                .chunks(self.classes as usize)
-                .map(|row| row.iter().map(|&count| count as usize).collect())
-                .collect(),
-            ranks: integers(&self.ranks).into_iter().map(|count| count as usize).collect(),
-            right,
-            labels: labels.finish(),
+            confusion: vec![vec![0; classes]; classes],
+            ranks: vec![0; classes + 1],
+            right: Vec::new(),
+            labels: 0,
+        };
+        if self.answers.is_empty() {
+            return counts;
         }
+        let answers = Tensor::cat(&self.answers, 1).to_device(Device::Cpu);
+        counts.examples = answers.size()[1] as usize;
+        let answers = Vec::<i64>::try_from(answers.view([-1])).expect("they are whole numbers");
+        let (truth, rest) = answers.split_at(counts.examples);
+        let (named, before) = rest.split_at(counts.examples);
+        for ((&truth, &named), &before) in truth.iter().zip(named).zip(before) {
+            counts.confusion[truth as usize][named as usize] += 1;
+            counts.ranks[before as usize] += 1;
+            counts.right.push(truth == named);
+        }
+        let mut labels = DefaultHasher::new();
+        truth.hash(&mut labels);
+        counts.labels = labels.finish();
+        counts
     }
 }
 
@@ -151,15 +139,10 @@ impl Counts {
         }
     }
 
-    /// On how many examples only this network was right, and on how many only the other; nothing if
-    /// the two were not asked about the same ones.
-    pub(crate) fn alone(&self, other: &Counts) -> Option<(usize, usize)> {
-        if self.right.len() != other.right.len() || self.labels != other.labels {
-            return None;
-        }
-        let pairs = || self.right.iter().zip(&other.right);
-        let (ours, theirs) = (pairs().filter(|(a, b)| a > b), pairs().filter(|(a, b)| a < b));
-        Some((ours.count(), theirs.count()))
+    /// This network beside another on the same examples; nothing if they were others.
+    pub(crate) fn paired(&self, other: &Counts) -> Option<Paired> {
+        let same = self.examples == other.examples && self.labels == other.labels;
+        same.then(|| Paired::of(&self.right, &other.right))
     }
 
     /// The standard error of the mean loss.
@@ -239,15 +222,16 @@ mod tests {
     #[test]
     fn only_the_same_examples_are_compared_one_by_one() {
         let (whole, parts) = (counts(&ROWS, &LABELS, 6), counts(&ROWS, &LABELS, 4));
-        assert_eq!(whole.alone(&parts), Some((0, 0)));
+        let alone = |paired: Paired| (paired.only_first, paired.only_second);
+        assert_eq!(whole.paired(&parts).map(alone), Some((0, 0)));
         let mut better = ROWS;
         better[2] = [0.0, 1.0, 0.0];
         better[0] = [0.0, 1.0, 0.0];
-        assert_eq!(whole.alone(&counts(&better, &LABELS, 6)), Some((1, 1)));
+        assert_eq!(whole.paired(&counts(&better, &LABELS, 6)).map(alone), Some((1, 1)));
         let mut others = LABELS;
         others.swap(0, 1);
-        assert_eq!(whole.alone(&counts(&ROWS, &others, 6)), None);
-        assert_eq!(whole.alone(&counts(&ROWS[..5], &LABELS[..5], 6)), None);
+        assert_eq!(whole.paired(&counts(&ROWS, &others, 6)), None);
+        assert_eq!(whole.paired(&counts(&ROWS[..5], &LABELS[..5], 6)), None);
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod loss;
 mod metric;
 mod notices;
 mod optimizer;
+mod paired;
 mod precision;
 mod predictions;
 mod preparing;
@@ -65,6 +66,7 @@ pub(crate) use feed::batch_of;
 pub(crate) use layout::fastest;
 pub(crate) use loss::Form;
 pub(crate) use notices::{Seen, mark, notes_of_all};
+pub(crate) use paired::Paired;
 pub(crate) use predictions::largest;
 pub(crate) use step::guarded;
 
