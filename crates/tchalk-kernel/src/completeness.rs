@@ -1,5 +1,7 @@
 //! Whether a piece of code is a whole, so that Enter in a console should run it.
 
+use serde_json::{Value, json};
+
 /// What a console should do on Enter.
 #[derive(Debug, PartialEq)]
 pub enum Completeness {
@@ -9,6 +11,19 @@ pub enum Completeness {
     Incomplete { depth: usize },
     /// Run it, so that the compiler says what is wrong.
     Invalid,
+}
+
+impl Completeness {
+    /// The content of an `is_complete_reply`.
+    pub fn content(&self) -> Value {
+        match self {
+            Completeness::Complete => json!({"status": "complete"}),
+            Completeness::Incomplete { depth } => {
+                json!({"status": "incomplete", "indent": "    ".repeat(*depth)})
+            }
+            Completeness::Invalid => json!({"status": "invalid"}),
+        }
+    }
 }
 
 /// Looks at brackets, strings and comments, and at what the code ends in.
@@ -176,5 +191,13 @@ mod tests {
         for end in (0..=code.len()).filter(|&end| code.is_char_boundary(end)) {
             of(&code[..end]);
         }
+    }
+
+    #[test]
+    fn the_reply_indents_what_is_open() {
+        assert_eq!(of("let x = 1;").content(), json!({"status": "complete"}));
+        let open = json!({"status": "incomplete", "indent": "    "});
+        assert_eq!(of("fn f() {").content(), open);
+        assert_eq!(of("fn f() }").content(), json!({"status": "invalid"}));
     }
 }

@@ -10,6 +10,7 @@ use crate::paths::{Paths, data_folder};
 use crate::setup::{self, Ready, Register};
 use crate::step::duration;
 use anyhow::{Result, bail};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
@@ -119,39 +120,39 @@ fn check_kernel(paths: &Paths, ready: &Ready, checks: &mut Checks) {
     if !browsers.iter().any(|browser| first_line(browser, &["--version"]).is_some()) {
         checks.skipped.push("a reader in a browser: there is no Chromium".into());
     }
-    let tests = paths.root.join("crates/tchalk-kernel/tests/protocol");
+    // What runs beside a test is to be that test's own.
+    let beside =
+        [("TCHALK_RESERVE", OsString::from("0")), ("TCHALK_PICTURES", paths.pages().into())];
     checks.check("the kernel's protocol", || {
-        run_command(
-            Command::new(ready.environment.python())
-                .args(["-m", "unittest", "discover", "-v", "-s"])
-                .arg(&tests)
-                .envs(lab::environment(paths, ready))
-                .env("TCHALK_RESERVE", "0")
-                .env("TCHALK_OFFLINE", "1")
-                // cargo's, which a kernel that an editor starts does not have.
-                .env_remove("LD_LIBRARY_PATH")
-                // Cells train until they are stopped.
-                .env_remove("TCHALK_BUDGET")
-                .env("TCHALK_PICTURES", paths.pages())
-                .current_dir(&paths.root),
-        )
+        run_python_tests(paths, ready, "crates/tchalk-kernel/tests/protocol", &beside)
     });
 }
 
 /// The set-up cell of the cloud's notebooks, and `%%rust`, in front of the kernel.
 fn check_cloud(paths: &Paths, ready: &Ready, checks: &mut Checks) {
-    checks.check("the cloud's set-up cell", || {
-        run_command(
-            Command::new(ready.environment.python())
-                .args(["-m", "unittest", "discover", "-v", "-s"])
-                .arg(paths.root.join("cloud"))
-                .envs(lab::environment(paths, ready))
-                .env("TCHALK_OFFLINE", "1")
-                .env_remove("LD_LIBRARY_PATH")
-                .env_remove("TCHALK_BUDGET")
-                .current_dir(&paths.root),
-        )
-    });
+    checks.check("the cloud's set-up cell", || run_python_tests(paths, ready, "cloud", &[]));
+}
+
+/// The tests in a folder of the checkout that are written in Python, with these variables.
+fn run_python_tests(
+    paths: &Paths,
+    ready: &Ready,
+    folder: &str,
+    variables: &[(&str, OsString)],
+) -> Result<()> {
+    run_command(
+        Command::new(ready.environment.python())
+            .args(["-m", "unittest", "discover", "-v", "-s"])
+            .arg(paths.root.join(folder))
+            .envs(lab::environment(paths, ready))
+            .env("TCHALK_OFFLINE", "1")
+            // cargo's, which a kernel that an editor starts does not have.
+            .env_remove("LD_LIBRARY_PATH")
+            // Cells train until they are stopped.
+            .env_remove("TCHALK_BUDGET")
+            .envs(variables.iter().map(|(name, value)| (name, value)))
+            .current_dir(&paths.root),
+    )
 }
 
 /// Every notebook, in seconds: on the built-in samples, and on real data where it is at hand.

@@ -284,8 +284,16 @@ class Help(unittest.TestCase):
     def test_the_kernel_names_itself(self):
         self.client = notebook.client
         info = self.wait(self.client.kernel_info())
-        self.assertEqual(info["language_info"]["name"], "rust")
-        self.assertIn("tchalk", info["implementation"] + info["banner"])
+        self.assertEqual(info["implementation"], "tchalk")
+        self.assertRegex(info["implementation_version"], r"^\d+\.\d+\.\d+$")
+        self.assertIn("tchalk", info["banner"])
+        language = info["language_info"]
+        self.assertEqual((language["name"], language["file_extension"]), ("rust", ".rs"))
+        self.assertEqual((language["codemirror_mode"], language["pygments_lexer"]), ("rust", "rust"))
+        self.assertRegex(language["version"], r"^\d+\.\d+")
+        links = {link["text"]: link["url"] for link in info["help_links"]}
+        self.assertIn("/tchalk", links["tchalk"])
+        self.assertTrue(all(url.startswith("https://") for url in links.values()), links)
 
     def wait(self, request):
         while True:
