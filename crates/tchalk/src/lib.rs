@@ -45,5 +45,5 @@ mod testing;
 pub mod train;
 
 pub use error::{Error, Result};
-/// The binding to libtorch, so that the types a notebook infers can be named.
-pub use tch;
+/// Tables of numbers and the binding to libtorch, so that the types a notebook infers can be named.
+pub use {ndarray, tch};

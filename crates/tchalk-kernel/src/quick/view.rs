@@ -13,7 +13,8 @@ use std::ffi::OsString;
 /// The package that Evcxr makes of a cell.
 const CELL: &str = "ctx";
 /// Packages of which not every dependency is seen, and those that are.
-const KNOWN: [(&str, &[&str]); 2] = [("tchalk", &["tch"]), ("tch", &[])];
+const KNOWN: [(&str, &[&str]); 3] =
+    [("tchalk", &["ndarray", "tch"]), ("ndarray", &[]), ("tch", &[])];
 
 /// Whether rust-analyzer asks cargo for all crates. Evcxr asks the same, but names no manifest.
 pub fn is_asked_for(arguments: &[OsString]) -> bool {
@@ -79,8 +80,9 @@ mod tests {
         serde_json::to_vec(&json!({"packages": names, "resolve": {"nodes": nodes}})).unwrap()
     }
 
-    const LIBRARY: [(&str, &[&str]); 5] = [
-        ("tchalk", &["tch", "zip", "rand"]),
+    const LIBRARY: [(&str, &[&str]); 6] = [
+        ("tchalk", &["ndarray", "tch", "zip", "rand"]),
+        ("ndarray", &["noise"]),
         ("tch", &["rand", "zip"]),
         ("zip", &[]),
         ("rand", &["noise"]),
@@ -90,15 +92,17 @@ mod tests {
     #[test]
     fn of_the_library_only_what_is_in_its_interface_is_seen() {
         let all = [&LIBRARY[..], &[("ctx", &["tchalk"])]].concat();
-        let seen: [(&str, &[&str]); 3] = [("tchalk", &["tch"]), ("tch", &[]), ("ctx", &["tchalk"])];
+        let seen: [(&str, &[&str]); 4] =
+            [("tchalk", &["ndarray", "tch"]), ("ndarray", &[]), ("tch", &[]), ("ctx", &["tchalk"])];
         assert_eq!(of(&answer(&all)).unwrap(), answer(&seen));
     }
 
     #[test]
     fn what_the_reader_adds_is_seen_with_all_that_belongs_to_it() {
         let all = [&LIBRARY[..], &[("ctx", &["tchalk", "rand"])]].concat();
-        let seen: [(&str, &[&str]); 5] = [
-            ("tchalk", &["tch", "rand"]),
+        let seen: [(&str, &[&str]); 6] = [
+            ("tchalk", &["ndarray", "tch", "rand"]),
+            ("ndarray", &["noise"]),
             ("tch", &["rand"]),
             ("rand", &["noise"]),
             ("noise", &[]),

@@ -27,6 +27,12 @@ class Results(unittest.TestCase):
         self.assertEqual(notebook.run("let numbers = vec![1, 2, 3];").status, "ok")
         self.assertEqual(notebook.run("numbers.iter().sum::<i32>()").result(), ["6"])
 
+    def test_tables_of_numbers_live_on(self):
+        reply = notebook.run("let answers = datasets::shapes()?.train.take(2).one_hot();")
+        self.assertEqual(reply.status, "ok", reply.messages)
+        self.assertEqual(notebook.run("let doubled = &answers * 2.0;").status, "ok")
+        self.assertEqual(notebook.run("(doubled.dim(), doubled.sum())").result(), ["((2, 10), 4.0)"])
+
     def test_a_value_has_its_richest_form(self):
         reply = notebook.run("runtime::report()")
         (data,) = [content["data"] for content in reply.of("execute_result")]
