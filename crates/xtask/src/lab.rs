@@ -1,6 +1,6 @@
 //! Using what was set up: JupyterLab, executed notebooks, the environment for a shell.
 
-use crate::command::run as run_command;
+use crate::command::{run as run_command, run_in_charge};
 use crate::paths::Paths;
 use crate::setup::{self, Ready, Register};
 use crate::{kernel, step};
@@ -90,7 +90,7 @@ pub fn open(paths: &Paths, options: &Options) -> Result<()> {
     if let Err(error) = reserve {
         eprintln!("no kernel could be started in advance: {error}");
     }
-    run_command(lab.arg("notebooks/tutorial.ipynb"))
+    run_in_charge(lab.arg("notebooks/tutorial.ipynb"))
 }
 
 /// Sets up, runs the tutorial, and says where it is.
