@@ -61,6 +61,35 @@ pub fn environment(paths: &Paths, ready: &Ready) -> Vec<(&'static str, String)> 
     variables
 }
 
+/// What JupyterLab is told, but for the notebook.
+fn arguments(options: &Options, root: bool) -> Vec<String> {
+    let mut arguments = Vec::new();
+    if options.no_browser {
+        arguments.push("--no-browser".into());
+    }
+    if let Some(port) = options.port {
+        arguments.push(format!("--port={port}"));
+    }
+    if root {
+        // It refuses root's sessions unless told that they are meant.
+        arguments.push("--allow-root".into());
+    }
+    arguments
+}
+
+/// Whether this runs as root.
+#[cfg(unix)]
+fn is_root() -> bool {
+    // SAFETY: it only asks, and cannot fail.
+    unsafe { libc::geteuid() == 0 }
+}
+
+/// There is no root on this system.
+#[cfg(not(unix))]
+fn is_root() -> bool {
+    false
+}
+
 /// Opens JupyterLab at the tutorial, and stays until it ends.
 pub fn open(paths: &Paths, options: &Options) -> Result<()> {
     let ready = setup::run(paths, Register::WithUser)?;
@@ -72,13 +101,7 @@ pub fn open(paths: &Paths, options: &Options) -> Result<()> {
         );
     }
     let mut lab = program(paths, &ready, "jupyter");
-    lab.arg("lab");
-    if options.no_browser {
-        lab.arg("--no-browser");
-    }
-    if let Some(port) = options.port {
-        lab.arg(format!("--port={port}"));
-    }
+    lab.arg("lab").args(arguments(options, is_root()));
     // A kernel warms up while JupyterLab starts, so that the first cell need not wait for it.
     let reserve = Command::new(&ready.kernel)
         .arg("--reserve")
@@ -173,6 +196,13 @@ mod tests {
         assert!(parse(&["--port"]).unwrap_err().to_string().contains("needs a number"));
         assert!(parse(&["--port", "many"]).is_err());
         assert!(parse(&["--prot", "1"]).unwrap_err().to_string().contains("--prot"));
+    }
+
+    #[test]
+    fn jupyter_is_told_what_was_asked_and_that_root_is_meant() {
+        let options = Options { no_browser: true, port: Some(8899) };
+        assert_eq!(arguments(&options, false), ["--no-browser", "--port=8899"]);
+        assert_eq!(arguments(&Options::default(), true), ["--allow-root"]);
     }
 
     #[test]
