@@ -144,6 +144,9 @@ fn libtorch(paths: &Paths) -> Finding {
         State::Missing => Bad(format!("not installed{}", own()), setup()),
         State::Interrupted if step::is_locked(&paths.home) => Note("is being installed".into()),
         State::Interrupted => Bad(format!("its set-up was broken off in {folder}"), setup()),
+        State::MovedFrom(before) => {
+            Bad(format!("{folder} was moved here from {}", before.display()), setup())
+        }
         State::WithoutPython => {
             Bad(format!("the Python that {folder} was made with is gone"), setup())
         }

@@ -229,7 +229,10 @@ mod tests {
         let told = arguments(&paths, &Options::default(), false, false);
         assert_eq!(told[0], "--ServerApp.use_redirect_file=False");
         assert!(told.iter().any(|it| it == "--ServerApp.root_dir=/c/notebooks"));
-        assert!(told.iter().all(|it| it.starts_with("--")), "a notebook would make it a file again");
+        assert!(
+            told.iter().all(|it| it.starts_with("--")),
+            "a notebook would make it a file again"
+        );
     }
 
     #[test]

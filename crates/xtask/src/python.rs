@@ -14,7 +14,8 @@ use std::process::Command;
 pub const OLDEST: (u32, u32) = (3, 10);
 /// The libtorch that belongs to the version of `tch` in use.
 pub const TORCH: &str = "2.11.0";
-/// Written last: an environment without it was interrupted, and is made anew.
+/// Written last, with the environment's own place: one without it was interrupted, and one that it does
+/// not name was moved; both are made anew.
 const COMPLETE: &str = "tchalk-complete";
 
 /// What Python may be called, the usual names first.
@@ -123,6 +124,8 @@ impl Environment {
             State::Missing
         } else if !self.folder.join(COMPLETE).is_file() {
             State::Interrupted
+        } else if let Some(before) = self.moved_from() {
+            State::MovedFrom(before)
         } else if !self.python().exists() {
             State::WithoutPython
         } else {
@@ -135,6 +138,18 @@ impl Environment {
     }
 }
 
+impl Environment {
+    /// Where it was made, if that is not here: its programs name that place in their first lines.
+    fn moved_from(&self) -> Option<PathBuf> {
+        let before = PathBuf::from(std::fs::read_to_string(self.folder.join(COMPLETE)).ok()?);
+        // Two paths may lead to one folder, and some environments do not say where they were made.
+        let is_here = before == self.folder
+            || before.as_os_str().is_empty()
+            || before.canonicalize().is_ok_and(|it| Some(it) == self.folder.canonicalize().ok());
+        (!is_here).then_some(before)
+    }
+}
+
 /// What may have become of an environment.
 #[derive(Debug, PartialEq)]
 pub enum State {
@@ -142,6 +157,8 @@ pub enum State {
     Missing,
     /// Its making was broken off.
     Interrupted,
+    /// It was made in another place, or the whole cache was.
+    MovedFrom(PathBuf),
     /// The Python it was made with is gone from the system.
     WithoutPython,
     /// Somebody has installed another libtorch in it.
@@ -202,6 +219,9 @@ pub fn ensure(paths: &Paths, supplies: &Supplies) -> Result<Environment> {
     match environment.state() {
         State::Ready => return Ok(environment),
         State::Missing | State::Interrupted => {}
+        State::MovedFrom(before) => {
+            eprintln!("  it was moved here from {}; it is made anew", before.display());
+        }
         State::WithoutPython => eprintln!("  the Python it was made with is gone; it is made anew"),
         State::OtherTorch(found) => {
             eprintln!("  it holds libtorch {found} and not {TORCH}; it is made anew");
@@ -228,7 +248,7 @@ pub fn ensure(paths: &Paths, supplies: &Supplies) -> Result<Environment> {
     step(what, || {
         let lock_file = lock_folder.join(flavour.lock_file());
         install(&paths.home, &environment.python(), &lock_file, wheels, flavour.options())?;
-        whole_file(&folder.join(COMPLETE), "")
+        whole_file(&folder.join(COMPLETE), &folder.to_string_lossy())
     })?;
     if *flavour == Flavour::Cuda {
         flavour::forget(&paths.home)?;
@@ -321,6 +341,35 @@ mod tests {
         assert_eq!(environment.state(), State::OtherTorch("2.12.0".into()));
         std::fs::remove_dir_all(&torch).unwrap();
         assert_eq!(environment.state(), State::OtherTorch("none".into()));
+    }
+
+    #[test]
+    fn an_environment_that_was_moved_knows_from_where() {
+        let home = tempfile::tempdir().unwrap();
+        let at = |name: &str| Environment {
+            folder: home.path().join(name),
+            flavour: Flavour::Cpu,
+            active: None,
+        };
+        let (here, before) = (at("here"), home.path().join("before"));
+        std::fs::create_dir(&here.folder).unwrap();
+        let says = |place: &Path| {
+            std::fs::write(here.folder.join(COMPLETE), place.to_string_lossy().as_bytes()).unwrap();
+        };
+        says(&before);
+        assert_eq!(here.state(), State::MovedFrom(before.clone()));
+        std::fs::create_dir(&before).unwrap();
+        assert_eq!(here.state(), State::MovedFrom(before), "it is a copy");
+        says(&here.folder);
+        assert_eq!(here.state(), State::WithoutPython);
+        says(Path::new(""));
+        assert_eq!(here.state(), State::WithoutPython, "it does not say");
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(&here.folder, home.path().join("link")).unwrap();
+            says(&here.folder);
+            assert_eq!(at("link").state(), State::WithoutPython, "it is the same folder");
+        }
     }
 
     #[test]
