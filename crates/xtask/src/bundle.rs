@@ -11,7 +11,7 @@
 //! SHA256SUMS             vouches for all of it
 //! ```
 
-use crate::command::{first_line, run_quietly};
+use crate::command::{cargo, first_line, run_quietly};
 use crate::contents::Contents;
 use crate::dist;
 use crate::flavour::Flavour;
@@ -23,7 +23,6 @@ use crate::step::{copy_file, create_folder, step, whole_file};
 use crate::{rust_src, sums};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 pub const ARCHIVE_OF_CRATES: &str = "crates.tar.gz";
 pub const WHEELS: &str = "wheels";
@@ -110,7 +109,7 @@ fn crates(paths: &Paths, archive: &Path) -> Result<()> {
     step("the sources of all crates", || {
         let folder = paths.target().join("dist/crates");
         let _ = std::fs::remove_dir_all(&folder);
-        let mut vendor = Command::new("cargo");
+        let mut vendor = cargo();
         vendor.args(["vendor", "--locked", "--versioned-dirs", "--quiet"]).arg(&folder);
         run_quietly(vendor.current_dir(&paths.root))?;
         dist::pack(&folder, archive)?;
@@ -196,6 +195,7 @@ impl Texts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::process::Command;
 
     #[test]
     fn options_are_read_and_others_refused() {

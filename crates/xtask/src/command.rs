@@ -11,6 +11,14 @@ pub fn first_line(program: impl AsRef<OsStr>, arguments: &[&str]) -> Option<Stri
     (output.status.success()).then(|| text.lines().next().unwrap_or_default().trim().to_owned())
 }
 
+/// cargo, which builds for this machine where `CARGO_BUILD_TARGET` names it, too, as conda's Rust has it:
+/// what it makes would then lie in a folder of that name, and not where it is looked for.
+pub fn cargo() -> Command {
+    let mut cargo = Command::new("cargo");
+    cargo.env_remove("CARGO_BUILD_TARGET");
+    cargo
+}
+
 /// Runs a program whose output the user sees.
 pub fn run(command: &mut Command) -> Result<()> {
     let program = command.get_program().to_string_lossy().into_owned();
@@ -138,6 +146,11 @@ mod tests {
         // The program itself hears it.
         let killed = run_in_charge(Command::new("sh").args(["-c", "kill -INT $$; sleep 5"]));
         assert!(killed.unwrap_err().to_string().contains("signal: 2"));
+    }
+
+    #[test]
+    fn cargo_is_not_told_of_a_target() {
+        assert!(cargo().get_envs().any(|it| it == (OsStr::new("CARGO_BUILD_TARGET"), None)));
     }
 
     #[test]

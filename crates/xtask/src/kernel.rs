@@ -63,7 +63,7 @@ pub fn target(paths: &Paths) -> PathBuf {
 
 /// A cargo command for the kernel, in the folder where its dependencies are built once.
 pub fn cargo(paths: &Paths, command: &str) -> Command {
-    let mut cargo = Command::new("cargo");
+    let mut cargo = crate::command::cargo();
     cargo
         .args([command, "--release", "--locked", "--package", PACKAGE])
         .env("CARGO_TARGET_DIR", target(paths))
