@@ -17,6 +17,7 @@ use crate::dist;
 use crate::flavour::Flavour;
 use crate::gather::{Missing, gather};
 use crate::glue;
+use crate::interpreter;
 use crate::paths::{Paths, data_folder, files_below};
 use crate::python;
 use crate::step::{copy_file, create_folder, step, whole_file};
@@ -80,7 +81,7 @@ pub fn make(paths: &Paths, options: &Options) -> Result<()> {
     let missing = gather(paths, data_folder().as_deref().map(Path::new), &out.join(DATA))?;
     let contents = Contents {
         target: glue::host()?,
-        pythons: versions.iter().filter_map(|text| python::version(text)).collect(),
+        pythons: versions.iter().filter_map(|text| interpreter::version(text)).collect(),
         flavours: options.flavours(),
     };
     contents.write(out)?;
@@ -123,7 +124,7 @@ fn wheels(paths: &Paths, options: &Options) -> Result<Vec<String>> {
     create_folder(&wheels)?;
     let mut pythons = options.pythons.clone();
     if pythons.is_empty() {
-        pythons.push(python::find()?.0);
+        pythons.push(interpreter::find()?.0);
     }
     let mut versions = Vec::new();
     for program in pythons {

@@ -102,8 +102,8 @@ pub fn remedy(output: &str) -> Option<&'static str> {
     } else if says(&["No matching distribution found"]) {
         Some(
             "pip found no package for this Python and this system. From a bundle: it was made for others \
-             (`cargo xtask bundle OUT --python NAME`). From the network: this Python may be newer than the \
-             lock files; try an older one, from 3.10 on.",
+             (`cargo xtask bundle OUT --python NAME`). From the network: PyTorch has none for machines of this \
+             kind.",
         )
     } else if says(&["THESE PACKAGES DO NOT MATCH THE HASHES"]) {
         Some(

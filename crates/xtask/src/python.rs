@@ -1,56 +1,21 @@
 //! The virtual environment that holds JupyterLab and libtorch.
 
 use crate::active::{self, Active};
-use crate::command::{first_line, run_quietly};
+use crate::command::run_quietly;
 use crate::flavour::{self, Flavour};
+use crate::interpreter;
 use crate::paths::{Paths, key};
 use crate::step::{meanwhile, step, whole_file};
 use crate::supplies::Supplies;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The oldest Python whose packages the lock files resolve.
-pub const OLDEST: (u32, u32) = (3, 10);
 /// The libtorch that belongs to the version of `tch` in use.
 pub const TORCH: &str = "2.11.0";
 /// Written last, with the environment's own place: one without it was interrupted, and one that it does
 /// not name was moved; both are made anew.
 const COMPLETE: &str = "tchalk-complete";
-
-/// What Python may be called, the usual names first.
-const NAMES: [&str; 7] =
-    ["python3", "python", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10"];
-
-/// The machine's Python: how it is called, and its version.
-pub fn find() -> Result<(String, (u32, u32))> {
-    choose(NAMES.into_iter().map(|name| (name, first_line(name, &["--version"]))))
-}
-
-/// The first that is new enough, among names and what they say of themselves.
-fn choose(
-    answers: impl Iterator<Item = (&'static str, Option<String>)>,
-) -> Result<(String, (u32, u32))> {
-    let mut too_old = None;
-    for (name, text) in answers {
-        match text.as_deref().and_then(version) {
-            Some(version) if version >= OLDEST => return Ok((name.into(), version)),
-            Some(version) => too_old = too_old.or(Some(version)),
-            None => {}
-        }
-    }
-    let (found, install) = match too_old {
-        Some((major, minor)) => (format!("Python {major}.{minor} is too old"), "3.10 or newer"),
-        None => ("there is no Python".to_owned(), "Python 3.10 or newer"),
-    };
-    bail!("{found}: install {install} (Debian, Ubuntu: `sudo apt install python3 python3-venv`)")
-}
-
-/// `(3, 11)` of `Python 3.11.7`.
-pub fn version(text: &str) -> Option<(u32, u32)> {
-    let mut numbers = text.strip_prefix("Python ")?.split('.');
-    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
-}
 
 /// An environment that is ready.
 pub struct Environment {
@@ -173,7 +138,7 @@ pub fn environment(paths: &Paths) -> Result<Environment> {
         return Ok(Environment { folder, flavour, active: Some(active) });
     }
     let flavour = flavour::of_machine(&paths.home)?.flavour;
-    let (_, (major, minor)) = find()?;
+    let (_, (major, minor)) = interpreter::find()?;
     let lock = |name: &str| {
         let file = paths.root.join("python").join(name);
         std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))
@@ -258,7 +223,7 @@ pub fn ensure(paths: &Paths, supplies: &Supplies) -> Result<Environment> {
 
 /// A fresh virtual environment in `folder`, in place of whatever was there.
 pub fn create(folder: &Path) -> Result<()> {
-    create_with(&find()?.0, folder)
+    create_with(&interpreter::find()?.0, folder)
 }
 
 /// The same, made by another Python.
@@ -370,26 +335,6 @@ mod tests {
             says(&here.folder);
             assert_eq!(at("link").state(), State::WithoutPython, "it is the same folder");
         }
-    }
-
-    #[test]
-    fn versions_compare_as_numbers() {
-        assert_eq!(version("Python 3.11.7"), Some((3, 11)));
-        assert!(version("Python 3.9.2").unwrap() < OLDEST);
-        assert!(version("Python 3.10.0rc1").unwrap() >= OLDEST);
-        assert_eq!(version("nonsense"), None);
-    }
-
-    #[test]
-    fn the_first_python_that_is_new_enough_is_taken() {
-        let choose = |answers: &[(&'static str, &str)]| {
-            super::choose(answers.iter().map(|&(name, text)| (name, Some(text.to_owned()))))
-        };
-        let found = choose(&[("python3", "Python 3.9.2"), ("python3.12", "Python 3.12.1")]);
-        assert_eq!(found.unwrap(), ("python3.12".into(), (3, 12)));
-        let says = |answers| choose(answers).unwrap_err().to_string();
-        assert!(says(&[("python3", "Python 3.9.2")]).starts_with("Python 3.9 is too old: install"));
-        assert!(says(&[("python", "")]).starts_with("there is no Python: install Python 3.10"));
     }
 
     #[test]
