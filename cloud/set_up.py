@@ -36,7 +36,9 @@ def run(command, folder=None, quiet=False):
     """Runs a program; its output is the sign of life, its last lines the reason if it fails."""
     lines = []
     both = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    with subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, text=True, **both) as process:
+    # Whatever the machine's locale: set-up prints bullets, and what it calls prints what it likes.
+    text = {"encoding": "utf-8", "errors": "replace"}
+    with subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, **text, **both) as process:
         for line in process.stdout:
             lines.append(line.rstrip())
             if not quiet:

@@ -99,6 +99,11 @@ class Checkout(unittest.TestCase):
         self.assertIn("No release is to be had", self.output.getvalue())
         self.assertIn("about 20 minutes", self.output.getvalue())
 
+    def test_what_a_program_prints_is_shown_whatever_it_is(self):
+        with contextlib.redirect_stdout(self.output):
+            loaded("")["run"](["printf", r"\342\200\242 set-up \377\n"])
+        self.assertEqual(self.output.getvalue(), "\u2022 set-up \ufffd\n")
+
     def test_neither_release_nor_repository_is_an_error_that_says_so(self):
         with self.assertRaisesRegex(SystemExit, "git clone .* failed"):
             self.checkout(f"file://{self.here}/nothing")

@@ -3,7 +3,8 @@
 //! Where it holds the libtorch that tch was made for, nothing has to be downloaded a second time.
 
 use crate::command::first_line;
-use crate::python::{self, TORCH};
+use crate::interpreter;
+use crate::python::TORCH;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -36,7 +37,7 @@ print(bool(util.find_spec('jupyterlab')))";
 impl Active {
     /// The environment of the Python that is found first; an error says what does not fit.
     pub fn find() -> Result<Active> {
-        let (python, _) = python::find()?;
+        let (python, _) = interpreter::find()?;
         let output = Command::new(&python)
             .args(["-c", QUESTION])
             .stdin(Stdio::null())

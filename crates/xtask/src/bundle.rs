@@ -11,19 +11,19 @@
 //! SHA256SUMS             vouches for all of it
 //! ```
 
-use crate::command::{first_line, run_quietly};
+use crate::command::{cargo, first_line, run_quietly};
 use crate::contents::Contents;
 use crate::dist;
 use crate::flavour::Flavour;
 use crate::gather::{Missing, gather};
 use crate::glue;
+use crate::interpreter;
 use crate::paths::{Paths, data_folder, files_below};
 use crate::python;
 use crate::step::{copy_file, create_folder, step, whole_file};
 use crate::{rust_src, sums};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 pub const ARCHIVE_OF_CRATES: &str = "crates.tar.gz";
 pub const WHEELS: &str = "wheels";
@@ -81,7 +81,7 @@ pub fn make(paths: &Paths, options: &Options) -> Result<()> {
     let missing = gather(paths, data_folder().as_deref().map(Path::new), &out.join(DATA))?;
     let contents = Contents {
         target: glue::host()?,
-        pythons: versions.iter().filter_map(|text| python::version(text)).collect(),
+        pythons: versions.iter().filter_map(|text| interpreter::version(text)).collect(),
         flavours: options.flavours(),
     };
     contents.write(out)?;
@@ -110,7 +110,7 @@ fn crates(paths: &Paths, archive: &Path) -> Result<()> {
     step("the sources of all crates", || {
         let folder = paths.target().join("dist/crates");
         let _ = std::fs::remove_dir_all(&folder);
-        let mut vendor = Command::new("cargo");
+        let mut vendor = cargo();
         vendor.args(["vendor", "--locked", "--versioned-dirs", "--quiet"]).arg(&folder);
         run_quietly(vendor.current_dir(&paths.root))?;
         dist::pack(&folder, archive)?;
@@ -124,7 +124,7 @@ fn wheels(paths: &Paths, options: &Options) -> Result<Vec<String>> {
     create_folder(&wheels)?;
     let mut pythons = options.pythons.clone();
     if pythons.is_empty() {
-        pythons.push(python::find()?.0);
+        pythons.push(interpreter::find()?.0);
     }
     let mut versions = Vec::new();
     for program in pythons {
@@ -196,6 +196,7 @@ impl Texts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::process::Command;
 
     #[test]
     fn options_are_read_and_others_refused() {

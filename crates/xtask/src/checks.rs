@@ -84,7 +84,7 @@ pub fn run(paths: &Paths) -> Result<()> {
 /// only say it again.
 fn check_code(paths: &Paths, checks: &mut Checks) -> bool {
     let cargo = |arguments: &[&str]| {
-        let mut cargo = Command::new("cargo");
+        let mut cargo = crate::command::cargo();
         cargo.args(arguments).current_dir(&paths.root);
         // Lines of a tree of panics are for those who debug, not for a report.
         cargo.env_remove("RUST_BACKTRACE");

@@ -177,11 +177,13 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_s_buttons_lead_to_the_cloud_s_notebooks() {
+    fn the_readme_s_buttons_and_its_first_command_name_the_repository() {
         let readme =
             std::fs::read_to_string(Paths::find().unwrap().root.join("README.md")).unwrap();
         for name in NAMES {
             assert!(readme.contains(&colab(name)), "README.md has no {}", colab(name));
         }
+        let clone = format!("git clone {REPOSITORY} && cd tchalk\n");
+        assert!(readme.contains(&clone), "README.md has no {clone}");
     }
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use std::ffi::OsStr;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 /// The first line that a program prints on standard output, if it runs and succeeds.
 pub fn first_line(program: impl AsRef<OsStr>, arguments: &[&str]) -> Option<String> {
@@ -11,10 +11,47 @@ pub fn first_line(program: impl AsRef<OsStr>, arguments: &[&str]) -> Option<Stri
     (output.status.success()).then(|| text.lines().next().unwrap_or_default().trim().to_owned())
 }
 
+/// cargo, which builds for this machine where `CARGO_BUILD_TARGET` names it, too, as conda's Rust has it:
+/// what it makes would then lie in a folder of that name, and not where it is looked for.
+pub fn cargo() -> Command {
+    let mut cargo = Command::new("cargo");
+    cargo.env_remove("CARGO_BUILD_TARGET");
+    cargo
+}
+
 /// Runs a program whose output the user sees.
 pub fn run(command: &mut Command) -> Result<()> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let status = command.status().with_context(|| format!("cannot start {program}"))?;
+    succeeded(&program, command.status().with_context(|| format!("cannot start {program}"))?)
+}
+
+/// Runs a program that answers Ctrl-C itself. The terminal sends it to both, and if this one ended, the
+/// shell would take the terminal away before the other one's question is answered.
+pub fn run_in_charge(command: &mut Command) -> Result<()> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let mut child = command.spawn().with_context(|| format!("cannot start {program}"))?;
+    let status = deaf_to_interrupts(|| child.wait())?;
+    succeeded(&program, status)
+}
+
+/// Does `work` while Ctrl-C does nothing here. What was started before still hears it.
+#[cfg(unix)]
+fn deaf_to_interrupts<T>(work: impl FnOnce() -> T) -> T {
+    // SAFETY: no handler of ours is set, only the system's own for doing nothing.
+    let before = unsafe { libc::signal(libc::SIGINT, libc::SIG_IGN) };
+    let result = work();
+    // SAFETY: puts back what was there before.
+    unsafe { libc::signal(libc::SIGINT, before) };
+    result
+}
+
+/// Ctrl-C is left as it is on this system.
+#[cfg(not(unix))]
+fn deaf_to_interrupts<T>(work: impl FnOnce() -> T) -> T {
+    work()
+}
+
+fn succeeded(program: &str, status: ExitStatus) -> Result<()> {
     if !status.success() {
         bail!("{program} failed ({status})");
     }
@@ -65,8 +102,8 @@ pub fn remedy(output: &str) -> Option<&'static str> {
     } else if says(&["No matching distribution found"]) {
         Some(
             "pip found no package for this Python and this system. From a bundle: it was made for others \
-             (`cargo xtask bundle OUT --python NAME`). From the network: this Python may be newer than the \
-             lock files; try an older one, from 3.10 on.",
+             (`cargo xtask bundle OUT --python NAME`). From the network: PyTorch has none for machines of this \
+             kind.",
         )
     } else if says(&["THESE PACKAGES DO NOT MATCH THE HASHES"]) {
         Some(
@@ -95,6 +132,25 @@ mod tests {
         assert!(remedy(missing).unwrap().contains("for this Python and this system"));
         assert!(remedy(&format!("{pip}\n{missing}")).unwrap().contains("no way to the network"));
         assert_eq!(remedy("error[E0308]: mismatched types"), None);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn whoever_waits_for_a_program_in_charge_survives_ctrl_c() {
+        let after = |end: &str| {
+            let script = format!("sleep 0.5; kill -INT $PPID; {end}");
+            run_in_charge(Command::new("sh").args(["-c", &script]))
+        };
+        after("exit 0").unwrap();
+        assert!(after("exit 3").unwrap_err().to_string().contains("sh failed"));
+        // The program itself hears it.
+        let killed = run_in_charge(Command::new("sh").args(["-c", "kill -INT $$; sleep 5"]));
+        assert!(killed.unwrap_err().to_string().contains("signal: 2"));
+    }
+
+    #[test]
+    fn cargo_is_not_told_of_a_target() {
+        assert!(cargo().get_envs().any(|it| it == (OsStr::new("CARGO_BUILD_TARGET"), None)));
     }
 
     #[test]

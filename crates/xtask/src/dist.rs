@@ -11,7 +11,7 @@ use crate::paths::Paths;
 use crate::setup::{self, Ready, Register};
 use crate::step::{copy_file, copy_tree, create_folder, step, whole_file};
 use crate::supplies::{self, CRATES, GLUE, KERNEL, MANIFEST, PREBUILT, RUST_SRC, Supplies};
-use crate::{glue, kernel, licences, rust_src, sums, template};
+use crate::{glue, kernel, licences, python, rust_src, sums, template};
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -20,6 +20,8 @@ use std::process::Command;
 /// Makes the archive and the list with its sum; returns the archive.
 pub fn make(paths: &Paths) -> Result<PathBuf> {
     let files = tracked(&paths.root)?;
+    let active = python::environment(paths)?.active.map(|active| active.prefix);
+    outside(active.or_else(|| std::env::var_os("CONDA_PREFIX").map(PathBuf::from)).as_deref())?;
     let ready = setup::run(paths, Register::CheckoutOnly)?;
     let name = format!("tchalk-{}-{}", env!("CARGO_PKG_VERSION"), glue::host()?);
     let dist = paths.target().join("dist");
@@ -39,6 +41,20 @@ pub fn make(paths: &Paths) -> Result<PathBuf> {
     let megabytes = std::fs::metadata(&archive)?.len() as f64 / 1e6;
     println!("{} ({megabytes:.0} MB), with {} beside it", archive.display(), sums::LIST);
     Ok(archive)
+}
+
+/// Fails inside an environment of Python's or conda's, whose compiler may be newer than what other machines
+/// have.
+fn outside(environment: Option<&Path>) -> Result<()> {
+    match environment.filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) => bail!(
+            "a release is made outside conda and other environments, whose compilers may be newer than \
+             the libraries of the machines it is for; {} is active: deactivate it, or unset \
+             TCHALK_LIBTORCH, and run the command again",
+            folder.display()
+        ),
+        None => Ok(()),
+    }
 }
 
 /// Packs a folder under its own name; the archive is there whole or not at all.
@@ -134,6 +150,14 @@ mod tests {
         std::fs::create_dir(&to).unwrap();
         run_quietly(Command::new("tar").arg("-xzf").arg(&archive).arg("-C").arg(&to)).unwrap();
         assert_eq!(std::fs::read_to_string(to.join("tchalk-1/crates/a")).unwrap(), "1");
+    }
+
+    #[test]
+    fn a_release_is_made_outside_environments() {
+        outside(None).unwrap();
+        outside(Some(Path::new(""))).unwrap();
+        let error = outside(Some(Path::new("/opt/conda"))).unwrap_err().to_string();
+        assert!(error.contains("/opt/conda is active: deactivate it"), "{error}");
     }
 
     #[test]

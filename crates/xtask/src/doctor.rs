@@ -6,7 +6,9 @@ use crate::past::{self, Checkout};
 use crate::paths::{DATA_FOLDER, Paths, data_folder};
 use crate::python::{self, State, TORCH};
 use crate::supplies::Supplies;
-use crate::{glue, kernel, nvidia, offline, rust_src, space, step, supplies, template};
+use crate::{
+    glue, interpreter, kernel, nvidia, offline, rust_src, space, step, supplies, template,
+};
 use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
 
@@ -95,7 +97,7 @@ fn compiler(paths: &Paths) -> Finding {
 
 fn python(paths: &Paths) -> Finding {
     let makes_one = !python::environment(paths).is_ok_and(|it| it.active.is_some());
-    match python::find() {
+    match interpreter::find() {
         Ok((name, (major, minor))) if !makes_one => Good(format!("{name} {major}.{minor}")),
         Ok((name, (major, minor))) => match first_line(&name, &["-c", "import venv, ensurepip"]) {
             Some(_) => Good(format!("{name} {major}.{minor}, with venv")),
@@ -144,6 +146,9 @@ fn libtorch(paths: &Paths) -> Finding {
         State::Missing => Bad(format!("not installed{}", own()), setup()),
         State::Interrupted if step::is_locked(&paths.home) => Note("is being installed".into()),
         State::Interrupted => Bad(format!("its set-up was broken off in {folder}"), setup()),
+        State::MovedFrom(before) => {
+            Bad(format!("{folder} was moved here from {}", before.display()), setup())
+        }
         State::WithoutPython => {
             Bad(format!("the Python that {folder} was made with is gone"), setup())
         }
@@ -335,6 +340,7 @@ mod tests {
             include_str!("doctor.rs"),
             include_str!("flavour.rs"),
             include_str!("glue.rs"),
+            include_str!("interpreter.rs"),
             include_str!("python.rs"),
             include_str!("space.rs"),
         ];

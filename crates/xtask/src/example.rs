@@ -1,7 +1,7 @@
 //! Programs of `crates/tchalk/examples`: the gallery, the built-in base's training, runs of evidence, our
 //! side of benches.
 
-use crate::command::run as run_command;
+use crate::command::{cargo, run as run_command};
 use crate::paths::{Paths, data_folder};
 use crate::setup::{self, Register};
 use anyhow::{Context, Result, bail};
@@ -10,7 +10,7 @@ use std::process::Command;
 
 /// The folder of these programs, optimised, built if need be.
 pub fn release(paths: &Paths, names: &[&str]) -> Result<PathBuf> {
-    let mut build = Command::new("cargo");
+    let mut build = cargo();
     build.args(["build", "--release", "--locked", "--package", "tchalk"]);
     build.args(names.iter().flat_map(|name| ["--example", name]));
     run_command(build.current_dir(&paths.root))?;
@@ -29,7 +29,7 @@ pub fn gallery(paths: &Paths) -> Result<()> {
 /// clipped, or has texts that touch.
 pub fn draw_gallery(paths: &Paths) -> Result<PathBuf> {
     let folder = paths.target().join("gallery");
-    let mut draw = Command::new("cargo");
+    let mut draw = cargo();
     draw.args(["run", "--quiet", "--locked", "--package", "tchalk", "--example", "gallery", "--"]);
     run_command(draw.arg(&folder).current_dir(&paths.root))?;
     let page = folder.join("gallery.html");

@@ -32,25 +32,28 @@ pub fn sources_key(paths: &Paths) -> Result<String> {
 pub fn ensure(paths: &Paths, supplies: &Supplies) -> Result<PathBuf> {
     let binary = binary(paths)?;
     let folder = binary.parent().context("the program is in a folder")?;
-    let take = |program: &Path| {
-        whole_folder(folder, |part| {
-            std::fs::copy(program, part.join(PACKAGE))
-                .with_context(|| format!("cannot copy {}", program.display()))?;
-            Ok(())
-        })
-    };
-    if binary.is_file() {
+    if binary.is_file() && answers(&binary) {
         return Ok(binary);
     }
     if let Some(program) = supplies.kernel(&sources_key(paths)?) {
-        step("the kernel, from this release", || take(&program))?;
+        step("the kernel, from this release", || take(&program, folder))?;
     } else {
         step("the kernel (the first time about 10 minutes: rust-analyzer is in it)", || {
             build(paths)?;
-            take(&target(paths).join("release").join(PACKAGE))
+            take(&target(paths).join("release").join(PACKAGE), folder)
         })?;
     }
     Ok(binary)
+}
+
+/// Copies the program into its folder, in place of one that does not start.
+fn take(program: &Path, folder: &Path) -> Result<()> {
+    let _ = std::fs::remove_dir_all(folder);
+    whole_folder(folder, |part| {
+        std::fs::copy(program, part.join(PACKAGE))
+            .with_context(|| format!("cannot copy {}", program.display()))?;
+        Ok(())
+    })
 }
 
 /// Kernels are built in one place for all checkouts: their dependencies are the same.
@@ -60,7 +63,7 @@ pub fn target(paths: &Paths) -> PathBuf {
 
 /// A cargo command for the kernel, in the folder where its dependencies are built once.
 pub fn cargo(paths: &Paths, command: &str) -> Command {
-    let mut cargo = Command::new("cargo");
+    let mut cargo = crate::command::cargo();
     cargo
         .args([command, "--release", "--locked", "--package", PACKAGE])
         .env("CARGO_TARGET_DIR", target(paths))
@@ -189,6 +192,22 @@ pub fn answers(binary: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn a_program_that_does_not_start_is_replaced() {
+        use std::os::unix::fs::PermissionsExt;
+        let home = tempfile::tempdir().unwrap();
+        let (program, folder) = (home.path().join("program"), home.path().join("kernel-1"));
+        std::fs::write(&program, "#!/bin/sh\n").unwrap();
+        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+        std::fs::create_dir(&folder).unwrap();
+        let binary = folder.join(PACKAGE);
+        std::fs::write(&binary, "half a program").unwrap();
+        assert!(!answers(&binary));
+        take(&program, &folder).unwrap();
+        assert!(answers(&binary));
+    }
 
     #[test]
     fn the_description_has_absolute_paths_and_the_way_to_stop() {

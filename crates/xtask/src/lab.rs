@@ -1,6 +1,6 @@
 //! Using what was set up: JupyterLab, executed notebooks, the environment for a shell.
 
-use crate::command::run as run_command;
+use crate::command::{run as run_command, run_in_charge};
 use crate::paths::Paths;
 use crate::setup::{self, Ready, Register};
 use crate::{kernel, step};
@@ -61,6 +61,50 @@ pub fn environment(paths: &Paths, ready: &Ready) -> Vec<(&'static str, String)> 
     variables
 }
 
+/// What JupyterLab is told, as `root` or not, and by way of a file for the browser or not.
+fn arguments(paths: &Paths, options: &Options, root: bool, by_file: bool) -> Vec<String> {
+    let mut arguments = Vec::new();
+    if options.no_browser {
+        arguments.push("--no-browser".into());
+    }
+    if let Some(port) = options.port {
+        arguments.push(format!("--port={port}"));
+    }
+    if root {
+        // It refuses root's sessions unless told that they are meant.
+        arguments.push("--allow-root".into());
+    }
+    let notebooks = paths.root.join("notebooks");
+    if by_file {
+        // The link with its token then stands in a file, and in no list of processes.
+        arguments.push(notebooks.join("tutorial.ipynb").to_string_lossy().into_owned());
+    } else {
+        arguments.push("--ServerApp.use_redirect_file=False".into());
+        arguments.push(format!("--ServerApp.root_dir={}", notebooks.display()));
+        arguments.push("--LabApp.default_url=/lab/tree/tutorial.ipynb".into());
+    }
+    arguments
+}
+
+/// Whether the browser can open the file by which Jupyter sends it to the notebook. A browser from a snap
+/// sees no hidden folder, and one outside WSL has other paths.
+fn reads_our_files() -> bool {
+    std::env::var_os("WSL_DISTRO_NAME").is_none() && !Path::new("/snap/bin").is_dir()
+}
+
+/// Whether this runs as root.
+#[cfg(unix)]
+fn is_root() -> bool {
+    // SAFETY: it only asks, and cannot fail.
+    unsafe { libc::geteuid() == 0 }
+}
+
+/// There is no root on this system.
+#[cfg(not(unix))]
+fn is_root() -> bool {
+    false
+}
+
 /// Opens JupyterLab at the tutorial, and stays until it ends.
 pub fn open(paths: &Paths, options: &Options) -> Result<()> {
     let ready = setup::run(paths, Register::WithUser)?;
@@ -72,13 +116,7 @@ pub fn open(paths: &Paths, options: &Options) -> Result<()> {
         );
     }
     let mut lab = program(paths, &ready, "jupyter");
-    lab.arg("lab");
-    if options.no_browser {
-        lab.arg("--no-browser");
-    }
-    if let Some(port) = options.port {
-        lab.arg(format!("--port={port}"));
-    }
+    lab.arg("lab").args(arguments(paths, options, is_root(), reads_our_files()));
     // A kernel warms up while JupyterLab starts, so that the first cell need not wait for it.
     let reserve = Command::new(&ready.kernel)
         .arg("--reserve")
@@ -90,7 +128,7 @@ pub fn open(paths: &Paths, options: &Options) -> Result<()> {
     if let Err(error) = reserve {
         eprintln!("no kernel could be started in advance: {error}");
     }
-    run_command(lab.arg("notebooks/tutorial.ipynb"))
+    run_in_charge(&mut lab)
 }
 
 /// Sets up, runs the tutorial, and says where it is.
@@ -173,6 +211,28 @@ mod tests {
         assert!(parse(&["--port"]).unwrap_err().to_string().contains("needs a number"));
         assert!(parse(&["--port", "many"]).is_err());
         assert!(parse(&["--prot", "1"]).unwrap_err().to_string().contains("--prot"));
+    }
+
+    #[test]
+    fn jupyter_is_told_what_was_asked_and_that_root_is_meant() {
+        let paths = Paths { root: "/c".into(), home: "/h".into(), state: "/s".into() };
+        let asked = Options { no_browser: true, port: Some(8899) };
+        let notebook = "/c/notebooks/tutorial.ipynb";
+        let told = arguments(&paths, &asked, false, true);
+        assert_eq!(told, ["--no-browser", "--port=8899", notebook]);
+        assert_eq!(arguments(&paths, &Options::default(), true, true), ["--allow-root", notebook]);
+    }
+
+    #[test]
+    fn a_browser_that_cannot_read_our_files_gets_a_link() {
+        let paths = Paths { root: "/c".into(), home: "/h".into(), state: "/s".into() };
+        let told = arguments(&paths, &Options::default(), false, false);
+        assert_eq!(told[0], "--ServerApp.use_redirect_file=False");
+        assert!(told.iter().any(|it| it == "--ServerApp.root_dir=/c/notebooks"));
+        assert!(
+            told.iter().all(|it| it.starts_with("--")),
+            "a notebook would make it a file again"
+        );
     }
 
     #[test]

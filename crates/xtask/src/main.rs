@@ -20,6 +20,7 @@ mod exercise;
 mod flavour;
 mod gather;
 mod glue;
+mod interpreter;
 mod kernel;
 mod lab;
 mod licences;

@@ -3,11 +3,10 @@
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::path::Path;
-use std::process::Command;
 
 /// All packages, ours and others', as `cargo metadata` lists them; it fetches them if need be.
 pub fn packages(root: &Path, options: &[&str]) -> Result<Vec<Value>> {
-    let output = Command::new("cargo")
+    let output = crate::command::cargo()
         .args(["metadata", "--format-version", "1", "--locked"])
         .args(options)
         .current_dir(root)

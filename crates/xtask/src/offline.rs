@@ -12,7 +12,7 @@ use crate::python::{self, State};
 use crate::setup::{self, Register};
 use crate::step::{self, copy_tree, step, whole_file, whole_folder};
 use crate::supplies::{self, Supplies};
-use crate::{glue, sums};
+use crate::{glue, interpreter, sums};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -55,7 +55,7 @@ fn fit(paths: &Paths, contents: &Contents) -> Result<()> {
     if python::environment(paths)?.state() == State::Ready {
         return Ok(());
     }
-    if let Some(why) = contents.misfit(&glue::host()?, python::find()?.1) {
+    if let Some(why) = contents.misfit(&glue::host()?, interpreter::find()?.1) {
         bail!("{why}");
     }
     step::create_folder(&paths.home)?;

@@ -1,55 +1,21 @@
 //! The virtual environment that holds JupyterLab and libtorch.
 
 use crate::active::{self, Active};
-use crate::command::{first_line, run_quietly};
+use crate::command::run_quietly;
 use crate::flavour::{self, Flavour};
+use crate::interpreter;
 use crate::paths::{Paths, key};
 use crate::step::{meanwhile, step, whole_file};
 use crate::supplies::Supplies;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The oldest Python whose packages the lock files resolve.
-pub const OLDEST: (u32, u32) = (3, 10);
 /// The libtorch that belongs to the version of `tch` in use.
 pub const TORCH: &str = "2.11.0";
-/// Written last: an environment without it was interrupted, and is made anew.
+/// Written last, with the environment's own place: one without it was interrupted, and one that it does
+/// not name was moved; both are made anew.
 const COMPLETE: &str = "tchalk-complete";
-
-/// What Python may be called, the usual names first.
-const NAMES: [&str; 7] =
-    ["python3", "python", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10"];
-
-/// The machine's Python: how it is called, and its version.
-pub fn find() -> Result<(String, (u32, u32))> {
-    choose(NAMES.into_iter().map(|name| (name, first_line(name, &["--version"]))))
-}
-
-/// The first that is new enough, among names and what they say of themselves.
-fn choose(
-    answers: impl Iterator<Item = (&'static str, Option<String>)>,
-) -> Result<(String, (u32, u32))> {
-    let mut too_old = None;
-    for (name, text) in answers {
-        match text.as_deref().and_then(version) {
-            Some(version) if version >= OLDEST => return Ok((name.into(), version)),
-            Some(version) => too_old = too_old.or(Some(version)),
-            None => {}
-        }
-    }
-    let (found, install) = match too_old {
-        Some((major, minor)) => (format!("Python {major}.{minor} is too old"), "3.10 or newer"),
-        None => ("there is no Python".to_owned(), "Python 3.10 or newer"),
-    };
-    bail!("{found}: install {install} (Debian, Ubuntu: `sudo apt install python3 python3-venv`)")
-}
-
-/// `(3, 11)` of `Python 3.11.7`.
-pub fn version(text: &str) -> Option<(u32, u32)> {
-    let mut numbers = text.strip_prefix("Python ")?.split('.');
-    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
-}
 
 /// An environment that is ready.
 pub struct Environment {
@@ -123,6 +89,8 @@ impl Environment {
             State::Missing
         } else if !self.folder.join(COMPLETE).is_file() {
             State::Interrupted
+        } else if let Some(before) = self.moved_from() {
+            State::MovedFrom(before)
         } else if !self.python().exists() {
             State::WithoutPython
         } else {
@@ -135,6 +103,18 @@ impl Environment {
     }
 }
 
+impl Environment {
+    /// Where it was made, if that is not here: its programs name that place in their first lines.
+    fn moved_from(&self) -> Option<PathBuf> {
+        let before = PathBuf::from(std::fs::read_to_string(self.folder.join(COMPLETE)).ok()?);
+        // Two paths may lead to one folder, and some environments do not say where they were made.
+        let is_here = before == self.folder
+            || before.as_os_str().is_empty()
+            || before.canonicalize().is_ok_and(|it| Some(it) == self.folder.canonicalize().ok());
+        (!is_here).then_some(before)
+    }
+}
+
 /// What may have become of an environment.
 #[derive(Debug, PartialEq)]
 pub enum State {
@@ -142,6 +122,8 @@ pub enum State {
     Missing,
     /// Its making was broken off.
     Interrupted,
+    /// It was made in another place, or the whole cache was.
+    MovedFrom(PathBuf),
     /// The Python it was made with is gone from the system.
     WithoutPython,
     /// Somebody has installed another libtorch in it.
@@ -156,7 +138,7 @@ pub fn environment(paths: &Paths) -> Result<Environment> {
         return Ok(Environment { folder, flavour, active: Some(active) });
     }
     let flavour = flavour::of_machine(&paths.home)?.flavour;
-    let (_, (major, minor)) = find()?;
+    let (_, (major, minor)) = interpreter::find()?;
     let lock = |name: &str| {
         let file = paths.root.join("python").join(name);
         std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))
@@ -202,6 +184,9 @@ pub fn ensure(paths: &Paths, supplies: &Supplies) -> Result<Environment> {
     match environment.state() {
         State::Ready => return Ok(environment),
         State::Missing | State::Interrupted => {}
+        State::MovedFrom(before) => {
+            eprintln!("  it was moved here from {}; it is made anew", before.display());
+        }
         State::WithoutPython => eprintln!("  the Python it was made with is gone; it is made anew"),
         State::OtherTorch(found) => {
             eprintln!("  it holds libtorch {found} and not {TORCH}; it is made anew");
@@ -228,7 +213,7 @@ pub fn ensure(paths: &Paths, supplies: &Supplies) -> Result<Environment> {
     step(what, || {
         let lock_file = lock_folder.join(flavour.lock_file());
         install(&paths.home, &environment.python(), &lock_file, wheels, flavour.options())?;
-        whole_file(&folder.join(COMPLETE), "")
+        whole_file(&folder.join(COMPLETE), &folder.to_string_lossy())
     })?;
     if *flavour == Flavour::Cuda {
         flavour::forget(&paths.home)?;
@@ -238,7 +223,7 @@ pub fn ensure(paths: &Paths, supplies: &Supplies) -> Result<Environment> {
 
 /// A fresh virtual environment in `folder`, in place of whatever was there.
 pub fn create(folder: &Path) -> Result<()> {
-    create_with(&find()?.0, folder)
+    create_with(&interpreter::find()?.0, folder)
 }
 
 /// The same, made by another Python.
@@ -324,23 +309,32 @@ mod tests {
     }
 
     #[test]
-    fn versions_compare_as_numbers() {
-        assert_eq!(version("Python 3.11.7"), Some((3, 11)));
-        assert!(version("Python 3.9.2").unwrap() < OLDEST);
-        assert!(version("Python 3.10.0rc1").unwrap() >= OLDEST);
-        assert_eq!(version("nonsense"), None);
-    }
-
-    #[test]
-    fn the_first_python_that_is_new_enough_is_taken() {
-        let choose = |answers: &[(&'static str, &str)]| {
-            super::choose(answers.iter().map(|&(name, text)| (name, Some(text.to_owned()))))
+    fn an_environment_that_was_moved_knows_from_where() {
+        let home = tempfile::tempdir().unwrap();
+        let at = |name: &str| Environment {
+            folder: home.path().join(name),
+            flavour: Flavour::Cpu,
+            active: None,
         };
-        let found = choose(&[("python3", "Python 3.9.2"), ("python3.12", "Python 3.12.1")]);
-        assert_eq!(found.unwrap(), ("python3.12".into(), (3, 12)));
-        let says = |answers| choose(answers).unwrap_err().to_string();
-        assert!(says(&[("python3", "Python 3.9.2")]).starts_with("Python 3.9 is too old: install"));
-        assert!(says(&[("python", "")]).starts_with("there is no Python: install Python 3.10"));
+        let (here, before) = (at("here"), home.path().join("before"));
+        std::fs::create_dir(&here.folder).unwrap();
+        let says = |place: &Path| {
+            std::fs::write(here.folder.join(COMPLETE), place.to_string_lossy().as_bytes()).unwrap();
+        };
+        says(&before);
+        assert_eq!(here.state(), State::MovedFrom(before.clone()));
+        std::fs::create_dir(&before).unwrap();
+        assert_eq!(here.state(), State::MovedFrom(before), "it is a copy");
+        says(&here.folder);
+        assert_eq!(here.state(), State::WithoutPython);
+        says(Path::new(""));
+        assert_eq!(here.state(), State::WithoutPython, "it does not say");
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(&here.folder, home.path().join("link")).unwrap();
+            says(&here.folder);
+            assert_eq!(at("link").state(), State::WithoutPython, "it is the same folder");
+        }
     }
 
     #[test]

@@ -62,7 +62,9 @@ pub fn ensure(paths: &Paths, supplies: &Supplies) -> Result<PathBuf> {
         if pages.join("core/lib.rs.html").is_file() {
             let folder = rebuilt(paths)?;
             let _ = std::fs::remove_dir_all(&folder);
-            return whole_folder(&folder, |part| rebuild(&pages, &part.join("library")));
+            let made = whole_folder(&folder, |part| rebuild(&pages, &part.join("library")));
+            let Err(error) = made else { return Ok(()) };
+            eprintln!("  the documentation does not give them ({error:#}); rustup is asked");
         }
         add_component()
     })?;

@@ -4,7 +4,7 @@ use crate::command::first_line;
 use crate::paths::Paths;
 use crate::python::{self, Environment, State};
 use crate::supplies::Supplies;
-use crate::{glue, kernel, rust_src, space, step, template};
+use crate::{glue, interpreter, kernel, rust_src, space, step, template};
 use anyhow::{Result, bail};
 use std::path::PathBuf;
 
@@ -49,7 +49,7 @@ pub fn run_with(paths: &Paths, register: Register, supplies: &Supplies) -> Resul
 
 /// What has to be there before anything is downloaded or built.
 fn check_tools(paths: &Paths, supplies: &Supplies) -> Result<()> {
-    let (python, _) = python::find()?;
+    let (python, _) = interpreter::find()?;
     let makes_one = python::environment(paths)?.active.is_none();
     if makes_one && first_line(python, &["-c", "import venv, ensurepip"]).is_none() {
         bail!(

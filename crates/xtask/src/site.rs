@@ -2,7 +2,7 @@
 //! need no server and no network.
 
 use crate::checks::notebooks;
-use crate::command::run as run_command;
+use crate::command::{cargo, run as run_command};
 use crate::paths::{Paths, data_folder, files_below, key, key_of_tree};
 use crate::setup::{self, Ready, Register};
 use crate::step::{create_folder, step, whole_file};
@@ -146,7 +146,7 @@ fn plan_of(site: &Path, executed: &[Executed]) -> serde_json::Value {
 /// The library's documentation, and the folder it is in.
 fn document(paths: &Paths) -> Result<PathBuf> {
     let arguments = ["doc", "--quiet", "--no-deps", "--locked", "--package", "tchalk"];
-    run_command(Command::new("cargo").args(arguments).current_dir(&paths.root))?;
+    run_command(cargo().args(arguments).current_dir(&paths.root))?;
     Ok(paths.target().join("doc"))
 }
 

@@ -14,7 +14,7 @@ case $(uname) in
 Darwin) caches=$HOME/Library/Caches ;;
 *) caches=${XDG_CACHE_HOME:-$HOME/.cache} ;;
 esac
-home=${TCHALK_HOME:-$caches/tchalk}
+home=${TCHALK_HOME:-$caches/tchalk} given=${TCHALK_HOME:-}
 
 for tool in cargo rustc python3 cc tar; do
     command -v "$tool" >/dev/null || { echo "there is no $tool: README.txt says what is needed" >&2; exit 1; }
@@ -27,6 +27,7 @@ sum_of() { grep -E " [ *](\\./)?$1\\.tar\\.gz\$" "$bundle/SHA256SUMS" | cut -c1-
 # What is broken off goes, now or the next time.
 mkdir -p "$where" "$home"
 where=$(cd "$where" && pwd)
+home=$(cd "$home" && pwd)
 for part in "$where/$name".part-* "$home"/crates-*.part-*; do
     kill -0 "${part##*-}" 2>/dev/null || rm -rf "$part"
 done
@@ -70,7 +71,10 @@ replace-with = "tchalk-bundle"
 directory = "$crates"
 END
 
+# Seen from the checkout, a path that is not absolute would be another.
+[ -z "${TCHALK_HOME:-}" ] || export TCHALK_HOME="$home"
 cd "$checkout"
 cargo xtask setup --from "$bundle"
 echo
+[ "$given" = "${TCHALK_HOME:-}" ] || echo "export TCHALK_HOME='$home'"
 echo "cd '$checkout' && cargo xtask lab"

@@ -123,8 +123,15 @@ pub fn ensure(
         if !output.status.success() {
             bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
         }
-        whole_file(&stamp_file(paths), &stamp)
+        renew(&stamp_file(paths), &stamp)
     })
+}
+
+/// Writes the stamp, and with the present time even if it says what it said before: a source may have
+/// been touched and not changed.
+fn renew(file: &Path, stamp: &str) -> Result<()> {
+    let _ = std::fs::remove_file(file);
+    whole_file(file, stamp)
 }
 
 /// Names the checkout that a state folder belongs to.
@@ -189,6 +196,8 @@ mod tests {
         assert!(!is_touched_since(library.path(), &stamp));
         write(&src.join("lib.rs"), 300);
         assert!(is_touched_since(library.path(), &stamp));
+        renew(&stamp, "").unwrap();
+        assert!(!is_touched_since(library.path(), &stamp), "the same stamp counts from now on");
     }
 
     #[test]
