@@ -144,7 +144,15 @@ impl Engine {
 
     /// Begins a new cell process, which knows no variables.
     pub fn restart(&mut self) -> Result<()> {
-        self.context.execute(":restart").map_err(told)?;
+        // Evcxr's own `:restart` hands the old variables to the new process, which dies of it. A process
+        // that is found dead is replaced, and the variables are forgotten.
+        if let Ok(mut process) = self.process().lock() {
+            process.kill()?;
+        }
+        match self.context.execute("drop(());") {
+            Ok(_) | Err(Error::SubprocessTerminated(_)) => {}
+            Err(error) => return Err(told(error)),
+        }
         self.publisher.process_restarted();
         self.acquaint()
     }

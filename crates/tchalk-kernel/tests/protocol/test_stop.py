@@ -49,8 +49,10 @@ class WithNotebook(unittest.TestCase):
         self.addCleanup(self.close)
 
     def close(self):
-        if self.notebook:
-            self.notebook.close()
+        """Shuts the kernel down, if it has not been before."""
+        notebook, self.notebook = self.notebook, None
+        if notebook:
+            notebook.close()
 
     def wait_for(self, text):
         """Waits until a cell has said this."""
@@ -129,7 +131,7 @@ class Ends(WithNotebook):
         with slow_crate() as (crate, begun):
             self.notebook.send(f':dep slow = {{ path = "{crate}" }}\nslow::nothing()')
             self.assertTrue(until(begun.exists, 120), "the build has not begun")
-            self.notebook.close()
+            self.close()
             builder = begun.read_text()
             self.assertTrue(until(lambda: not is_alive(builder), 20), "it is still being built")
 
