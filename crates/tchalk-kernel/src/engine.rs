@@ -17,6 +17,9 @@ use std::sync::{Arc, Mutex};
 /// By this variable the library knows that a page with live output is listening.
 const LIVE_OUTPUT: &str = "TCHALK_KERNEL";
 
+/// Has the library take over the signals of the stop button.
+const LISTEN: &str = "tchalk::runtime::interrupt::requested();";
+
 /// The system's variable for folders of shared libraries.
 const LIBRARY_PATH: &str =
     if cfg!(target_os = "macos") { "DYLD_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" };
@@ -119,7 +122,8 @@ impl Engine {
 
     /// Runs a cell nobody sees, so that the type of a first variable has been inferred once.
     pub fn first_cell(&mut self) -> Result<()> {
-        for cell in ["let first_variable = vec![Some(1)];", "drop(first_variable);"] {
+        let last = format!("drop(first_variable); {LISTEN}");
+        for cell in ["let first_variable = vec![Some(1)];", &last] {
             self.context.execute(cell).map_err(told)?;
         }
         Ok(())
@@ -128,7 +132,29 @@ impl Engine {
     /// Runs code nobody sees in this cell process and in every later one.
     pub fn prepare(&mut self, code: String) -> Result<()> {
         self.preparation = code;
-        self.context.execute(&self.preparation).map(drop).map_err(told)
+        self.acquaint()
+    }
+
+    /// Tells a new cell process what it has to know; it is tried out by this, not by the reader's next
+    /// cell.
+    fn acquaint(&mut self) -> Result<()> {
+        let code = format!("use tchalk::prelude::*;\n{LISTEN}\n{}", self.preparation);
+        self.context.execute(&code).map(drop).map_err(told)
+    }
+
+    /// Begins a new cell process, which knows no variables.
+    pub fn restart(&mut self) -> Result<()> {
+        // Evcxr's own `:restart` hands the old variables to the new process, which dies of it. A process
+        // that is found dead is replaced, and the variables are forgotten.
+        if let Ok(mut process) = self.process().lock() {
+            process.kill()?;
+        }
+        match self.context.execute("drop(());") {
+            Ok(_) | Err(Error::SubprocessTerminated(_)) => {}
+            Err(error) => return Err(told(error)),
+        }
+        self.publisher.process_restarted();
+        self.acquaint()
     }
 
     /// Forgets all variables, functions and imports, but not the library.
@@ -136,7 +162,7 @@ impl Engine {
         self.context.execute(":clear").map_err(told)?;
         self.publisher.process_restarted();
         self.load_library()?;
-        self.prepare(self.preparation.clone())
+        self.acquaint()
     }
 
     /// The variables with their types, in order of name.
@@ -194,9 +220,7 @@ impl Engine {
             Error::CompilationErrors(errors) => compile_trouble(&errors, code, lent),
             Error::SubprocessTerminated(how) => {
                 self.publisher.process_restarted();
-                // The new process is tried out now, not by the reader's next cell.
-                let prepared = format!("use tchalk::prelude::*;\n{}", self.preparation);
-                let _ = self.context.execute(&prepared);
+                let _ = self.acquaint();
                 let how = how.lines().last().unwrap_or_default().to_owned();
                 let value = format!(
                     "the cell's process ended ({how}). A new one is ready; variables are lost, \

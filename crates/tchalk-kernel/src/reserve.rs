@@ -7,9 +7,10 @@
 //! either of the two ends, so does the other. A reserve that nobody wants for an hour ends; so does
 //! one whose library is no longer the newest. `TCHALK_RESERVE=0` turns reserves off.
 
+use crate::engine_thread::EngineThread;
 use crate::quick;
-use crate::server::{EngineThread, Owner, serve_notebook};
-use crate::session::{Home, Session, use_folder};
+use crate::server::{Owner, serve_notebook};
+use crate::session::{Home, Session, own_folder, use_folder};
 use crate::wire::Connection;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -169,7 +170,7 @@ pub fn wait_in_reserve() -> Result<()> {
     unsafe { libc::setsid() };
     let home = Home::from_env()?;
     let place = folder(&home);
-    fs::create_dir_all(&place).with_context(|| format!("cannot write to {}", place.display()))?;
+    own_folder(&place)?;
     let lock = File::create(place.join("lock"))?;
     if !take(&lock) {
         return Ok(());
@@ -185,6 +186,8 @@ pub fn wait_in_reserve() -> Result<()> {
     };
     drop(lock);
     let connection = Connection::read(&order.connection_file)?;
+    // Evcxr resolves paths, too: those of dependencies. A folder that is gone is the reader's to see.
+    let _ = std::env::set_current_dir(&order.folder);
     let preparation = preparation(&before, &order);
     let owner = Owner::Peer(stream.try_clone()?);
     serve_notebook(&connection, &home, engine, owner, preparation)?;

@@ -1,19 +1,21 @@
 //! Jupyter's five sockets, and who answers what.
 //!
-//! Requests that need Rust code (run, complete, inspect) are queued for one thread that owns the
-//! [`Engine`]; everything else is answered at once, also while a cell runs.
+//! Requests that need Rust code (run, complete, inspect) are queued for one thread that owns
+//! Evcxr; everything else is answered at once, also while a cell runs.
 
 use crate::completeness;
-use crate::engine::Engine;
+use crate::engine_thread::EngineThread;
 use crate::history::History;
 use crate::kernel_info::kernel_info;
 use crate::message::Message;
+use crate::presses::{Presses, Wish};
 use crate::publish::Publisher;
-use crate::requests::{self, Job};
+use crate::quick;
+use crate::requests::Job;
 use crate::reserve;
 use crate::session::{Home, Session, use_folder};
 use crate::wire::{Connection, Signer};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Child;
@@ -22,12 +24,15 @@ use std::sync::{Arc, Mutex, MutexGuard, mpsc};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::timeout;
 use zeromq::{PubSocket, RepSocket, RouterSocket, Socket, SocketRecv, SocketSend};
 
-/// A second stop within this time ends the cell's process.
-const SECOND_STOP: Duration = Duration::from_secs(10);
 /// A cell that has not heeded a stop for this long is worth a word.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// A client that does not take its answer for so long does without.
+const SEND_PATIENCE: Duration = Duration::from_secs(1);
+/// After an error on the heartbeat's socket.
+const HEARTBEAT_PAUSE: Duration = Duration::from_millis(10);
 
 /// Serves one notebook until Jupyter says shutdown: with a kernel that waits in reserve, or else with
 /// a new one.
@@ -37,9 +42,15 @@ pub fn serve(connection_file: &Path) -> Result<()> {
         return Ok(());
     }
     let connection = Connection::read(connection_file)?;
-    let session = Session::open(&home)?;
-    use_folder(&session.folder);
-    let engine = EngineThread::start(&home)?;
+    let session = Session::open(&home);
+    let engine = match &session {
+        Ok(session) => {
+            use_folder(&session.folder);
+            EngineThread::start(&home)?
+        }
+        // The reader looks at the page, not at the terminal.
+        Err(error) => EngineThread::without_engine(error)?,
+    };
     let owner = Owner::Parent(std::os::unix::process::parent_id());
     let result = serve_notebook(&connection, &home, engine, owner, String::new());
     drop(session);
@@ -86,51 +97,6 @@ impl Owner {
     }
 }
 
-/// The thread that owns Evcxr, warming up or warm, with no notebook to serve yet.
-pub struct EngineThread {
-    publisher: Publisher,
-    iopub: UnboundedReceiver<Message>,
-    jobs: mpsc::Sender<Job>,
-    ready: mpsc::Receiver<Result<()>>,
-}
-
-impl EngineThread {
-    /// Starts Evcxr in the session folder, in a thread of its own.
-    pub fn start(home: &Home) -> Result<EngineThread> {
-        let (iopub_queue, iopub) = unbounded_channel();
-        let publisher = Publisher::new(iopub_queue);
-        let (jobs, queue) = mpsc::channel::<Job>();
-        let (tell_ready, ready) = mpsc::channel();
-        let (home, for_engine) = (home.clone(), publisher.clone());
-        std::thread::Builder::new().name("engine".into()).spawn(move || {
-            let started = Engine::start(&home, for_engine).and_then(|mut engine| {
-                engine.first_cell()?;
-                Ok(engine)
-            });
-            let mut engine = match started {
-                Ok(engine) => engine,
-                Err(error) => {
-                    let _ = tell_ready.send(Err(error.context("Evcxr did not start")));
-                    return;
-                }
-            };
-            let _ = tell_ready.send(Ok(()));
-            if let Ok(job) = queue.recv()
-                && let Err(error) = requests::run(&mut engine, &job)
-            {
-                eprintln!("tchalk-kernel: {error:#}");
-                job.shared.stop.notify_one();
-            }
-        })?;
-        Ok(EngineThread { publisher, iopub, jobs, ready })
-    }
-
-    /// Waits until the first cell has run.
-    pub fn wait_until_warm(&self) -> Result<()> {
-        self.ready.recv().context("the engine ended")?
-    }
-}
-
 /// What the tasks share.
 #[derive(Clone)]
 pub(crate) struct Shared {
@@ -141,11 +107,9 @@ pub(crate) struct Shared {
     requests: mpsc::Sender<Message>,
     pub(crate) running: Arc<AtomicBool>,
     pub(crate) process: Arc<Mutex<Option<Arc<Mutex<Child>>>>>,
-    pub(crate) last_stop: Arc<Mutex<Option<Instant>>>,
+    presses: Arc<Mutex<Presses>>,
     history: Arc<Mutex<History>>,
-    stop: Arc<Notify>,
-    /// The notebook is closed: an engine that fails for want of its folder is no trouble of anybody's.
-    closed: Arc<AtomicBool>,
+    pub(crate) stop: Arc<Notify>,
 }
 
 async fn serve_sockets(
@@ -174,7 +138,7 @@ async fn serve_sockets(
     let (stdin_queue, stdin_messages) = unbounded_channel();
     let (requests, request_queue) = mpsc::channel();
     let (inputs, input_queue) = mpsc::channel();
-    let EngineThread { publisher, iopub: iopub_messages, jobs, ready } = engine;
+    let EngineThread { publisher, iopub: iopub_messages, jobs, .. } = engine;
     let shared = Shared {
         signer: signer.clone(),
         publisher: publisher.clone(),
@@ -183,22 +147,23 @@ async fn serve_sockets(
         requests,
         running: Arc::default(),
         process: Arc::default(),
-        last_stop: Arc::default(),
+        presses: Arc::default(),
         history: Arc::default(),
         stop: Arc::default(),
-        closed: Arc::default(),
     };
 
     tokio::spawn(async move {
-        while let Ok(frames) = heartbeat.recv().await {
-            if heartbeat.send(frames).await.is_err() {
-                break;
+        loop {
+            // A client that broke off, or left before its answer, is no reason to fall silent.
+            match heartbeat.recv().await {
+                Ok(frames) => drop(timeout(SEND_PATIENCE, heartbeat.send(frames)).await),
+                Err(_) => tokio::time::sleep(HEARTBEAT_PAUSE).await,
             }
         }
     });
-    tokio::spawn(send_all(signer.clone(), iopub_messages, iopub));
-    tokio::spawn(send_all(signer.clone(), shell_messages, shell_send));
-    tokio::spawn(send_all(signer.clone(), stdin_messages, stdin_send));
+    tokio::spawn(send_all(signer.clone(), iopub_messages, iopub, None));
+    tokio::spawn(send_all(signer.clone(), shell_messages, shell_send, Some(SEND_PATIENCE)));
+    tokio::spawn(send_all(signer.clone(), stdin_messages, stdin_send, Some(SEND_PATIENCE)));
     publisher.publish(&Message::unprompted(), "status", json!({"execution_state": "starting"}));
     let job = Job {
         shared: shared.clone(),
@@ -208,15 +173,6 @@ async fn serve_sockets(
         inputs: input_queue,
     };
     let _ = jobs.send(job);
-    let (stop, closed) = (shared.stop.clone(), shared.closed.clone());
-    std::thread::spawn(move || {
-        if let Ok(Err(error)) = ready.recv()
-            && !closed.load(Ordering::SeqCst)
-        {
-            eprintln!("tchalk-kernel: {error:#}");
-            stop.notify_one();
-        }
-    });
     let stop = shared.stop.clone();
     std::thread::spawn(move || {
         owner.wait();
@@ -251,7 +207,8 @@ async fn serve_sockets(
         let Ok(request) = signer.decode(frames) else { continue };
         let shutdown = request.kind() == "shutdown_request";
         if let Some(content) = shared.on_control(&request) {
-            let _ = control_send.send(signer.encode(&request.reply(content.clone()))).await;
+            let reply = signer.encode(&request.reply(content.clone()));
+            let _ = timeout(SEND_PATIENCE, control_send.send(reply)).await;
             if shutdown {
                 publisher.publish(&request, "shutdown_reply", content);
             }
@@ -261,21 +218,27 @@ async fn serve_sockets(
             break;
         }
     }
-    shared.closed.store(true, Ordering::SeqCst);
     // The last messages are still on their way out.
     tokio::time::sleep(Duration::from_millis(100)).await;
     shared.end_process();
     Ok(())
 }
 
+/// Sends what is queued. A client that takes nothing for as long as `patience` misses its message, so
+/// that the others get theirs.
 async fn send_all<S: SocketSend>(
     signer: Signer,
     mut messages: UnboundedReceiver<Message>,
     mut socket: S,
+    patience: Option<Duration>,
 ) {
     while let Some(message) = messages.recv().await {
+        let sending = socket.send(signer.encode(&message));
         // A client that has gone away is not the kernel's trouble.
-        let _ = socket.send(signer.encode(&message)).await;
+        match patience {
+            Some(patience) => drop(timeout(patience, sending).await),
+            None => drop(sending.await),
+        }
     }
 }
 
@@ -338,34 +301,44 @@ impl Shared {
         if !self.running.load(Ordering::SeqCst) {
             return;
         }
-        let mut last = self.last_stop.lock().expect("no thread panics while it holds this");
-        if last.replace(Instant::now()).is_some_and(|before| before.elapsed() < SECOND_STOP) {
-            self.say("Stopping the cell's process. Variables will be lost.\n");
-            self.end_process();
-            return;
-        }
-        drop(last);
-        self.signal(libc::SIGINT);
-        let shared = self.clone();
-        tokio::spawn(async move {
-            tokio::time::sleep(PATIENCE).await;
-            let pressed = *shared.last_stop.lock().expect("no thread panics while it holds this");
-            let waiting = pressed.is_some_and(|at| at.elapsed() >= PATIENCE);
-            if waiting && shared.running.load(Ordering::SeqCst) {
-                shared.say(
-                    "The cell goes on to the end of its step. Press stop again to end its \
-                     process: all variables will be lost.\n",
-                );
+        let wish = self.presses().press(Instant::now());
+        match wish {
+            Wish::Nothing => {}
+            Wish::EndProcess => {
+                self.say("Stopping the cell's process. Variables will be lost.\n");
+                self.end_process();
             }
-        });
+            Wish::EndGently => {
+                self.signal(libc::SIGINT);
+                if quick::stop_build() {
+                    self.presses().stopped_build = true;
+                }
+                let shared = self.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(PATIENCE).await;
+                    let waiting = shared.presses().waited(PATIENCE);
+                    if waiting && shared.running.load(Ordering::SeqCst) {
+                        shared.say(
+                            "The cell goes on to the end of its step. Press stop again to end its \
+                             process: all variables will be lost.\n",
+                        );
+                    }
+                });
+            }
+        }
+    }
+
+    /// The presses of the stop button since the cell began.
+    pub(crate) fn presses(&self) -> MutexGuard<'_, Presses> {
+        self.presses.lock().expect("no thread panics while it holds this")
     }
 
     /// Whether the reader has pressed stop since the cell began.
     pub(crate) fn is_stopped(&self) -> bool {
-        self.last_stop.lock().expect("no thread panics while it holds this").is_some()
+        self.presses().any()
     }
 
-    fn say(&self, text: &str) {
+    pub(crate) fn say(&self, text: &str) {
         self.publisher.say(text);
     }
 

@@ -11,6 +11,7 @@ use crate::quick;
 use anyhow::{Context, Result, bail};
 use std::ffi::OsStr;
 use std::fs::{self, File, FileTimes};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -71,18 +72,36 @@ impl Session {
     /// A new folder with nothing in it.
     fn empty(home: &Home) -> Result<Session> {
         let sessions = home.state.join("sessions");
-        fs::create_dir_all(&sessions)
-            .with_context(|| format!("cannot write to {}", home.state.display()))?;
+        own_folder(&sessions)?;
         remove_dead(&sessions);
-        // Short, since the system allows a socket's path a hundred characters.
-        let name = &uuid::Uuid::new_v4().simple().to_string()[..16];
-        let (folder, lock) = (sessions.join(name), sessions.join(format!("{name}.lock")));
-        let held =
-            File::create(&lock).with_context(|| format!("cannot create {}", lock.display()))?;
-        held.lock().with_context(|| format!("cannot lock {}", lock.display()))?;
-        fs::create_dir(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-        Ok(Session { folder, lock, _held: held })
+        loop {
+            // Short, since the system allows a socket's path a hundred characters.
+            let name = &uuid::Uuid::new_v4().simple().to_string()[..16];
+            let (folder, lock) = (sessions.join(name), sessions.join(format!("{name}.lock")));
+            let held =
+                File::create(&lock).with_context(|| format!("cannot create {}", lock.display()))?;
+            if !hold(&held, &lock).with_context(|| format!("cannot lock {}", lock.display()))? {
+                continue;
+            }
+            fs::create_dir(&folder)
+                .with_context(|| format!("cannot create {}", folder.display()))?;
+            return Ok(Session { folder, lock, _held: held });
+        }
     }
+}
+
+/// Locks a new file; `false` if another start took it for a dead kernel's before that, and removed it.
+fn hold(file: &File, path: &Path) -> std::io::Result<bool> {
+    file.lock()?;
+    let ours = file.metadata()?;
+    Ok(fs::metadata(path).is_ok_and(|it| (it.dev(), it.ino()) == (ours.dev(), ours.ino())))
+}
+
+/// Makes a folder that nobody else may look into: cells may hold what is in the reader's environment.
+pub fn own_folder(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::set_permissions(folder, fs::Permissions::from_mode(0o700)))
+        .with_context(|| format!("cannot write to {}", folder.display()))
 }
 
 impl Drop for Session {
@@ -114,7 +133,12 @@ fn remove_dead(sessions: &Path) {
     let Ok(entries) = fs::read_dir(sessions) else { return };
     for entry in entries.flatten().map(|entry| entry.path()) {
         match entry.extension().map(OsStr::to_string_lossy).as_deref() {
-            Some("lock") if File::open(&entry).is_ok_and(|file| file.try_lock().is_ok()) => {
+            Some("lock") => {
+                // Held until all is gone: it may be that of a kernel which is just beginning.
+                let Ok(held) = File::open(&entry) else { continue };
+                if held.try_lock().is_err() {
+                    continue;
+                }
                 let _ = fs::remove_dir_all(entry.with_extension(""));
                 let _ = fs::remove_file(socket(&entry));
                 let _ = fs::remove_file(&entry);
@@ -276,6 +300,43 @@ mod tests {
         assert!(!left.exists(), "it has no lock");
         assert!(!dead.exists() && !dead.with_extension("lock").exists());
         assert!(living.folder.exists() && newcomer.folder.exists());
+    }
+
+    #[test]
+    fn a_lock_that_was_removed_before_it_was_held_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.lock");
+        let file = File::create(&path).unwrap();
+        assert!(hold(&file, &path).unwrap());
+        fs::remove_file(&path).unwrap();
+        assert!(!hold(&file, &path).unwrap());
+        File::create(&path).unwrap();
+        assert!(!hold(&file, &path).unwrap(), "another one has its name");
+    }
+
+    #[test]
+    fn those_who_remove_the_dead_leave_the_newborn_alone() {
+        let (_guard, home) = home();
+        fs::create_dir_all(home.template()).unwrap();
+        std::thread::scope(|threads| {
+            for _ in 0..4 {
+                threads.spawn(|| {
+                    for _ in 0..50 {
+                        let session = Session::open(&home).unwrap();
+                        assert!(session.folder.is_dir() && session.lock.is_file());
+                    }
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn nobody_else_looks_into_a_session() {
+        let (_guard, home) = home();
+        fs::create_dir_all(home.template()).unwrap();
+        let session = Session::open(&home).unwrap();
+        let mode = fs::metadata(session.folder.parent().unwrap()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
     }
 
     #[test]

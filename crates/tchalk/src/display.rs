@@ -178,7 +178,9 @@ fn ask(prompt: &str, request: &str) -> String {
     let prompt = prompt.replace('\n', " ");
     let mut out = io::stdout().lock();
     let _ = match in_notebook() {
-        true => writeln!(out, "{request}:{prompt}"),
+        // Evcxr cuts a prompt at its first colon, so a letter that looks like one stands in for it, and
+        // the kernel puts it right.
+        true => writeln!(out, "{request}:{}", prompt.replace(':', "\u{a789}")),
         false => write!(out, "{prompt}"),
     };
     let _ = out.flush();

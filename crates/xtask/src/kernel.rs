@@ -111,15 +111,31 @@ pub fn cargo_folder() -> Option<PathBuf> {
     std::env::split_paths(&path).find(|folder| folder.join("cargo").is_file())
 }
 
+/// The folders in which a kernel looks for programs: cargo's own before these.
+fn with_cargo(path: &str) -> String {
+    match cargo_folder() {
+        Some(folder) => format!("{}:{path}", folder.display()),
+        None => path.to_owned(),
+    }
+}
+
+/// These variables as a kernel has them that Jupyter starts with them: a kernel in reserve serves none
+/// with others.
+pub fn inside(variables: Vec<(&'static str, String)>) -> Vec<(&'static str, String)> {
+    let seen = |(name, value): (&'static str, String)| match name {
+        "PATH" => (name, with_cargo(&value)),
+        _ => (name, value),
+    };
+    variables.into_iter().map(seen).collect()
+}
+
 /// What Jupyter reads: how to start the kernel, and with which environment.
 fn description(paths: &Paths, binary: &Path, rust_src: &Path, data: Option<&Path>) -> Value {
     let mut environment: serde_json::Map<String, Value> = environment(paths, rust_src)
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value.into()))
         .collect();
-    if let Some(folder) = cargo_folder() {
-        environment.insert("PATH".into(), format!("{}:${{PATH}}", folder.display()).into());
-    }
+    environment.insert("PATH".into(), with_cargo("${PATH}").into());
     if let Some(data) = data {
         environment.insert(DATA_FOLDER.into(), data.to_string_lossy().into());
     }
@@ -220,5 +236,16 @@ mod tests {
         assert_eq!(json["interrupt_mode"], "message");
         assert_eq!(json["env"]["TCHALK_LIBRARY"], "/checkout/crates/tchalk");
         assert!(json["env"]["PATH"].as_str().unwrap().ends_with(":${PATH}"));
+    }
+
+    #[test]
+    fn a_reserve_looks_for_programs_where_jupyters_kernel_does() {
+        let paths =
+            Paths { root: "/checkout".into(), home: "/home".into(), state: "/home/s".into() };
+        let json = description(&paths, Path::new("/kernel"), Path::new("/src"), None);
+        let outside = "/home/python/bin:/usr/bin";
+        let jupyters = json["env"]["PATH"].as_str().unwrap().replace("${PATH}", outside);
+        let reserve = inside(vec![("PATH", outside.to_owned()), ("TCHALK_STATE", "/s".to_owned())]);
+        assert_eq!(reserve, [("PATH", jupyters), ("TCHALK_STATE", "/s".to_owned())]);
     }
 }

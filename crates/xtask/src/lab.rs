@@ -120,7 +120,7 @@ pub fn open(paths: &Paths, options: &Options) -> Result<()> {
     // A kernel warms up while JupyterLab starts, so that the first cell need not wait for it.
     let reserve = Command::new(&ready.kernel)
         .arg("--reserve")
-        .envs(environment(paths, &ready))
+        .envs(kernel::inside(environment(paths, &ready)))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

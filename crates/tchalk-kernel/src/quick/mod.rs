@@ -17,7 +17,7 @@ mod view;
 mod workshop;
 
 pub use stand_in::enter_if_asked;
-pub use workshop::close;
+pub use workshop::{close, stop_build};
 
 use crate::session;
 use anyhow::{Context, Result};

@@ -10,6 +10,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio, exit};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Becomes cargo's or rustup's stand-in, or the compiler's wrapper, if this program was started as
 /// one; returns otherwise.
@@ -51,21 +52,46 @@ fn cargo(arguments: Vec<OsString>) -> ! {
     if let Ok(program) = std::env::current_exe().and_then(|program| program.canonicalize()) {
         command.env("RUSTC_WRAPPER", program).env(RECORD, Recipe::file(Path::new(FOLDER)));
     }
-    let mut kernel = ask(&arguments);
+    let kernel = ask(&arguments);
     if let Some((Answer::Done { code, stdout, stderr }, _)) = &kernel {
         let _ = std::io::stderr().write_all(stderr.as_bytes());
         let _ = std::io::stdout().write_all(stdout.as_bytes());
         exit(*code);
     }
+    if let Some((_, stream)) = &kernel
+        && let Ok(stream) = stream.try_clone()
+    {
+        end_with(stream);
+    }
     match command.status() {
         Ok(status) => {
-            if let Some((_, stream)) = &mut kernel {
+            DONE.store(true, Ordering::SeqCst);
+            if let Some((_, mut stream)) = kernel {
                 let _ = writeln!(stream, "{}", status.success());
             }
             exit(status.code().unwrap_or(101))
         }
         Err(error) => fail(&error),
     }
+}
+
+/// cargo has ended: what the kernel does from now on is of no concern.
+static DONE: AtomicBool = AtomicBool::new(false);
+
+/// When the kernel hangs up, because the reader has pressed stop or because it is gone, ends this
+/// process, cargo, and all that cargo has started.
+fn end_with(mut kernel: UnixStream) {
+    // SAFETY: setpgid has no preconditions. Only a group of our own is ended below.
+    if unsafe { libc::setpgid(0, 0) } != 0 {
+        return;
+    }
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut kernel, &mut std::io::sink());
+        if !DONE.load(Ordering::SeqCst) {
+            // SAFETY: a signal to our own group.
+            unsafe { libc::kill(0, libc::SIGKILL) };
+        }
+    });
 }
 
 /// Gives cargo or rustup back the home that it had outside.

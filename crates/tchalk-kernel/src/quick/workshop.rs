@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -85,11 +86,36 @@ fn waiting() -> MutexGuard<'static, State> {
     WAITING.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-/// Ends the compiler that waits, for good: the session's folder is about to go.
+/// Ends all compilers, for good: the session's folder is about to go.
 pub fn close() {
+    stop_build();
     let mut state = waiting();
     state.closed = true;
     state.compiler = None;
+}
+
+/// The build that is at work, if one is.
+static AT_WORK: Mutex<Option<Build>> = Mutex::new(None);
+
+struct Build {
+    /// The connection to cargo's stand-in, once cargo runs.
+    cargo: Option<UnixStream>,
+    stopped: bool,
+}
+
+fn at_work() -> MutexGuard<'static, Option<Build>> {
+    AT_WORK.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// Ends the build that is at work; `false` if none is.
+pub fn stop_build() -> bool {
+    let mut build = at_work();
+    let Some(build) = &mut *build else { return false };
+    build.stopped = true;
+    if let Some(cargo) = &build.cargo {
+        let _ = cargo.shutdown(Shutdown::Both);
+    }
+    true
 }
 
 /// A rustc that has loaded what cells may use and reads its standard input.
@@ -136,8 +162,10 @@ pub fn serve(listener: &UnixListener, session: &Path) {
     let session = session.canonicalize().unwrap_or_else(|_| session.to_owned());
     let mut workshop = Workshop { folder: session.join(FOLDER), session, known: None };
     for stream in listener.incoming().flatten() {
+        *at_work() = Some(Build { cargo: None, stopped: false });
         // Without an answer the stand-in runs cargo.
         let _ = workshop.answer(&stream);
+        *at_work() = None;
     }
 }
 
@@ -149,14 +177,16 @@ struct Workshop {
 }
 
 impl Workshop {
-    fn answer(&mut self, mut stream: &UnixStream) -> Result<()> {
+    fn answer(&mut self, stream: &UnixStream) -> Result<()> {
         let mut lines = BufReader::new(stream).lines();
         let question: Question = serde_json::from_str(&lines.next().context("no question")??)?;
         if question.is_check() {
             let answer = self.check(&question);
             self.note(if answer.is_some() { "check" } else { "cargo check" });
-            let answer = answer.unwrap_or(Answer::Cargo);
-            return Ok(writeln!(stream, "{}", serde_json::to_string(&answer)?)?);
+            if tell(stream, answer.unwrap_or(Answer::Cargo))? == Answer::Cargo {
+                lines.next().context("cargo did not come back")??;
+            }
+            return Ok(());
         }
         let answer = self.build(&question);
         let built = answer.is_some();
@@ -165,11 +195,12 @@ impl Workshop {
             waiting().compiler = None;
             let _ = fs::remove_file(Recipe::file(&self.folder));
         }
-        let answer = answer.unwrap_or(Answer::Cargo);
-        writeln!(stream, "{}", serde_json::to_string(&answer)?)?;
-        if !built {
+        let answer = tell(stream, answer.unwrap_or(Answer::Cargo))?;
+        if answer == Answer::Cargo {
             self.note("cargo");
-            if lines.next().context("cargo did not come back")?? == "true" {
+            let success = lines.next().context("cargo did not come back")?? == "true";
+            *at_work() = None;
+            if success {
                 self.known = self.learn(question);
             }
         }
@@ -251,6 +282,24 @@ impl Workshop {
             false => refused(stderr),
         }
     }
+}
+
+/// Gives the stand-in its answer, and returns it: a build that was stopped meanwhile has failed.
+fn tell(mut stream: &UnixStream, answer: Answer) -> Result<Answer> {
+    let mut work = at_work();
+    let stopped = work.as_ref().is_some_and(|build| build.stopped);
+    let answer = match stopped {
+        true => Answer::Done { code: 101, stdout: String::new(), stderr: "stopped".into() },
+        false => answer,
+    };
+    match &mut *work {
+        Some(build) if answer == Answer::Cargo => build.cargo = stream.try_clone().ok(),
+        // The build is over, and what comes now is no part of it.
+        _ => *work = None,
+    }
+    drop(work);
+    writeln!(stream, "{}", serde_json::to_string(&answer)?)?;
+    Ok(answer)
 }
 
 /// Whether Evcxr has seen a cell fail and only wants better words: it leaves out what catches panics,

@@ -31,8 +31,8 @@ class Reply:
 class Notebook:
     """One running kernel."""
 
-    def __init__(self):
-        self.manager, self.client = start_new_kernel(kernel_name="tchalk", startup_timeout=180)
+    def __init__(self, kernel="tchalk", **options):
+        self.manager, self.client = start_new_kernel(kernel_name=kernel, startup_timeout=180, **options)
 
     def send(self, code):
         return self.client.execute(code)
@@ -80,3 +80,13 @@ class Notebook:
 def folders():
     """The session folders that there are now."""
     return {entry.name for entry in SESSIONS.iterdir() if entry.is_dir()} if SESSIONS.is_dir() else set()
+
+
+def until(condition, seconds):
+    """Waits for something that takes a moment, and says whether it came."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.1)
+    return condition()

@@ -230,6 +230,19 @@ class Input(unittest.TestCase):
         notebook.client.input("Ada")
         self.assertEqual(notebook.collect(request).result(), ['"Ada"'])
 
+    def test_a_prompt_keeps_its_colons_and_an_answer_is_one_line(self):
+        request = notebook.client.execute('let name = display::input("Name (a: b): "); name', allow_stdin=True)
+        question = notebook.client.get_stdin_msg(timeout=60)
+        self.assertEqual(question["content"]["prompt"], "Name (a: b): ")
+        notebook.client.input("Ada\nLovelace")
+        self.assertEqual(notebook.collect(request).result(), ['"Ada Lovelace"'])
+        self.assertEqual(notebook.run("1 + 1").result(), ["2"])
+
+    def test_what_would_wait_for_ever_is_not_run(self):
+        reply = notebook.run("let mut guess = String::new(); std::io::stdin().read_line(&mut guess).unwrap();")
+        self.assertEqual(reply.status, "error")
+        self.assertIn("display::input", reply.content["evalue"])
+
     def test_stop_ends_a_question(self):
         request = notebook.client.execute('let answer = display::input("? "); answer', allow_stdin=True)
         notebook.client.get_stdin_msg(timeout=60)
@@ -247,6 +260,10 @@ class Magic(unittest.TestCase):
         self.assertEqual(reply.result(), ["2"])
         self.assertRegex(reply.text(), r"took \d+(\.\d)? m?s")
 
+    def test_lines_are_counted_from_the_magic_on(self):
+        reply = notebook.run("%%time\nlet a = 1;\npanic!(\"no\");")
+        self.assertIn("in line 3 of this cell", reply.content["traceback"][-1])
+
     def test_who_lists_variables_with_their_types(self):
         notebook.run("let listed: Vec<u8> = vec![1];")
         self.assertIn("listed: Vec<u8>", notebook.run("%who").result()[0])
@@ -256,6 +273,24 @@ class Magic(unittest.TestCase):
         self.assertEqual(notebook.run(":clear").status, "ok")
         self.assertEqual(notebook.run("forgotten").status, "error")
         self.assertEqual(notebook.run("Padding::Same").result(), ["Same"])
+
+    def test_clear_may_be_followed_by_code(self):
+        notebook.run("let forgotten = 1;")
+        self.assertEqual(notebook.run(":clear\nlet anew = Padding::Same; anew").result(), ["Same"])
+        self.assertEqual(notebook.run("forgotten").status, "error")
+
+    def test_restart_begins_a_new_process_that_knows_the_library(self):
+        before = notebook.run("let lost = 1; std::process::id()").result()
+        self.assertEqual(notebook.run(":restart").status, "ok")
+        self.assertNotEqual(notebook.run("std::process::id()").result(), before)
+        self.assertEqual(notebook.run("lost").status, "error")
+        self.assertEqual(notebook.run("Padding::Same").result(), ["Same"])
+
+    def test_a_cell_cannot_end_the_kernel(self):
+        notebook.run("let kept = 3;")
+        self.assertIn("shut it down", notebook.run(":quit").content["evalue"])
+        self.assertIn("first line", notebook.run("let a = 1;\n:clear").content["evalue"])
+        self.assertEqual(notebook.run("kept").result(), ["3"])
 
     def test_an_unknown_magic_says_which_there_are(self):
         self.assertIn("%%time, %who", notebook.run("%matplotlib inline").content["evalue"])
@@ -281,6 +316,26 @@ class Help(unittest.TestCase):
         reply = self.wait(self.client.inspect(code, len(code)))
         self.assertTrue(reply["found"])
         self.assertIn("drawn by the library", reply["data"]["text/plain"])
+
+    def test_inspection_works_inside_a_name_and_among_arguments(self):
+        self.client = notebook.client
+        for code, cursor, word in [
+            ("datasets::shapes()", 13, "drawn by the library"),
+            ("Conv2d::new(8, ", 15, "Conv2d"),
+            ("let a = Conv2d::new(8, 3);", 11, "Conv2d"),
+            ("%%time\ndatasets::shapes", 23, "drawn by the library"),
+        ]:
+            with self.subTest(code):
+                reply = self.wait(self.client.inspect(code, cursor))
+                self.assertTrue(reply["found"])
+                self.assertIn(word, reply["data"]["text/plain"])
+
+    def test_completion_works_behind_a_magic(self):
+        self.client = notebook.client
+        code = "%%time\ndatasets::sha"
+        reply = self.wait(self.client.complete(code, len(code)))
+        self.assertIn("shapes", " ".join(reply["matches"]))
+        self.assertEqual((reply["cursor_start"], reply["cursor_end"]), (len(code) - 3, len(code)))
 
     def test_unfinished_cells_are_recognised(self):
         self.client = notebook.client

@@ -2,25 +2,17 @@
 
 import contextlib
 import fcntl
+import json
 import os
+import pathlib
 import socket
 import subprocess
-import time
+import tempfile
 import unittest
 
 from jupyter_client.manager import KernelManager
 
-from client import SESSIONS, Notebook, folders
-
-
-def until(condition, seconds):
-    """Waits for something that takes a moment, and says whether it came."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.1)
-    return condition()
+from client import SESSIONS, Notebook, folders, until
 
 
 def is_held(path):
@@ -33,6 +25,18 @@ def is_held(path):
         return False
     except BlockingIOError:
         return True
+
+
+def processes():
+    """The processes of the kernel's program, and those that build in a session."""
+    program = KernelManager(kernel_name="tchalk").kernel_spec.argv[0]
+    found = set()
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            command = (process / "cmdline").read_bytes().decode(errors="replace")
+            if program in command or str(SESSIONS) in command:
+                found.add(process.name)
+    return found
 
 
 class Reserve(unittest.TestCase):
@@ -87,6 +91,42 @@ class Reserve(unittest.TestCase):
         finally:
             first.close()
 
+    def test_a_notebook_in_another_folder_finds_its_own_crates(self):
+        first = Notebook()
+        try:
+            first.run("1")
+            self.assertTrue(until(self.SOCKET.exists, 120), "no reserve came")
+            with tempfile.TemporaryDirectory() as folder:
+                crate = pathlib.Path(folder) / "mine"
+                (crate / "src").mkdir(parents=True)
+                (crate / "Cargo.toml").write_text('[package]\nname = "mine"\nversion = "0.1.0"\n')
+                (crate / "src/lib.rs").write_text("pub fn number() -> i32 { 42 }")
+                second = Notebook(cwd=folder)
+                try:
+                    self.assertFalse(self.SOCKET.exists(), "the reserve was taken")
+                    reply = second.run(':dep mine = { path = "mine" }\nmine::number()')
+                    self.assertEqual(reply.result(), ["42"], reply.content)
+                finally:
+                    second.close()
+        finally:
+            first.close()
+
+    def test_a_reserve_that_is_started_in_advance_is_taken(self):
+        spec = KernelManager(kernel_name="tchalk").kernel_spec
+        path = os.environ["PATH"]
+        inside = {name: value.replace("${PATH}", path) for name, value in spec.env.items()}
+        silent = {stream: subprocess.DEVNULL for stream in ("stdin", "stdout", "stderr")}
+        reserve = subprocess.Popen([spec.argv[0], "--reserve"], env={**os.environ, **inside}, **silent)
+        self.assertTrue(until(self.SOCKET.exists, 120), "it does not wait")
+        notebook = Notebook()
+        try:
+            self.assertFalse(self.SOCKET.exists(), "it was taken")
+            self.assertIsNone(reserve.poll())
+            self.assertEqual(notebook.run("1 + 1").result(), ["2"])
+        finally:
+            notebook.close()
+        self.assertEqual(reserve.wait(60), 0)
+
     def test_a_reserve_ends_with_the_kernel_that_stood_for_it(self):
         first = Notebook()
         own = folders()
@@ -125,13 +165,48 @@ class Sessions(unittest.TestCase):
             second.close()
         self.assertLessEqual(folders(), before)
 
+    def test_two_kernels_run_at_once(self):
+        first, second = Notebook(), Notebook()
+        try:
+            for round in range(3):
+                requests = [(notebook, notebook.send(f"let at_once = {value} + {round}; at_once"))
+                            for notebook, value in [(first, 10), (second, 20)]]
+                results = [notebook.collect(request).result() for notebook, request in requests]
+                self.assertEqual(results, [[str(10 + round)], [str(20 + round)]])
+        finally:
+            first.close()
+            second.close()
+
     def test_ten_starts_and_stops_leave_nothing(self):
-        before = folders()
+        before, programs = folders(), processes()
         for _ in range(10):
             manager = KernelManager(kernel_name="tchalk")
             manager.start_kernel()
             manager.shutdown_kernel(now=False)
         self.assertTrue(until(lambda: folders() <= before, 20), folders() - before)
+        self.assertTrue(until(lambda: processes() <= programs, 20), processes() - programs)
+
+    def test_a_kernel_that_cannot_start_says_why_in_the_first_cell(self):
+        spec = KernelManager(kernel_name="tchalk").kernel_spec
+        with tempfile.TemporaryDirectory() as folder:
+            place = pathlib.Path(folder) / "kernels" / "broken"
+            place.mkdir(parents=True)
+            environment = {**spec.env, "TCHALK_STATE": f"{folder}/nothing"}
+            description = {"argv": spec.argv, "display_name": "broken", "language": "rust", "env": environment}
+            (place / "kernel.json").write_text(json.dumps(description))
+            before = os.environ.get("JUPYTER_PATH", "")
+            os.environ["JUPYTER_PATH"] = f"{folder}:{before}"
+            try:
+                broken = Notebook("broken")
+            finally:
+                os.environ["JUPYTER_PATH"] = before
+            try:
+                for _ in range(2):
+                    reply = broken.run("1 + 1")
+                    self.assertEqual(reply.status, "error")
+                    self.assertIn("cargo xtask setup", reply.content["evalue"])
+            finally:
+                broken.close()
 
     def test_a_kernel_that_was_killed_leaves_nothing_that_stops_the_next(self):
         before = folders()
