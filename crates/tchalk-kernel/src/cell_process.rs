@@ -3,12 +3,14 @@
 //! Evcxr starts this program again for it and talks to it over its standard streams. Before Evcxr's
 //! own loop begins, both streams are led through a thread that tells the kernel what Evcxr keeps to
 //! itself (that a cell panicked, that a `?` met an error), passes on text that has no newline yet,
-//! and marks the end of each cell on both streams, so that nothing is mixed up or left behind.
+//! and marks the end of each cell on both streams, so that nothing is mixed up or left behind. A
+//! process that ends before its cell waits until the thread has passed on what was written.
 
 use crate::marker::Marker;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 const IS_CELL_PROCESS: &str = "EVCXR_IS_RUNTIME";
 /// Lines by which Evcxr's generated code and its loop report to the parent.
@@ -21,6 +23,14 @@ const BLOCK_ENDS: &[u8] = b"EVCXR_END_CONTENT";
 const FOR_THE_KERNEL: [&[u8]; 2] = [b"EVCXR_", b"\x01tchalk "];
 /// Text without a newline is passed on after this long.
 const PARTIAL_AFTER_MS: i32 = 100;
+/// And so is text of this length.
+const LONG: usize = 1 << 16;
+/// A process that ends looks so often, and so many times, whether its output has been passed on.
+const GLANCE_US: u32 = 1_000;
+const GLANCES: usize = 1_000;
+
+/// All that the cells wrote has been passed on.
+static DRAINED: AtomicBool = AtomicBool::new(false);
 
 /// Becomes the cell process, or the compiler wrapper, if Evcxr started this program as one; returns
 /// otherwise.
@@ -71,13 +81,73 @@ fn ignore_signals() {
 fn relay_streams() -> io::Result<()> {
     let out = Relay::replace(libc::STDOUT_FILENO)?;
     let err = Relay::replace(libc::STDERR_FILENO)?;
+    let main = this_thread();
     std::thread::Builder::new().name("relay".into()).spawn(move || {
+        let passed_on = run(out, err, main);
+        DRAINED.store(true, Ordering::SeqCst);
         // The kernel is gone: nobody reads what the cells print any more.
-        if run(out, err).is_err() {
-            std::process::exit(0);
+        if passed_on.is_err() {
+            // SAFETY: ends the process at once.
+            unsafe { libc::_exit(0) };
         }
     })?;
+    // SAFETY: both functions do nothing that a signal handler or the end of a process may not do.
+    unsafe {
+        libc::signal(libc::SIGABRT, drain_and_die as *const () as libc::sighandler_t);
+        libc::atexit(drain);
+    }
     Ok(())
+}
+
+/// The number by which a panic's report calls this thread.
+fn this_thread() -> u64 {
+    #[cfg(target_os = "macos")]
+    // SAFETY: writes one number; 0 stands for the calling thread.
+    unsafe {
+        let mut id = 0;
+        libc::pthread_threadid_np(0, &mut id);
+        id
+    }
+    #[cfg(not(target_os = "macos"))]
+    u64::from(std::process::id())
+}
+
+/// Ends both streams, and waits until what was written has been passed on.
+extern "C" fn drain() {
+    // SAFETY: system calls that a signal handler may make, on descriptors that are open or not.
+    unsafe {
+        let nowhere = libc::open(c"/dev/null".as_ptr(), libc::O_WRONLY);
+        libc::dup2(nowhere, libc::STDERR_FILENO);
+        libc::dup2(nowhere, libc::STDOUT_FILENO);
+        for _ in 0..GLANCES {
+            if DRAINED.load(Ordering::SeqCst) {
+                break;
+            }
+            libc::usleep(GLANCE_US);
+        }
+    }
+}
+
+/// Lets the page see what was written before the process dies of `signal`.
+extern "C" fn drain_and_die(signal: libc::c_int) {
+    drain();
+    // SAFETY: the signal's default ends the process.
+    unsafe {
+        libc::signal(signal, libc::SIG_DFL);
+        libc::raise(signal);
+    }
+}
+
+/// A recursion without end leaves no stack for a handler: this one uses the stack that is kept for it.
+/// It takes the place of Evcxr's, which is there once a first cell has run.
+fn outlive_segfault() {
+    // SAFETY: the handler does only what a handler may do, and the mask is empty.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = drain_and_die as *const () as libc::sighandler_t;
+        action.sa_flags = libc::SA_ONSTACK | libc::SA_NODEFER;
+        libc::sigaction(libc::SIGSEGV, &action, std::ptr::null_mut());
+    }
 }
 
 /// One stream: the pipe that cells write to, and the kernel's end.
@@ -141,12 +211,13 @@ impl Relay {
         unsafe { libc::poll(&mut poll, 1, 0) > 0 && poll.revents & libc::POLLIN != 0 }
     }
 
-    /// Passes on text that has waited for its newline.
-    fn pass_partial(&mut self) -> io::Result<()> {
+    /// Passes on text that has no newline yet, up to `end` of what came since the last one.
+    fn pass_partial(&mut self, end: usize) -> io::Result<()> {
+        let Some(waiting) = self.line.get(self.passed..end) else { return Ok(()) };
         // A character may be cut in the middle: keep its first bytes for later.
-        let complete = match std::str::from_utf8(&self.line[self.passed..]) {
-            Ok(_) => self.line.len(),
-            Err(error) => self.passed + error.valid_up_to(),
+        let complete = match std::str::from_utf8(waiting) {
+            Err(error) if error.error_len().is_none() => self.passed + error.valid_up_to(),
+            _ => end,
         };
         if complete > self.passed {
             let text = String::from_utf8_lossy(&self.line[self.passed..complete]).into_owned();
@@ -155,6 +226,32 @@ impl Relay {
         }
         Ok(())
     }
+
+    /// Passes on what is long already, and keeps none of it: a cell may never write a newline.
+    fn pass_long(&mut self) -> io::Result<()> {
+        if self.line.len() <= LONG {
+            return Ok(());
+        }
+        self.pass_partial(text_before_mark(&self.line))?;
+        self.line.drain(..std::mem::take(&mut self.passed));
+        Ok(())
+    }
+}
+
+/// How much of `line` is text for the reader: it ends where a mark begins, or may begin.
+fn text_before_mark(line: &[u8]) -> usize {
+    mark(line).unwrap_or_else(|| {
+        let longest = FOR_THE_KERNEL.iter().map(|mark| mark.len() - 1).max().unwrap_or(0);
+        let may_begin =
+            |at: &usize| FOR_THE_KERNEL.iter().any(|mark| mark.starts_with(&line[*at..]));
+        (line.len().saturating_sub(longest)..line.len()).find(may_begin).unwrap_or(line.len())
+    })
+}
+
+/// Where in `line` something for the kernel begins.
+fn mark(line: &[u8]) -> Option<usize> {
+    let begins = |mark: &&[u8]| line.windows(mark.len()).position(|window| window == *mark);
+    FOR_THE_KERNEL.iter().filter_map(begins).min()
 }
 
 fn write_line(to: &mut File, line: &str) -> io::Result<()> {
@@ -164,8 +261,8 @@ fn write_line(to: &mut File, line: &str) -> io::Result<()> {
     to.write_all(&bytes)
 }
 
-/// Follows both streams until the cell process closes them.
-fn run(mut out: Relay, mut err: Relay) -> io::Result<()> {
+/// Follows both streams until the cell process closes them; `main` is the thread that runs the cells.
+fn run(mut out: Relay, mut err: Relay, main: u64) -> io::Result<()> {
     let mut cells = 0;
     let mut in_block = false;
     while out.open {
@@ -179,14 +276,14 @@ fn run(mut out: Relay, mut err: Relay) -> io::Result<()> {
         let mut polls = [pollable(&out), pollable(&err)];
         // SAFETY: two valid pollfds; a negative descriptor is ignored.
         if unsafe { libc::poll(polls.as_mut_ptr(), 2, wait) } == 0 {
-            if !in_block && !FOR_THE_KERNEL.iter().any(|mark| out.line.starts_with(mark)) {
-                out.pass_partial()?;
+            if !in_block {
+                out.pass_partial(mark(&out.line).unwrap_or(out.line.len()))?;
             }
-            err.pass_partial()?;
+            err.pass_partial(err.line.len())?;
             continue;
         }
         if polls[1].revents != 0 {
-            pass_errors(&mut err)?;
+            pass_errors(&mut err, main)?;
         }
         if polls[0].revents != 0 {
             for line in out.read()? {
@@ -199,7 +296,10 @@ fn run(mut out: Relay, mut err: Relay) -> io::Result<()> {
                     }
                     COMPLETE => {
                         cells += 1;
-                        finish_errors(&mut err, cells)?;
+                        if cells == 1 {
+                            outlive_segfault();
+                        }
+                        finish_errors(&mut err, cells, main)?;
                         // Evcxr runs a first cell of its own before anybody reads what it
                         // passes on, and waits until that has been read.
                         if cells > 1 {
@@ -212,37 +312,70 @@ fn run(mut out: Relay, mut err: Relay) -> io::Result<()> {
                 }
                 write_line(&mut out.to, &String::from_utf8_lossy(line))?;
             }
+            if !in_block {
+                out.pass_long()?;
+            }
         }
     }
-    Ok(())
+    // The process ends, within a cell or after the last.
+    if !in_block {
+        out.pass_partial(mark(&out.line).unwrap_or(out.line.len()))?;
+    }
+    pass_all_errors(&mut err, main)
 }
 
 /// Passes on the text before a line that is meant for the kernel, and returns that line.
 fn split_text<'a>(line: &'a [u8], to: &mut File) -> io::Result<&'a [u8]> {
-    let starts = |mark: &&[u8]| line.windows(mark.len()).position(|window| window == *mark);
-    match FOR_THE_KERNEL.iter().filter_map(starts).min() {
-        None | Some(0) => Ok(line),
-        Some(at) => {
-            let text = String::from_utf8_lossy(&line[..at]).into_owned();
-            write_line(to, &Marker::Partial { text }.line())?;
-            Ok(&line[at..])
-        }
-    }
+    let at = mark(line).unwrap_or(0);
+    pass_before(line, at, to)
 }
 
-fn pass_errors(err: &mut Relay) -> io::Result<()> {
-    for line in err.read()? {
-        write_line(&mut err.to, &String::from_utf8_lossy(&line))?;
+fn pass_before<'a>(line: &'a [u8], at: usize, to: &mut File) -> io::Result<&'a [u8]> {
+    let (text, rest) = line.split_at(at);
+    if !text.is_empty() {
+        let text = String::from_utf8_lossy(text).into_owned();
+        write_line(to, &Marker::Partial { text }.line())?;
     }
-    Ok(())
+    Ok(rest)
+}
+
+/// Passes on lines of standard error, and marks where a report of the cells' own thread begins.
+fn pass_errors(err: &mut Relay, main: u64) -> io::Result<()> {
+    for line in err.read()? {
+        let line = split_text(&line, &mut err.to)?;
+        let text = String::from_utf8_lossy(line);
+        match panic_in(&text, main) {
+            Some(at) => {
+                let report = pass_before(text.as_bytes(), at, &mut err.to)?;
+                write_line(&mut err.to, &Marker::Report { place: None }.line())?;
+                write_line(&mut err.to, &String::from_utf8_lossy(report))?;
+            }
+            None => write_line(&mut err.to, &text)?,
+        }
+    }
+    err.pass_long()
+}
+
+/// Where in a line the report of a panic begins, if it was not another thread that panicked: that is
+/// not the end of the cell.
+fn panic_in(line: &str, main: u64) -> Option<usize> {
+    let at = line.find("thread '")?;
+    let (thread, _) = line[at..].split_once(" panicked at ")?;
+    let id = thread.rsplit_once(" (").and_then(|(_, id)| id.strip_suffix(')')?.parse().ok());
+    id.is_none_or(|id: u64| id == main).then_some(at)
+}
+
+/// Passes on all that was written on standard error.
+fn pass_all_errors(err: &mut Relay, main: u64) -> io::Result<()> {
+    while err.open && err.ready() {
+        pass_errors(err, main)?;
+    }
+    err.pass_partial(err.line.len())
 }
 
 /// Passes on all that the finished cell wrote on standard error, and marks the end.
-fn finish_errors(err: &mut Relay, cell: u64) -> io::Result<()> {
-    while err.open && err.ready() {
-        pass_errors(err)?;
-    }
-    err.pass_partial()?;
+fn finish_errors(err: &mut Relay, cell: u64, main: u64) -> io::Result<()> {
+    pass_all_errors(err, main)?;
     err.line.clear();
     err.passed = 0;
     write_line(&mut err.to, &Marker::Done { cell }.line())
@@ -273,7 +406,7 @@ mod tests {
         err_feed.write_all(stderr.as_bytes()).unwrap();
         out_feed.write_all(stdout.as_bytes()).unwrap();
         drop((out_feed, err_feed));
-        run(out, err).unwrap();
+        run(out, err, 12).unwrap();
         let (mut out, mut err) = (String::new(), String::new());
         out_drain.read_to_string(&mut out).unwrap();
         err_drain.read_to_string(&mut err).unwrap();
@@ -312,5 +445,61 @@ mod tests {
     fn what_lies_inside_a_block_is_left_alone() {
         let block = "EVCXR_BEGIN_CONTENT text/html\n<b>EVCXR_ERROR</b>\nEVCXR_END_CONTENT\n";
         assert_eq!(relayed(block, "").0, block);
+    }
+
+    #[test]
+    fn a_report_is_marked_if_the_cell_itself_panics() {
+        let report = format!("{}\n", Marker::Report { place: None }.line());
+        let before = format!("{}\n", Marker::Partial { text: "50 % ".into() }.line());
+        let own = "thread 'main' (12) panicked at src/lib.rs:1:1:\nboom\n";
+        assert_eq!(relayed("", own).1, format!("{report}{own}"));
+        assert_eq!(relayed("", &format!("50 % {own}")).1, format!("{before}{report}{own}"));
+        let other = "thread '<unnamed>' (13) panicked at src/lib.rs:1:1:\nboom\n";
+        assert_eq!(relayed("", other).1, other);
+        let old = "thread 'main' panicked at src/lib.rs:1:1:\n";
+        assert_eq!(relayed("", old).1, format!("{report}{old}"));
+    }
+
+    #[test]
+    fn a_line_without_end_is_passed_on_and_not_kept() {
+        let (mut out, mut feed, mut drain) = relay();
+        let writer = std::thread::spawn(move || feed.write_all(&b".".repeat(40 * LONG)));
+        let reader = std::thread::spawn(move || {
+            let mut text = String::new();
+            drain.read_to_string(&mut text).map(|_| text)
+        });
+        while out.open {
+            assert!(out.read().unwrap().is_empty());
+            out.pass_long().unwrap();
+            assert!(out.line.len() <= LONG, "{} bytes are kept", out.line.len());
+        }
+        writer.join().unwrap().unwrap();
+        drop(out);
+        let text = reader.join().unwrap().unwrap();
+        let passed: usize = text
+            .lines()
+            .map(|line| match Marker::parse(line) {
+                Some(Marker::Partial { text }) => text.len(),
+                other => panic!("{other:?}"),
+            })
+            .sum();
+        assert!(passed >= 39 * LONG, "{passed}");
+    }
+
+    #[test]
+    fn long_text_ends_where_a_mark_begins_or_may_begin() {
+        let text_of =
+            |line: &[u8]| String::from_utf8_lossy(&line[..text_before_mark(line)]).into_owned();
+        assert_eq!(text_of(b"50 %EVCXR_EXECUTION_COMPLETE"), "50 %");
+        assert_eq!(text_of(b"50 %EVC"), "50 %");
+        assert_eq!(text_of(b"50 %\x01tch"), "50 %");
+        assert_eq!(text_of(b"EVEN"), "EVEN");
+    }
+
+    #[test]
+    fn what_was_written_before_the_end_is_passed_on() {
+        let (out, err) = relayed("half a line", "half an error");
+        assert_eq!(out, format!("{}\n", Marker::Partial { text: "half a line".into() }.line()));
+        assert_eq!(err, format!("{}\n", Marker::Partial { text: "half an error".into() }.line()));
     }
 }

@@ -2,8 +2,10 @@
 
 use crate::advice;
 use crate::compile_error;
-use crate::publish::{Failure, Publisher, Stream, panic_message};
+use crate::limit::shortened;
+use crate::publish::{Failure, Publisher, Stream};
 use crate::quick;
+use crate::report::Report;
 use crate::session::Home;
 use crate::tail::Lent;
 use anyhow::{Context, Result, anyhow};
@@ -45,9 +47,10 @@ impl Trouble {
 
     /// With the reader's own lines below the message.
     fn at(name: &str, value: &str, places: Vec<String>) -> Trouble {
+        let value = shortened(value);
         let mut traceback = vec![format!("\u{1b}[31m\u{1b}[1m{name}\u{1b}[0m: {value}")];
         traceback.extend(places);
-        Trouble { name: name.into(), value: value.into(), traceback }
+        Trouble { name: name.into(), value, traceback }
     }
 
     pub fn content(&self) -> Value {
@@ -134,7 +137,7 @@ impl Engine {
     /// Forgets all variables, functions and imports, but not the library.
     pub fn clear(&mut self) -> Result<()> {
         self.context.execute(":clear").map_err(told)?;
-        self.publisher.process_restarted();
+        self.publisher.process_ended();
         self.load_library()?;
         self.prepare(self.preparation.clone())
     }
@@ -158,48 +161,53 @@ impl Engine {
             EvalCallbacks { input_reader: &|request| ask(request.prompt, request.is_password) };
         let lent = Lent::new(code);
         let result = self.context.execute_with_callbacks(&lent.code, &mut callbacks);
-        let (failure, lines) = self.publisher.finish();
-        match (result, failure) {
+        if let Err(Error::SubprocessTerminated(_)) = &result {
+            self.publisher.process_ended();
+        }
+        let failed = self.publisher.finish();
+        match (result, failed) {
             (Err(error), _) => Outcome::Failed(self.refused(error, code, &lent)),
-            (Ok(_), Some(Failure::Panic)) => Outcome::Failed(self.panicked(&lines, code)),
-            (Ok(_), Some(Failure::Error)) => {
-                let message = lines.join("\n");
-                let message = advice::about_torch(&message).unwrap_or(message);
-                Outcome::Failed(Trouble::new("Error", message.trim()))
+            (Ok(_), Some((failure, report))) => {
+                Outcome::Failed(self.failed(failure, &report, code, &lent))
             }
             (Ok(outputs), None) => Outcome::Done(value_of(outputs.content_by_mime_type)),
         }
     }
 
-    /// A panic, with the line of the cell that it came from.
-    fn panicked(&self, lines: &[String], code: &str) -> Trouble {
-        let message = panic_message(lines);
+    /// A panic, or an error that reached a `?`, with the line of the cell that it came from.
+    fn failed(&self, failure: Failure, report: &Report, code: &str, lent: &Lent) -> Trouble {
+        let name = match failure {
+            Failure::Panic => "Panic",
+            Failure::Error => "Error",
+        };
+        let message = report.message();
         let message = advice::about_torch(&message).unwrap_or(message);
-        let Some((file, line)) = panic_place(lines) else { return Trouble::new("Panic", &message) };
-        let place = match file.as_str() {
+        let place = report.place().and_then(|(file, line)| match file.as_str() {
             // Evcxr compiles the cell into a file of its own, in which the reader's lines stand as
             // they were written.
-            "src/lib.rs" => self.context.last_source().ok().and_then(|source| {
-                let text = source.lines().nth(line - 1)?.trim().to_owned();
-                let number = code.lines().position(|line| line.trim() == text)?;
-                Some(format!("  in line {} of this cell: {text}", number + 1))
-            }),
+            "src/lib.rs" => {
+                let source = self.context.last_source().ok()?;
+                let number = same_line(&source, line, &lent.code)?;
+                let text = code.lines().nth(number - 1)?.trim();
+                Some(format!("  in line {number} of this cell: {text}"))
+            }
+            file if is_foreign(file) => None,
             file => Some(format!("  in {file}, line {line}")),
-        };
-        Trouble::at("Panic", &message, place.into_iter().collect())
+        });
+        Trouble::at(name, &message, place.into_iter().collect())
     }
 
     fn refused(&mut self, error: Error, code: &str, lent: &Lent) -> Trouble {
         match error {
             Error::CompilationErrors(errors) => compile_trouble(&errors, code, lent),
             Error::SubprocessTerminated(how) => {
-                self.publisher.process_restarted();
                 // The new process is tried out now, not by the reader's next cell.
                 let prepared = format!("use tchalk::prelude::*;\n{}", self.preparation);
                 let _ = self.context.execute(&prepared);
                 let how = how.lines().last().unwrap_or_default().to_owned();
+                let why = why_it_ended(&how);
                 let value = format!(
-                    "the cell's process ended ({how}). A new one is ready; variables are lost, \
+                    "the cell's process ended ({how}).{why} A new one is ready; variables are lost, \
                      so run the cells above again."
                 );
                 Trouble::new("ProcessEnded", &value)
@@ -285,13 +293,43 @@ fn short_type(kind: &str) -> String {
     short.replace(',', ", ")
 }
 
-/// The file and line that a panic's report names.
-fn panic_place(lines: &[String]) -> Option<(String, usize)> {
-    let report = lines.iter().rev().find(|line| line.contains("panicked at "))?;
-    let (_, place) = report.split_once("panicked at ")?;
-    let mut parts = place.trim_end_matches(':').rsplitn(3, ':');
-    let (_column, line) = (parts.next()?, parts.next()?.parse().ok()?);
-    Some((parts.next()?.to_owned(), line))
+/// What the end of the cell process usually means.
+fn why_it_ended(how: &str) -> &'static str {
+    if how.contains("SIGKILL") {
+        " If nobody stopped it, the computer's memory was probably full: use fewer pictures or a \
+         smaller batch_size."
+    } else if how.contains("SIGSEGV") {
+        " That is often a function that calls itself without end."
+    } else {
+        ""
+    }
+}
+
+/// Which line of `code` is line `number` of `source`, which holds it: of several that are the same, the
+/// one that stands among the same. Evcxr gives each statement a line, so it may be a part of the line
+/// that the reader wrote.
+fn same_line(source: &str, number: usize, code: &str) -> Option<usize> {
+    let trimmed = |text: &str| text.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>();
+    let (source, code) = (trimmed(source), trimmed(code));
+    let at = number.checked_sub(1).filter(|&at| at < source.len())?;
+    let neighbours = |line: usize| {
+        let same = |(a, b): &(&String, &String)| a == b;
+        let before = source[..at].iter().rev().zip(code[..line].iter().rev());
+        let after = source[at..].iter().zip(&code[line..]);
+        before.take_while(same).count() + after.take_while(same).count()
+    };
+    let whole = (0..code.len()).filter(|&line| code[line] == source[at]);
+    let mut parts = (0..code.len()).filter(|&line| code[line].contains(&source[at]));
+    let only_part = match (parts.next(), parts.next()) {
+        (Some(line), None) if !source[at].is_empty() => Some(line),
+        _ => None,
+    };
+    Some(whole.rev().max_by_key(|&line| neighbours(line)).or(only_part)? + 1)
+}
+
+/// Whether a file is neither the reader's nor the library's.
+fn is_foreign(file: &str) -> bool {
+    file.contains("/registry/src/") || file.starts_with("/rustc/") || file.contains("/rustlib/src/")
 }
 
 /// The value a cell ended in, as Jupyter has it: MIME type to content. `()` is no value.
@@ -301,6 +339,7 @@ fn value_of(content: std::collections::HashMap<String, String>) -> Value {
     }
     let as_json = |mime: &str, text: String| match mime.contains("json") {
         true => serde_json::from_str(&text).unwrap_or(Value::String(text)),
+        false if mime == "text/plain" => Value::String(shortened(&text)),
         false => Value::String(text),
     };
     content.into_iter().map(|(mime, text)| (mime.clone(), as_json(&mime, text))).collect()
@@ -318,10 +357,25 @@ mod tests {
     }
 
     #[test]
-    fn the_place_of_a_panic_is_read_from_its_report() {
-        let lines = ["thread 'main' (12) panicked at src/lib.rs:7:9:".to_owned(), "boom".into()];
-        assert_eq!(panic_place(&lines), Some(("src/lib.rs".into(), 7)));
-        assert_eq!(panic_place(&["boom".to_owned()]), None);
+    fn of_lines_that_are_the_same_the_one_among_the_same_is_meant() {
+        let code = "f()?;\ng();\nf()?;\nh();";
+        let source = format!("fn run() {{\n{code}\n}}");
+        assert_eq!(same_line(&source, 2, code), Some(1));
+        assert_eq!(same_line(&source, 4, code), Some(3));
+        assert_eq!(same_line(&source, 1, code), None);
+        assert_eq!(same_line(&source, 99, code), None);
+        assert_eq!(same_line("f()?;", 1, code), Some(1));
+        assert_eq!(same_line("let a = g();\n&(a[9])", 2, "h();\nlet a = g(); &(a[9])"), Some(2));
+        assert_eq!(same_line("f();", 1, "f(); g();\nf(); h();"), None);
+    }
+
+    #[test]
+    fn a_place_in_somebody_else_s_sources_says_nothing_to_a_reader() {
+        assert!(is_foreign(
+            "/home/a/.cargo/registry/src/index-1/tch-0.24.0/src/wrappers/tensor.rs"
+        ));
+        assert!(is_foreign("/rustc/abc/library/core/src/option.rs"));
+        assert!(!is_foreign("/home/a/tchalk/crates/tchalk/src/plot/mod.rs"));
     }
 
     #[test]

@@ -35,6 +35,12 @@ pub enum Marker {
         /// The text as it was written.
         text: String,
     },
+    /// What follows on standard error says why the cell may fail: a panic, or a `?` that met an error.
+    Report {
+        /// Where the `?` stands: file, line and column.
+        #[serde(default)]
+        place: Option<String>,
+    },
     /// A `?` met an error, whose text went to standard error just before.
     Error,
     /// The cell panicked, and said so on standard error.

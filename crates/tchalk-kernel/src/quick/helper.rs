@@ -4,20 +4,25 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::fmt::Display;
+use std::panic::Location;
 use std::sync::Arc;
 
 /// An error that reached a `?` of the cell.
 pub struct Failure {}
 
 impl<T: Display> From<T> for Failure {
+    #[track_caller]
     fn from(error: T) -> Failure {
-        tell(&error);
+        tell(&error, Location::caller());
         Failure {}
     }
 }
 
-fn tell(error: &dyn Display) {
-    eprintln!("{error}");
+/// Says where the `?` stands and what it met. What was written on standard error before is no part of
+/// it, so the kernel is told where it begins.
+fn tell(error: &dyn Display, place: &Location) {
+    let place = place.to_string();
+    eprintln!("\u{1}tchalk {{\"kind\":\"report\",\"place\":{place:?}}}\n{error}");
     println!("{}", cell::USER_ERROR_OCCURRED);
 }
 
