@@ -1,16 +1,17 @@
 //! Evcxr, prepared for a class: the library loaded, quick builds, one thread that runs the cells.
 
 use crate::advice;
+use crate::anew;
 use crate::compile_error;
 use crate::limit::shortened;
-use crate::publish::{Failure, Publisher, Stream};
+use crate::publish::{Failed, Failure, Publisher, Stream};
 use crate::quick;
-use crate::report::Report;
 use crate::session::Home;
 use crate::tail::Lent;
 use anyhow::{Context, Result, anyhow};
 use evcxr::{CommandContext, CompilationError, Error, EvalCallbacks, EvalContext};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{Child, Command};
@@ -160,6 +161,7 @@ impl Engine {
         let mut callbacks =
             EvalCallbacks { input_reader: &|request| ask(request.prompt, request.is_password) };
         let lent = Lent::new(code);
+        let before = self.types();
         let result = self.context.execute_with_callbacks(&lent.code, &mut callbacks);
         if let Err(Error::SubprocessTerminated(_)) = &result {
             self.publisher.process_ended();
@@ -167,15 +169,21 @@ impl Engine {
         let failed = self.publisher.finish();
         match (result, failed) {
             (Err(error), _) => Outcome::Failed(self.refused(error, code, &lent)),
-            (Ok(_), Some((failure, report))) => {
-                Outcome::Failed(self.failed(failure, &report, code, &lent))
+            (Ok(_), Some(failed)) => {
+                let mut trouble = self.failed(&failed, code, &lent);
+                self.restore(&failed.kept, &before);
+                let after = self.types();
+                let mut lost = anew::made_in(code);
+                lost.retain(|name| before.contains_key(name) && !after.contains_key(name));
+                trouble.traceback.extend(anew::about_lost(&lost));
+                Outcome::Failed(trouble)
             }
             (Ok(outputs), None) => Outcome::Done(value_of(outputs.content_by_mime_type)),
         }
     }
 
     /// A panic, or an error that reached a `?`, with the line of the cell that it came from.
-    fn failed(&self, failure: Failure, report: &Report, code: &str, lent: &Lent) -> Trouble {
+    fn failed(&self, Failed { failure, report, .. }: &Failed, code: &str, lent: &Lent) -> Trouble {
         let name = match failure {
             Failure::Panic => "Panic",
             Failure::Error => "Error",
@@ -195,6 +203,32 @@ impl Engine {
             file => Some(format!("  in {file}, line {line}")),
         });
         Trouble::at(name, &message, place.into_iter().collect())
+    }
+
+    /// The variables and their types, as Evcxr writes them.
+    fn types(&self) -> HashMap<String, String> {
+        let own = |(name, kind): (&str, &str)| (name.to_owned(), kind.to_owned());
+        self.context.variables_and_types().map(own).collect()
+    }
+
+    /// Makes variables known to Evcxr again that are still in the store. Whether they may be changed is
+    /// not known, so they may.
+    fn restore(&mut self, kept: &[String], types: &HashMap<String, String>) {
+        let cell: String = kept
+            .iter()
+            .filter_map(|name| Some((name, types.get(name)?)))
+            .map(|(name, kind)| {
+                format!(
+                    "let mut {name}: {kind} = \
+                     evcxr_variable_store.take_variable::<{kind}>(stringify!({name}));\n"
+                )
+            })
+            .collect();
+        if !cell.is_empty() {
+            // If it fails, the reader is told that they are gone.
+            let _ = self.context.execute(&cell);
+            self.publisher.finish();
+        }
     }
 
     fn refused(&mut self, error: Error, code: &str, lent: &Lent) -> Trouble {
@@ -333,7 +367,7 @@ fn is_foreign(file: &str) -> bool {
 }
 
 /// The value a cell ended in, as Jupyter has it: MIME type to content. `()` is no value.
-fn value_of(content: std::collections::HashMap<String, String>) -> Value {
+fn value_of(content: HashMap<String, String>) -> Value {
     if content.len() == 1 && content.get("text/plain").is_some_and(|text| text.trim() == "()") {
         return json!({});
     }

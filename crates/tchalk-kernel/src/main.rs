@@ -6,6 +6,7 @@
 //! every later start is cloned from.
 
 mod advice;
+mod anew;
 mod cell_process;
 mod compile_error;
 mod completeness;

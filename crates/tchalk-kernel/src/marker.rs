@@ -45,6 +45,11 @@ pub enum Marker {
     Error,
     /// The cell panicked, and said so on standard error.
     Panic,
+    /// A cell that was to make a variable anew failed, and the old value is still in the store.
+    Kept {
+        /// The variable.
+        name: String,
+    },
     /// A cell has come to its end; written to both streams, so that both can be waited for.
     Done {
         /// Counts the cells of this process.

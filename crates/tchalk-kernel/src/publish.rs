@@ -28,7 +28,16 @@ const PIECE: usize = 1 << 16;
 const TOO_MUCH: &str =
     "\n… this is much text: of what follows, the end is shown when the cell is done …\n";
 
-/// What went wrong in a cell that compiled.
+/// How a cell failed that compiled.
+#[derive(Debug, PartialEq)]
+pub struct Failed {
+    pub failure: Failure,
+    pub report: Report,
+    /// Variables that the cell was to make anew, and that are in the store as they were.
+    pub kept: Vec<String>,
+}
+
+/// What went wrong.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Failure {
     Panic,
@@ -44,6 +53,8 @@ struct State {
     held: VecDeque<(Instant, String)>,
     /// What the cell may fail of, if it is not caught.
     report: Option<Report>,
+    /// Variables that a cell that failed has left as they were.
+    kept: Vec<String>,
     done_out: u64,
     done_err: u64,
     /// Text of one stream that has not been sent yet.
@@ -71,6 +82,7 @@ impl State {
             failure: None,
             held: VecDeque::new(),
             report: None,
+            kept: Vec::new(),
             done_out: 0,
             done_err: 0,
             unsent: (Stream::Out, String::new()),
@@ -182,6 +194,7 @@ impl Publisher {
                 self.release_held(state, Duration::ZERO);
                 state.report = Some(Report::begin(place));
             }
+            (Some(Marker::Kept { name }), _) => state.kept.push(name),
             (Some(Marker::Error), _) => state.failure = Some(Failure::Error),
             (Some(Marker::Panic), _) => state.failure = Some(Failure::Panic),
             (Some(Marker::Show { data, id, update }), _) => {
@@ -359,9 +372,8 @@ impl Publisher {
         }
     }
 
-    /// Waits until both streams have come to the end of the cell, and tells how it failed, with what
-    /// says why.
-    pub fn finish(&self) -> Option<(Failure, Report)> {
+    /// Waits until both streams have come to the end of the cell, and tells how it failed.
+    pub fn finish(&self) -> Option<Failed> {
         let mut state = self.lock();
         let give_up = Instant::now() + PATIENCE;
         while state.done_err < state.done_out && Instant::now() < give_up {
@@ -374,7 +386,7 @@ impl Publisher {
                 // Nothing said where it begins.
                 None => Report::of(state.held.drain(..).map(|(_, line)| line).collect()),
             };
-            (failure, report)
+            Failed { failure, report, kept: std::mem::take(&mut state.kept) }
         });
         state.failure = None;
         self.tell_report(&mut state);

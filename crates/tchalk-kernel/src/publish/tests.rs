@@ -23,7 +23,7 @@ fn an_error_s_text_is_not_published_as_output() {
     feed(&publisher, Stream::Out, "before");
     feed(&publisher, Stream::Err, "no such file");
     feed(&publisher, Stream::Out, &Marker::Error.line());
-    let (failure, report) = publisher.finish().unwrap();
+    let Failed { failure, report, .. } = publisher.finish().unwrap();
     assert_eq!(failure, Failure::Error);
     assert_eq!(report.message(), "no such file");
     let texts = published(&mut receiver);
@@ -134,7 +134,7 @@ fn what_was_written_before_a_panic_is_output() {
     }
     feed(&publisher, Stream::Err, "a value says goodbye");
     feed(&publisher, Stream::Out, &Marker::Panic.line());
-    let (failure, report) = publisher.finish().unwrap();
+    let Failed { failure, report, .. } = publisher.finish().unwrap();
     assert_eq!((failure, report.message().as_str()), (Failure::Panic, "boom"));
     let (_, errors) = texts(&published(&mut receiver));
     assert_eq!(errors, "[src/lib.rs:1:1] &x = 1\na value says goodbye\n");
@@ -148,7 +148,7 @@ fn what_was_written_before_an_error_is_output() {
     feed(&publisher, Stream::Err, &Marker::Report { place }.line());
     feed(&publisher, Stream::Err, "no such file");
     feed(&publisher, Stream::Out, &Marker::Error.line());
-    let (failure, report) = publisher.finish().unwrap();
+    let Failed { failure, report, .. } = publisher.finish().unwrap();
     assert_eq!((failure, report.message().as_str()), (Failure::Error, "no such file"));
     assert_eq!(report.place(), Some(("src/lib.rs".into(), 7)));
     assert_eq!(texts(&published(&mut receiver)).1, "loading\n");
@@ -182,7 +182,7 @@ fn a_panic_after_a_flood_on_standard_error_keeps_its_message() {
         feed(&publisher, Stream::Err, line);
     }
     feed(&publisher, Stream::Out, &Marker::Panic.line());
-    assert_eq!(publisher.finish().unwrap().1.message(), "boom");
+    assert_eq!(publisher.finish().unwrap().report.message(), "boom");
     let (_, errors) = texts(&published(&mut receiver));
     assert!(errors.starts_with("line 0\n"));
     assert!(errors.contains(&format!("line {}\n", 3 * MOST_HELD - 1)));

@@ -62,6 +62,11 @@ pub mod cell {
             }
         }
 
+        /// Takes back the old value of a variable if the cell failed to make a new one.
+        pub fn keep_variable<T: 'static>(&mut self, name: &str, value: T) {
+            self.keep(name, Box::new(value));
+        }
+
         /// What cells that wait for futures share.
         pub fn lazy_arc<T: 'static, F: FnOnce() -> T>(&mut self, name: &str, create: F) -> Arc<T> {
             if self.get(name).is_none() {
@@ -76,6 +81,14 @@ pub mod cell {
         #[inline(never)]
         pub fn put(&mut self, name: &str, value: Box<dyn Any>) {
             self.variables.insert(name.to_owned(), value);
+        }
+
+        #[inline(never)]
+        pub fn keep(&mut self, name: &str, value: Box<dyn Any>) {
+            if !self.variables.contains_key(name) {
+                self.put(name, value);
+                println!("\u{1}tchalk {{\"kind\":\"kept\",\"name\":{name:?}}}");
+            }
         }
 
         #[inline(never)]
