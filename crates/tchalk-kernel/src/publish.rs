@@ -16,7 +16,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 /// Standard error is held back this long, so that an error's text can be told from other output.
 const HOLD_ERRORS: Duration = Duration::from_millis(60);
-/// So many lines are held back at most.
+/// So many pieces of text are held back at most.
 const MOST_HELD: usize = 20_000;
 /// A display changes at most so often, and the page is cleared at most so often; what comes in between
 /// is replaced by the next.
@@ -49,7 +49,7 @@ struct State {
     /// No cell is running that may speak: the hidden first cell of a warm start.
     muted: bool,
     failure: Option<Failure>,
-    /// Lines of standard error not yet published, and when each came.
+    /// Text of standard error not yet published, and when each piece came.
     held: VecDeque<(Instant, String)>,
     /// What the cell may fail of, if it is not caught.
     report: Option<Report>,
@@ -180,18 +180,17 @@ impl Publisher {
             (Some(Marker::Partial { text }), Stream::Out) => self.text(state, stream, &text),
             (Some(Marker::Partial { text }), Stream::Err) => {
                 if !state.report.as_mut().is_some_and(|report| report.takes(&text)) {
-                    self.release_held(state, Duration::ZERO);
-                    self.text(state, stream, &text);
+                    self.hold(state, text);
                 }
             }
             (Some(Marker::Report { place }), _) => {
                 // What came before it is no part of it, and neither is a panic that was caught. The
                 // empty line is.
-                if place.is_none() && state.held.back().is_some_and(|(_, line)| line.is_empty()) {
+                if place.is_none() && state.held.back().is_some_and(|(_, text)| text == "\n") {
                     state.held.pop_back();
                 }
                 self.tell_report(state);
-                self.release_held(state, Duration::ZERO);
+                self.release(state, Duration::ZERO);
                 state.report = Some(Report::begin(place));
             }
             (Some(Marker::Kept { name }), _) => state.kept.push(name),
@@ -204,7 +203,7 @@ impl Publisher {
             (None, Stream::Out) => self.text(state, stream, &format!("{line}\n")),
             (None, Stream::Err) => {
                 if !state.report.as_mut().is_some_and(|report| report.takes(line)) {
-                    self.hold(state, line);
+                    self.hold(state, format!("{line}\n"));
                 }
             }
         }
@@ -337,26 +336,29 @@ impl Publisher {
         }
     }
 
-    /// Holds a line of standard error back; of too many the oldest goes out.
-    fn hold(&self, state: &mut State, line: &str) {
-        state.held.push_back((Instant::now(), line.to_owned()));
+    /// Holds text of standard error back; of too much the oldest goes out.
+    fn hold(&self, state: &mut State, text: String) {
+        state.held.push_back((Instant::now(), text));
         if state.held.len() > MOST_HELD {
             self.tell_report(state);
-            if let Some((_, line)) = state.held.pop_front() {
-                self.text(state, Stream::Err, &(line + "\n"));
+            if let Some((_, text)) = state.held.pop_front() {
+                self.text(state, Stream::Err, &text);
             }
         }
     }
 
-    /// Publishes the lines of standard error that have waited for `age`.
+    /// Publishes what was held back for `age`, unless it may be what the cell failed of.
     fn release_held(&self, state: &mut State, age: Duration) {
-        if state.failure.is_some() && state.report.is_none() {
-            return;
+        if state.failure.is_none() || state.report.is_some() {
+            self.release(state, age);
         }
+    }
+
+    fn release(&self, state: &mut State, age: Duration) {
         let ripe = state.held.iter().take_while(|(came, _)| came.elapsed() >= age).count();
         if ripe > 0 {
             self.tell_report(state);
-            let text: String = state.held.drain(..ripe).map(|(_, line)| line + "\n").collect();
+            let text: String = state.held.drain(..ripe).map(|(_, text)| text).collect();
             self.text(state, Stream::Err, &text);
         }
     }
@@ -384,7 +386,7 @@ impl Publisher {
             let report = match state.report.take() {
                 Some(report) => report,
                 // Nothing said where it begins.
-                None => Report::of(state.held.drain(..).map(|(_, line)| line).collect()),
+                None => Report::of(state.held.drain(..).map(|(_, text)| text).collect()),
             };
             Failed { failure, report, kept: std::mem::take(&mut state.kept) }
         });

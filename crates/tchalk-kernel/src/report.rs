@@ -23,8 +23,9 @@ impl Report {
         Report { place, ..Report::default() }
     }
 
-    /// A report of these lines.
-    pub fn of(lines: Vec<String>) -> Report {
+    /// A report of this text.
+    pub fn of(text: String) -> Report {
+        let lines = text.lines().map(str::to_owned).collect();
         Report { lines, complete: true, ..Report::default() }
     }
 
@@ -76,7 +77,7 @@ mod tests {
     const PANICKED: &str = "thread 'main' (12) panicked at src/lib.rs:7:9:";
 
     fn report(text: &str) -> Report {
-        Report::of(text.lines().map(str::to_owned).collect())
+        Report::of(text.to_owned())
     }
 
     #[test]

@@ -143,15 +143,17 @@ fn what_was_written_before_a_panic_is_output() {
 #[test]
 fn what_was_written_before_an_error_is_output() {
     let (publisher, mut receiver) = page();
+    // The streams come on ways of their own.
+    feed(&publisher, Stream::Out, &Marker::Error.line());
     feed(&publisher, Stream::Err, "loading");
+    feed(&publisher, Stream::Err, &Marker::Partial { text: "50 % ".into() }.line());
     let place = Some("src/lib.rs:7:9".to_owned());
     feed(&publisher, Stream::Err, &Marker::Report { place }.line());
     feed(&publisher, Stream::Err, "no such file");
-    feed(&publisher, Stream::Out, &Marker::Error.line());
     let Failed { failure, report, .. } = publisher.finish().unwrap();
     assert_eq!((failure, report.message().as_str()), (Failure::Error, "no such file"));
     assert_eq!(report.place(), Some(("src/lib.rs".into(), 7)));
-    assert_eq!(texts(&published(&mut receiver)).1, "loading\n");
+    assert_eq!(texts(&published(&mut receiver)).1, "loading\n50 % ");
 }
 
 #[test]

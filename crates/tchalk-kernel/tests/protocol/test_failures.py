@@ -33,7 +33,7 @@ class Words(unittest.TestCase):
         for failing in ['std::fs::read("there is none")?', 'panic!("No such file or directory (os error 2)")']:
             with self.subTest(failing):
                 reply = notebook.run(f'eprintln!("first"); eprint!("then ");\n{failing}')
-                self.assertEqual(reply.text("stderr"), "first\nthen ")
+                self.assertEqual(reply.text("stderr").rstrip("\n"), "first\nthen ")
                 self.assertEqual(reply.content["evalue"], "No such file or directory (os error 2)")
 
     def test_of_two_lines_that_are_the_same_the_failing_one_is_named(self):
