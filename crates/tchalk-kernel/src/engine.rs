@@ -4,8 +4,10 @@ use crate::advice;
 use crate::anew;
 use crate::compile_error;
 use crate::limit::shortened;
-use crate::publish::{Failed, Failure, Publisher, Stream};
+use crate::place;
+use crate::publish::{Publisher, Stream};
 use crate::quick;
+use crate::report::{Failed, Failure};
 use crate::session::Home;
 use crate::tail::Lent;
 use anyhow::{Context, Result, anyhow};
@@ -195,11 +197,11 @@ impl Engine {
             // they were written.
             "src/lib.rs" => {
                 let source = self.context.last_source().ok()?;
-                let number = same_line(&source, line, &lent.code)?;
+                let number = place::same_line(&source, line, &lent.code)?;
                 let text = code.lines().nth(number - 1)?.trim();
                 Some(format!("  in line {number} of this cell: {text}"))
             }
-            file if is_foreign(file) => None,
+            file if place::is_foreign(file) => None,
             file => Some(format!("  in {file}, line {line}")),
         });
         Trouble::at(name, &message, place.into_iter().collect())
@@ -339,33 +341,6 @@ fn why_it_ended(how: &str) -> &'static str {
     }
 }
 
-/// Which line of `code` is line `number` of `source`, which holds it: of several that are the same, the
-/// one that stands among the same. Evcxr gives each statement a line, so it may be a part of the line
-/// that the reader wrote.
-fn same_line(source: &str, number: usize, code: &str) -> Option<usize> {
-    let trimmed = |text: &str| text.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>();
-    let (source, code) = (trimmed(source), trimmed(code));
-    let at = number.checked_sub(1).filter(|&at| at < source.len())?;
-    let neighbours = |line: usize| {
-        let same = |(a, b): &(&String, &String)| a == b;
-        let before = source[..at].iter().rev().zip(code[..line].iter().rev());
-        let after = source[at..].iter().zip(&code[line..]);
-        before.take_while(same).count() + after.take_while(same).count()
-    };
-    let whole = (0..code.len()).filter(|&line| code[line] == source[at]);
-    let mut parts = (0..code.len()).filter(|&line| code[line].contains(&source[at]));
-    let only_part = match (parts.next(), parts.next()) {
-        (Some(line), None) if !source[at].is_empty() => Some(line),
-        _ => None,
-    };
-    Some(whole.rev().max_by_key(|&line| neighbours(line)).or(only_part)? + 1)
-}
-
-/// Whether a file is neither the reader's nor the library's.
-fn is_foreign(file: &str) -> bool {
-    file.contains("/registry/src/") || file.starts_with("/rustc/") || file.contains("/rustlib/src/")
-}
-
 /// The value a cell ended in, as Jupyter has it: MIME type to content. `()` is no value.
 fn value_of(content: HashMap<String, String>) -> Value {
     if content.len() == 1 && content.get("text/plain").is_some_and(|text| text.trim() == "()") {
@@ -388,28 +363,6 @@ mod tests {
         let long = "std::collections::HashMap<alloc::string::String,Vec<tchalk::model::Model>>";
         assert_eq!(short_type(long), "HashMap<String, Vec<Model>>");
         assert_eq!(short_type("[f64; 3]"), "[f64;3]");
-    }
-
-    #[test]
-    fn of_lines_that_are_the_same_the_one_among_the_same_is_meant() {
-        let code = "f()?;\ng();\nf()?;\nh();";
-        let source = format!("fn run() {{\n{code}\n}}");
-        assert_eq!(same_line(&source, 2, code), Some(1));
-        assert_eq!(same_line(&source, 4, code), Some(3));
-        assert_eq!(same_line(&source, 1, code), None);
-        assert_eq!(same_line(&source, 99, code), None);
-        assert_eq!(same_line("f()?;", 1, code), Some(1));
-        assert_eq!(same_line("let a = g();\n&(a[9])", 2, "h();\nlet a = g(); &(a[9])"), Some(2));
-        assert_eq!(same_line("f();", 1, "f(); g();\nf(); h();"), None);
-    }
-
-    #[test]
-    fn a_place_in_somebody_else_s_sources_says_nothing_to_a_reader() {
-        assert!(is_foreign(
-            "/home/a/.cargo/registry/src/index-1/tch-0.24.0/src/wrappers/tensor.rs"
-        ));
-        assert!(is_foreign("/rustc/abc/library/core/src/option.rs"));
-        assert!(!is_foreign("/home/a/tchalk/crates/tchalk/src/plot/mod.rs"));
     }
 
     #[test]

@@ -1,7 +1,8 @@
-//! Lines on a cell's standard output that are meant for the kernel, not for the reader.
+//! Lines on a cell's standard streams that are meant for the kernel, not for the reader.
 //!
 //! A marker is one line: a control character nobody types, a word, and JSON. The library's `display`
-//! writes `show` markers; the cell process (see [`crate::cell_process`]) writes the others.
+//! writes `show` markers; what every cell is compiled with and the cell process (see [`crate::relay`])
+//! write the others.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

@@ -3,13 +3,15 @@
 //! The cell's streams arrive on threads of their own while the engine runs the cell. One lock keeps
 //! them in order, and says which request they belong to.
 
+mod state;
+
+use self::state::{Clearing, State};
 use crate::limit::Limit;
 use crate::marker::Marker;
 use crate::message::Message;
-use crate::report::Report;
+use crate::report::{Failed, Failure, Report};
 use crossbeam_channel::Receiver;
 use serde_json::{Value, json};
-use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
@@ -27,72 +29,6 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const PIECE: usize = 1 << 16;
 const TOO_MUCH: &str =
     "\n… this is much text: of what follows, the end is shown when the cell is done …\n";
-
-/// How a cell failed that compiled.
-#[derive(Debug, PartialEq)]
-pub struct Failed {
-    pub failure: Failure,
-    pub report: Report,
-    /// Variables that the cell was to make anew, and that are in the store as they were.
-    pub kept: Vec<String>,
-}
-
-/// What went wrong.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Failure {
-    Panic,
-    Error,
-}
-
-struct State {
-    parent: Message,
-    /// No cell is running that may speak: the hidden first cell of a warm start.
-    muted: bool,
-    failure: Option<Failure>,
-    /// Text of standard error not yet published, and when each piece came.
-    held: VecDeque<(Instant, String)>,
-    /// What the cell may fail of, if it is not caught.
-    report: Option<Report>,
-    /// Variables that a cell that failed has left as they were.
-    kept: Vec<String>,
-    done_out: u64,
-    done_err: u64,
-    /// Text of one stream that has not been sent yet.
-    unsent: (Stream, String),
-    /// How much text the cell has shown.
-    limit: Limit,
-    /// When the page was cleared last, and what waits until it may be cleared again.
-    cleared: Option<Instant>,
-    clearing: Option<Clearing>,
-    /// When each display was last changed, and to what it shall be changed next.
-    updates: HashMap<String, (Instant, Option<Value>)>,
-}
-
-/// A page that shall be cleared, and what it shows then: kinds of messages, and their contents.
-struct Clearing {
-    wait: bool,
-    messages: Vec<(&'static str, Value)>,
-}
-
-impl State {
-    fn new() -> State {
-        State {
-            parent: Message::unprompted(),
-            muted: true,
-            failure: None,
-            held: VecDeque::new(),
-            report: None,
-            kept: Vec::new(),
-            done_out: 0,
-            done_err: 0,
-            unsent: (Stream::Out, String::new()),
-            limit: Limit::default(),
-            cleared: None,
-            clearing: None,
-            updates: HashMap::new(),
-        }
-    }
-}
 
 /// A handle on the page, for any thread.
 #[derive(Clone)]

@@ -6,6 +6,22 @@ const MOST_LINES: usize = 20_000;
 const END: &str = "note: ";
 const PANIC: &str = "panicked at ";
 
+/// How a cell failed that compiled.
+#[derive(Debug, PartialEq)]
+pub struct Failed {
+    pub failure: Failure,
+    pub report: Report,
+    /// Variables that the cell was to make anew, and that are in the store as they were.
+    pub kept: Vec<String>,
+}
+
+/// What went wrong.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Failure {
+    Panic,
+    Error,
+}
+
 /// The lines by which a panic, or an error that reached a `?`, says why.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct Report {
