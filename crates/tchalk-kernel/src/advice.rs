@@ -76,20 +76,30 @@ pub fn about_refusal(message: &str) -> Option<&'static str> {
 /// What to say about a panic or an error that came from libtorch: one sentence, the C++ trace left
 /// out. `None` if it did not come from there.
 pub fn about_torch(message: &str) -> Option<String> {
-    let trace = ["\\nException raised from", "\nException raised from"];
-    let end = trace.iter().filter_map(|mark| message.find(mark)).min()?;
+    let trace = ["Exception raised from", "frame #0"];
+    let begins = |mark: &&str| {
+        [format!("\\n{mark}"), format!("\n{mark}")].iter().filter_map(|it| message.find(it)).min()
+    };
+    let end = trace.iter().filter_map(begins).min()?;
     let said = &message[..end];
     let said = ["Torch(\"", "Internal torch error: "]
         .iter()
         .find_map(|mark| said.find(mark).map(|at| &said[at + mark.len()..]))
         .unwrap_or(said);
     let said = said.replace("\\n", "\n").replace("\\\"", "\"");
-    let advice = match said.contains("out of memory") {
-        true => {
-            "\nThe GPU's memory is full. Use a smaller batch_size or fewer pictures (`.take(10_000)`), \
-             let go of what you no longer need (`drop(name)`), or restart the kernel."
-        }
-        false => "",
+    let advice = if said.contains("DefaultCPUAllocator") || said.contains("can't allocate memory") {
+        "\nThe computer's memory does not suffice. Use fewer pictures (`.take(10_000)`), smaller ones or \
+         a smaller batch_size, and let go of what you no longer need (`drop(name)`)."
+    } else if said.contains("out of memory") {
+        "\nThe GPU's memory is full. Use a smaller batch_size or fewer pictures (`.take(10_000)`), let go \
+         of what you no longer need (`drop(name)`), or restart the kernel."
+    } else {
+        ""
+    };
+    // Which line of libtorch it was helps nobody here.
+    let said = match said.strip_prefix("[enforce fail at ").and_then(|said| said.split_once("] ")) {
+        Some((_, said)) => said.trim_start_matches("err == 0. ").to_owned(),
+        None => said,
     };
     Some(format!("libtorch says: {}{advice}", said.trim()))
 }
@@ -118,6 +128,15 @@ mod tests {
                       of 79.1 GiB of which 1.1 GiB is free.\\nException raised from malloc at x.cpp";
         let told = about_torch(memory).unwrap();
         assert!(told.contains("1.1 GiB is free") && told.contains("smaller batch_size"), "{told}");
+        let memory = "called `Result::unwrap()` on an `Err` value: Torch(\"[enforce fail at \
+                      alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried \
+                      to allocate 17592186044416 bytes. Error code 12 (Cannot allocate \
+                      memory)\\nframe #0: c10::ThrowEnforceNotMet(char const*, int) + 0x6a\\n\")";
+        let told = about_torch(memory).unwrap();
+        let said =
+            "libtorch says: DefaultCPUAllocator: can't allocate memory: you tried to allocate";
+        assert!(told.starts_with(said) && told.contains("smaller batch_size"), "{told}");
+        assert!(!told.contains("frame #") && !told.contains("GPU"), "{told}");
         assert_eq!(about_torch("index out of bounds"), None);
     }
 }

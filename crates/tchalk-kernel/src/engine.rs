@@ -1,14 +1,19 @@
 //! Evcxr, prepared for a class: the library loaded, quick builds, one thread that runs the cells.
 
 use crate::advice;
+use crate::anew;
 use crate::compile_error;
-use crate::publish::{Failure, Publisher, Stream, panic_message};
+use crate::limit::shortened;
+use crate::place;
+use crate::publish::{Publisher, Stream};
 use crate::quick;
+use crate::report::{Failed, Failure};
 use crate::session::Home;
 use crate::tail::Lent;
 use anyhow::{Context, Result, anyhow};
 use evcxr::{CommandContext, CompilationError, Error, EvalCallbacks, EvalContext};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{Child, Command};
@@ -48,9 +53,10 @@ impl Trouble {
 
     /// With the reader's own lines below the message.
     fn at(name: &str, value: &str, places: Vec<String>) -> Trouble {
+        let value = shortened(value);
         let mut traceback = vec![format!("\u{1b}[31m\u{1b}[1m{name}\u{1b}[0m: {value}")];
         traceback.extend(places);
-        Trouble { name: name.into(), value: value.into(), traceback }
+        Trouble { name: name.into(), value, traceback }
     }
 
     pub fn content(&self) -> Value {
@@ -153,14 +159,14 @@ impl Engine {
             Ok(_) | Err(Error::SubprocessTerminated(_)) => {}
             Err(error) => return Err(told(error)),
         }
-        self.publisher.process_restarted();
+        self.publisher.process_ended();
         self.acquaint()
     }
 
     /// Forgets all variables, functions and imports, but not the library.
     pub fn clear(&mut self) -> Result<()> {
         self.context.execute(":clear").map_err(told)?;
-        self.publisher.process_restarted();
+        self.publisher.process_ended();
         self.load_library()?;
         self.acquaint()
     }
@@ -183,47 +189,85 @@ impl Engine {
         let mut callbacks =
             EvalCallbacks { input_reader: &|request| ask(request.prompt, request.is_password) };
         let lent = Lent::new(code);
+        let before = self.types();
         let result = self.context.execute_with_callbacks(&lent.code, &mut callbacks);
-        let (failure, lines) = self.publisher.finish();
-        match (result, failure) {
+        if let Err(Error::SubprocessTerminated(_)) = &result {
+            self.publisher.process_ended();
+        }
+        let failed = self.publisher.finish();
+        match (result, failed) {
             (Err(error), _) => Outcome::Failed(self.refused(error, code, &lent)),
-            (Ok(_), Some(Failure::Panic)) => Outcome::Failed(self.panicked(&lines, code)),
-            (Ok(_), Some(Failure::Error)) => {
-                let message = lines.join("\n");
-                let message = advice::about_torch(&message).unwrap_or(message);
-                Outcome::Failed(Trouble::new("Error", message.trim()))
+            (Ok(_), Some(failed)) => {
+                let mut trouble = self.failed(&failed, code, &lent);
+                self.restore(&failed.kept, &before);
+                let after = self.types();
+                let mut lost = anew::made_in(code);
+                lost.retain(|name| before.contains_key(name) && !after.contains_key(name));
+                trouble.traceback.extend(anew::about_lost(&lost));
+                Outcome::Failed(trouble)
             }
             (Ok(outputs), None) => Outcome::Done(value_of(outputs.content_by_mime_type)),
         }
     }
 
-    /// A panic, with the line of the cell that it came from.
-    fn panicked(&self, lines: &[String], code: &str) -> Trouble {
-        let message = panic_message(lines);
+    /// A panic, or an error that reached a `?`, with the line of the cell that it came from.
+    fn failed(&self, Failed { failure, report, .. }: &Failed, code: &str, lent: &Lent) -> Trouble {
+        let name = match failure {
+            Failure::Panic => "Panic",
+            Failure::Error => "Error",
+        };
+        let message = report.message();
         let message = advice::about_torch(&message).unwrap_or(message);
-        let Some((file, line)) = panic_place(lines) else { return Trouble::new("Panic", &message) };
-        let place = match file.as_str() {
+        let place = report.place().and_then(|(file, line)| match file.as_str() {
             // Evcxr compiles the cell into a file of its own, in which the reader's lines stand as
             // they were written.
-            "src/lib.rs" => self.context.last_source().ok().and_then(|source| {
-                let text = source.lines().nth(line - 1)?.trim().to_owned();
-                let number = code.lines().position(|line| line.trim() == text)?;
-                Some(format!("  in line {} of this cell: {text}", number + 1))
-            }),
+            "src/lib.rs" => {
+                let source = self.context.last_source().ok()?;
+                let number = place::same_line(&source, line, &lent.code)?;
+                let text = code.lines().nth(number - 1)?.trim();
+                Some(format!("  in line {number} of this cell: {text}"))
+            }
+            file if place::is_foreign(file) => None,
             file => Some(format!("  in {file}, line {line}")),
-        };
-        Trouble::at("Panic", &message, place.into_iter().collect())
+        });
+        Trouble::at(name, &message, place.into_iter().collect())
+    }
+
+    /// The variables and their types, as Evcxr writes them.
+    fn types(&self) -> HashMap<String, String> {
+        let own = |(name, kind): (&str, &str)| (name.to_owned(), kind.to_owned());
+        self.context.variables_and_types().map(own).collect()
+    }
+
+    /// Makes variables known to Evcxr again that are still in the store. Whether they may be changed is
+    /// not known, so they may.
+    fn restore(&mut self, kept: &[String], types: &HashMap<String, String>) {
+        let cell: String = kept
+            .iter()
+            .filter_map(|name| Some((name, types.get(name)?)))
+            .map(|(name, kind)| {
+                format!(
+                    "let mut {name}: {kind} = \
+                     evcxr_variable_store.take_variable::<{kind}>(stringify!({name}));\n"
+                )
+            })
+            .collect();
+        if !cell.is_empty() {
+            // If it fails, the reader is told that they are gone.
+            let _ = self.context.execute(&cell);
+            self.publisher.finish();
+        }
     }
 
     fn refused(&mut self, error: Error, code: &str, lent: &Lent) -> Trouble {
         match error {
             Error::CompilationErrors(errors) => compile_trouble(&errors, code, lent),
             Error::SubprocessTerminated(how) => {
-                self.publisher.process_restarted();
                 let _ = self.acquaint();
                 let how = how.lines().last().unwrap_or_default().to_owned();
+                let why = why_it_ended(&how);
                 let value = format!(
-                    "the cell's process ended ({how}). A new one is ready; variables are lost, \
+                    "the cell's process ended ({how}).{why} A new one is ready; variables are lost, \
                      so run the cells above again."
                 );
                 Trouble::new("ProcessEnded", &value)
@@ -309,22 +353,26 @@ fn short_type(kind: &str) -> String {
     short.replace(',', ", ")
 }
 
-/// The file and line that a panic's report names.
-fn panic_place(lines: &[String]) -> Option<(String, usize)> {
-    let report = lines.iter().rev().find(|line| line.contains("panicked at "))?;
-    let (_, place) = report.split_once("panicked at ")?;
-    let mut parts = place.trim_end_matches(':').rsplitn(3, ':');
-    let (_column, line) = (parts.next()?, parts.next()?.parse().ok()?);
-    Some((parts.next()?.to_owned(), line))
+/// What the end of the cell process usually means.
+fn why_it_ended(how: &str) -> &'static str {
+    if how.contains("SIGKILL") {
+        " If nobody stopped it, the computer's memory was probably full: use fewer pictures or a \
+         smaller batch_size."
+    } else if how.contains("SIGSEGV") {
+        " That is often a function that calls itself without end."
+    } else {
+        ""
+    }
 }
 
 /// The value a cell ended in, as Jupyter has it: MIME type to content. `()` is no value.
-fn value_of(content: std::collections::HashMap<String, String>) -> Value {
+fn value_of(content: HashMap<String, String>) -> Value {
     if content.len() == 1 && content.get("text/plain").is_some_and(|text| text.trim() == "()") {
         return json!({});
     }
     let as_json = |mime: &str, text: String| match mime.contains("json") {
         true => serde_json::from_str(&text).unwrap_or(Value::String(text)),
+        false if mime == "text/plain" => Value::String(shortened(&text)),
         false => Value::String(text),
     };
     content.into_iter().map(|(mime, text)| (mime.clone(), as_json(&mime, text))).collect()
@@ -339,13 +387,6 @@ mod tests {
         let long = "std::collections::HashMap<alloc::string::String,Vec<tchalk::model::Model>>";
         assert_eq!(short_type(long), "HashMap<String, Vec<Model>>");
         assert_eq!(short_type("[f64; 3]"), "[f64;3]");
-    }
-
-    #[test]
-    fn the_place_of_a_panic_is_read_from_its_report() {
-        let lines = ["thread 'main' (12) panicked at src/lib.rs:7:9:".to_owned(), "boom".into()];
-        assert_eq!(panic_place(&lines), Some(("src/lib.rs".into(), 7)));
-        assert_eq!(panic_place(&["boom".to_owned()]), None);
     }
 
     #[test]

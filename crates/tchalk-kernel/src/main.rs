@@ -6,6 +6,7 @@
 //! every later start is cloned from.
 
 mod advice;
+mod anew;
 mod cell_process;
 mod compile_error;
 mod completeness;
@@ -13,12 +14,16 @@ mod engine;
 mod engine_thread;
 mod history;
 mod kernel_info;
+mod limit;
 mod magic;
 mod marker;
 mod message;
+mod place;
 mod presses;
 mod publish;
 mod quick;
+mod relay;
+mod report;
 mod requests;
 mod reserve;
 mod server;

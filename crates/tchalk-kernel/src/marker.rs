@@ -1,7 +1,8 @@
-//! Lines on a cell's standard output that are meant for the kernel, not for the reader.
+//! Lines on a cell's standard streams that are meant for the kernel, not for the reader.
 //!
 //! A marker is one line: a control character nobody types, a word, and JSON. The library's `display`
-//! writes `show` markers; the cell process (see [`crate::cell_process`]) writes the others.
+//! writes `show` markers; what every cell is compiled with and the cell process (see [`crate::relay`])
+//! write the others.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -35,10 +36,21 @@ pub enum Marker {
         /// The text as it was written.
         text: String,
     },
+    /// What follows on standard error says why the cell may fail: a panic, or a `?` that met an error.
+    Report {
+        /// Where the `?` stands: file, line and column.
+        #[serde(default)]
+        place: Option<String>,
+    },
     /// A `?` met an error, whose text went to standard error just before.
     Error,
     /// The cell panicked, and said so on standard error.
     Panic,
+    /// A cell that was to make a variable anew failed, and the old value is still in the store.
+    Kept {
+        /// The variable.
+        name: String,
+    },
     /// A cell has come to its end; written to both streams, so that both can be waited for.
     Done {
         /// Counts the cells of this process.

@@ -3,111 +3,50 @@
 //! The cell's streams arrive on threads of their own while the engine runs the cell. One lock keeps
 //! them in order, and says which request they belong to.
 
+mod state;
+
+use self::state::{Clearing, State};
+use crate::limit::Limit;
 use crate::marker::Marker;
 use crate::message::Message;
+use crate::report::{Failed, Failure, Report};
+use crossbeam_channel::Receiver;
 use serde_json::{Value, json};
-use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 
 /// Standard error is held back this long, so that an error's text can be told from other output.
 const HOLD_ERRORS: Duration = Duration::from_millis(60);
-/// So many held lines are kept; a report is never longer.
+/// So many pieces of text are held back at most.
 const MOST_HELD: usize = 20_000;
-/// A display changes at most so often; what comes in between is replaced by the next.
+/// A display changes at most so often, and the page is cleared at most so often; what comes in between
+/// is replaced by the next.
 const BETWEEN_UPDATES: Duration = Duration::from_millis(100);
+/// How long the end of a cell's output is waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Text is sent in pieces of at most about this size.
 const PIECE: usize = 1 << 16;
-/// A cell's text is shown whole up to this size; of more, the end is kept as well.
-const HEAD: usize = 1 << 18;
-const TAIL: usize = 1 << 14;
-
-/// What went wrong in a cell that compiled.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Failure {
-    Panic,
-    Error,
-}
-
-struct State {
-    parent: Message,
-    /// No cell is running that may speak: the hidden first cell of a warm start.
-    muted: bool,
-    failure: Option<Failure>,
-    /// Lines of standard error not yet published, and when each came.
-    held: Vec<(Instant, String)>,
-    /// A panic's report has begun: all that follows belongs to it.
-    panicking: bool,
-    done_out: u64,
-    done_err: u64,
-    /// Text of one stream that has not been sent yet.
-    unsent: (Stream, String),
-    /// How much text the cell has shown.
-    shown: usize,
-    /// What came after that was too much: its end, and how much was left out before it.
-    tail: VecDeque<(Stream, String)>,
-    tail_size: usize,
-    left_out: (usize, usize),
-    /// When each display was last changed, and to what it shall be changed next.
-    updates: HashMap<String, (Instant, Option<Value>)>,
-}
-
-impl State {
-    fn new() -> State {
-        State {
-            parent: Message::unprompted(),
-            muted: true,
-            failure: None,
-            held: Vec::new(),
-            panicking: false,
-            done_out: 0,
-            done_err: 0,
-            unsent: (Stream::Out, String::new()),
-            shown: 0,
-            tail: VecDeque::new(),
-            tail_size: 0,
-            left_out: (0, 0),
-            updates: HashMap::new(),
-        }
-    }
-}
-
-impl State {
-    /// Keeps the end of a text that is too long to be shown, and counts what goes.
-    fn keep_end(&mut self, stream: Stream, text: &str) {
-        let (gone, kept) = text.split_at(text.ceil_char_boundary(text.len().saturating_sub(TAIL)));
-        let mut forget = |text: &str| {
-            self.left_out.0 += text.matches('\n').count();
-            self.left_out.1 += text.len();
-        };
-        forget(gone);
-        self.tail.push_back((stream, kept.to_owned()));
-        self.tail_size += kept.len();
-        while self.tail_size > TAIL
-            && self.tail.len() > 1
-            && let Some((_, oldest)) = self.tail.pop_front()
-        {
-            self.tail_size -= oldest.len();
-            forget(&oldest);
-        }
-    }
-}
+const TOO_MUCH: &str =
+    "\n… this is much text: of what follows, the end is shown when the cell is done …\n";
 
 /// A handle on the page, for any thread.
 #[derive(Clone)]
 pub struct Publisher {
     state: Arc<(Mutex<State>, Condvar)>,
+    /// The streams that are followed.
+    streams: Arc<Mutex<Vec<Receiver<String>>>>,
     iopub: UnboundedSender<Message>,
 }
 
 impl Publisher {
     pub fn new(iopub: UnboundedSender<Message>) -> Publisher {
-        Publisher { state: Arc::new((Mutex::new(State::new()), Condvar::new())), iopub }
+        let state = Arc::new((Mutex::new(State::new()), Condvar::new()));
+        Publisher { state, streams: Arc::default(), iopub }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.state.0)
     }
 
     /// Sends a message about `parent` to everybody.
@@ -119,14 +58,14 @@ impl Publisher {
     pub fn say(&self, text: &str) {
         let mut state = self.lock();
         self.send_text(&mut state);
-        self.send(&state, Stream::Err, text);
+        self.send(&mut state, Stream::Err, text);
     }
 
     /// A word from the kernel itself, on the cell's standard output.
     pub fn say_plainly(&self, text: &str) {
         let mut state = self.lock();
         self.send_text(&mut state);
-        self.send(&state, Stream::Out, text);
+        self.send(&mut state, Stream::Out, text);
     }
 
     /// Output from now on belongs to `parent`.
@@ -137,7 +76,8 @@ impl Publisher {
     }
 
     /// Follows one of the cell's streams until the cell process is gone for good.
-    pub fn follow(&self, stream: Stream, lines: crossbeam_channel::Receiver<String>) {
+    pub fn follow(&self, stream: Stream, lines: Receiver<String>) {
+        lock(&self.streams).push(lines.clone());
         let publisher = self.clone();
         std::thread::spawn(move || {
             loop {
@@ -160,6 +100,7 @@ impl Publisher {
                     publisher.release_held(&mut state, HOLD_ERRORS);
                 }
                 publisher.send_text(&mut state);
+                publisher.send_cleared(&mut state, BETWEEN_UPDATES);
                 publisher.send_updates(&mut state, BETWEEN_UPDATES);
             }
         });
@@ -172,23 +113,33 @@ impl Publisher {
                     cell;
                 self.state.1.notify_all();
             }
-            (Some(Marker::Partial { text }), _) => self.text(state, stream, &text),
+            (Some(Marker::Partial { text }), Stream::Out) => self.text(state, stream, &text),
+            (Some(Marker::Partial { text }), Stream::Err) => {
+                if !state.report.as_mut().is_some_and(|report| report.takes(&text)) {
+                    self.hold(state, text);
+                }
+            }
+            (Some(Marker::Report { place }), _) => {
+                // What came before it is no part of it, and neither is a panic that was caught. The
+                // empty line is.
+                if place.is_none() && state.held.back().is_some_and(|(_, text)| text == "\n") {
+                    state.held.pop_back();
+                }
+                self.tell_report(state);
+                self.release(state, Duration::ZERO);
+                state.report = Some(Report::begin(place));
+            }
+            (Some(Marker::Kept { name }), _) => state.kept.push(name),
             (Some(Marker::Error), _) => state.failure = Some(Failure::Error),
             (Some(Marker::Panic), _) => state.failure = Some(Failure::Panic),
             (Some(Marker::Show { data, id, update }), _) => {
                 self.display(state, data.into(), id, update)
             }
-            (Some(Marker::Clear { wait }), _) => {
-                self.send_text(state);
-                if !state.muted {
-                    self.publish(&state.parent, "clear_output", json!({"wait": wait}));
-                }
-            }
+            (Some(Marker::Clear { wait }), _) => self.clear(state, wait),
             (None, Stream::Out) => self.text(state, stream, &format!("{line}\n")),
             (None, Stream::Err) => {
-                state.panicking |= line.starts_with("thread '") && line.contains("panicked at");
-                if state.held.len() < MOST_HELD {
-                    state.held.push((Instant::now(), line.to_owned()));
+                if !state.report.as_mut().is_some_and(|report| report.takes(line)) {
+                    self.hold(state, format!("{line}\n"));
                 }
             }
         }
@@ -199,19 +150,17 @@ impl Publisher {
         if state.muted {
             return;
         }
-        let room = text.floor_char_boundary(text.len().min(HEAD.saturating_sub(state.shown)));
-        let (text, rest) = text.split_at(room);
+        let (text, too_much) = state.limit.admit(stream, text);
         if !text.is_empty() {
-            state.shown += text.len();
             if state.unsent.0 != stream || state.unsent.1.len() > PIECE {
                 self.send_text(state);
             }
             state.unsent.0 = stream;
             state.unsent.1.push_str(text);
         }
-        if !rest.is_empty() {
-            state.shown = HEAD;
-            state.keep_end(stream, rest);
+        if too_much {
+            self.send_text(state);
+            self.send(state, Stream::Err, TOO_MUCH);
         }
     }
 
@@ -222,24 +171,62 @@ impl Publisher {
         }
     }
 
-    fn send(&self, state: &State, stream: Stream, text: &str) {
-        if !state.muted {
-            let name = if stream == Stream::Out { "stdout" } else { "stderr" };
-            self.publish(&state.parent, "stream", json!({"name": name, "text": text}));
+    fn send(&self, state: &mut State, stream: Stream, text: &str) {
+        let name = if stream == Stream::Out { "stdout" } else { "stderr" };
+        self.emit(state, "stream", json!({"name": name, "text": text}));
+    }
+
+    /// Publishes a message of the cell, or keeps it until the page before it has been cleared.
+    fn emit(&self, state: &mut State, kind: &'static str, content: Value) {
+        match &mut state.clearing {
+            _ if state.muted => {}
+            Some(clearing) => clearing.messages.push((kind, content)),
+            None => self.publish(&state.parent, kind, content),
+        }
+    }
+
+    /// Takes away what the cell has shown; the limit begins anew.
+    fn clear(&self, state: &mut State, wait: bool) {
+        if state.muted {
+            return;
+        }
+        state.limit = Limit::default();
+        match &mut state.clearing {
+            Some(clearing) => {
+                clearing.wait &= wait;
+                clearing.messages.clear();
+                state.unsent.1.clear();
+            }
+            None => {
+                self.send_text(state);
+                state.clearing = Some(Clearing { wait, messages: Vec::new() });
+            }
+        }
+        self.send_cleared(state, BETWEEN_UPDATES);
+    }
+
+    /// Clears the page, if that is wanted and it has not been cleared for `age`.
+    fn send_cleared(&self, state: &mut State, age: Duration) {
+        if state.cleared.is_some_and(|cleared| cleared.elapsed() < age) {
+            return;
+        }
+        if let Some(Clearing { wait, messages }) = state.clearing.take() {
+            state.cleared = Some(Instant::now());
+            self.emit(state, "clear_output", json!({"wait": wait}));
+            for (kind, content) in messages {
+                self.emit(state, kind, content);
+            }
         }
     }
 
     /// The end of a text that was too long, after a word on what is missing.
     fn send_tail(&self, state: &mut State) {
         self.send_text(state);
-        let (lines, bytes) = std::mem::take(&mut state.left_out);
-        if bytes > 0 {
-            let size = bytes as f64 / 1e6;
-            let word = format!("\n… {lines} lines ({size:.1} MB) are left out here …\n");
+        let (word, tail) = state.limit.take_end();
+        if let Some(word) = word {
             self.send(state, Stream::Err, &word);
         }
-        state.tail_size = 0;
-        for (stream, text) in std::mem::take(&mut state.tail) {
+        for (stream, text) in tail {
             if state.unsent.0 != stream {
                 self.send_text(state);
             }
@@ -265,61 +252,108 @@ impl Publisher {
         }
         let transient = id.map_or(json!({}), |id| json!({"display_id": id}));
         let content = json!({"data": data, "metadata": {}, "transient": transient});
-        self.publish(&state.parent, "display_data", content);
+        self.emit(state, "display_data", content);
     }
 
     /// Changes the displays that have not been changed for `age`.
     fn send_updates(&self, state: &mut State, age: Duration) {
+        let mut due = Vec::new();
         for (id, (changed, next)) in &mut state.updates {
-            if changed.elapsed() < age {
-                continue;
-            }
-            if let Some(data) = next.take() {
+            if changed.elapsed() >= age
+                && let Some(data) = next.take()
+            {
                 *changed = Instant::now();
                 let transient = json!({"display_id": id});
-                let content = json!({"data": data, "metadata": {}, "transient": transient});
-                self.publish(&state.parent, "update_display_data", content);
+                due.push(json!({"data": data, "metadata": {}, "transient": transient}));
+            }
+        }
+        for content in due {
+            self.emit(state, "update_display_data", content);
+        }
+    }
+
+    /// Holds text of standard error back; of too much the oldest goes out.
+    fn hold(&self, state: &mut State, text: String) {
+        state.held.push_back((Instant::now(), text));
+        if state.held.len() > MOST_HELD {
+            self.tell_report(state);
+            if let Some((_, text)) = state.held.pop_front() {
+                self.text(state, Stream::Err, &text);
             }
         }
     }
 
-    /// Publishes the lines of standard error that have waited for `age`.
+    /// Publishes what was held back for `age`, unless it may be what the cell failed of.
     fn release_held(&self, state: &mut State, age: Duration) {
-        if state.panicking || state.failure.is_some() {
-            return;
+        if state.failure.is_none() || state.report.is_some() {
+            self.release(state, age);
         }
+    }
+
+    fn release(&self, state: &mut State, age: Duration) {
         let ripe = state.held.iter().take_while(|(came, _)| came.elapsed() >= age).count();
         if ripe > 0 {
-            let text: String = state.held.drain(..ripe).map(|(_, line)| line + "\n").collect();
+            self.tell_report(state);
+            let text: String = state.held.drain(..ripe).map(|(_, text)| text).collect();
             self.text(state, Stream::Err, &text);
         }
     }
 
-    /// Waits until both streams have come to the end of the cell, and tells how it failed, with the
-    /// lines that say why.
-    pub fn finish(&self) -> (Option<Failure>, Vec<String>) {
+    /// Publishes the report of what was caught, for the cell goes on.
+    fn tell_report(&self, state: &mut State) {
+        if state.failure.is_none()
+            && let Some(report) = state.report.as_mut().filter(|report| !report.told)
+        {
+            report.told = true;
+            let text = report.text();
+            self.text(state, Stream::Err, &text);
+        }
+    }
+
+    /// Waits until both streams have come to the end of the cell, and tells how it failed.
+    pub fn finish(&self) -> Option<Failed> {
         let mut state = self.lock();
-        let give_up = Instant::now() + Duration::from_secs(2);
+        let give_up = Instant::now() + PATIENCE;
         while state.done_err < state.done_out && Instant::now() < give_up {
             let wait = give_up.saturating_duration_since(Instant::now());
             state = self.state.1.wait_timeout(state, wait).unwrap_or_else(|p| p.into_inner()).0;
         }
-        let failure = state.failure.take();
-        state.panicking = false;
-        if failure.is_none() {
-            self.release_held(&mut state, Duration::ZERO);
-        }
+        let failed = state.failure.map(|failure| {
+            let report = match state.report.take() {
+                Some(report) => report,
+                // Nothing said where it begins.
+                None => Report::of(state.held.drain(..).map(|(_, text)| text).collect()),
+            };
+            Failed { failure, report, kept: std::mem::take(&mut state.kept) }
+        });
+        state.failure = None;
+        self.tell_report(&mut state);
+        self.release_held(&mut state, Duration::ZERO);
         self.send_updates(&mut state, Duration::ZERO);
         self.send_tail(&mut state);
-        let lines = state.held.drain(..).map(|(_, line)| line).collect();
-        (failure, lines)
+        self.send_cleared(&mut state, Duration::ZERO);
+        failed
     }
 
-    /// The cell process has been replaced: its successor counts from the beginning.
-    pub fn process_restarted(&self) {
-        let mut state = self.lock();
-        (state.done_out, state.done_err) = (0, 0);
+    /// The cell process has ended: what it has said is put on the page, and its successor counts from
+    /// the beginning.
+    pub fn process_ended(&self) {
+        let give_up = Instant::now() + PATIENCE;
+        loop {
+            let mut state = self.lock();
+            let all_read = lock(&self.streams).iter().all(Receiver::is_empty);
+            if all_read || Instant::now() > give_up {
+                (state.done_out, state.done_err) = (0, 0);
+                return;
+            }
+            drop(state);
+            std::thread::sleep(PATIENCE / 1_000);
+        }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// Which of the cell's streams.
@@ -329,140 +363,5 @@ pub enum Stream {
     Err,
 }
 
-/// The message of a panic, without the noise around it; `lines` is what the panic printed.
-pub fn panic_message(lines: &[String]) -> String {
-    let Some(begin) = lines.iter().rposition(|line| line.contains("panicked at")) else {
-        return lines.join("\n");
-    };
-    let message: Vec<&str> = lines[begin + 1..]
-        .iter()
-        .map(String::as_str)
-        .take_while(|line| !line.starts_with("stack backtrace:") && !line.starts_with("note: "))
-        .collect();
-    message.join("\n").trim().to_owned()
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-
-    fn page() -> (Publisher, UnboundedReceiver<Message>) {
-        let (sender, receiver) = unbounded_channel();
-        let publisher = Publisher::new(sender);
-        publisher.begin(&Message::unprompted());
-        (publisher, receiver)
-    }
-
-    fn published(receiver: &mut UnboundedReceiver<Message>) -> Vec<Message> {
-        std::iter::from_fn(|| receiver.try_recv().ok()).collect()
-    }
-
-    fn feed(publisher: &Publisher, stream: Stream, line: &str) {
-        publisher.line(&mut publisher.lock(), stream, line);
-    }
-
-    #[test]
-    fn an_error_s_text_is_not_published_as_output() {
-        let (publisher, mut receiver) = page();
-        feed(&publisher, Stream::Out, "before");
-        feed(&publisher, Stream::Err, "no such file");
-        feed(&publisher, Stream::Out, &Marker::Error.line());
-        let (failure, lines) = publisher.finish();
-        assert_eq!(failure, Some(Failure::Error));
-        assert_eq!(lines, ["no such file"]);
-        let texts = published(&mut receiver);
-        assert_eq!(texts.len(), 1);
-        assert_eq!(texts[0].content["text"], "before\n");
-    }
-
-    #[test]
-    fn a_caught_panic_is_output_after_all() {
-        let (publisher, mut receiver) = page();
-        feed(&publisher, Stream::Err, "thread 'main' panicked at src/lib.rs:1:1:");
-        feed(&publisher, Stream::Err, "boom");
-        assert_eq!(publisher.finish(), (None, vec![]));
-        let text = published(&mut receiver)[0].content["text"].clone();
-        assert_eq!(text, "thread 'main' panicked at src/lib.rs:1:1:\nboom\n");
-    }
-
-    #[test]
-    fn displays_and_updates_carry_their_id() {
-        let (publisher, mut receiver) = page();
-        for update in [false, true] {
-            let data = [("text/plain".to_owned(), Value::from("x"))].into_iter().collect();
-            let marker = Marker::Show { data, id: Some("a".into()), update };
-            feed(&publisher, Stream::Out, &marker.line());
-        }
-        publisher.finish();
-        let messages = published(&mut receiver);
-        assert_eq!(messages[0].kind(), "display_data");
-        assert_eq!(messages[1].kind(), "update_display_data");
-        assert_eq!(messages[1].content["transient"]["display_id"], "a");
-    }
-
-    #[test]
-    fn of_many_updates_the_last_one_counts() {
-        let (publisher, mut receiver) = page();
-        for number in 0..10_000 {
-            let data = [("text/plain".to_owned(), Value::from(number))].into_iter().collect();
-            let marker = Marker::Show { data, id: Some("a".into()), update: number > 0 };
-            feed(&publisher, Stream::Out, &marker.line());
-        }
-        publisher.finish();
-        let messages = published(&mut receiver);
-        assert!(messages.len() < 1_000, "{} messages", messages.len());
-        assert_eq!(messages.last().unwrap().content["data"]["text/plain"], 9_999);
-    }
-
-    #[test]
-    fn of_too_much_text_head_and_tail_are_kept() {
-        let (publisher, mut receiver) = page();
-        for number in 0..1_000_000 {
-            feed(&publisher, Stream::Out, &format!("line {number}"));
-        }
-        publisher.finish();
-        let texts: Vec<String> = published(&mut receiver)
-            .iter()
-            .map(|message| message.content["text"].as_str().unwrap().to_owned())
-            .collect();
-        let all = texts.concat();
-        assert!(texts.len() < 20 && all.len() < 2 * (HEAD + TAIL), "{} pieces", texts.len());
-        assert!(all.starts_with("line 0\n") && all.ends_with("line 999999\n"));
-        assert!(all.contains(" lines (") && all.contains("are left out here"));
-    }
-
-    #[test]
-    fn one_endless_line_is_shortened_too() {
-        let (publisher, mut receiver) = page();
-        feed(&publisher, Stream::Out, &"é".repeat(10_000_000));
-        publisher.finish();
-        let size: usize = published(&mut receiver)
-            .iter()
-            .map(|m| m.content["text"].as_str().unwrap().len())
-            .sum();
-        assert!(size < 2 * (HEAD + TAIL), "{size}");
-    }
-
-    #[test]
-    fn text_and_displays_keep_their_order() {
-        let (publisher, mut receiver) = page();
-        feed(&publisher, Stream::Out, "one");
-        feed(&publisher, Stream::Out, "two");
-        feed(&publisher, Stream::Out, &Marker::Clear { wait: true }.line());
-        feed(&publisher, Stream::Out, "three");
-        publisher.finish();
-        let messages = published(&mut receiver);
-        let kinds: Vec<&str> = messages.iter().map(Message::kind).collect();
-        assert_eq!(kinds, ["stream", "clear_output", "stream"]);
-        assert_eq!(messages[0].content["text"], "one\ntwo\n");
-    }
-
-    #[test]
-    fn a_panic_is_told_without_its_backtrace() {
-        let report = "thread 'main' (1) panicked at src/lib.rs:3:5:\nindex out of bounds: the len is 3\n\
-                      but the index is 9\nstack backtrace:\n   0: rust_begin_unwind";
-        let lines: Vec<String> = report.lines().map(str::to_owned).collect();
-        assert_eq!(panic_message(&lines), "index out of bounds: the len is 3\nbut the index is 9");
-    }
-}
+mod tests;

@@ -4,20 +4,25 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::fmt::Display;
+use std::panic::Location;
 use std::sync::Arc;
 
 /// An error that reached a `?` of the cell.
 pub struct Failure {}
 
 impl<T: Display> From<T> for Failure {
+    #[track_caller]
     fn from(error: T) -> Failure {
-        tell(&error);
+        tell(&error, Location::caller());
         Failure {}
     }
 }
 
-fn tell(error: &dyn Display) {
-    eprintln!("{error}");
+/// Says where the `?` stands and what it met. What was written on standard error before is no part of
+/// it, so the kernel is told where it begins.
+fn tell(error: &dyn Display, place: &Location) {
+    let place = place.to_string();
+    eprintln!("\u{1}tchalk {{\"kind\":\"report\",\"place\":{place:?}}}\n{error}");
     println!("{}", cell::USER_ERROR_OCCURRED);
 }
 
@@ -57,6 +62,11 @@ pub mod cell {
             }
         }
 
+        /// Takes back the old value of a variable if the cell failed to make a new one.
+        pub fn keep_variable<T: 'static>(&mut self, name: &str, value: T) {
+            self.keep(name, Box::new(value));
+        }
+
         /// What cells that wait for futures share.
         pub fn lazy_arc<T: 'static, F: FnOnce() -> T>(&mut self, name: &str, create: F) -> Arc<T> {
             if self.get(name).is_none() {
@@ -71,6 +81,14 @@ pub mod cell {
         #[inline(never)]
         pub fn put(&mut self, name: &str, value: Box<dyn Any>) {
             self.variables.insert(name.to_owned(), value);
+        }
+
+        #[inline(never)]
+        pub fn keep(&mut self, name: &str, value: Box<dyn Any>) {
+            if !self.variables.contains_key(name) {
+                self.put(name, value);
+                println!("\u{1}tchalk {{\"kind\":\"kept\",\"name\":{name:?}}}");
+            }
         }
 
         #[inline(never)]

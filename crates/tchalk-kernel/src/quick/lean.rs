@@ -1,5 +1,6 @@
 //! A cell as Evcxr wrote it, without what is the same in every cell.
 
+use super::keep::keep_old;
 use super::recipe::{ROOT, Recipe};
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
@@ -77,7 +78,7 @@ fn try_lean(source: &str) -> Option<String> {
     Some(format!(
         "{}use {CRATE}::{{{failure}cell as evcxr_internal_runtime}};{lines}{}",
         &source[..begin],
-        &source[own_part..]
+        keep_old(&source[own_part..])
     ))
 }
 

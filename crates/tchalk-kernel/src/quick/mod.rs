@@ -8,6 +8,7 @@
 //! nothing but the cell ([`recipe`], [`lean`]). Whatever is unusual is left to cargo, and a cell that
 //! does not compile this way is compiled in cargo's way before anybody is told so.
 
+mod keep;
 mod lean;
 mod prebuilt;
 mod recipe;
