@@ -51,7 +51,7 @@ class Heartbeat(unittest.TestCase):
         for _ in range(5):
             raw = socket.create_connection((info["ip"], info["hb_port"]))
             greeting = b"\xff" + bytes(8) + b"\x7f\x03\x00NULL".ljust(54, b"\0")
-            raw.sendall(greeting[:64] + b"\x04\x1a\x05READY\x0bSocket-Type\x00\x00\x00\x03REQ")
+            raw.sendall(greeting[:64] + b"\x04\x19\x05READY\x0bSocket-Type\x00\x00\x00\x03REQ")
             raw.recv(64)
             raw.sendall(b"\x00\xff half a frame")
             # Closing sends a reset.
