@@ -50,8 +50,8 @@ class Heartbeat(unittest.TestCase):
     def test_it_outlives_a_connection_that_is_broken_off(self):
         for _ in range(5):
             raw = socket.create_connection((info["ip"], info["hb_port"]))
-            greeting = b"\xff" + bytes(8) + b"\x7f\x03\x00NULL".ljust(54, b"\0")
-            raw.sendall(greeting[:64] + b"\x04\x19\x05READY\x0bSocket-Type\x00\x00\x00\x03REQ")
+            greeting = b"\xff" + bytes(8) + b"\x7f\x03\x00NULL".ljust(55, b"\0")
+            raw.sendall(greeting + b"\x04\x19\x05READY\x0bSocket-Type\x00\x00\x00\x03REQ")
             raw.recv(64)
             raw.sendall(b"\x00\xff half a frame")
             # Closing sends a reset.
