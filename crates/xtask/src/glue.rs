@@ -127,8 +127,8 @@ fn object(folder: &Path, source: &str) -> PathBuf {
 
 /// The C++ sources in the `torch-sys` package, which cargo fetches if need be.
 pub fn source(paths: &Paths) -> Result<Source> {
-    // Without the filter cargo would fetch what only other systems need.
-    let packages = metadata::packages(&paths.root, &["--filter-platform", &host()?])?;
+    // All packages, those of other systems too: Evcxr asks an offline cargo about them.
+    let packages = metadata::packages(&paths.root, &[])?;
     let package = packages
         .iter()
         .find(|package| package["name"] == "torch-sys")
