@@ -9,54 +9,62 @@ use crate::lab;
 use crate::paths::{Paths, data_folder};
 use crate::setup::{self, Ready, Register};
 use crate::step::duration;
+use crate::test_counts::{self, Counts};
 use anyhow::{Result, bail};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-/// A check that was made: its name, its time, and whether it passed.
+/// A check that was made: its name, its time, and the tests in it.
 struct Done {
     name: String,
     seconds: f64,
-    passed: bool,
+    counts: Counts,
 }
 
 #[derive(Default)]
 struct Checks {
     done: Vec<Done>,
+    /// Whole checks that could not be made here, and why.
     skipped: Vec<String>,
 }
 
 impl Checks {
-    /// Makes a check, and says whether it passed.
+    /// Makes a check that counts as one test, and says whether it passed.
     fn check(&mut self, name: &str, work: impl FnOnce() -> Result<()>) -> bool {
+        self.count(name, || work().map(|()| Counts { passed: 1, ..Counts::default() }))
+    }
+
+    /// Makes a check that counts its own tests, and says whether all of them passed.
+    fn count(&mut self, name: &str, work: impl FnOnce() -> Result<Counts>) -> bool {
         println!("\n── {name}");
         let begun = Instant::now();
-        let result = work();
-        if let Err(error) = &result {
+        let counts = work().unwrap_or_else(|error| {
             println!("{error:#}");
-        }
+            Counts { failed: 1, ..Counts::default() }
+        });
+        let passed = counts.failed == 0;
         let seconds = begun.elapsed().as_secs_f64();
-        self.done.push(Done { name: name.into(), seconds, passed: result.is_ok() });
-        result.is_ok()
+        self.done.push(Done { name: name.into(), seconds, counts });
+        passed
     }
 
     /// The closing table; an error if anything failed.
     fn finish(self) -> Result<()> {
         println!("\n── what was checked");
-        for done in &self.done {
-            let mark = if done.passed { "ok    " } else { "FAILED" };
-            println!("{mark}  {:<48} {}", done.name, duration(done.seconds));
+        let mut sum = Counts { skipped: self.skipped, ..Counts::default() };
+        for Done { name, seconds, counts } in self.done {
+            let mark = if counts.failed == 0 { "ok    " } else { "FAILED" };
+            println!("{mark}  {name:<48} {:>5}  {}", counts.passed, duration(seconds));
+            sum.add(counts);
         }
-        for skipped in &self.skipped {
+        for skipped in &sum.skipped {
             println!("skipped {skipped}");
         }
-        let failed = self.done.iter().filter(|done| !done.passed).count();
-        let passed = self.done.len() - failed;
-        println!("\n{passed} passed, {failed} failed, {} skipped", self.skipped.len());
-        if failed > 0 {
-            bail!("{failed} of {} checks failed", self.done.len());
+        println!("\n{sum}");
+        if sum.failed > 0 {
+            bail!("{} of {} tests failed", sum.failed, sum.failed + sum.passed);
         }
         Ok(())
     }
@@ -100,11 +108,12 @@ fn check_code(paths: &Paths, checks: &mut Checks) -> bool {
         && checks.check("lints of the kernel", || {
             run_command(kernel::cargo(paths, "clippy").args(strict))
         })
-        && checks.check("unit tests, integration tests, doctests", || {
-            run_command(cargo(&["test", "--no-fail-fast"]).args(others))
+        && checks.count("unit tests, integration tests, doctests", || {
+            test_counts::run(cargo(&["test", "--no-fail-fast"]).args(others), &paths.target())
         })
-        && checks
-            .check("unit tests of the kernel", || run_command(&mut kernel::cargo(paths, "test")))
+        && checks.count("unit tests of the kernel", || {
+            test_counts::run(&mut kernel::cargo(paths, "test"), &paths.target())
+        })
         && checks.check("the exercise is its solution's", || exercise::check(paths))
         && checks.check("the cloud's notebooks are the notebooks", || cloud::check(paths))
         && checks.check("the gallery of figures", || example::draw_gallery(paths).map(drop))
@@ -123,14 +132,14 @@ fn check_kernel(paths: &Paths, ready: &Ready, checks: &mut Checks) {
     // What runs beside a test is to be that test's own.
     let beside =
         [("TCHALK_RESERVE", OsString::from("0")), ("TCHALK_PICTURES", paths.pages().into())];
-    checks.check("the kernel's protocol", || {
+    checks.count("the kernel's protocol", || {
         run_python_tests(paths, ready, "crates/tchalk-kernel/tests/protocol", &beside)
     });
 }
 
 /// The set-up cell of the cloud's notebooks, and `%%rust`, in front of the kernel.
 fn check_cloud(paths: &Paths, ready: &Ready, checks: &mut Checks) {
-    checks.check("the cloud's set-up cell", || run_python_tests(paths, ready, "cloud", &[]));
+    checks.count("the cloud's set-up cell", || run_python_tests(paths, ready, "cloud", &[]));
 }
 
 /// The tests in a folder of the checkout that are written in Python, with these variables.
@@ -139,8 +148,8 @@ fn run_python_tests(
     ready: &Ready,
     folder: &str,
     variables: &[(&str, OsString)],
-) -> Result<()> {
-    run_command(
+) -> Result<Counts> {
+    test_counts::run(
         Command::new(ready.environment.python())
             .args(["-m", "unittest", "discover", "-v", "-s"])
             .arg(paths.root.join(folder))
@@ -152,6 +161,7 @@ fn run_python_tests(
             .env_remove("TCHALK_BUDGET")
             .envs(variables.iter().map(|(name, value)| (name, value)))
             .current_dir(&paths.root),
+        &paths.target(),
     )
 }
 
@@ -214,6 +224,15 @@ mod tests {
         assert!(checks.check("good", || Ok(())));
         assert!(!checks.check("bad", || bail!("broken")));
         assert!(checks.finish().unwrap_err().to_string().contains("1 of 2"));
+    }
+
+    #[test]
+    fn a_check_with_a_failed_test_has_failed_however_many_passed() {
+        let mut checks = Checks::default();
+        let counts = |passed, failed| Counts { passed, failed, skipped: Vec::new() };
+        assert!(checks.count("good", || Ok(counts(5, 0))));
+        assert!(!checks.count("bad", || Ok(counts(5, 1))));
+        assert!(checks.finish().unwrap_err().to_string().contains("1 of 11"));
     }
 
     #[test]

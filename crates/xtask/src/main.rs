@@ -39,6 +39,7 @@ mod step;
 mod sums;
 mod supplies;
 mod template;
+mod test_counts;
 
 use anyhow::{Result, bail};
 use paths::Paths;
