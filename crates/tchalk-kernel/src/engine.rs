@@ -11,11 +11,13 @@ use crate::report::{Failed, Failure};
 use crate::session::Home;
 use crate::tail::Lent;
 use anyhow::{Context, Result, anyhow};
-use evcxr::{CommandContext, CompilationError, Error, EvalCallbacks, EvalContext};
+use evcxr::{
+    CommandContext, CompilationError, Error, EvalCallbacks, EvalContext, EvalContextOutputs,
+};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
 
@@ -91,7 +93,7 @@ impl Engine {
         if let Some(folders) = with_standard_library() {
             command.env(LIBRARY_PATH, folders);
         }
-        let (context, outputs) = EvalContext::with_subprocess_command(command).map_err(told)?;
+        let (context, outputs) = evcxr(command)?;
         publisher.follow(Stream::Out, outputs.stdout);
         publisher.follow(Stream::Err, outputs.stderr);
         let context = CommandContext::with_eval_context(context);
@@ -107,16 +109,16 @@ impl Engine {
         let folder = std::env::var_os("EVCXR_TMPDIR").context("EVCXR_TMPDIR is not set")?;
         let lock = home.lock_file();
         if lock.is_file() {
-            std::fs::copy(&lock, std::path::Path::new(&folder).join("Cargo.lock"))
+            std::fs::copy(&lock, Path::new(&folder).join("Cargo.lock"))
                 .with_context(|| format!("cannot copy {}", lock.display()))?;
         }
-        let library = home.library.to_str().context("the library's path is not UTF-8")?;
+        let library = toml(home.library.to_str().context("the library's path is not UTF-8")?);
         for line in [
             ":offline 1",
             // A cell is built in a third of a second this way; the library in it is optimised.
             ":opt 0",
             ":efmt {}",
-            &format!(":dep tchalk = {{ path = {library:?} }}"),
+            &format!(":dep tchalk = {{ path = {library} }}"),
             "use tchalk::prelude::*;",
             // A call that can fail, and whose failure nobody looks at, is a mistake in a notebook.
             "#![deny(unused_must_use)]",
@@ -317,10 +319,38 @@ fn with_standard_library() -> Option<OsString> {
 fn told(error: Error) -> anyhow::Error {
     match error {
         Error::CompilationErrors(errors) => {
-            anyhow!(errors.iter().map(CompilationError::rendered).collect::<String>())
+            anyhow!(errors.iter().map(words).collect::<Vec<_>>().join("\n"))
         }
         other => anyhow!(other.to_string()),
     }
+}
+
+/// What the compiler says, or, where one of Evcxr's commands was refused, Evcxr.
+fn words(error: &CompilationError) -> String {
+    let rendered = error.rendered();
+    if rendered.is_empty() { error.message() } else { rendered }
+}
+
+/// A text as TOML has it, which is JSON's way.
+fn toml(text: &str) -> String {
+    json!(text).to_string()
+}
+
+/// Starts Evcxr with settings of the kernel's own. It looks for a file of them in the working folder, and
+/// would else find the reader's; so it starts in the session's folder.
+fn evcxr(mut command: Command) -> Result<(EvalContext, EvalContextOutputs)> {
+    let session = std::env::var_os("EVCXR_TMPDIR").context("EVCXR_TMPDIR is not set")?;
+    std::fs::write(Path::new(&session).join("evcxr.toml"), "")?;
+    let before = std::env::current_dir();
+    if let Ok(folder) = &before {
+        command.current_dir(folder);
+    }
+    std::env::set_current_dir(&session)?;
+    let started = EvalContext::with_subprocess_command(command).map_err(told);
+    if let Ok(folder) = before {
+        std::env::set_current_dir(folder)?;
+    }
+    started
 }
 
 fn compile_trouble(errors: &[CompilationError], code: &str, lent: &Lent) -> Trouble {
@@ -387,6 +417,11 @@ mod tests {
         let long = "std::collections::HashMap<alloc::string::String,Vec<tchalk::model::Model>>";
         assert_eq!(short_type(long), "HashMap<String, Vec<Model>>");
         assert_eq!(short_type("[f64; 3]"), "[f64;3]");
+    }
+
+    #[test]
+    fn a_path_is_written_as_toml_has_it() {
+        assert_eq!(toml("/a b/Pru\u{308}f \"x\""), "\"/a b/Pru\u{308}f \\\"x\\\"\"");
     }
 
     #[test]

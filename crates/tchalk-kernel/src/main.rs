@@ -18,6 +18,7 @@ mod limit;
 mod magic;
 mod marker;
 mod message;
+mod own_place;
 mod place;
 mod presses;
 mod publish;

@@ -8,9 +8,10 @@
 //! one whose library is no longer the newest. `TCHALK_RESERVE=0` turns reserves off.
 
 use crate::engine_thread::EngineThread;
+use crate::own_place;
 use crate::quick;
 use crate::server::{Owner, serve_notebook};
-use crate::session::{Home, Session, own_folder, use_folder};
+use crate::session::{Home, Session, use_folder};
 use crate::wire::Connection;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -71,8 +72,8 @@ fn is_welcome_here() -> bool {
     is_welcome(std::env::var(SWITCH).ok().as_deref(), free_memory_kb())
 }
 
-fn folder(home: &Home) -> PathBuf {
-    home.state.join("reserve")
+fn folder(home: &Home) -> Result<PathBuf> {
+    own_place::alias(&home.own()?.join("reserve"))
 }
 
 fn environment() -> BTreeMap<String, String> {
@@ -98,8 +99,8 @@ fn badge(home: &Home) -> String {
 
 /// Starts a reserve in the background, if none is there and there is memory for one.
 pub fn spawn(home: &Home) {
-    let busy = File::open(folder(home).join("lock")).is_ok_and(|lock| lock.try_lock().is_err());
-    if busy || !is_welcome_here() {
+    let lock = folder(home).and_then(|folder| Ok(File::open(folder.join("lock"))?));
+    if lock.is_ok_and(|lock| lock.try_lock().is_err()) || !is_welcome_here() {
         return;
     }
     let Ok(program) = std::env::current_exe() else { return };
@@ -124,9 +125,8 @@ pub fn hand_over(home: &Home, connection_file: &Path) -> Result<bool> {
     if !enabled() {
         return Ok(false);
     }
-    let Ok(mut reserve) = UnixStream::connect(folder(home).join("socket")) else {
-        return Ok(false);
-    };
+    let reserve = folder(home).and_then(|it| Ok(UnixStream::connect(it.join("socket"))?));
+    let Ok(mut reserve) = reserve else { return Ok(false) };
     let order = Order {
         connection_file: std::path::absolute(connection_file)?,
         folder: std::env::current_dir()?,
@@ -169,8 +169,8 @@ pub fn wait_in_reserve() -> Result<()> {
     // SAFETY: setsid has no preconditions; it fails harmlessly for the leader of a group.
     unsafe { libc::setsid() };
     let home = Home::from_env()?;
-    let place = folder(&home);
-    own_folder(&place)?;
+    own_place::private(&home.own()?.join("reserve"))?;
+    let place = folder(&home)?;
     let lock = File::create(place.join("lock"))?;
     if !take(&lock) {
         return Ok(());

@@ -6,12 +6,13 @@
 //! back however the kernel ended, and the next start removes what the dead have left.
 
 use crate::engine::Engine;
+use crate::own_place;
 use crate::publish::Publisher;
 use crate::quick;
 use anyhow::{Context, Result, bail};
 use std::ffi::OsStr;
 use std::fs::{self, File, FileTimes};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -21,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// The two folders that set-up names in the kernel's environment.
 #[derive(Debug, Clone)]
 pub struct Home {
-    /// Holds `template/` and `sessions/`; one for each checkout.
+    /// Holds `template/`, and `sessions/` if it is this user's; one for each checkout.
     pub state: PathBuf,
     /// The `tchalk` crate that cells use.
     pub library: PathBuf,
@@ -39,6 +40,11 @@ impl Home {
         Ok(Home { state: folder("TCHALK_STATE")?, library: folder("TCHALK_LIBRARY")? })
     }
 
+    /// The folder in which this user's kernels work.
+    pub fn own(&self) -> Result<PathBuf> {
+        own_place::of(&self.state)
+    }
+
     fn template(&self) -> PathBuf {
         self.state.join("template")
     }
@@ -51,7 +57,10 @@ impl Home {
 
 /// The folder of one running kernel; removed when this is dropped.
 pub struct Session {
+    /// Its plain name.
     pub folder: PathBuf,
+    /// Where it lies.
+    place: PathBuf,
     lock: PathBuf,
     _held: File,
 }
@@ -71,21 +80,21 @@ impl Session {
 
     /// A new folder with nothing in it.
     fn empty(home: &Home) -> Result<Session> {
-        let sessions = home.state.join("sessions");
-        own_folder(&sessions)?;
+        let sessions = home.own()?.join("sessions");
         remove_dead(&sessions);
+        own_place::forget_dead_aliases();
         loop {
-            // Short, since the system allows a socket's path a hundred characters.
             let name = &uuid::Uuid::new_v4().simple().to_string()[..16];
-            let (folder, lock) = (sessions.join(name), sessions.join(format!("{name}.lock")));
+            let (place, lock) = (sessions.join(name), sessions.join(format!("{name}.lock")));
             let held =
                 File::create(&lock).with_context(|| format!("cannot create {}", lock.display()))?;
             if !hold(&held, &lock).with_context(|| format!("cannot lock {}", lock.display()))? {
                 continue;
             }
-            fs::create_dir(&folder)
-                .with_context(|| format!("cannot create {}", folder.display()))?;
-            return Ok(Session { folder, lock, _held: held });
+            own_place::create(&place)
+                .with_context(|| format!("cannot create {}", place.display()))?;
+            let folder = own_place::alias(&place)?;
+            return Ok(Session { folder, place, lock, _held: held });
         }
     }
 }
@@ -97,13 +106,6 @@ fn hold(file: &File, path: &Path) -> std::io::Result<bool> {
     Ok(fs::metadata(path).is_ok_and(|it| (it.dev(), it.ino()) == (ours.dev(), ours.ino())))
 }
 
-/// Makes a folder that nobody else may look into: cells may hold what is in the reader's environment.
-pub fn own_folder(folder: &Path) -> Result<()> {
-    fs::create_dir_all(folder)
-        .and_then(|()| fs::set_permissions(folder, fs::Permissions::from_mode(0o700)))
-        .with_context(|| format!("cannot write to {}", folder.display()))
-}
-
 impl Drop for Session {
     fn drop(&mut self) {
         // Jupyter asks, and soon after tells a kernel to end: what has begun to go shall be gone.
@@ -113,11 +115,14 @@ impl Drop for Session {
         let _ = fs::remove_file(socket(&self.folder));
         // A build that is still at work writes while this removes.
         let give_up = Instant::now() + PATIENCE;
-        while fs::remove_dir_all(&self.folder).is_err()
-            && self.folder.exists()
+        while fs::remove_dir_all(&self.place).is_err()
+            && self.place.exists()
             && Instant::now() < give_up
         {
             std::thread::sleep(PATIENCE / 200);
+        }
+        if self.folder != self.place {
+            let _ = fs::remove_file(&self.folder);
         }
         let _ = fs::remove_file(&self.lock);
     }
@@ -208,7 +213,7 @@ pub fn warm(other: Option<&Path>) -> Result<()> {
         fs::remove_dir_all(&template)
             .with_context(|| format!("cannot replace {}", template.display()))?;
     }
-    fs::rename(&session.folder, &template)
+    fs::rename(&session.place, &template)
         .with_context(|| format!("cannot create {}", template.display()))?;
     Ok(())
 }
@@ -335,8 +340,23 @@ mod tests {
         let (_guard, home) = home();
         fs::create_dir_all(home.template()).unwrap();
         let session = Session::open(&home).unwrap();
-        let mode = fs::metadata(session.folder.parent().unwrap()).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o700);
+        for folder in [session.folder.as_path(), session.folder.parent().unwrap()] {
+            assert_eq!(fs::metadata(folder).unwrap().mode() & 0o777, 0o700);
+        }
+    }
+
+    #[test]
+    fn a_session_with_an_odd_path_has_a_plain_name() {
+        let state = tempfile::tempdir().unwrap();
+        let home = Home { state: state.path().join("a b"), library: "unused".into() };
+        fs::create_dir_all(home.template()).unwrap();
+        let session = Session::open(&home).unwrap();
+        fs::write(session.folder.join("file"), "").unwrap();
+        assert!(session.place.join("file").is_file() && session.place.starts_with(&home.state));
+        assert!(!session.folder.to_str().unwrap().contains(' '));
+        let (folder, place) = (session.folder.clone(), session.place.clone());
+        drop(session);
+        assert!(!folder.is_symlink() && !place.exists());
     }
 
     #[test]

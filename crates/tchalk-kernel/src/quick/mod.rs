@@ -44,6 +44,11 @@ const SWITCH: &str = "TCHALK_QUICK_CELLS";
 /// The folder of a session in which all this happens.
 const FOLDER: &str = "quick";
 
+/// Linkers that Evcxr takes where it finds them: the system's own serves.
+const LINKERS: [&str; 2] = ["mold", "lld"];
+/// The part of that folder that stands for folders with such linkers.
+const LINKS: &str = "links";
+
 /// Where programs are looked for: by name, and, by rust-analyzer, in cargo's home.
 const PATH: &str = "PATH";
 const CARGO_HOME: &str = "CARGO_HOME";
@@ -65,15 +70,15 @@ fn texts(arguments: &[OsString]) -> Option<Vec<String>> {
 /// Makes Evcxr, in this process, find the stand-in when it looks for cargo, and serves it. To be called
 /// before any other thread is started. Where it cannot be done, cargo does what it always did.
 pub fn start(session: &Path) {
-    if std::env::var_os(SWITCH).is_some_and(|value| value == "0") {
-        return;
-    }
-    if let Err(error) = try_start(session) {
+    let is_off = std::env::var_os(SWITCH).is_some_and(|value| value == "0");
+    let served = stand_ins(session).and_then(|()| if is_off { Ok(()) } else { serve(session) });
+    if let Err(error) = served {
         eprintln!("tchalk-kernel: cells are left to cargo: {error:#}");
     }
 }
 
-fn try_start(session: &Path) -> Result<()> {
+/// Puts the stand-ins where Evcxr looks for programs.
+fn stand_ins(session: &Path) -> Result<()> {
     let path = std::env::var_os(PATH).context("PATH is not set")?;
     let cargo = real_cargo(&path).context("there is no cargo")?;
     let folder = session.join(FOLDER);
@@ -85,10 +90,8 @@ fn try_start(session: &Path) -> Result<()> {
     }
     // rustc reads the cell from its standard input under the name that cargo's rustc has for it.
     symlink("/dev/fd/0", folder.join("src/lib.rs"))?;
-    let socket = session::socket(session);
-    let listener =
-        UnixListener::bind(&socket).with_context(|| format!("cannot make {}", socket.display()))?;
-    let folders = std::iter::once(folder.clone()).chain(std::env::split_paths(&path));
+    let others = without_linkers(&path, &folder.join(LINKS))?;
+    let folders = std::iter::once(folder.clone()).chain(others);
     let with_stand_ins = std::env::join_paths(folders)?;
     let home = std::env::var_os(CARGO_HOME);
     // SAFETY: no other thread exists yet that could read the environment.
@@ -99,9 +102,39 @@ fn try_start(session: &Path) -> Result<()> {
             std::env::set_var(HOME, home);
         }
         std::env::set_var(CARGO, cargo);
-        std::env::set_var(SOCKET, socket);
     }
     let _ = OUTSIDE.set([(PATH, Some(path)), (CARGO_HOME, home)]);
+    Ok(())
+}
+
+/// The folders in which programs are looked for, without the linkers that Evcxr takes where it finds
+/// them: a folder that has one is replaced by links to all else in it.
+fn without_linkers(path: &OsStr, links: &Path) -> Result<Vec<PathBuf>> {
+    let mut folders = Vec::new();
+    for (number, folder) in std::env::split_paths(path).enumerate() {
+        if !LINKERS.iter().any(|name| folder.join(name).is_file()) {
+            folders.push(folder);
+            continue;
+        }
+        let instead = links.join(number.to_string());
+        fs::create_dir_all(&instead)?;
+        for entry in fs::read_dir(&folder)?.flatten() {
+            if !LINKERS.iter().any(|name| entry.file_name() == *name) {
+                symlink(folder.join(entry.file_name()), instead.join(entry.file_name()))?;
+            }
+        }
+        folders.push(instead);
+    }
+    Ok(folders)
+}
+
+/// Answers the stand-in for cargo.
+fn serve(session: &Path) -> Result<()> {
+    let socket = session::socket(session);
+    let listener =
+        UnixListener::bind(&socket).with_context(|| format!("cannot make {}", socket.display()))?;
+    // SAFETY: no other thread exists yet that could read the environment.
+    unsafe { std::env::set_var(SOCKET, socket) };
     let session = session.to_owned();
     std::thread::Builder::new()
         .name("workshop".into())
@@ -114,6 +147,7 @@ pub fn tidy(session: &Path) {
     for name in ["cargo", "rustup", "bin/cargo", "src/lib.rs", "log"] {
         let _ = fs::remove_file(session.join(FOLDER).join(name));
     }
+    let _ = fs::remove_dir_all(session.join(FOLDER).join(LINKS));
 }
 
 /// A variable of this process as it was outside; `None` if it is for the stand-ins only.
@@ -153,4 +187,26 @@ fn real_cargo(path: &OsStr) -> Option<PathBuf> {
         return Some(PathBuf::from(String::from_utf8(output.stdout).ok()?.trim()));
     }
     std::env::split_paths(path).map(|folder| folder.join("cargo")).find(|file| file.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evcxr_finds_no_linkers_and_all_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let make = |name: &str, programs: &[&str]| {
+            let place = folder.path().join(name);
+            fs::create_dir(&place).unwrap();
+            programs.iter().for_each(|program| fs::write(place.join(program), "").unwrap());
+            place
+        };
+        let (with, without) = (make("with", &["lld", "ld.lld", "cc"]), make("without", &["cc"]));
+        let path = std::env::join_paths([&without, &with]).unwrap();
+        let folders = without_linkers(&path, &folder.path().join("links")).unwrap();
+        assert_eq!(folders[0], without);
+        assert!(folders[1].join("cc").is_file() && folders[1].join("ld.lld").is_file());
+        assert!(folders.iter().all(|folder| !folder.join("lld").exists()));
+    }
 }

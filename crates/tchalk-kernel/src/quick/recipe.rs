@@ -13,6 +13,11 @@ const SOURCE: &str = "src/lib.rs";
 /// The file that stands in for the cell's crate, and takes the cell in.
 pub const ROOT: &str = "cell.rs";
 
+/// What is made of a cell.
+pub fn library_name() -> &'static str {
+    if cfg!(target_os = "macos") { "libctx.dylib" } else { "libctx.so" }
+}
+
 /// rustc's command for a cell.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Recipe {
@@ -80,8 +85,7 @@ impl Recipe {
 
     /// Where rustc leaves what it made.
     pub fn made(&self) -> Option<PathBuf> {
-        let name = if cfg!(target_os = "macos") { "libctx.dylib" } else { "libctx.so" };
-        Some(Path::new(self.after("--out-dir")?).join(name))
+        Some(Path::new(self.after("--out-dir")?).join(library_name()))
     }
 
     /// The very command that cargo gave.

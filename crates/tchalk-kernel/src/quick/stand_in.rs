@@ -1,8 +1,8 @@
 //! What Evcxr finds as `cargo` and `rustup`, and what cargo finds as the compiler's wrapper.
 
 use super::prebuilt;
-use super::recipe::Recipe;
-use super::workshop::{Answer, Question};
+use super::recipe::{Recipe, library_name};
+use super::workshop::{Answer, Question, RESULT};
 use super::{CARGO, CARGO_HOME, FOLDER, HOME, RECORD, SOCKET, view};
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
@@ -45,17 +45,25 @@ fn cargo(arguments: Vec<OsString>) -> ! {
     if is_trial() {
         keep_lock_file(&mut command);
     }
-    // Another wrapper is in charge, or this is no compilation.
-    if std::env::var_os("RUSTC_WRAPPER").is_some() || !compiles(&arguments) {
+    if !compiles(&arguments) {
         fail(&command.exec());
     }
-    if let Ok(program) = std::env::current_exe().and_then(|program| program.canonicalize()) {
-        command.env("RUSTC_WRAPPER", program).env(RECORD, Recipe::file(Path::new(FOLDER)));
+    // What cells are compiled with is the kernel's affair, and no configuration's.
+    command.env("RUSTC_WORKSPACE_WRAPPER", "");
+    let mut kernel = None;
+    // Another wrapper may be in charge.
+    if std::env::var_os("RUSTC_WRAPPER").is_none() {
+        if let Ok(program) = std::env::current_exe().and_then(|program| program.canonicalize()) {
+            command.env("RUSTC_WRAPPER", program).env(RECORD, Recipe::file(Path::new(FOLDER)));
+        }
+        kernel = ask(&arguments);
     }
-    let kernel = ask(&arguments);
     if let Some((Answer::Done { code, stdout, stderr }, _)) = &kernel {
         let _ = std::io::stderr().write_all(stderr.as_bytes());
         let _ = std::io::stdout().write_all(stdout.as_bytes());
+        if *code == 0 {
+            tell_place(&arguments);
+        }
         exit(*code);
     }
     if let Some((_, stream)) = &kernel
@@ -66,12 +74,27 @@ fn cargo(arguments: Vec<OsString>) -> ! {
     match command.status() {
         Ok(status) => {
             DONE.store(true, Ordering::SeqCst);
+            if status.success() {
+                tell_place(&arguments);
+            }
             if let Some((_, mut stream)) = kernel {
                 let _ = writeln!(stream, "{}", status.success());
             }
             exit(status.code().unwrap_or(101))
         }
         Err(error) => fail(&error),
+    }
+}
+
+/// Tells Evcxr where the cell's library is, by the session's plain name. cargo says it with all links
+/// followed, and Evcxr cannot load what has a blank in its path.
+fn tell_place(arguments: &[OsString]) {
+    let Some(file) = std::env::var_os(RESULT).map(PathBuf::from) else { return };
+    let mut after = arguments.iter().skip_while(|argument| *argument != "--target").skip(1);
+    if let (Some(session), Some(target)) = (file.parent(), after.next()) {
+        let library = session.join("target").join(target).join("debug").join(library_name());
+        // Without it Evcxr goes by what cargo says.
+        let _ = std::fs::write(&file, library.as_os_str().as_encoded_bytes());
     }
 }
 

@@ -25,7 +25,7 @@ pub struct Question {
 }
 
 /// Tells cargo where the build's result is to be written down; a check has none.
-const RESULT: &str = "EVCXR_EXECUTION_SO_PATH";
+pub const RESULT: &str = "EVCXR_EXECUTION_SO_PATH";
 
 impl Question {
     fn is_check(&self) -> bool {
