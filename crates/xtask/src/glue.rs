@@ -12,8 +12,12 @@ use crate::python::{self, Environment, State, TORCH};
 use crate::step::{step, whole_file, whole_folder};
 use crate::supplies::Supplies;
 use anyhow::{Context, Result};
+use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+/// How the glue is linked: another way is another library.
+const WAY: &str = "libtorch before LD_LIBRARY_PATH";
 
 const SOURCES: [&str; 2] = ["torch_api", "torch_api_generated"];
 
@@ -55,7 +59,7 @@ fn folder(paths: &Paths, environment: &Environment, torch_sys: &str) -> Result<P
     let package = format!("torch-sys-{torch_sys}");
     // Somebody else may put another libtorch where this one is.
     let about = environment.active.as_ref().map_or("", |active| &active.about_torch);
-    let key = key(&[&package, &torch.to_string_lossy(), environment.flavour.name(), about]);
+    let key = key(&[&package, &torch.to_string_lossy(), environment.flavour.name(), about, WAY]);
     Ok(paths.home.join(format!("glue-{}-{}", environment.flavour.name(), &key[..8])))
 }
 
@@ -175,8 +179,15 @@ fn link(
     command.arg("-shared").arg("-o").arg(folder.join(library_name()));
     command.args(SOURCES.map(|name| object(objects, name)));
     let flag = if cfg!(target_os = "macos") { "-install_name" } else { "-soname" };
-    command.arg(format!("-Wl,{flag},{}", name.display()));
-    command.arg(format!("-Wl,-rpath,{}", libraries.display())).arg("-L").arg(&libraries);
+    // One by one: after `-Wl` a comma in a path would part it.
+    for (option, path) in [(flag, name), ("-rpath", &libraries)] {
+        command.args(["-Xlinker", option, "-Xlinker"]).arg(path);
+    }
+    if !cfg!(target_os = "macos") {
+        // This libtorch and no other that LD_LIBRARY_PATH may name.
+        command.args(["-Xlinker", "--disable-new-dtags"]);
+    }
+    command.arg("-L").arg(&libraries);
     if cuda {
         // Nothing in the glue names a CUDA symbol, and an unneeded library would be left out:
         // CUDA would be silently absent.
@@ -199,10 +210,15 @@ pub fn host() -> Result<String> {
 
 /// The cargo configuration that puts the glue in the place of torch-sys's build script.
 pub fn cargo_config(glue: &Path, host: &str) -> String {
-    let search = format!("native={}", glue.display());
+    let search = toml(&format!("native={}", glue.display()));
     format!(
-        "[target.{host}.tch]\nrustc-link-lib = [\"dylib=tch\"]\nrustc-link-search = [{search:?}]\n"
+        "[target.{host}.tch]\nrustc-link-lib = [\"dylib=tch\"]\nrustc-link-search = [{search}]\n"
     )
+}
+
+/// A text as TOML has it, which is JSON's way: Rust's own knows `\u{308}`.
+pub fn toml(text: &str) -> String {
+    json!(text).to_string()
 }
 
 /// Lets cargo in the checkout use the glue.
@@ -221,6 +237,49 @@ mod tests {
         let text = cargo_config(Path::new("/a b/glue"), "x86_64-unknown-linux-gnu");
         assert!(text.starts_with("[target.x86_64-unknown-linux-gnu.tch]\n"), "{text}");
         assert!(text.contains("[\"native=/a b/glue\"]"), "{text}");
+        let text = cargo_config(Path::new("/Pru\u{308}fung \"1\""), "host");
+        assert!(text.contains("[\"native=/Pru\u{308}fung \\\"1\\\"\"]"), "{text}");
+    }
+
+    /// A glue of two small sources, with a blank and a comma in all paths, while LD_LIBRARY_PATH names
+    /// another libtorch.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_glue_finds_its_own_libtorch_first_at_any_path() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = |name: &str| {
+            let folder = place.path().join(name);
+            std::fs::create_dir_all(&folder).unwrap();
+            folder
+        };
+        let (torch, glue, other) = (folder("a b,c"), folder("u\u{308}, 'x"), folder("other"));
+        let cc = linker().unwrap();
+        let compile = |code: &str, options: &[&str], to: &Path| {
+            let source = place.path().join("source.c");
+            std::fs::write(&source, code).unwrap();
+            let mut compile = Command::new(&cc);
+            compile.arg("-xc").arg(&source).arg("-xnone").args(options).arg("-o").arg(to);
+            run_quietly(&mut compile).unwrap();
+        };
+        // Whatever is C++ here is C as well.
+        let shared = ["-shared", "-fPIC"];
+        for (answer, folder) in [("0", folder("a b,c/lib")), ("1", other.clone())] {
+            for name in ["libtorch_cpu.so", "libc10.so"] {
+                let code = format!("int answer(void) {{ return {answer}; }}");
+                compile(&code, &shared, &folder.join(name));
+            }
+        }
+        let code = "int answer(void); int asked(void) { return answer(); }";
+        compile(code, &["-c", "-fPIC"], &object(&glue, SOURCES[0]));
+        compile("", &["-c", "-fPIC"], &object(&glue, SOURCES[1]));
+        let library = glue.join(library_name());
+        link(&cc, &glue, &torch, &glue, &library, false).unwrap();
+        let program = place.path().join("program");
+        let code = "int asked(void); int main(void) { return asked(); }";
+        let options = [library.to_str().unwrap(), "-Wl,--allow-shlib-undefined"];
+        compile(code, &options, &program);
+        let status = Command::new(&program).env("LD_LIBRARY_PATH", &other).status().unwrap();
+        assert_eq!(status.code(), Some(0));
     }
 
     #[test]

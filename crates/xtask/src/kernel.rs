@@ -1,6 +1,7 @@
 //! Building the kernel, and telling Jupyter where it is.
 
 use crate::command::{remedy, run_quietly};
+use crate::glue::host;
 use crate::offline;
 use crate::paths::{DATA_FOLDER, Paths, data_folder, key, key_of_tree};
 use crate::rust_src::rustc_version;
@@ -38,9 +39,10 @@ pub fn ensure(paths: &Paths, supplies: &Supplies) -> Result<PathBuf> {
     if let Some(program) = supplies.kernel(&sources_key(paths)?) {
         step("the kernel, from this release", || take(&program, folder))?;
     } else {
+        paths.demand_writable()?;
         step("the kernel (the first time about 10 minutes: rust-analyzer is in it)", || {
             build(paths)?;
-            take(&target(paths).join("release").join(PACKAGE), folder)
+            take(&built(paths)?, folder)
         })?;
     }
     Ok(binary)
@@ -61,6 +63,24 @@ pub fn target(paths: &Paths) -> PathBuf {
     paths.home.join("target")
 }
 
+/// The program that cargo has built.
+fn built(paths: &Paths) -> Result<PathBuf> {
+    let folder = match names_a_target(&paths.root) {
+        true => target(paths).join(host()?),
+        false => target(paths),
+    };
+    Ok(folder.join("release").join(PACKAGE))
+}
+
+/// Whether one of cargo's configurations names what to build for, where this machine is meant.
+fn names_a_target(folder: &Path) -> bool {
+    let mut cargo = crate::command::cargo();
+    cargo.args(["-Zunstable-options", "config", "get", "build.target"]).current_dir(folder);
+    // So a stable cargo tells it, too.
+    let output = cargo.env("RUSTC_BOOTSTRAP", "1").output();
+    output.is_ok_and(|output| output.status.success())
+}
+
 /// A cargo command for the kernel, in the folder where its dependencies are built once.
 pub fn cargo(paths: &Paths, command: &str) -> Command {
     let mut cargo = crate::command::cargo();
@@ -68,6 +88,9 @@ pub fn cargo(paths: &Paths, command: &str) -> Command {
         .args([command, "--release", "--locked", "--package", PACKAGE])
         .env("CARGO_TARGET_DIR", target(paths))
         .current_dir(&paths.root);
+    if names_a_target(&paths.root) {
+        cargo.args(["--target", "host-tuple"]);
+    }
     cargo
 }
 
@@ -192,7 +215,7 @@ pub fn user_jupyter() -> Option<PathBuf> {
 pub fn configure_sessions(paths: &Paths, glue: &Path) -> Result<()> {
     let profile = "[profile.dev.package.\"*\"]\nopt-level = 3\ndebug = false\n\
                    debug-assertions = false\noverflow-checks = false\n";
-    let glue = crate::glue::cargo_config(glue, &crate::glue::host()?);
+    let glue = crate::glue::cargo_config(glue, &host()?);
     // Crates come from where the checkout has them.
     let crates = std::fs::read_to_string(offline::crates_config(paths)).unwrap_or_default();
     let text = format!("{glue}\n{profile}\n{crates}");
@@ -223,6 +246,16 @@ mod tests {
         assert!(!answers(&binary));
         take(&program, &folder).unwrap();
         assert!(answers(&binary));
+    }
+
+    #[test]
+    fn a_configuration_that_names_a_target_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(!names_a_target(folder.path()));
+        std::fs::create_dir(folder.path().join(".cargo")).unwrap();
+        let text = "[build]\ntarget = \"wasm32-unknown-unknown\"\n";
+        std::fs::write(folder.path().join(".cargo/config.toml"), text).unwrap();
+        assert!(names_a_target(folder.path()));
     }
 
     #[test]

@@ -70,8 +70,8 @@ pub fn crates_config(paths: &Paths) -> PathBuf {
 /// The folder of crates that cargo in this checkout uses in place of the network.
 pub fn crates_in_use(paths: &Paths) -> Option<PathBuf> {
     let text = std::fs::read_to_string(crates_config(paths)).ok()?;
-    let (_, rest) = text.split_once("directory = \"")?;
-    Some(PathBuf::from(rest.split_once('"')?.0))
+    let line = text.lines().find_map(|line| line.strip_prefix("directory = "))?;
+    Some(PathBuf::from(serde_json::from_str::<String>(line).ok()?))
 }
 
 /// Unpacks the crates into the cache, and lets cargo in the checkout use them.
@@ -106,8 +106,8 @@ fn configuration(crates: &Path) -> String {
         "# Written by `cargo xtask setup --from`: crates come from a bundle. Delete this file, and run\n\
          # `cargo xtask setup`, to have them from the network again.\n\
          [source.crates-io]\nreplace-with = \"tchalk-bundle\"\n\n\
-         [source.tchalk-bundle]\ndirectory = {:?}\n",
-        crates.to_string_lossy()
+         [source.tchalk-bundle]\ndirectory = {}\n",
+        glue::toml(&crates.to_string_lossy())
     )
 }
 

@@ -1,6 +1,6 @@
 //! Where everything lives.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 
 /// The folders of this checkout and of the cache.
@@ -9,7 +9,8 @@ pub struct Paths {
     pub root: PathBuf,
     /// The cache for heavy parts, shared by all checkouts: `TCHALK_HOME`.
     pub home: PathBuf,
-    /// What belongs to this checkout alone, in the cache: template, sessions, kernel description.
+    /// What belongs to this checkout alone: template, sessions, kernel description. It lies in that
+    /// cache, or in the user's own where that one may not be written to.
     pub state: PathBuf,
 }
 
@@ -25,13 +26,30 @@ impl Paths {
             manifest.parent().and_then(Path::parent).context("the crate is in crates/xtask")?;
         let root = root.to_owned();
         let home = match std::env::var_os("TCHALK_HOME") {
-            Some(home) if !home.is_empty() => std::path::absolute(PathBuf::from(home))?,
+            Some(home) if !home.is_empty() => std::path::absolute(from_home(Path::new(&home)))?,
             _ => cache_folder().context("neither TCHALK_HOME nor HOME is set")?.join("tchalk"),
         };
         let name = root.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let slug = format!("{name}-{}", &key(&[root.to_string_lossy().as_ref()])[..8]);
-        let state = home.join("checkouts").join(slug);
+        let state = state_folder(&home, cache_folder(), &slug);
         Ok(Paths { root, home, state })
+    }
+
+    /// The folder that is locked while set-up is at work.
+    pub fn locked(&self) -> &Path {
+        if is_writable(&self.home) { &self.home } else { &self.state }
+    }
+
+    /// Says what to do where a part is missing in a cache that is only for reading.
+    pub fn demand_writable(&self) -> Result<()> {
+        if !is_writable(&self.home) {
+            bail!(
+                "{} lacks a part that this checkout needs, and you may not write to it: have its owner \
+                 run `cargo xtask setup` in the same version, or set TCHALK_HOME to a folder of your own",
+                self.home.display()
+            );
+        }
+        Ok(())
     }
 
     /// The crate that notebooks use.
@@ -64,6 +82,37 @@ fn cache_folder() -> Option<PathBuf> {
         return Some(from("HOME")?.join("Library/Caches"));
     }
     from("XDG_CACHE_HOME").or_else(|| Some(from("HOME")?.join(".cache")))
+}
+
+fn state_folder(home: &Path, cache: Option<PathBuf>, slug: &str) -> PathBuf {
+    let shared = home.join("checkouts").join(slug);
+    match cache {
+        Some(cache) if !is_writable(&shared) => cache.join("tchalk/checkouts").join(slug),
+        _ => shared,
+    }
+}
+
+/// Whether this user may write into the folder, or make it.
+#[cfg(unix)]
+fn is_writable(folder: &Path) -> bool {
+    use std::os::unix::ffi::OsStrExt;
+    let there = folder.ancestors().find(|folder| folder.exists()).filter(|there| there.is_dir());
+    let name = there.and_then(|there| std::ffi::CString::new(there.as_os_str().as_bytes()).ok());
+    // SAFETY: a terminated path.
+    name.is_some_and(|name| unsafe { libc::access(name.as_ptr(), libc::W_OK) } == 0)
+}
+
+#[cfg(not(unix))]
+fn is_writable(_: &Path) -> bool {
+    true
+}
+
+/// A path with `~` at its beginning read as a shell reads it, where the user's home is known.
+fn from_home(path: &Path) -> PathBuf {
+    match (path.strip_prefix("~"), std::env::var_os("HOME")) {
+        (Ok(rest), Some(home)) if !home.is_empty() => PathBuf::from(home).join(rest),
+        _ => path.to_owned(),
+    }
 }
 
 /// A short key for what a part depends on: 16 hexadecimal digits (FNV-1a; it only has to tell
@@ -110,7 +159,8 @@ pub const DATA_FOLDER: &str = "TCHALK_DATA_DIR";
 
 /// The folder of downloaded data sets that the user has named, or that a bundle has brought.
 pub fn data_folder() -> Option<String> {
-    std::env::var(DATA_FOLDER).ok().filter(|folder| !folder.is_empty())
+    let folder = std::env::var(DATA_FOLDER).ok().filter(|folder| !folder.is_empty())?;
+    Some(from_home(Path::new(&folder)).to_string_lossy().into_owned())
 }
 
 #[cfg(test)]
@@ -122,6 +172,32 @@ mod tests {
         assert_eq!(key(&["a", "b"]), key(&["a", "b"]));
         assert_ne!(key(&["a", "b"]), key(&["ab"]));
         assert_eq!(key(&[]).len(), 16);
+    }
+
+    #[test]
+    fn a_tilde_is_the_home() {
+        let home = PathBuf::from(std::env::var_os("HOME").unwrap());
+        assert_eq!(from_home(Path::new("~")), home.join(""));
+        assert_eq!(from_home(Path::new("~/a b")), home.join("a b"));
+        for other in ["/a/~", "a/~/b", "~user/a", "./~"] {
+            assert_eq!(from_home(Path::new(other)), Path::new(other));
+        }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn what_belongs_to_a_checkout_lies_where_it_can_be_written() {
+        let home = tempfile::tempdir().unwrap();
+        let of = |home: &Path| state_folder(home, Some("/cache".into()), "slug");
+        assert_eq!(of(home.path()), home.path().join("checkouts/slug"));
+        // Nobody, not even root, writes here.
+        let shared = Path::new("/dev/null/tchalk");
+        assert_eq!(of(shared), Path::new("/cache/tchalk/checkouts/slug"));
+        assert_eq!(state_folder(shared, None, "slug"), shared.join("checkouts/slug"));
+        let paths = Paths { root: "/r".into(), home: shared.into(), state: of(shared) };
+        assert_eq!(paths.locked(), paths.state);
+        let words = paths.demand_writable().unwrap_err().to_string();
+        assert!(words.contains("/dev/null/tchalk") && words.contains("TCHALK_HOME"), "{words}");
     }
 
     #[test]

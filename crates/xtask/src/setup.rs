@@ -30,8 +30,8 @@ pub fn run(paths: &Paths, register: Register) -> Result<Ready> {
 
 /// Makes whatever is missing, from what is at hand.
 pub fn run_with(paths: &Paths, register: Register, supplies: &Supplies) -> Result<Ready> {
-    let _lock = step::lock(&paths.home)?;
-    step::forget_parts(&paths.home)?;
+    let _lock = step::lock(paths.locked())?;
+    step::forget_parts(paths.locked())?;
     check_tools(paths, supplies)?;
     check_space(paths, supplies)?;
     let environment = python::ensure(paths, supplies)?;

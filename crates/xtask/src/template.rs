@@ -37,8 +37,12 @@ fn stamp(paths: &Paths, kernel: &Path, glue: &Path) -> Result<String> {
 /// A template, of this checkout or another, that was built with the same dependencies.
 fn relative(paths: &Paths, glue: &Path) -> Result<Option<PathBuf>> {
     let dependencies = dependencies_stamp(paths, glue)?;
-    let Some(Ok(checkouts)) = paths.state.parent().map(std::fs::read_dir) else { return Ok(None) };
-    Ok(checkouts.flatten().map(|entry| entry.path()).find_map(|state| {
+    let folders = paths.state.parent().into_iter().map(Path::to_owned);
+    let folders = folders.chain([paths.home.join("checkouts")]);
+    let mut states =
+        folders.filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().flatten();
+    Ok(states.find_map(|entry| {
+        let state = entry.path();
         let stamp = std::fs::read_to_string(state.join(STAMP)).ok()?;
         let template = state.join("template");
         (stamp.split(' ').next()? == dependencies && template.is_dir()).then_some(template)
