@@ -39,6 +39,12 @@ fn cargo(arguments: Vec<OsString>) -> ! {
     };
     let mut command = Command::new(real);
     at_home(&mut command).args(&arguments);
+    // How cells are compiled is the kernel's affair, and no configuration's.
+    command.env("RUSTC_WORKSPACE_WRAPPER", "");
+    let is_wrapped = std::env::var_os("RUSTC_WRAPPER").is_some();
+    if !is_wrapped {
+        command.env("RUSTC_WRAPPER", "");
+    }
     if view::is_asked_for(&arguments) {
         tell_less(&mut command);
     }
@@ -48,11 +54,9 @@ fn cargo(arguments: Vec<OsString>) -> ! {
     if !compiles(&arguments) {
         fail(&command.exec());
     }
-    // What cells are compiled with is the kernel's affair, and no configuration's.
-    command.env("RUSTC_WORKSPACE_WRAPPER", "");
     let mut kernel = None;
     // Another wrapper may be in charge.
-    if std::env::var_os("RUSTC_WRAPPER").is_none() {
+    if !is_wrapped {
         if let Ok(program) = std::env::current_exe().and_then(|program| program.canonicalize()) {
             command.env("RUSTC_WRAPPER", program).env(RECORD, Recipe::file(Path::new(FOLDER)));
         }
