@@ -52,8 +52,10 @@ const LINKS: &str = "links";
 /// Where programs are looked for: by name, and, by rust-analyzer, in cargo's home.
 const PATH: &str = "PATH";
 const CARGO_HOME: &str = "CARGO_HOME";
-/// What the two were before the stand-ins were put there.
-static OUTSIDE: OnceLock<[(&str, Option<OsString>); 2]> = OnceLock::new();
+/// What cargo builds for, whatever a configuration says: rust-analyzer asks.
+const BUILD_TARGET: &str = "CARGO_BUILD_TARGET";
+/// What the three were before the stand-ins were put there.
+static OUTSIDE: OnceLock<[(&str, Option<OsString>); 3]> = OnceLock::new();
 
 /// This process's environment; `None` if something in it is no text.
 fn environment() -> Option<BTreeMap<String, String>> {
@@ -103,8 +105,19 @@ fn stand_ins(session: &Path) -> Result<()> {
         }
         std::env::set_var(CARGO, cargo);
     }
-    let _ = OUTSIDE.set([(PATH, Some(path)), (CARGO_HOME, home)]);
+    let target = std::env::var_os(BUILD_TARGET);
+    let _ = OUTSIDE.set([(PATH, Some(path)), (CARGO_HOME, home), (BUILD_TARGET, target)]);
+    // SAFETY: as above.
+    unsafe { std::env::set_var(BUILD_TARGET, this_machine()?) };
     Ok(())
+}
+
+/// This machine, as rustc calls it.
+fn this_machine() -> Result<String> {
+    let output = Command::new("rustc").arg("-vV").output().context("cannot start rustc")?;
+    let text = String::from_utf8(output.stdout)?;
+    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned).context("rustc does not name its host")
 }
 
 /// The folders in which programs are looked for, without the linkers that Evcxr takes where it finds
