@@ -1,5 +1,6 @@
 //! Running other programs.
 
+use crate::surroundings::OF_CARGO;
 use anyhow::{Context, Result, bail};
 use std::ffi::OsStr;
 use std::process::{Command, ExitStatus, Stdio};
@@ -11,11 +12,13 @@ pub fn first_line(program: impl AsRef<OsStr>, arguments: &[&str]) -> Option<Stri
     (output.status.success()).then(|| text.lines().next().unwrap_or_default().trim().to_owned())
 }
 
-/// cargo, which builds for this machine where `CARGO_BUILD_TARGET` names it, too, as conda's Rust has it:
-/// what it makes would then lie in a folder of that name, and not where it is looked for.
+/// cargo, without what [`settle`](crate::surroundings::settle) keeps from it: conda's Rust names its
+/// target, and what cargo makes would then lie in a folder of that name.
 pub fn cargo() -> Command {
     let mut cargo = Command::new("cargo");
-    cargo.env_remove("CARGO_BUILD_TARGET");
+    for name in OF_CARGO {
+        cargo.env_remove(name);
+    }
     cargo
 }
 
@@ -72,10 +75,30 @@ pub fn run_quietly(command: &mut Command) -> Result<()> {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
-    let tail: Vec<&str> = text.lines().rev().take(12).collect();
-    let tail: Vec<&str> = tail.into_iter().rev().collect();
     let remedy = remedy(&text).map_or(String::new(), |remedy| format!("\n{remedy}"));
-    bail!("{program} failed ({}):\n{}{remedy}", output.status, tail.join("\n"));
+    bail!("{program} failed ({}):\n{}{remedy}", output.status, cause(&text));
+}
+
+/// What a program that failed has said of the cause: all from the first line that tells of an error, or
+/// its last words, if none does. Of very much, the middle is left out.
+pub fn cause(output: &str) -> String {
+    const FIRST: usize = 40;
+    const LAST: usize = 20;
+    let lines: Vec<&str> = output.lines().map(str::trim_end).collect();
+    let tells = |line: &&str| {
+        let line = line.to_lowercase();
+        ["error", "fatal", "panicked", "cannot", "could not", "undefined reference"]
+            .iter()
+            .any(|word| line.contains(word))
+    };
+    let from = lines.iter().position(tells).unwrap_or(lines.len().saturating_sub(FIRST));
+    let lines = &lines[from..];
+    if lines.len() <= FIRST + LAST {
+        return lines.join("\n");
+    }
+    let (first, last) = (&lines[..FIRST], &lines[lines.len() - LAST..]);
+    let between = lines.len() - FIRST - LAST;
+    format!("{}\n  … {between} more lines …\n{}", first.join("\n"), last.join("\n"))
 }
 
 /// What to do about a failure whose cause can be read off its output.
@@ -151,6 +174,19 @@ mod tests {
     #[test]
     fn cargo_is_not_told_of_a_target() {
         assert!(cargo().get_envs().any(|it| it == (OsStr::new("CARGO_BUILD_TARGET"), None)));
+    }
+
+    #[test]
+    fn the_cause_is_told_from_its_first_line_on() {
+        let before = "Compiling x\n".repeat(50);
+        let after = "  in that file\n".repeat(50);
+        let told = cause(&format!("{before}error: the cause\n{after}"));
+        assert_eq!(told.lines().next(), Some("error: the cause"));
+        assert_eq!(told.lines().count(), 51);
+        let long = cause(&format!("error: the cause\n{}the end\n", "x\n".repeat(500)));
+        assert!(long.starts_with("error: the cause") && long.ends_with("the end"));
+        assert!(long.lines().count() < 70);
+        assert_eq!(cause("a\nlast words"), "a\nlast words");
     }
 
     #[test]

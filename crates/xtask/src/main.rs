@@ -29,6 +29,7 @@ mod nvidia;
 mod offline;
 mod past;
 mod paths;
+mod preflight;
 mod python;
 mod references;
 mod rust_src;
@@ -38,6 +39,7 @@ mod space;
 mod step;
 mod sums;
 mod supplies;
+mod surroundings;
 mod template;
 
 use anyhow::{Result, bail};
@@ -108,6 +110,7 @@ const COMMANDS: [&str; 18] = [
 ];
 
 fn main() {
+    surroundings::settle();
     let paths = Paths::find();
     forget_build_folders();
     forget_this_package();
@@ -116,13 +119,19 @@ fn main() {
     }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let Err(error) = dispatch(&arguments, paths) {
-        let text = format!("{error:#}");
-        eprintln!("\nerror: {text}");
-        if let Some(remedy) = command::remedy(&text).filter(|remedy| !text.contains(remedy)) {
-            eprintln!("{remedy}");
-        }
+        eprintln!("\nerror: {}", told(&error));
         std::process::exit(1);
     }
+}
+
+/// An error: what was being done, then each cause in a line of its own, and what to do.
+fn told(error: &anyhow::Error) -> String {
+    let causes: Vec<String> = error.chain().map(|cause| cause.to_string()).collect();
+    let mut text = causes.join("\n  because: ");
+    if let Some(remedy) = command::remedy(&text).filter(|remedy| !text.contains(remedy)) {
+        text += &format!("\n{remedy}");
+    }
+    text
 }
 
 /// `cargo run` puts its build folders on the search path of shared libraries. A notebook's cells
