@@ -32,10 +32,28 @@ pub fn run(command: &mut Command) -> Result<()> {
 /// shell would take the terminal away before the other one's question is answered.
 pub fn run_in_charge(command: &mut Command) -> Result<()> {
     let program = command.get_program().to_string_lossy().into_owned();
+    end_with_this_program(command);
     let mut child = command.spawn().with_context(|| format!("cannot start {program}"))?;
     let status = deaf_to_interrupts(|| child.wait())?;
     succeeded(&program, status)
 }
+
+/// Lets the system end a program when this one is killed: nobody would be left to do it.
+#[cfg(target_os = "linux")]
+fn end_with_this_program(command: &mut Command) {
+    use std::os::unix::process::CommandExt;
+    // SAFETY: between fork and exec there is this one call to the system.
+    unsafe {
+        command.pre_exec(|| match libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) {
+            0 => Ok(()),
+            _ => Err(std::io::Error::last_os_error()),
+        });
+    }
+}
+
+/// This system knows no such thing.
+#[cfg(not(target_os = "linux"))]
+fn end_with_this_program(_: &mut Command) {}
 
 /// Does `work` while Ctrl-C does nothing here. What was started before still hears it.
 #[cfg(unix)]
@@ -76,6 +94,8 @@ pub fn run_quietly(command: &mut Command) -> Result<()> {
         String::from_utf8_lossy(&output.stderr)
     );
     let remedy = remedy(&text).map_or(String::new(), |remedy| format!("\n{remedy}"));
+    let first: Vec<_> = command.get_args().take(3).map(|it| it.to_string_lossy()).collect();
+    let program = format!("{program} {}", first.join(" "));
     bail!("{program} failed ({}):\n{}{remedy}", output.status, cause(&text));
 }
 
@@ -125,8 +145,8 @@ pub fn remedy(output: &str) -> Option<&'static str> {
     } else if says(&["No matching distribution found"]) {
         Some(
             "pip found no package for this Python and this system. From a bundle: it was made for others \
-             (`cargo xtask bundle OUT --python NAME`). From the network: PyTorch has none for machines of this \
-             kind.",
+             (`cargo xtask bundle OUT --python NAME`). From the network: it is not reached (HTTPS_PROXY, \
+             PIP_INDEX_URL), or there is none for machines of this kind.",
         )
     } else if says(&["THESE PACKAGES DO NOT MATCH THE HASHES"]) {
         Some(

@@ -128,6 +128,9 @@ fn main() {
 fn told(error: &anyhow::Error) -> String {
     let causes: Vec<String> = error.chain().map(|cause| cause.to_string()).collect();
     let mut text = causes.join("\n  because: ");
+    if error.is::<step::Failed>() {
+        text += "\nWhat was done before it is kept: the same command goes on from there.";
+    }
     if let Some(remedy) = command::remedy(&text).filter(|remedy| !text.contains(remedy)) {
         text += &format!("\n{remedy}");
     }
@@ -259,6 +262,18 @@ mod tests {
         assert_eq!(did_you_mean("tutoral"), ": did you mean \"tutorial\"?");
         assert_eq!(did_you_mean("dcotor"), ": did you mean \"doctor\"?");
         assert!(did_you_mean("frobnicate").contains("--help"));
+    }
+
+    #[test]
+    fn an_error_is_told_with_every_cause_and_what_to_do() {
+        let failed = step::step::<()>("work", || {
+            Err(anyhow::anyhow!("No space left on device").context("cannot write"))
+        });
+        let text = told(&failed.unwrap_err());
+        for part in ["work", "cannot write", "No space left", "The disk is full", "goes on"] {
+            assert!(text.contains(part), "{text}");
+        }
+        assert!(!told(&anyhow::anyhow!("no command")).contains("goes on"));
     }
 
     #[test]

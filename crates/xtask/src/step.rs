@@ -20,11 +20,21 @@ struct Took {
 /// The steps that were done, in order.
 static DONE: Mutex<Vec<(String, Took)>> = Mutex::new(Vec::new());
 
+/// The step that failed, in an error's chain of causes.
+#[derive(Debug)]
+pub struct Failed(String);
+
+impl std::fmt::Display for Failed {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "{}: this step failed", self.0)
+    }
+}
+
 /// Does `work` and says what it took.
 pub fn step<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     eprintln!("• {what} …");
     let before = Measured::now();
-    let result = work().with_context(|| what.to_owned())?;
+    let result = work().with_context(|| Failed(what.to_owned()))?;
     let took = before.since();
     eprintln!("  done in {}", said(&took));
     DONE.lock().expect("nobody panics while holding it").push((what.to_owned(), took));
@@ -366,7 +376,7 @@ mod tests {
     #[test]
     fn a_step_that_fails_says_what_it_was_doing_and_is_in_no_table() {
         let error = step::<()>("the work", || anyhow::bail!("no network")).unwrap_err();
-        assert_eq!(error.to_string(), "the work");
+        assert_eq!(error.downcast_ref::<Failed>().unwrap().0, "the work");
         assert_eq!(error.root_cause().to_string(), "no network");
         let done = DONE.lock().unwrap();
         assert!(done.iter().all(|(what, _)| what != "the work"));

@@ -1,12 +1,8 @@
 //! The environment variables that the user has set, and those that are kept from whatever is started.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::OnceLock;
-
-/// Where the system looks for shared libraries first.
-pub const LIBRARY_PATH: &str =
-    if cfg!(target_os = "macos") { "DYLD_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" };
 
 /// What would lead a Python of ours to other packages than its own.
 pub const OF_PYTHON: [&str; 4] = ["PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONUSERBASE"];
@@ -85,33 +81,10 @@ pub fn found() -> &'static Variables {
 
 /// Keeps from whatever is started what would do harm there. To be called once, before anything else.
 pub fn settle() {
-    let found = found();
-    let libraries = std::env::join_paths(
-        found.folders(LIBRARY_PATH).iter().filter(|folder| libtorch_in(folder).is_none()),
-    );
-    // SAFETY: no other thread exists yet that could read the environment.
-    unsafe {
-        for name in found.kept_out() {
-            std::env::remove_var(name);
-        }
-        if let Ok(libraries) = libraries {
-            match libraries.is_empty() {
-                true => std::env::remove_var(LIBRARY_PATH),
-                false => std::env::set_var(LIBRARY_PATH, libraries),
-            }
-        }
+    for name in found().kept_out() {
+        // SAFETY: no other thread exists yet that could read the environment.
+        unsafe { std::env::remove_var(name) };
     }
-}
-
-/// A library of libtorch's in a folder.
-pub fn libtorch_in(folder: &Path) -> Option<PathBuf> {
-    let is_torch = |file: &PathBuf| {
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        (name.starts_with("libtorch") || name.starts_with("libc10."))
-            && (name.contains(".so") || name.ends_with(".dylib"))
-    };
-    let files = std::fs::read_dir(folder).ok()?;
-    files.flatten().map(|entry| entry.path()).find(is_torch)
 }
 
 #[cfg(test)]
@@ -132,15 +105,5 @@ mod tests {
         let own: Variables =
             [("PYTHONPATH", "/p"), ("TCHALK_LIBTORCH", "environment")].into_iter().collect();
         assert!(own.kept_out().is_empty(), "the active environment may need it");
-    }
-
-    #[test]
-    fn a_libtorch_is_known_by_its_name() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("libtch.so"), "").unwrap();
-        assert_eq!(libtorch_in(folder.path()), None);
-        let library = folder.path().join("libtorch_cpu.so.2");
-        std::fs::write(&library, "").unwrap();
-        assert_eq!(libtorch_in(folder.path()), Some(library));
     }
 }

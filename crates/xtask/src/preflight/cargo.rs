@@ -56,10 +56,8 @@ fn judge(setting: &Setting, is_fetched: &dyn Fn() -> bool) -> Option<Finding> {
     };
     let (table, last) = key.rsplit_once('.')?;
     match (table, last) {
-        ("build", "target") if matches!(origin, File(_)) => {
-            Some(Bad(format!("{what}: what is built would lie where nobody looks for it"), delete))
-        }
-        ("build", "target" | "target-dir" | "build-dir" | "rustc-wrapper") | (_, "rustflags") => {
+        ("build", "target") => Some(Note(format!("{what}: not used, all is for this machine"))),
+        ("build", "target-dir" | "build-dir" | "rustc-wrapper") | (_, "rustflags") => {
             Some(Note(format!("{what}: not used for cells")))
         }
         (_, "linker") => Some(match first_line(value, &["--version"]) {
@@ -173,10 +171,8 @@ mod tests {
         let file = || File("/c".into());
         let is_bad = |found| matches!(found, Some(Bad(..)));
         let is_note = |found| matches!(found, Some(Note(_)));
-        assert!(is_bad(judged("build.target", "wasm32-unknown-unknown", file(), true)));
-        let variable = Variable("CARGO_BUILD_TARGET".into());
-        assert!(is_note(judged("build.target", "x", variable, true)), "it is kept out");
-        for key in ["build.target-dir", "build.rustc-wrapper", "target.x.rustflags"] {
+        for key in ["build.target", "build.target-dir", "build.rustc-wrapper", "target.x.rustflags"]
+        {
             assert!(is_note(judged(key, "x", file(), true)), "{key}");
         }
         assert!(is_note(judged("source.crates-io.replace-with", "m", file(), true)));

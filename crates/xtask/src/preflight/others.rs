@@ -2,8 +2,12 @@
 
 use super::finding::Finding::{self, Bad, Good, Note};
 use crate::paths::Paths;
-use crate::surroundings::{LIBRARY_PATH, Variables, libtorch_in};
+use crate::surroundings::Variables;
 use std::path::{Path, PathBuf};
+
+/// Where the system looks for shared libraries first.
+const LIBRARY_PATH: &str =
+    if cfg!(target_os = "macos") { "DYLD_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" };
 
 /// Another libtorch that programs would load or be built with; `own` is ours.
 pub fn libtorch(variables: &Variables, own: Option<&Path>) -> Vec<Finding> {
@@ -13,11 +17,8 @@ pub fn libtorch(variables: &Variables, own: Option<&Path>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = other
         .filter_map(|folder| libtorch_in(folder))
         .map(|file| {
-            Note(format!(
-                "{LIBRARY_PATH} leads to {}: kept from set-up and JupyterLab; for a Jupyter of your own, \
-                 unset it",
-                file.display()
-            ))
+            let file = file.display();
+            Note(format!("{LIBRARY_PATH} leads to {file}: not used, ours is found first"))
         })
         .collect();
     let named = variables.iter().map(|(name, _)| name).filter(|name| name.starts_with("LIBTORCH"));
@@ -29,6 +30,17 @@ pub fn libtorch(variables: &Variables, own: Option<&Path>) -> Vec<Finding> {
         findings.push(Good("none but set-up's own".into()));
     }
     findings
+}
+
+/// A library of libtorch's in a folder.
+fn libtorch_in(folder: &Path) -> Option<PathBuf> {
+    let is_torch = |file: &PathBuf| {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        (name.starts_with("libtorch") || name.starts_with("libc10."))
+            && (name.contains(".so") || name.ends_with(".dylib"))
+    };
+    let files = std::fs::read_dir(folder).ok()?;
+    files.flatten().map(|entry| entry.path()).find(is_torch)
 }
 
 /// Evcxr's own settings, which the kernel does not read.
@@ -97,6 +109,16 @@ mod tests {
         for name in ["LIBTORCH", "LIBTORCH_USE_PYTORCH", "LIBTORCH_BYPASS_VERSION_CHECK"] {
             assert!(matches!(libtorch(&set(&[(name, "1")]), None)[..], [Note(_)]), "{name}");
         }
+    }
+
+    #[test]
+    fn a_libtorch_is_known_by_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("libtch.so"), "").unwrap();
+        assert_eq!(libtorch_in(folder.path()), None);
+        let library = folder.path().join("libtorch_cpu.so.2");
+        std::fs::write(&library, "").unwrap();
+        assert_eq!(libtorch_in(folder.path()), Some(library));
     }
 
     #[test]
