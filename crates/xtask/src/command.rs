@@ -192,6 +192,38 @@ mod tests {
     }
 
     #[test]
+    #[cfg(target_os = "linux")]
+    fn a_program_in_charge_ends_with_whoever_waits_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let told = folder.path().join("pid");
+        let script =
+            format!("echo $$ > '{0}.part'; mv '{0}.part' '{0}'; exec sleep 60", told.display());
+        // SAFETY: the child only starts a program and waits for it.
+        let waiting = unsafe { libc::fork() };
+        if waiting == 0 {
+            let _ = run_in_charge(Command::new("sh").args(["-c", &script]));
+            // SAFETY: nothing of this process's is to be tidied up by its copy.
+            unsafe { libc::_exit(0) };
+        }
+        let soon = |is_so: &dyn Fn() -> bool| {
+            (0..500).any(|_| {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+                is_so()
+            })
+        };
+        assert!(soon(&|| told.exists()));
+        // SAFETY: the process is this test's own, and not yet waited for.
+        unsafe {
+            libc::kill(waiting, libc::SIGKILL);
+            libc::waitpid(waiting, std::ptr::null_mut(), 0);
+        }
+        let status = format!("/proc/{}/stat", std::fs::read_to_string(&told).unwrap().trim());
+        let has_ended =
+            || std::fs::read_to_string(&status).map_or(true, |text| text.contains(") Z "));
+        assert!(soon(&has_ended));
+    }
+
+    #[test]
     fn cargo_is_not_told_of_a_target() {
         assert!(cargo().get_envs().any(|it| it == (OsStr::new("CARGO_BUILD_TARGET"), None)));
     }
