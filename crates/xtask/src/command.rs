@@ -1,5 +1,6 @@
 //! Running other programs.
 
+use crate::surroundings::OF_CARGO;
 use anyhow::{Context, Result, bail};
 use std::ffi::OsStr;
 use std::process::{Command, ExitStatus, Stdio};
@@ -11,11 +12,13 @@ pub fn first_line(program: impl AsRef<OsStr>, arguments: &[&str]) -> Option<Stri
     (output.status.success()).then(|| text.lines().next().unwrap_or_default().trim().to_owned())
 }
 
-/// cargo, which builds for this machine where `CARGO_BUILD_TARGET` names it, too, as conda's Rust has it:
-/// what it makes would then lie in a folder of that name, and not where it is looked for.
+/// cargo, without what [`settle`](crate::surroundings::settle) keeps from it: conda's Rust names its
+/// target, and what cargo makes would then lie in a folder of that name.
 pub fn cargo() -> Command {
     let mut cargo = Command::new("cargo");
-    cargo.env_remove("CARGO_BUILD_TARGET");
+    for name in OF_CARGO {
+        cargo.env_remove(name);
+    }
     cargo
 }
 
@@ -29,10 +32,28 @@ pub fn run(command: &mut Command) -> Result<()> {
 /// shell would take the terminal away before the other one's question is answered.
 pub fn run_in_charge(command: &mut Command) -> Result<()> {
     let program = command.get_program().to_string_lossy().into_owned();
+    end_with_this_program(command);
     let mut child = command.spawn().with_context(|| format!("cannot start {program}"))?;
     let status = deaf_to_interrupts(|| child.wait())?;
     succeeded(&program, status)
 }
+
+/// Lets the system end a program when this one is killed: nobody would be left to do it.
+#[cfg(target_os = "linux")]
+fn end_with_this_program(command: &mut Command) {
+    use std::os::unix::process::CommandExt;
+    // SAFETY: between fork and exec there is this one call to the system.
+    unsafe {
+        command.pre_exec(|| match libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) {
+            0 => Ok(()),
+            _ => Err(std::io::Error::last_os_error()),
+        });
+    }
+}
+
+/// This system knows no such thing.
+#[cfg(not(target_os = "linux"))]
+fn end_with_this_program(_: &mut Command) {}
 
 /// Does `work` while Ctrl-C does nothing here. What was started before still hears it.
 #[cfg(unix)]
@@ -72,10 +93,32 @@ pub fn run_quietly(command: &mut Command) -> Result<()> {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
-    let tail: Vec<&str> = text.lines().rev().take(12).collect();
-    let tail: Vec<&str> = tail.into_iter().rev().collect();
     let remedy = remedy(&text).map_or(String::new(), |remedy| format!("\n{remedy}"));
-    bail!("{program} failed ({}):\n{}{remedy}", output.status, tail.join("\n"));
+    let first: Vec<_> = command.get_args().take(3).map(|it| it.to_string_lossy()).collect();
+    let program = format!("{program} {}", first.join(" "));
+    bail!("{program} failed ({}):\n{}{remedy}", output.status, cause(&text));
+}
+
+/// What a program that failed has said of the cause: all from the first line that tells of an error, or
+/// its last words, if none does. Of very much, the middle is left out.
+pub fn cause(output: &str) -> String {
+    const FIRST: usize = 40;
+    const LAST: usize = 20;
+    let lines: Vec<&str> = output.lines().map(str::trim_end).collect();
+    let tells = |line: &&str| {
+        let line = line.to_lowercase();
+        ["error", "fatal", "panicked", "cannot", "could not", "undefined reference"]
+            .iter()
+            .any(|word| line.contains(word))
+    };
+    let from = lines.iter().position(tells).unwrap_or(lines.len().saturating_sub(FIRST));
+    let lines = &lines[from..];
+    if lines.len() <= FIRST + LAST {
+        return lines.join("\n");
+    }
+    let (first, last) = (&lines[..FIRST], &lines[lines.len() - LAST..]);
+    let between = lines.len() - FIRST - LAST;
+    format!("{}\n  … {between} more lines …\n{}", first.join("\n"), last.join("\n"))
 }
 
 /// What to do about a failure whose cause can be read off its output.
@@ -102,8 +145,8 @@ pub fn remedy(output: &str) -> Option<&'static str> {
     } else if says(&["No matching distribution found"]) {
         Some(
             "pip found no package for this Python and this system. From a bundle: it was made for others \
-             (`cargo xtask bundle OUT --python NAME`). From the network: PyTorch has none for machines of this \
-             kind.",
+             (`cargo xtask bundle OUT --python NAME`). From the network: it is not reached (HTTPS_PROXY, \
+             PIP_INDEX_URL), or there is none for machines of this kind.",
         )
     } else if says(&["THESE PACKAGES DO NOT MATCH THE HASHES"]) {
         Some(
@@ -149,8 +192,53 @@ mod tests {
     }
 
     #[test]
+    #[cfg(target_os = "linux")]
+    fn a_program_in_charge_ends_with_whoever_waits_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let told = folder.path().join("pid");
+        let script =
+            format!("echo $$ > '{0}.part'; mv '{0}.part' '{0}'; exec sleep 60", told.display());
+        // SAFETY: the child only starts a program and waits for it.
+        let waiting = unsafe { libc::fork() };
+        if waiting == 0 {
+            let _ = run_in_charge(Command::new("sh").args(["-c", &script]));
+            // SAFETY: nothing of this process's is to be tidied up by its copy.
+            unsafe { libc::_exit(0) };
+        }
+        let soon = |is_so: &dyn Fn() -> bool| {
+            (0..500).any(|_| {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+                is_so()
+            })
+        };
+        assert!(soon(&|| told.exists()));
+        // SAFETY: the process is this test's own, and not yet waited for.
+        unsafe {
+            libc::kill(waiting, libc::SIGKILL);
+            libc::waitpid(waiting, std::ptr::null_mut(), 0);
+        }
+        let status = format!("/proc/{}/stat", std::fs::read_to_string(&told).unwrap().trim());
+        let has_ended =
+            || std::fs::read_to_string(&status).map_or(true, |text| text.contains(") Z "));
+        assert!(soon(&has_ended));
+    }
+
+    #[test]
     fn cargo_is_not_told_of_a_target() {
         assert!(cargo().get_envs().any(|it| it == (OsStr::new("CARGO_BUILD_TARGET"), None)));
+    }
+
+    #[test]
+    fn the_cause_is_told_from_its_first_line_on() {
+        let before = "Compiling x\n".repeat(50);
+        let after = "  in that file\n".repeat(50);
+        let told = cause(&format!("{before}error: the cause\n{after}"));
+        assert_eq!(told.lines().next(), Some("error: the cause"));
+        assert_eq!(told.lines().count(), 51);
+        let long = cause(&format!("error: the cause\n{}the end\n", "x\n".repeat(500)));
+        assert!(long.starts_with("error: the cause") && long.ends_with("the end"));
+        assert!(long.lines().count() < 70);
+        assert_eq!(cause("a\nlast words"), "a\nlast words");
     }
 
     #[test]

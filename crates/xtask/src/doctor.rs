@@ -3,33 +3,21 @@
 use crate::command::first_line;
 use crate::flavour;
 use crate::past::{self, Checkout};
-use crate::paths::{DATA_FOLDER, Paths, data_folder};
+use crate::paths::Paths;
+use crate::preflight::{self, Finding, faults, printed, to_mend};
 use crate::python::{self, State, TORCH};
 use crate::supplies::Supplies;
-use crate::{
-    glue, interpreter, kernel, nvidia, offline, rust_src, space, step, supplies, template,
-};
-use anyhow::{Result, bail};
-use std::path::{Path, PathBuf};
-
-/// What was found.
-enum Finding {
-    Good(String),
-    /// Works, but worth knowing.
-    Note(String),
-    /// What is wrong, and the remedy.
-    Bad(String, String),
-}
+use crate::{glue, kernel, nvidia, offline, rust_src, step, surroundings, template};
 use Finding::{Bad, Good, Note};
+use anyhow::{Result, bail};
+use std::path::PathBuf;
 
 /// Looks at everything and changes nothing.
 pub fn run(paths: &Paths) -> Result<()> {
-    let findings = [
-        ("Rust", rust()),
+    // What has to be there before set-up, and then what set-up makes.
+    let mut lines = preflight::look(paths, &Supplies::of(paths)?, surroundings::found());
+    lines.extend([
         ("standard library sources", sources(paths)),
-        ("compiler", compiler(paths)),
-        ("Python", python(paths)),
-        ("disk", disk(paths)),
         ("checkout", checkout(paths)),
         ("cache", cache(paths)),
         ("libtorch", libtorch(paths)),
@@ -37,86 +25,23 @@ pub fn run(paths: &Paths) -> Result<()> {
         ("glue", glue_found(paths)),
         ("kernel", kernel_found(paths)),
         ("template", template_found(paths)),
-        ("data", data(paths)),
-    ];
-    let mut bad = 0;
-    for (name, finding) in findings {
-        match finding {
-            Good(what) => println!("ok  {name:<25} {what}"),
-            Note(what) => println!("--  {name:<25} {what}"),
-            Bad(what, remedy) => {
-                bad += 1;
-                println!("!!  {name:<25} {what}\n    {:<25} → {remedy}", "");
-            }
-        }
+    ]);
+    for line in &lines {
+        println!("{}", printed(line));
     }
-    if bad > 0 {
-        bail!("{bad} of these have to be mended before notebooks can run");
+    match faults(&lines) {
+        0 => println!("\nEverything is ready: cargo xtask lab"),
+        faults => bail!("{} before notebooks can run", to_mend(faults)),
     }
-    println!("\nEverything is ready: cargo xtask lab");
     Ok(())
 }
 
 const SETUP: &str = "cargo xtask setup";
 
-fn rust() -> Finding {
-    // The workspace's own words are the standard; this crate shares them.
-    let wanted = env!("CARGO_PKG_RUST_VERSION");
-    match rust_src::rustc_version() {
-        Ok(found) if is_older(&found, wanted) => {
-            Bad(format!("rustc {found} is older than {wanted}"), "rustup update stable".into())
-        }
-        Ok(found) => Good(format!("rustc {found}")),
-        Err(_) => Bad("there is no rustc".into(), "install Rust with rustup".into()),
-    }
-}
-
-/// Compares versions number by number; what is not a number ends them.
-fn is_older(found: &str, wanted: &str) -> bool {
-    let numbers = |text: &str| -> Vec<u32> {
-        text.split(['.', '-']).map_while(|part| part.parse().ok()).collect()
-    };
-    numbers(found) < numbers(wanted)
-}
-
 fn sources(paths: &Paths) -> Finding {
     match rust_src::find(paths) {
         Ok(Some(library)) => Good(library.display().to_string()),
         _ => Bad("not found".into(), format!("{SETUP}, or `rustup component add rust-src`")),
-    }
-}
-
-fn compiler(paths: &Paths) -> Finding {
-    // Compiled glue, of a release, has only to be linked.
-    let compiles = Supplies::of(paths).and_then(|supplies| glue::needs_compiler(paths, &supplies));
-    match if compiles.unwrap_or(true) { glue::compiler() } else { glue::linker() } {
-        Ok(name) => Good(first_line(&name, &["--version"]).unwrap_or(name)),
-        Err(error) => Bad("none".into(), error.to_string()),
-    }
-}
-
-fn python(paths: &Paths) -> Finding {
-    let makes_one = !python::environment(paths).is_ok_and(|it| it.active.is_some());
-    match interpreter::find() {
-        Ok((name, (major, minor))) if !makes_one => Good(format!("{name} {major}.{minor}")),
-        Ok((name, (major, minor))) => match first_line(&name, &["-c", "import venv, ensurepip"]) {
-            Some(_) => Good(format!("{name} {major}.{minor}, with venv")),
-            None => Bad(
-                format!("{name} {major}.{minor} without its venv module"),
-                "Debian, Ubuntu: sudo apt install python3-venv".into(),
-            ),
-        },
-        Err(error) => Bad("none that will do".into(), error.to_string()),
-    }
-}
-
-fn disk(paths: &Paths) -> Finding {
-    // Notebooks need some, too: their sessions lie in the cache.
-    let short = Supplies::of(paths).and_then(|supplies| space::shortage(paths, &supplies, 1.0));
-    match (short, step::free_gb(&paths.home)) {
-        (Ok(Some(shortage)), _) => Bad(shortage, space::REMEDY.into()),
-        (_, Some(free)) => Good(format!("{free:.0} GB free at {}", paths.home.display())),
-        (_, None) => Note("free space unknown".into()),
     }
 }
 
@@ -291,27 +216,6 @@ fn cache(paths: &Paths) -> Finding {
     }
 }
 
-fn data(paths: &Paths) -> Finding {
-    data_in(data_folder().as_deref(), supplies::remembered_data(&paths.home).as_deref())
-}
-
-fn data_in(folder: Option<&str>, remembered: Option<&Path>) -> Finding {
-    match folder {
-        Some(folder) if remembered == Some(Path::new(folder)) => {
-            Good(format!("from a bundle: {folder}"))
-        }
-        Some(folder) if Path::new(folder).is_dir() => Good(format!("{DATA_FOLDER} = {folder}")),
-        Some(folder) => Bad(
-            format!("{DATA_FOLDER} = {folder:?} is not a folder"),
-            "correct it, or unset it to use the built-in samples".into(),
-        ),
-        None => Note(format!(
-            "{DATA_FOLDER} is not set: data sets are fetched into the cache, and without a network \
-             the built-in samples are used"
-        )),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -323,17 +227,6 @@ mod tests {
         assert!(!nvidia::is_too_old(driver_of("Failed to initialize NVML")));
     }
 
-    #[test]
-    fn a_folder_of_data_that_is_not_there_is_a_fault_and_none_is_not() {
-        let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let (named, remembered) = (folder.path().to_str(), Some(folder.path()));
-        assert!(matches!(data_in(None, None), Note(_)));
-        assert!(matches!(data_in(named, None), Good(what) if what.starts_with(DATA_FOLDER)));
-        assert!(matches!(data_in(named, remembered), Good(what) if what.contains("a bundle")));
-        assert!(matches!(data_in(other.path().to_str(), remembered), Good(_)));
-        assert!(matches!(data_in(Some("/no/folder"), remembered), Bad(..)));
-    }
-
     /// What these sources print, without their tests.
     fn printed() -> String {
         let sources = [
@@ -341,6 +234,12 @@ mod tests {
             include_str!("flavour.rs"),
             include_str!("glue.rs"),
             include_str!("interpreter.rs"),
+            include_str!("preflight/cargo.rs"),
+            include_str!("preflight/folders.rs"),
+            include_str!("preflight/memory.rs"),
+            include_str!("preflight/others.rs"),
+            include_str!("preflight/pip.rs"),
+            include_str!("preflight/tools.rs"),
             include_str!("python.rs"),
             include_str!("space.rs"),
         ];
@@ -348,7 +247,7 @@ mod tests {
         // A text may go on in the next line.
         let lines = printed.iter().flat_map(|text| text.lines());
         let text: String = lines.map(|line| line.trim().trim_end_matches('\\')).collect();
-        text.replace("{DATA_FOLDER}", DATA_FOLDER)
+        text.replace("{DATA_FOLDER}", crate::paths::DATA_FOLDER)
     }
 
     #[test]
@@ -368,12 +267,5 @@ mod tests {
             }
         }
         assert!(count > 15, "{count} phrases");
-    }
-
-    #[test]
-    fn versions_compare_as_numbers() {
-        assert!(is_older("1.9.0", "1.95"));
-        assert!(!is_older("1.95.0", "1.95"));
-        assert!(!is_older("1.96.0-nightly", "1.95"));
     }
 }

@@ -1,6 +1,6 @@
 //! Building the kernel, and telling Jupyter where it is.
 
-use crate::command::{remedy, run_quietly};
+use crate::command::{cause, remedy, run_quietly};
 use crate::glue::host;
 use crate::offline;
 use crate::paths::{DATA_FOLDER, Paths, data_folder, key, key_of_tree};
@@ -100,19 +100,20 @@ fn build(paths: &Paths) -> Result<()> {
         .stderr(Stdio::piped())
         .spawn()
         .context("cannot start cargo")?;
-    // cargo's lines are the sign of life; the last ones say why it failed.
-    let mut last = Vec::new();
+    // cargo's lines are the sign of life; those from the first error on say why it failed.
+    let mut lines = Vec::new();
     if let Some(stderr) = cargo.stderr.take() {
         use std::io::BufRead;
         for line in std::io::BufReader::new(stderr).lines() {
             let line = line?;
             eprintln!("  {line}");
-            last.push(line);
+            lines.push(line);
         }
     }
     if !cargo.wait()?.success() {
-        let output = last.join("\n");
-        bail!("the kernel could not be built\n{}", remedy(&output).unwrap_or_default());
+        let output = lines.join("\n");
+        let remedy = remedy(&output).map_or(String::new(), |remedy| format!("\n{remedy}"));
+        bail!("cargo failed:\n{}{remedy}", cause(&output));
     }
     Ok(())
 }

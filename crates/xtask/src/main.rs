@@ -29,6 +29,7 @@ mod nvidia;
 mod offline;
 mod past;
 mod paths;
+mod preflight;
 mod python;
 mod references;
 mod rust_src;
@@ -38,6 +39,7 @@ mod space;
 mod step;
 mod sums;
 mod supplies;
+mod surroundings;
 mod template;
 mod test_counts;
 
@@ -109,6 +111,7 @@ const COMMANDS: [&str; 18] = [
 ];
 
 fn main() {
+    surroundings::settle();
     let paths = Paths::find();
     forget_build_folders();
     forget_this_package();
@@ -117,13 +120,22 @@ fn main() {
     }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let Err(error) = dispatch(&arguments, paths) {
-        let text = format!("{error:#}");
-        eprintln!("\nerror: {text}");
-        if let Some(remedy) = command::remedy(&text).filter(|remedy| !text.contains(remedy)) {
-            eprintln!("{remedy}");
-        }
+        eprintln!("\nerror: {}", told(&error));
         std::process::exit(1);
     }
+}
+
+/// An error: what was being done, then each cause in a line of its own, and what to do.
+fn told(error: &anyhow::Error) -> String {
+    let causes: Vec<String> = error.chain().map(|cause| cause.to_string()).collect();
+    let mut text = causes.join("\n  because: ");
+    if error.is::<step::Failed>() {
+        text += "\nWhat was done before it is kept: the same command goes on from there.";
+    }
+    if let Some(remedy) = command::remedy(&text).filter(|remedy| !text.contains(remedy)) {
+        text += &format!("\n{remedy}");
+    }
+    text
 }
 
 /// `cargo run` puts its build folders on the search path of shared libraries. A notebook's cells
@@ -251,6 +263,18 @@ mod tests {
         assert_eq!(did_you_mean("tutoral"), ": did you mean \"tutorial\"?");
         assert_eq!(did_you_mean("dcotor"), ": did you mean \"doctor\"?");
         assert!(did_you_mean("frobnicate").contains("--help"));
+    }
+
+    #[test]
+    fn an_error_is_told_with_every_cause_and_what_to_do() {
+        let failed = step::step::<()>("work", || {
+            Err(anyhow::anyhow!("No space left on device").context("cannot write"))
+        });
+        let text = told(&failed.unwrap_err());
+        for part in ["work", "cannot write", "No space left", "The disk is full", "goes on"] {
+            assert!(text.contains(part), "{text}");
+        }
+        assert!(!told(&anyhow::anyhow!("no command")).contains("goes on"));
     }
 
     #[test]

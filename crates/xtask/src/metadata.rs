@@ -3,6 +3,15 @@
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::path::Path;
+use std::process::Stdio;
+
+/// Whether cargo has all packages already, and needs no network for them.
+pub fn is_fetched(root: &Path) -> bool {
+    let mut cargo = crate::command::cargo();
+    cargo.args(["metadata", "--format-version", "1", "--locked", "--offline"]).current_dir(root);
+    let status = cargo.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
+}
 
 /// All packages, ours and others', as `cargo metadata` lists them; it fetches them if need be.
 pub fn packages(root: &Path, options: &[&str]) -> Result<Vec<Value>> {

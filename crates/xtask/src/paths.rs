@@ -94,16 +94,16 @@ fn state_folder(home: &Path, cache: Option<PathBuf>, slug: &str) -> PathBuf {
 
 /// Whether this user may write into the folder, or make it.
 #[cfg(unix)]
-fn is_writable(folder: &Path) -> bool {
+pub fn is_writable(folder: &Path) -> bool {
     use std::os::unix::ffi::OsStrExt;
     let there = folder.ancestors().find(|folder| folder.exists()).filter(|there| there.is_dir());
     let name = there.and_then(|there| std::ffi::CString::new(there.as_os_str().as_bytes()).ok());
     // SAFETY: a terminated path.
-    name.is_some_and(|name| unsafe { libc::access(name.as_ptr(), libc::W_OK) } == 0)
+    name.is_some_and(|name| unsafe { libc::access(name.as_ptr(), libc::W_OK | libc::X_OK) } == 0)
 }
 
 #[cfg(not(unix))]
-fn is_writable(_: &Path) -> bool {
+pub fn is_writable(_: &Path) -> bool {
     true
 }
 

@@ -280,6 +280,8 @@ fn pip(python: &Path, command: &str, room: &Path) -> Command {
     let mut pip = Command::new(python);
     pip.args(["-m", "pip", command, "--quiet", "--disable-pip-version-check", "--no-input"]);
     pip.arg("--no-cache-dir").env("TMPDIR", room);
+    // A `user = true` of the user's own would fail in an environment.
+    pip.args((command == "install").then_some("--no-user"));
     pip
 }
 
@@ -344,5 +346,6 @@ mod tests {
         let room = Some(std::ffi::OsStr::new("/home/pip.part-1"));
         assert!(pip.get_envs().any(|(name, value)| name == "TMPDIR" && value == room));
         assert!(pip.get_args().any(|argument| argument == "--no-cache-dir"));
+        assert!(pip.get_args().any(|argument| argument == "--no-user"));
     }
 }

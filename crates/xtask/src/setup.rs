@@ -1,11 +1,13 @@
 //! Everything a notebook needs, in order; what is there already costs nothing.
 
-use crate::command::first_line;
 use crate::paths::Paths;
+use crate::preflight::{self, Missing};
 use crate::python::{self, Environment, State};
+use crate::step::{self, step};
 use crate::supplies::Supplies;
-use crate::{glue, interpreter, kernel, rust_src, space, step, template};
-use anyhow::{Result, bail};
+use crate::{glue, kernel, metadata, rust_src, surroundings, template};
+use anyhow::Result;
+use std::fs::File;
 use std::path::PathBuf;
 
 /// Whether the user's own Jupyter is told of the kernel, too.
@@ -30,11 +32,19 @@ pub fn run(paths: &Paths, register: Register) -> Result<Ready> {
 
 /// Makes whatever is missing, from what is at hand.
 pub fn run_with(paths: &Paths, register: Register, supplies: &Supplies) -> Result<Ready> {
-    let _lock = step::lock(paths.locked())?;
-    step::forget_parts(paths.locked())?;
-    check_tools(paths, supplies)?;
-    check_space(paths, supplies)?;
+    // What another set-up is still making is not looked for. Where there is no cache yet, nothing is made
+    // before the checks.
+    let early = if paths.locked().is_dir() { Some(hold_cache(paths)?) } else { None };
+    let missing = Missing::of(paths, supplies);
+    preflight::pass(&preflight::look(paths, supplies, surroundings::found()))?;
+    let _lock = match early {
+        Some(lock) => lock,
+        None => hold_cache(paths)?,
+    };
     let environment = python::ensure(paths, supplies)?;
+    if !missing.is_nothing() && !metadata::is_fetched(&paths.root) {
+        step("the sources of all crates", || metadata::packages(&paths.root, &[]).map(drop))?;
+    }
     let glue = glue::ensure(paths, &environment, supplies)?;
     glue::configure_checkout(paths, &glue)?;
     let rust_src = rust_src::ensure(paths, supplies)?;
@@ -43,34 +53,23 @@ pub fn run_with(paths: &Paths, register: Register, supplies: &Supplies) -> Resul
     template::ensure(paths, &kernel, &glue, &rust_src, supplies)?;
     template::forget_gone_checkouts(paths)?;
     kernel::register(paths, &kernel, &rust_src, register == Register::WithUser)?;
+    if let Some(table) = step::table() {
+        eprintln!("{table}");
+    }
     eprintln!("tchalk is set up in {}", paths.home.display());
     Ok(Ready { environment, rust_src, kernel })
 }
 
-/// What has to be there before anything is downloaded or built.
-fn check_tools(paths: &Paths, supplies: &Supplies) -> Result<()> {
-    let (python, _) = interpreter::find()?;
-    let makes_one = python::environment(paths)?.active.is_none();
-    if makes_one && first_line(python, &["-c", "import venv, ensurepip"]).is_none() {
-        bail!(
-            "Python's venv module is missing: on Debian and Ubuntu, `sudo apt install python3-venv`"
-        );
-    }
-    // Compiled glue has only to be linked.
-    let compiles = glue::needs_compiler(paths, supplies)?;
-    let tool = if compiles { glue::compiler() } else { glue::linker() };
-    tool.map(drop)
-}
-
-/// Half-made parts on a full disk help nobody.
-fn check_space(paths: &Paths, supplies: &Supplies) -> Result<()> {
+/// Holds the cache for this set-up, or, where only its owner may write to it, this checkout's own part; and
+/// removes what others have left half-made there.
+fn hold_cache(paths: &Paths) -> Result<File> {
+    let folder = paths.locked();
+    let lock = step::lock(folder)?;
+    step::forget_parts(folder)?;
     let environment = python::environment(paths)?;
-    if environment.state() == State::Interrupted {
+    if environment.state() == State::Interrupted && folder == paths.home {
         eprintln!("what an interrupted set-up has left is removed");
         std::fs::remove_dir_all(&environment.folder)?;
     }
-    match space::shortage(paths, supplies, 0.0)? {
-        Some(shortage) => bail!("{shortage}: {}", space::REMEDY),
-        None => Ok(()),
-    }
+    Ok(lock)
 }

@@ -1,17 +1,130 @@
 //! One step of set-up: said when it begins, timed, and made whole or not at all.
 
+use crate::paths::Paths;
 use anyhow::{Context, Result};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Instant;
 
-/// Does `work` and says how long it took.
+/// What a step took.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Took {
+    seconds: f64,
+    /// What came over the network meanwhile, in MB, where the system tells.
+    downloaded: Option<f64>,
+    /// By how much the free space at the cache has shrunk, in GB, where the system tells.
+    disk: Option<f64>,
+}
+
+/// The steps that were done, in order.
+static DONE: Mutex<Vec<(String, Took)>> = Mutex::new(Vec::new());
+
+/// The step that failed, in an error's chain of causes.
+#[derive(Debug)]
+pub struct Failed(String);
+
+impl std::fmt::Display for Failed {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "{}: this step failed", self.0)
+    }
+}
+
+/// Does `work` and says what it took.
 pub fn step<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    let begun = Instant::now();
     eprintln!("• {what} …");
-    let result = work().with_context(|| what.to_owned())?;
-    eprintln!("  done in {}", duration(begun.elapsed().as_secs_f64()));
+    let before = Measured::now();
+    let result = work().with_context(|| Failed(what.to_owned()))?;
+    let took = before.since();
+    eprintln!("  done in {}", said(&took));
+    DONE.lock().expect("nobody panics while holding it").push((what.to_owned(), took));
     Ok(result)
+}
+
+/// Where clock, network and disk stand.
+struct Measured {
+    at: Instant,
+    received: Option<f64>,
+    free: Option<f64>,
+}
+
+impl Measured {
+    fn now() -> Measured {
+        let network = std::fs::read_to_string("/proc/net/dev").ok();
+        Measured {
+            at: Instant::now(),
+            received: network.map(|text| received(&text)),
+            free: Paths::find().ok().and_then(|paths| free_gb(&paths.home)),
+        }
+    }
+
+    fn since(&self) -> Took {
+        let now = Measured::now();
+        let more = |a: Option<f64>, b: Option<f64>| Some((a? - b?).max(0.0));
+        Took {
+            seconds: self.at.elapsed().as_secs_f64(),
+            downloaded: more(now.received, self.received),
+            disk: more(self.free, now.free),
+        }
+    }
+}
+
+/// What all interfaces but the machine's own have received, in MB.
+fn received(interfaces: &str) -> f64 {
+    let others = interfaces.lines().filter_map(|line| line.split_once(':'));
+    let bytes = others
+        .filter(|(name, _)| name.trim() != "lo")
+        .filter_map(|(_, numbers)| numbers.split_whitespace().next()?.parse::<f64>().ok());
+    bytes.sum::<f64>() / 1e6
+}
+
+/// `40 s, 12 MB downloaded, 0.1 GB on disk`
+fn said(took: &Took) -> String {
+    let mut said = duration(took.seconds);
+    if let Some(downloaded) = took.downloaded.filter(|it| *it >= 0.5) {
+        said += &format!(", {downloaded:.0} MB downloaded");
+    }
+    if let Some(disk) = took.disk.filter(|it| *it >= 0.05) {
+        said += &format!(", {disk:.1} GB on disk");
+    }
+    said
+}
+
+/// All steps that were done, and their sum, as a table; `None` if there was none. The next table begins
+/// anew.
+pub fn table() -> Option<String> {
+    let done = std::mem::take(&mut *DONE.lock().expect("nobody panics while holding it"));
+    (!done.is_empty()).then(|| table_of(&done))
+}
+
+fn table_of(done: &[(String, Took)]) -> String {
+    let sum = |of: fn(&Took) -> Option<f64>| done.iter().map(|(_, took)| of(took)).sum();
+    let all = Took {
+        seconds: done.iter().map(|(_, took)| took.seconds).sum(),
+        downloaded: sum(|took| took.downloaded),
+        disk: sum(|took| took.disk),
+    };
+    let row = |what: &str, took: &Took| {
+        let amount = |value: Option<f64>, digits, unit| {
+            value.map_or("unknown".into(), |value| format!("{value:.digits$} {unit}"))
+        };
+        // What stands in brackets was said while it was awaited.
+        let what = what.split(" (").next().unwrap_or(what);
+        format!(
+            "  {what:<50} {:>12} {:>12} {:>12}",
+            duration(took.seconds),
+            amount(took.downloaded, 0, "MB"),
+            amount(took.disk, 1, "GB")
+        )
+    };
+    let head = format!("  {:<50} {:>12} {:>12} {:>12}", "", "time", "downloaded", "on disk");
+    let rows = done.iter().map(|(what, took)| row(what, took));
+    let lines: Vec<String> = ["what set-up took".into(), head]
+        .into_iter()
+        .chain(rows)
+        .chain([row("sum", &all)])
+        .collect();
+    lines.join("\n")
 }
 
 /// `0.4 s`, `12 s`, `3 min 20 s`.
@@ -233,6 +346,40 @@ mod tests {
         let copy = std::fs::metadata(to.path().join("a/x.rs")).unwrap();
         assert_eq!(copy.modified().unwrap(), then);
         assert!(!to.path().join("a/y.tmp").exists());
+    }
+
+    #[test]
+    fn the_network_is_all_interfaces_but_the_machine_s_own() {
+        let text = "Inter-|   Receive\n face |bytes    packets\n    lo: 9000000 5 0\n  \
+                    eth0: 2000000 7 0\n wlan0:1500000 3 0\n";
+        assert_eq!(received(text), 3.5);
+    }
+
+    #[test]
+    fn a_table_has_every_step_and_their_sum() {
+        let took = |seconds, downloaded, disk| Took { seconds, downloaded, disk };
+        let done = [
+            ("one (about a minute)".to_owned(), took(40.0, Some(12.0), Some(0.25))),
+            ("two".to_owned(), took(20.0, Some(0.0), Some(1.0))),
+        ];
+        let table = table_of(&done);
+        let cells: Vec<Vec<&str>> =
+            table.lines().map(|line| line.split_whitespace().collect()).collect();
+        assert_eq!(table.lines().next(), Some("what set-up took"));
+        assert_eq!(cells[2], ["one", "40", "s", "12", "MB", "0.2", "GB"]);
+        assert_eq!(cells[4], ["sum", "60", "s", "12", "MB", "1.2", "GB"]);
+        let unknown = table_of(&[("x".to_owned(), took(1.0, None, Some(0.0)))]);
+        assert!(unknown.lines().last().unwrap().contains("unknown"));
+        assert_eq!(said(&took(3.0, Some(0.1), None)), "3.0 s");
+    }
+
+    #[test]
+    fn a_step_that_fails_says_what_it_was_doing_and_is_in_no_table() {
+        let error = step::<()>("the work", || anyhow::bail!("no network")).unwrap_err();
+        assert_eq!(error.downcast_ref::<Failed>().unwrap().0, "the work");
+        assert_eq!(error.root_cause().to_string(), "no network");
+        let done = DONE.lock().unwrap();
+        assert!(done.iter().all(|(what, _)| what != "the work"));
     }
 
     #[test]
