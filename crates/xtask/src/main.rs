@@ -13,7 +13,6 @@ mod cloud;
 mod command;
 mod contents;
 mod dist;
-mod dockerfile;
 mod doctor;
 mod example;
 mod exercise;
@@ -76,7 +75,6 @@ cargo xtask: set up, run and test tchalk
   train-base [NOTE] train the built-in base anew on the CIFAR-10 in TCHALK_DATA_DIR; NOTE says what
                     its pictures are, if not CIFAR-10's own
   evidence WHAT     a longer run: cifar10, mnist, ants-bees or built-in-base
-  try-dockerfile …  follow the Dockerfile where there is no Docker, in a clean Debian root
   references        compute the tests' reference values anew (installs PyTorch, Keras, scikit-learn)
 
 Environment:
@@ -89,7 +87,7 @@ Environment:
                     the active Python environment (conda's is found by itself, if it fits)
 ";
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 17] = [
     "tutorial",
     "lab",
     "setup",
@@ -106,7 +104,6 @@ const COMMANDS: [&str; 18] = [
     "cloud",
     "train-base",
     "evidence",
-    "try-dockerfile",
     "references",
 ];
 
@@ -206,7 +203,6 @@ fn dispatch(arguments: &[String], paths: Result<Paths>) -> Result<()> {
         "bench" => bench::run(&paths, rest),
         "bundle" => bundle::make(&paths, &bundle::Options::parse(rest)?),
         "train-base" => example::train_base(&paths, rest),
-        "try-dockerfile" => dockerfile::follow(&paths, rest),
         "evidence" => example::evidence(&paths, rest),
         "setup" if rest.first().is_some_and(|option| option == "--from") => match rest {
             [_, folder] => offline::set_up(&paths, folder),
