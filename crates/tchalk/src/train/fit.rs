@@ -6,6 +6,7 @@ use super::{Augment, Callback, Precision, Schedule};
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::runtime::Budget;
+use crate::runtime::home::path_of;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tch::Device;
@@ -191,7 +192,7 @@ impl Fit {
     /// model as before, and give the same sets and settings: it comes to the same numbers as if it
     /// had never been broken off.
     pub fn resume(mut self, path: impl Into<PathBuf>) -> Fit {
-        self.resume = Some(path.into());
+        self.resume = Some(path_of(path.into()));
         self
     }
 
