@@ -55,6 +55,12 @@ def fetch(address, file):
 
 def checkout(here):
     """The folder of the project: from a release, or else a clone."""
+    if not REPOSITORY:
+        raise SystemExit(
+            "This notebook does not know where tchalk is: it was made before the project had an address. "
+            "Open it from the project's own page, or put the address, https://github.com/…, into "
+            "os.environ[\"TCHALK_REPOSITORY\"] in a cell before this one, and run this cell again."
+        )
     name = f"tchalk-{VERSION}-{TARGET}"
     folder = here / name
     if folder.is_dir():

@@ -104,6 +104,11 @@ class Checkout(unittest.TestCase):
             loaded("")["run"](["printf", r"\342\200\242 set-up \377\n"])
         self.assertEqual(self.output.getvalue(), "\u2022 set-up \ufffd\n")
 
+    def test_without_an_address_the_cell_says_what_to_do(self):
+        with self.assertRaisesRegex(SystemExit, "does not know where tchalk is.*TCHALK_REPOSITORY"):
+            self.checkout("")
+        self.assertEqual([], os.listdir(self.machine))
+
     def test_neither_release_nor_repository_is_an_error_that_says_so(self):
         with self.assertRaisesRegex(SystemExit, "git clone .* failed"):
             self.checkout(f"file://{self.here}/nothing")

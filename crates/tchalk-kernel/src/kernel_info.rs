@@ -19,15 +19,7 @@ pub fn kernel_info() -> Value {
             "codemirror_mode": "rust",
         },
         "banner": concat!("tchalk ", env!("CARGO_PKG_VERSION"), ": Rust, with libtorch at hand"),
-        "help_links": [
-            {"text": "tchalk", "url": concat!(env!("CARGO_PKG_REPOSITORY"), "#readme")},
-            {"text": "tchalk for Keras users", "url": in_repository("crates/tchalk/src/for_keras_users.md")},
-            {"text": "The words of the field", "url": in_repository("notebooks/glossary.ipynb")},
-            {"text": "The Rust book", "url": "https://doc.rust-lang.org/book/"},
-            {"text": "Rust by example", "url": "https://doc.rust-lang.org/rust-by-example/"},
-            {"text": "The standard library", "url": "https://doc.rust-lang.org/std/"},
-            {"text": "tch: tensors", "url": "https://docs.rs/tch/0.24.0/tch/"},
-        ],
+        "help_links": help_links(env!("CARGO_PKG_REPOSITORY")),
     })
 }
 
@@ -42,7 +34,38 @@ fn rust_version() -> &'static str {
     })
 }
 
-/// Where a file of tchalk can be read.
-fn in_repository(path: &str) -> String {
-    format!("{}/blob/main/{path}", env!("CARGO_PKG_REPOSITORY"))
+/// What Jupyter's help menu leads to; tchalk's own pages where the project has an address.
+fn help_links(repository: &str) -> Vec<Value> {
+    let file = |path: &str| format!("{repository}/blob/main/{path}");
+    let own = [
+        ("tchalk", format!("{repository}#readme")),
+        ("tchalk for Keras users", file("crates/tchalk/src/for_keras_users.md")),
+        ("The words of the field", file("notebooks/glossary.ipynb")),
+    ];
+    let others = [
+        ("The Rust book", "https://doc.rust-lang.org/book/"),
+        ("Rust by example", "https://doc.rust-lang.org/rust-by-example/"),
+        ("The standard library", "https://doc.rust-lang.org/std/"),
+        ("tch: tensors", "https://docs.rs/tch/0.24.0/tch/"),
+    ];
+    let own = own.into_iter().filter(|_| !repository.is_empty());
+    let others = others.map(|(text, url)| (text, url.to_owned()));
+    own.chain(others).map(|(text, url)| json!({"text": text, "url": url})).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_an_address_no_help_leads_to_it() {
+        let urls = |repository| {
+            let links = help_links(repository).into_iter();
+            links.map(|link| link["url"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        let there = urls("https://github.com/someone/tchalk");
+        assert_eq!(there[0], "https://github.com/someone/tchalk#readme");
+        assert_eq!(there[3..], urls("")[..]);
+        assert!(urls("").iter().all(|url| url.starts_with("https://")));
+    }
 }

@@ -7,10 +7,13 @@
 
 #[path = "common/alone.rs"]
 mod alone;
+#[path = "common/bundle.rs"]
+mod bundle;
 #[path = "common/reference.rs"]
 mod reference;
 
 use alone::alone;
+use bundle::bundle;
 use ndarray::Array2;
 use reference::reference;
 use std::collections::HashMap;
@@ -102,15 +105,8 @@ fn improved(model: &Model, layer: &str, kernels: usize) -> f64 {
 fn nearly_all_kernels_of_a_published_network_are_excited_more() {
     let _guard = alone();
     const FILE: &str = "weights/squeezenet1_0_deepcompression.safetensors";
-    let folder = std::env::var("TCHALK_DATA_DIR").unwrap_or_default();
-    let path = std::path::Path::new(&folder).join(FILE);
-    let weights = match !folder.is_empty() && path.exists() {
-        true => Weights::file(path),
-        false => {
-            eprintln!("TCHALK_DATA_DIR holds no {FILE}: random weights");
-            Weights::Random
-        }
-    };
+    let Some(folder) = bundle(&[FILE]) else { return };
+    let weights = Weights::file(folder.join(FILE));
     let net = applications::squeezenet1_0().weights(weights).input_shape([3, 64, 64]);
     let net = net.build(Device::Cpu).unwrap();
     assert!(improved(&net, "features.0", 96) >= 0.95);

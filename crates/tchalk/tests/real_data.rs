@@ -137,7 +137,7 @@ fn kaggles_files_have_the_right_counts() {
         row,
         images.index_axis(ndarray::Axis(0), 27_999).iter().copied().collect::<Vec<_>>()
     );
-    if bundle(&["mnist"]).is_some() {
+    if std::path::Path::new(&folder).join("mnist").exists() {
         let sum = |split: &Split| split.images().iter().map(|&value| u64::from(value)).sum::<u64>();
         let mnist = datasets::mnist().unwrap();
         let sums = [&mnist.train, &mnist.test, &digits.train, &digits.test].map(sum);

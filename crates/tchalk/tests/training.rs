@@ -50,11 +50,11 @@ fn a_small_cnn_learns_the_shapes_and_a_linear_classifier_does_not() {
     let _guard = alone();
     let (train, test) = sets(5_000, 1_000);
     let cnn = compiled(small_cnn(), RmsProp::new(1e-3));
-    cnn.fit(&train, Fit::new().epochs(15)).unwrap();
+    cnn.fit(&train, Fit::new().epochs(15).budget(Budget::Full)).unwrap();
     let accuracy = cnn.evaluate(&test).unwrap().accuracy;
     assert!(accuracy > 0.9, "CNN: {accuracy}");
     let line = compiled(linear(), Sgd::new(0.01));
-    line.fit(&train, Fit::new().epochs(30)).unwrap();
+    line.fit(&train, Fit::new().epochs(30).budget(Budget::Full)).unwrap();
     let accuracy = line.evaluate(&test).unwrap().accuracy;
     assert!(accuracy < 0.6, "linear: {accuracy}");
 }
@@ -158,6 +158,21 @@ fn what_is_odd_is_done_and_said() {
     assert!(text.contains("all validation examples were trained on"), "{text}");
     let text = said(&model, Fit::new().budget(Budget::Ci).epochs(9));
     assert!(text.contains("budget ci: 2 of 9 epochs on 20 of 20 examples"), "{text}");
+}
+
+#[test]
+fn a_short_training_keeps_all_its_epochs_and_its_bits() {
+    let _guard = alone();
+    let (train, test) = sets(40, 10);
+    let trained = |budget| {
+        runtime::seed(42);
+        let model = compiled(linear(), Sgd::new(0.1));
+        let how = Fit::new().epochs(20).budget(budget).schedule(Schedule::cosine());
+        let history = model.fit(&train, how.validation(&test)).unwrap();
+        assert_eq!((history.len(), history.notes()), (20, vec![]));
+        model.weight("dense.weight").unwrap()
+    };
+    assert_eq!(trained(Budget::Class), trained(Budget::Full));
 }
 
 #[test]

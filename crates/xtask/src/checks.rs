@@ -97,7 +97,7 @@ fn check_code(paths: &Paths, checks: &mut Checks) -> bool {
         // Lines of a tree of panics are for those who debug, not for a report.
         cargo.env_remove("RUST_BACKTRACE");
         // Tests train for as long as they say, whatever the reader's notebooks may take.
-        cargo.env_remove("TCHALK_BUDGET");
+        cargo.env("TCHALK_BUDGET", "full");
         cargo
     };
     // The kernel's dependencies take ten minutes to build, and are built in one place.

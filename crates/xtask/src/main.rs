@@ -80,7 +80,8 @@ cargo xtask: set up, run and test tchalk
 Environment:
   TCHALK_DATA_DIR   a folder of downloaded data sets (mnist/, cifar10/, …)
   TCHALK_OFFLINE    1 keeps the library off the network
-  TCHALK_BUDGET     full (default), class (each training about two minutes), ci (seconds)
+  TCHALK_BUDGET     class (each training about two minutes; the default without a GPU), full
+                    (everything as written; the default with one), ci (seconds)
   TCHALK_HOME       where heavy parts are kept (default: tchalk in your cache folder)
   TCHALK_RESERVE    0 keeps no warm kernel (0.5 GB) in reserve for the next notebook
   TCHALK_LIBTORCH   cpu or cuda, instead of looking for an NVIDIA GPU; environment for the one of

@@ -5,6 +5,7 @@ use crate::data::framing::{Framing, decode};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::model::Model;
+use crate::runtime::home::path_of;
 use crate::table::Table;
 use std::collections::HashMap;
 use std::path::Path;
@@ -86,7 +87,7 @@ impl Model {
     /// If the file is no picture, or the network does not turn pictures of 1 or 3 channels into
     /// probabilities of classes.
     pub fn predict_file(&self, path: impl AsRef<Path>) -> Result<Prediction> {
-        let path = path.as_ref();
+        let path = &path_of(path);
         let op = format!("Model::predict_file({:?})", path.display());
         let (input, output) = (self.input_shape(), self.output_shape());
         let (&[channels @ (1 | 3), height, width], &[classes]) = (&input[..], &output[..]) else {

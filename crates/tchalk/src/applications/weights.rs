@@ -1,6 +1,7 @@
 //! Weights: where they come from, and what they want to see.
 
 use crate::layers::Normalize;
+use crate::runtime::home::path_of;
 use std::path::PathBuf;
 
 /// Where the weights of a ready-made network come from.
@@ -24,7 +25,7 @@ impl Weights {
     ///
     /// A plain name without a folder is also looked for in the bundle, in `weights`.
     pub fn file(path: impl Into<PathBuf>) -> Weights {
-        Weights::File(path.into())
+        Weights::File(path_of(path.into()))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::source::{sha256_of, sha256_of_file};
 use crate::error::{Error, Result};
+use crate::runtime::home::path_of;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
@@ -29,7 +30,7 @@ impl Bundle {
     /// The bundle that `TCHALK_DATA_DIR` names, if it is set.
     pub(crate) fn from_env() -> Result<Option<Bundle>> {
         match std::env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
-            Some(folder) => Bundle::open(Path::new(&folder)).map(Some),
+            Some(folder) => Bundle::open(&path_of(folder.as_ref() as &Path)).map(Some),
             None => Ok(None),
         }
     }

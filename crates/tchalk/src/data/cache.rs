@@ -1,5 +1,6 @@
 //! The folder in which downloads are kept.
 
+use crate::runtime::home::path_of;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -23,7 +24,7 @@ pub(crate) fn is_offline() -> bool {
 fn home(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     let from = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     if let Some(home) = from(HOME) {
-        return std::path::absolute(home).ok();
+        return std::path::absolute(path_of(home)).ok();
     }
     let caches = if cfg!(target_os = "macos") {
         from("HOME")?.join("Library/Caches")

@@ -4,6 +4,7 @@ use super::folder::file_name;
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::plot::thousands;
+use crate::runtime::home::path_of;
 use crate::table::Table;
 use csv::{ByteRecord, ReaderBuilder};
 use std::path::Path;
@@ -54,7 +55,7 @@ impl CsvTable {
     /// If the file cannot be read, is empty, or a row has more or fewer cells than the header; the
     /// message names the row, counted as an editor counts lines.
     pub fn read(path: impl AsRef<Path>) -> Result<CsvTable> {
-        let path = path.as_ref();
+        let path = &path_of(path);
         let bytes = std::fs::read(path).map_err(|error| {
             let hint = "Check the path; it starts where the notebook is.";
             Error::io(path, error, hint)

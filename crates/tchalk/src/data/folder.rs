@@ -5,6 +5,7 @@ use super::framing::{Framing, decode};
 use super::stream::{Decoding, PictureStream};
 use super::{Dataset, Split};
 use crate::error::{Error, Result};
+use crate::runtime::home::path_of;
 use crate::runtime::progress::Progress;
 use ndarray::Array4;
 use std::path::{Path, PathBuf};
@@ -47,7 +48,7 @@ pub(super) struct Files {
 impl ImageFolder {
     /// The folder at `path`, for pictures of 224 by 224 pixels.
     pub fn new(path: impl AsRef<Path>) -> ImageFolder {
-        ImageFolder { path: path.as_ref().to_owned(), size: [224, 224], framing: Framing::Crop }
+        ImageFolder { path: path_of(path), size: [224, 224], framing: Framing::Crop }
     }
 
     /// Height and width of the pictures, in pixels.

@@ -123,7 +123,7 @@ impl Ensemble {
             let expected = format!("networks with {} outputs", set.class_names().len());
             return Err(Error::invalid(op, expected, self.classes().to_string(), ""));
         }
-        let budget = Budget::current();
+        let budget = Budget::current()?;
         let kept = budget.evaluation(set.len(), model.device());
         let note = match kept < set.len() {
             true => format!("budget {}: {kept} of {} examples", budget.name(), set.len()),

@@ -25,9 +25,8 @@ impl Ensemble {
     /// more, on all examples, as Wolpert has it. That makes `folds + 1` trainings for each member.
     ///
     /// `models` say what the members are and how they learn; they have to be compiled, and stay as
-    /// they are. What is frozen in them is kept. Under a budget all trainings together learn from as
-    /// many examples as one would alone, but from 500 at least. Pressing stop keeps the members that
-    /// are finished.
+    /// they are. What is frozen in them is kept. Under a budget all trainings together take about as
+    /// long as one would alone. Pressing stop keeps the members that are finished.
     ///
     /// # Errors
     ///
@@ -54,6 +53,7 @@ impl Ensemble {
         const OP: &str = "Ensemble::stacked";
         let trainings = models.len() * (folds + 1);
         let (set, note) = begin(OP, models, set, &how, trainings.max(1))?;
+        let how = how.shared(trainings);
         let labels = labels(OP, &set, models[0].output_shape()[0])?;
         if folds < 2 || folds > set.len() {
             let expected = format!("2 to {} folds, one example in each at least", set.len());

@@ -97,7 +97,7 @@ impl Ensemble {
     ///
     /// Pressing stop keeps the members that are finished. Callbacks begin anew with every member, so
     /// a [`Checkpoint`](crate::train::Checkpoint) keeps the last one's. Under a budget all members
-    /// together learn from as many examples as one network would alone, but each from 500 at least.
+    /// together take about as long as one network would alone.
     ///
     /// # Errors
     ///
@@ -121,6 +121,7 @@ impl Ensemble {
             return Err(Error::invalid(OP, "at least one member", "0", "3 or 5 are usual."));
         }
         let (set, note) = begin(OP, &[model], set, &how, members)?;
+        let how = how.shared(members);
         let mut series = Series::new(OP, members, note.into_iter().collect());
         for number in 1..=members {
             let label = format!("member {number} of {members}");
@@ -139,9 +140,8 @@ impl Ensemble {
     /// learning rate falls along a cosine and then jumps back, so that the network settles, is kept,
     /// and sets out again. It begins with the weights of `model`, which stays as it is.
     ///
-    /// The epochs of `how` are shared by the cycles. Under a budget every cycle may take as many
-    /// epochs as one training, from a part of the examples, 500 at least. Pressing stop keeps the cycles that are
-    /// finished.
+    /// The epochs of `how` are shared by the cycles. Under a budget all cycles together take about as
+    /// long as one training would alone. Pressing stop keeps the cycles that are finished.
     ///
     /// # Errors
     ///
@@ -174,6 +174,7 @@ impl Ensemble {
             return Err(Error::invalid(OP, "no schedule", "a Fit with one", hint));
         }
         let (set, note) = begin(OP, &[model], set, &how, cycles)?;
+        let how = how.shared(cycles);
         let learner = model.copy()?;
         learner.compile_as(model, OP)?;
         learner.seen_as(model);
@@ -237,6 +238,6 @@ pub(super) fn begin(
         check(op, model.inner(), set)?;
         model.check_compiled(op)?;
     }
-    let (share, note) = how.share(set.len(), trainings, models[0].device());
+    let (share, note) = how.share(set.len(), trainings)?;
     Ok((set.first(share), note))
 }

@@ -3,7 +3,7 @@
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::plot::{Figure, IntervalPanel, thousands};
-use crate::runtime::{Budget, progress};
+use crate::runtime::progress;
 use crate::table::Table;
 use crate::train::{Evaluation, History};
 
@@ -111,10 +111,11 @@ impl Scoreboard {
         let headings =
             ["network", "accuracy", "95 % interval", "measured on", "epochs", "training"];
         let table = (1..6).fold(Table::new(headings).rows(rows), Table::align_right);
-        match Budget::current() {
-            Budget::Full => table,
-            budget => table.footer(format!(
-                "budget {}: fewer epochs and fewer pictures than are written in the cells",
+        let scores = self.rows.iter().filter_map(|row| row.score.as_ref().ok());
+        match scores.filter_map(|score| score.evaluation.shortened).next() {
+            None => table,
+            Some(budget) => table.footer(format!(
+                "budget {}: fewer epochs or fewer pictures than are written in the cells",
                 budget.name()
             )),
         }

@@ -134,7 +134,7 @@ impl ResponsesOf {
             let expected = "a network that takes pictures [1 or 3, height, width]";
             return Err(Error::invalid(OP, expected, format!("{shape:?}"), ""));
         }
-        let budget = Budget::current();
+        let budget = Budget::current()?;
         let most = match (budget, self.kernels.is_some()) {
             (Budget::Class, false) => CLASS_KERNELS,
             (Budget::Ci, false) => CI_KERNELS,

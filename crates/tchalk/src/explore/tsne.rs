@@ -36,7 +36,8 @@ pub struct Tsne {
     learning_rate: Option<f64>,
     iterations: usize,
     early_exaggeration: f64,
-    budget: Budget,
+    /// The current one where none was chosen.
+    budget: Option<Budget>,
 }
 
 /// The steps at the beginning in which neighbours pull harder.
@@ -57,7 +58,7 @@ impl Tsne {
             learning_rate: None,
             iterations: 1000,
             early_exaggeration: 12.0,
-            budget: Budget::current(),
+            budget: None,
         }
     }
 
@@ -85,9 +86,9 @@ impl Tsne {
         self
     }
 
-    /// Another budget than that of `TCHALK_BUDGET`.
+    /// Another budget than the [current one](Budget::current).
     pub fn budget(mut self, budget: Budget) -> Tsne {
-        self.budget = budget;
+        self.budget = Some(budget);
         self
     }
 
@@ -151,14 +152,12 @@ impl Tsne {
         drop(neighbours);
         let rate =
             self.learning_rate.unwrap_or((n as f64 / self.early_exaggeration / 4.0).max(50.0));
-        let iterations = self.budget.embedding(self.iterations);
+        let budget = self.budget.map_or_else(Budget::current, Ok)?;
+        let iterations = budget.embedding(self.iterations);
         let mut note = String::new();
         if iterations < self.iterations {
-            note = format!(
-                "budget {}: {iterations} of {} iterations",
-                self.budget.name(),
-                self.iterations
-            );
+            note =
+                format!("budget {}: {iterations} of {} iterations", budget.name(), self.iterations);
         }
         let mut progress = Progress::of("t-SNE", "iterations", iterations);
         for step in 0..iterations {

@@ -4,6 +4,7 @@ use super::credentials::{Credentials, secrets};
 use super::output::{self, Ended, Output};
 use super::surroundings::Surroundings;
 use crate::error::Result;
+use crate::runtime::home::path_of;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -30,7 +31,7 @@ impl Client {
             Client { program, surroundings, patience: PATIENCE }
         };
         if let Some(program) = surroundings.get(PROGRAM) {
-            return Some(client(program.into()));
+            return Some(client(path_of(program)));
         }
         let name = format!("kaggle{}", std::env::consts::EXE_SUFFIX);
         let path = surroundings.get("PATH").unwrap_or_default();

@@ -11,6 +11,7 @@ use crate::data::source::Source;
 use crate::data::{Dataset, Split, digits_csv};
 use crate::datasets;
 use crate::error::{Error, Result};
+use crate::runtime::home::path_of;
 use crate::runtime::seed;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -59,7 +60,7 @@ pub fn digit_recognizer() -> Result<Dataset> {
 /// # Ok::<(), tchalk::Error>(())
 /// ```
 pub fn read_digits(path: impl AsRef<Path>) -> Result<Split> {
-    let path = path.as_ref();
+    let path = &path_of(path);
     let bytes = std::fs::read(path).map_err(|error| Error::io(path, error, ""))?;
     let (images, labels) = digits_csv::digits(&bytes, path)?;
     Split::new(file_name(path), images, labels, datasets::digit_classes())

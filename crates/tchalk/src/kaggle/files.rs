@@ -5,6 +5,7 @@ use crate::data::places::{Places, Search};
 use crate::data::{Dataset, Split};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
+use crate::runtime::home::path_of;
 use crate::table::Table;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -104,7 +105,7 @@ fn files_from(digits: &Dataset, places: &Places, folder: &Path) -> Result<Files>
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn write_digits(split: &Split, path: impl AsRef<Path>) -> Result<()> {
-    write(split, path.as_ref())
+    write(split, &path_of(path))
 }
 
 /// Not generic, so that it is compiled, optimised, with the library: a notebook's cells are not.

@@ -4,6 +4,7 @@ use super::Submission;
 use super::form::HEADER;
 use super::stamp::{now, stamp};
 use crate::error::{Error, Result};
+use crate::runtime::home::path_of;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -26,7 +27,7 @@ impl Submission {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn save_in(&self, folder: impl AsRef<Path>) -> Result<PathBuf> {
-        let (folder, text) = (folder.as_ref(), self.text("Submission::save_in")?);
+        let (folder, text) = (&path_of(folder), self.text("Submission::save_in")?);
         write(folder, &text, now()).map_err(|error| {
             let hint = "May you write to that folder, and is there room on the disk?";
             Error::io(folder, error, hint)
@@ -39,7 +40,7 @@ impl Submission {
     ///
     /// If there is none.
     pub fn latest(folder: impl AsRef<Path>) -> Result<Submission> {
-        let folder = folder.as_ref();
+        let folder = &path_of(folder);
         match saved(folder).last() {
             Some(path) => Submission::read(path),
             None => {

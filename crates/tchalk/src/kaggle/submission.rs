@@ -5,6 +5,7 @@ use super::form::{self, Form};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::plot::{BarPanel, Figure, thousands};
+use crate::runtime::home::path_of;
 use crate::table::Table;
 use crate::train::Predictions;
 use std::path::{Path, PathBuf};
@@ -152,7 +153,7 @@ impl Submission {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn read(path: impl AsRef<Path>) -> Result<Submission> {
-        let path = path.as_ref();
+        let path = &path_of(path);
         let (form, rows) = form::read(path)?;
         let name = crate::data::folder::file_name(path);
         let path = Some(path.to_owned());

@@ -76,7 +76,7 @@ impl Submission {
             );
             return not_sent(self.file(folder)?, said, steps());
         }
-        if let Some(budget) = capped(self, UNKNOWN, Budget::current()) {
+        if let Some(budget) = capped(self, UNKNOWN, Budget::current()?) {
             let said = format!(
                 "the budget {budget} left {n} of {all} answers, and Kaggle wants all of them"
             );

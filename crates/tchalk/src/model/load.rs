@@ -11,6 +11,7 @@ use super::save::{KEY, SavedModel, SavedNetwork, SavedNode, SavedOp, VERSION};
 use super::{Model, names};
 use crate::error::{Error, Result};
 use crate::layers::{Layer, Shape, registry, shape_text};
+use crate::runtime::home::path_of;
 use serde_json::Value;
 use std::collections::HashSet;
 use std::path::Path;
@@ -29,7 +30,7 @@ impl Model {
     /// If there is no such file, it is damaged or holds no network, or it was written by a later
     /// version or with layers that this one does not know.
     pub fn load(path: impl AsRef<Path>, device: Device) -> Result<Model> {
-        let mut file = TensorFile::open(path.as_ref())?;
+        let mut file = TensorFile::open(&path_of(path))?;
         let model = network(&file, device)?;
         let cells = model.inner.program.named_cells().to_vec();
         check_tensors(&file, &cells)?;

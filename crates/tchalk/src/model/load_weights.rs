@@ -5,6 +5,7 @@ use super::file::TensorFile;
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::layers::shape_text;
+use crate::runtime::home::path_of;
 use crate::table::Table;
 use std::collections::HashSet;
 use std::path::Path;
@@ -108,9 +109,10 @@ impl Model {
     /// # Ok::<(), tchalk::Error>(())
     /// ```
     pub fn load_weights(&self, path: impl AsRef<Path>) -> Result<LoadReport> {
-        let mut file = TensorFile::open(path.as_ref())?;
+        let path = path_of(path);
+        let mut file = TensorFile::open(&path)?;
         let mut report = LoadReport {
-            file: path.as_ref().display().to_string(),
+            file: path.display().to_string(),
             matched: Vec::new(),
             missing: Vec::new(),
             unexpected: Vec::new(),

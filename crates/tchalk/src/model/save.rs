@@ -9,6 +9,7 @@ use super::graph::Op;
 use super::{Model, file};
 use crate::error::Result;
 use crate::layers::Shape;
+use crate::runtime::home::path_of;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::Path;
@@ -96,7 +97,7 @@ impl Model {
     /// ```
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let network = serde_json::to_string(&self.description()).expect("plain values are JSON");
-        self.write(path.as_ref(), &[("format", "pt".into()), (KEY, network)])
+        self.write(&path_of(path), &[("format", "pt".into()), (KEY, network)])
     }
 
     /// Writes the weights alone, by name, to a file in the safetensors format.
@@ -105,7 +106,7 @@ impl Model {
     ///
     /// If the file cannot be written.
     pub fn save_weights(&self, path: impl AsRef<Path>) -> Result<()> {
-        self.write(path.as_ref(), &[("format", "pt".into())])
+        self.write(&path_of(path), &[("format", "pt".into())])
     }
 
     fn write(&self, path: &Path, notes: &[(&str, String)]) -> Result<()> {

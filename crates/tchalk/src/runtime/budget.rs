@@ -1,17 +1,21 @@
 //! How long a class may wait.
 //!
-//! The notebooks are written once, at full size. `TCHALK_BUDGET` caps epochs and examples, here and
-//! nowhere else, and whatever is capped says so.
+//! The notebooks are written once, at full size. A budget shortens what takes too long, here and
+//! nowhere else, and whatever is shortened says so.
 
+use crate::error::{Error, Result};
 use std::time::Duration;
-use tch::Device;
+use tch::{Cuda, Device};
+
+/// Where the reader chooses one.
+const VARIABLE: &str = "TCHALK_BUDGET";
 
 /// How much work a cell may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Budget {
     /// Everything as written.
     Full,
-    /// A training cell takes about two minutes on what the machine has.
+    /// A training takes about two minutes without a GPU: it has as many of its epochs as fit.
     Class,
     /// Seconds: to see that everything runs.
     Ci,
@@ -24,30 +28,56 @@ pub(crate) struct Allowance {
     pub(crate) examples: usize,
 }
 
+/// The work of an epoch over so many examples, and of measuring so many others after it, counted in
+/// examples that are learned from. Measuring goes forwards only, which is a third of a step.
+pub(crate) fn work(examples: usize, measured: usize) -> f64 {
+    examples as f64 + measured as f64 / 3.0
+}
+
+impl Allowance {
+    /// What of this fits into so many seconds, if learning from an example takes `each` and
+    /// `measured` others are measured after every epoch: fewer epochs, and where that leaves fewer
+    /// than five, fewer examples in each. What fits stays whole.
+    pub(crate) fn within(self, seconds: f64, each: f64, measured: usize) -> Allowance {
+        /// With fewer a network has hardly begun to learn.
+        const FEWEST_EPOCHS: usize = 5;
+        const FEWEST_EXAMPLES: usize = 500;
+        let work_there_is_time_for = seconds / each.max(f64::MIN_POSITIVE);
+        let epochs = (work_there_is_time_for / work(self.examples, measured)) as usize;
+        let fewest = self.epochs.min(FEWEST_EPOCHS);
+        if epochs >= fewest {
+            return Allowance { epochs: self.epochs.min(epochs), ..self };
+        }
+        let examples = work_there_is_time_for / fewest as f64 - work(0, measured);
+        let examples = (examples.max(0.0) as usize / 100 * 100).max(FEWEST_EXAMPLES);
+        Allowance { epochs: fewest, examples: self.examples.min(examples) }
+    }
+}
+
 impl Budget {
-    /// What `TCHALK_BUDGET` says: `full` (also when it is not set), `class` or `ci`.
+    /// The one that `TCHALK_BUDGET` names: `full`, `class` or `ci`. Where it is not set, `full` with
+    /// a GPU and `class` without.
     ///
-    /// # Panics
+    /// # Errors
     ///
     /// If it says anything else: a misspelt budget would be an hour of waiting.
-    pub fn current() -> Budget {
-        match std::env::var("TCHALK_BUDGET").unwrap_or_default().as_str() {
-            "" | "full" => Budget::Full,
-            "class" => Budget::Class,
-            "ci" => Budget::Ci,
-            other => panic!("TCHALK_BUDGET: expected full, class or ci, got {other:?}"),
-        }
+    pub fn current() -> Result<Budget> {
+        Ok(Budget::and_why()?.0)
     }
 
-    /// What is left of `epochs` over `examples` on `device`.
-    pub(crate) fn training(self, epochs: usize, examples: usize, device: Device) -> Allowance {
-        let (most_epochs, most_examples) = match self {
-            Budget::Full => (usize::MAX, usize::MAX),
-            Budget::Class if device.is_cuda() => (usize::MAX, usize::MAX),
-            Budget::Class => (5, 20_000),
-            Budget::Ci => (2, 1_000),
-        };
-        Allowance { epochs: epochs.min(most_epochs), examples: examples.min(most_examples) }
+    /// The same, and what has decided it.
+    pub(crate) fn and_why() -> Result<(Budget, &'static str)> {
+        let told = std::env::var_os(VARIABLE).unwrap_or_default();
+        decided(&told.to_string_lossy(), Cuda::is_available())
+    }
+
+    /// What of a training is left before it begins: all, or a taste. What fits into a time is known
+    /// only when it has begun ([`Allowance::within`]).
+    pub(crate) fn training(self, epochs: usize, examples: usize) -> Allowance {
+        match self {
+            Budget::Ci => Allowance { epochs: epochs.min(2), examples: examples.min(1_000) },
+            _ => Allowance { epochs, examples },
+        }
     }
 
     /// How many of `examples` to evaluate on `device`. Looking is quicker than learning, and whoever
@@ -55,7 +85,7 @@ impl Budget {
     pub(crate) fn evaluation(self, examples: usize, device: Device) -> usize {
         match self {
             Budget::Class if !device.is_cuda() => examples.min(30_000),
-            _ => self.training(1, examples, device).examples,
+            _ => self.training(1, examples).examples,
         }
     }
 
@@ -64,7 +94,7 @@ impl Budget {
     /// learned, and no clock breaks that off.
     pub(crate) fn affordable(self, examples: usize, multiply_adds: usize, device: Device) -> usize {
         /// A VGG16 at 32 × 32 pixels gets 4,700 examples, which takes two cores three quarters of a
-        /// minute; networks up to half its size are not held back.
+        /// minute.
         const MOST: usize = 1_500_000_000_000;
         match self {
             Budget::Class if !device.is_cuda() => {
@@ -75,11 +105,13 @@ impl Budget {
         }
     }
 
-    /// How long training may take on `device`, where that is limited. What a budget leaves of epochs
-    /// and examples suits small networks; a large one would still take an hour.
-    pub(crate) fn time(self, device: Device) -> Option<Duration> {
+    /// How long each of so many trainings in one cell may take on `device`, where that is limited.
+    pub(crate) fn time(self, trainings: usize, device: Device) -> Option<Duration> {
+        const ALL: Duration = Duration::from_secs(150);
+        /// In less there would be nothing to see.
+        const LEAST: Duration = Duration::from_secs(10);
         match self {
-            Budget::Class if !device.is_cuda() => Some(Duration::from_secs(150)),
+            Budget::Class if !device.is_cuda() => Some((ALL / trainings.max(1) as u32).max(LEAST)),
             _ => None,
         }
     }
@@ -95,27 +127,88 @@ impl Budget {
     }
 }
 
+/// The budget of that name, or the one that suits the machine where there is no name; and why.
+fn decided(name: &str, gpu: bool) -> Result<(Budget, &'static str)> {
+    const CHOSEN: &str = "TCHALK_BUDGET says";
+    match name {
+        "" if gpu => Ok((Budget::Full, "there is a GPU")),
+        "" => Ok((Budget::Class, "there is no GPU")),
+        "full" => Ok((Budget::Full, CHOSEN)),
+        "class" => Ok((Budget::Class, CHOSEN)),
+        "ci" => Ok((Budget::Ci, CHOSEN)),
+        other => {
+            let hint = "It is read when the kernel starts. Without it the budget is full with a GPU, \
+                        and class without. A cell can choose, too: Fit::new().budget(Budget::Full).";
+            Err(Error::invalid(VARIABLE, "full, class or ci", format!("{other:?}"), hint))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_budget_caps_and_never_adds() {
-        let allowance = Budget::Class.training(25, 50_000, Device::Cpu);
-        assert_eq!(allowance, Allowance { epochs: 5, examples: 20_000 });
+    fn the_machine_decides_where_nobody_has() {
+        let of = |name, gpu| decided(name, gpu).map(|(budget, _)| budget).ok();
+        assert_eq!([of("", false), of("", true)], [Some(Budget::Class), Some(Budget::Full)]);
         assert_eq!(
-            Budget::Class.training(1, 500, Device::Cpu),
-            Allowance { epochs: 1, examples: 500 }
+            [of("full", false), of("class", true)],
+            [Some(Budget::Full), Some(Budget::Class)]
         );
-        assert_eq!(Budget::Class.evaluation(28_000, Device::Cpu), 28_000);
-        assert_eq!(Budget::Class.evaluation(60_000, Device::Cpu), 30_000);
-        assert_eq!(Budget::Ci.evaluation(28_000, Device::Cpu), 1_000);
-        assert_eq!(Budget::Full.training(25, 50_000, Device::Cpu).epochs, 25);
-        assert_eq!(Budget::Class.training(25, 50_000, Device::Cuda(0)).examples, 50_000);
+        assert_eq!(of("ci", false), Some(Budget::Ci));
+        let error = decided("fast", false).unwrap_err().to_string();
+        assert!(error.contains("expected full, class or ci, got \"fast\""), "{error}");
+        assert_eq!(decided("", false).unwrap().1, "there is no GPU");
+        assert_eq!(decided("class", false).unwrap().1, "TCHALK_BUDGET says");
     }
 
     #[test]
-    fn only_a_large_network_is_held_back_further() {
+    fn only_a_taste_is_cut_by_count() {
+        let whole = Allowance { epochs: 25, examples: 50_000 };
+        assert_eq!(Budget::Full.training(25, 50_000), whole);
+        assert_eq!(Budget::Class.training(25, 50_000), whole);
+        let taste = Allowance { epochs: 2, examples: 1_000 };
+        assert_eq!(Budget::Ci.training(25, 50_000), taste);
+        assert_eq!(Budget::Class.evaluation(28_000, Device::Cpu), 28_000);
+        assert_eq!(Budget::Class.evaluation(60_000, Device::Cpu), 30_000);
+        assert_eq!(Budget::Ci.evaluation(28_000, Device::Cpu), 1_000);
+    }
+
+    #[test]
+    fn a_training_has_what_fits_into_its_time() {
+        let within = |epochs, examples, each, measured| {
+            let left = Allowance { epochs, examples }.within(120.0, each, measured);
+            (left.epochs, left.examples)
+        };
+        // Forty photos in 0.2 s: all of it, however many epochs that are.
+        assert_eq!(within(20, 40, 0.005, 0), (20, 40));
+        assert_eq!(within(600, 40, 0.005, 0), (600, 40));
+        assert_eq!(within(601, 40, 0.005, 0), (600, 40));
+        // Ten seconds an epoch, and a sixth more for measuring half as many.
+        assert_eq!(within(25, 10_000, 0.001, 0), (12, 10_000));
+        assert_eq!(within(25, 10_000, 0.001, 5_000), (10, 10_000));
+        // CIFAR-10 on two cores: five epochs would not fit.
+        assert_eq!(within(25, 50_000, 0.001, 0), (5, 24_000));
+        assert_eq!(within(25, 50_000, 0.001, 10_000), (5, 20_600));
+        assert_eq!(within(1, 50_000, 0.001, 0), (1, 50_000));
+        assert_eq!(within(1, 500_000, 0.001, 0), (1, 120_000));
+        // A giant gets little, and never more than there is.
+        assert_eq!(within(25, 10_000, 10.0, 0), (5, 500));
+        assert_eq!(within(25, 40, 10.0, 10_000), (5, 40));
+    }
+
+    #[test]
+    fn trainings_of_one_cell_share_its_time() {
+        let of = |trainings| Budget::Class.time(trainings, Device::Cpu).unwrap().as_secs();
+        assert_eq!([of(1), of(3), of(100)], [150, 50, 10]);
+        assert_eq!(Budget::Class.time(1, Device::Cuda(0)), None);
+        assert_eq!(Budget::Full.time(1, Device::Cpu), None);
+        assert_eq!(Budget::Ci.time(1, Device::Cpu), None);
+    }
+
+    #[test]
+    fn only_a_large_network_is_held_back_before_it_begins() {
         let (small, vgg16, giant) = (20_000_000, 313_000_000, usize::MAX);
         assert_eq!(Budget::Class.affordable(10_000, small, Device::Cpu), 10_000);
         assert_eq!(Budget::Class.affordable(10_000, vgg16, Device::Cpu), 4_700);

@@ -13,7 +13,6 @@ use tch::{Cuda, Device};
 /// ```
 pub fn report() -> Table {
     let device = Device::cuda_if_available();
-    let budget = Budget::current();
     let mut rows = vec![
         ["tchalk".into(), env!("CARGO_PKG_VERSION").into()],
         ["libtorch".into(), "2.11.0, through tch 0.24".into()],
@@ -23,7 +22,7 @@ pub fn report() -> Table {
     if let Some(memory) = memory_gib() {
         rows.push(["memory".into(), format!("{memory:.0} GiB")]);
     }
-    rows.push(["budget".into(), budget_text(budget)]);
+    rows.push(["budget".into(), budget_text()]);
     rows.push(["expected speed".into(), speed_text(device)]);
     Table::new(["", "found"]).rows(rows)
 }
@@ -64,19 +63,26 @@ fn speed_text(device: Device) -> String {
         Device::Cuda(_) => "a GPU's: everything runs as written".into(),
         _ => {
             "a laptop's: training the first network on all of CIFAR-10 takes one to two minutes an \
-              epoch. TCHALK_BUDGET=class keeps every training cell to about two minutes; a GPU is \
-              usually ten times as fast, or more"
+              epoch. A GPU is usually ten times as fast, or more"
                 .into()
         }
     }
 }
 
-fn budget_text(budget: Budget) -> String {
-    match budget {
-        Budget::Full => "full: everything as written".into(),
-        Budget::Class => "class: fewer examples and epochs without a GPU; each cell says so".into(),
-        Budget::Ci => "ci: seconds only, to see that everything runs".into(),
-    }
+fn budget_text() -> String {
+    let (budget, why) = match Budget::and_why() {
+        Ok(it) => it,
+        Err(error) => return error.to_string(),
+    };
+    let what = match budget {
+        Budget::Full => "everything as written",
+        Budget::Class if Cuda::is_available() => "everything as written, as there is a GPU",
+        Budget::Class => {
+            "each training takes about two minutes at most, and says what did not fit into them"
+        }
+        Budget::Ci => "seconds only, to see that everything runs",
+    };
+    format!("{}, as {why}: {what}", budget.name())
 }
 
 /// The machine's memory, where the system tells it in a file.

@@ -6,7 +6,6 @@ use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::plot::thousands;
-use tch::Device;
 
 impl Model {
     /// Compiles this network as another one of the same form is; its optimiser begins anew.
@@ -68,28 +67,32 @@ impl Fit {
         self.schedule != Schedule::constant()
     }
 
-    /// How many examples each of so many trainings may see, so that all of them together take no
-    /// longer than the budget allows one, unless that leaves each too few; and a sentence on it, where that is not all.
+    /// The same for so many trainings, which share the budget's time.
+    pub(crate) fn shared(&self, trainings: usize) -> Fit {
+        Fit { trainings, ..self.clone() }
+    }
+
+    /// How many examples each of so many trainings may see, so that all of them together see no more
+    /// than the budget allows one, unless that leaves each too few; and a sentence on it, where that
+    /// is not all.
     pub(crate) fn share(
         &self,
         examples: usize,
         trainings: usize,
-        device: Device,
-    ) -> (usize, Option<String>) {
+    ) -> Result<(usize, Option<String>)> {
         /// With fewer there would be nothing to see.
         const FEWEST: usize = 500;
-        let allowed = self.budget.training(1, examples, device).examples;
+        let budget = self.chosen_budget()?;
+        let allowed = budget.training(1, examples).examples;
         if allowed == examples {
-            return (examples, None);
+            return Ok((examples, None));
         }
         let share = (allowed / trainings).max(FEWEST).min(allowed);
-        let (name, of) = (self.budget.name(), thousands(examples as f64));
+        let (name, of) = (budget.name(), thousands(examples as f64));
         let share_text = thousands(share as f64);
-        (
-            share,
-            Some(format!(
-                "budget {name}: each of {trainings} trainings on {share_text} of {of} examples"
-            )),
-        )
+        let note = format!(
+            "budget {name}: each of {trainings} trainings on {share_text} of {of} examples"
+        );
+        Ok((share, Some(note)))
     }
 }

@@ -10,6 +10,7 @@ use super::schedule::Place;
 use super::step::{Learner, guarded};
 use super::{Precision, count_right};
 use crate::error::{Error, Result};
+use crate::runtime::budget::work;
 use crate::runtime::interrupt;
 use std::time::Instant;
 use tch::{Kind, Tensor, no_grad};
@@ -35,7 +36,7 @@ pub(super) struct Sums {
 impl Fitting {
     /// One epoch in the given order.
     pub(super) fn pass(
-        &self,
+        &mut self,
         order: &Tensor,
         run: &mut Run,
         progress: &mut Progress,
@@ -55,7 +56,11 @@ impl Fitting {
                     run.epoch
                 )));
             }
-            if self.until.is_some_and(|until| Instant::now() > until) && step > 0 {
+            if step == run.steps {
+                break;
+            }
+            let now = Instant::now();
+            if step > 0 && self.clock.as_ref().is_some_and(|clock| clock.is_over(now)) {
                 let note = format!("epoch {} ended after {step} of {} steps", run.epoch, run.steps);
                 let sums = sums.read();
                 self.check_finite(sums.loss, run, &before)?;
@@ -63,6 +68,13 @@ impl Fitting {
             }
             guarded("Model::fit", || self.step(step, &positions, run, &mut sums))?;
             run.step = step + 1;
+            if let Some(clock) = &mut self.clock {
+                let now = Instant::now();
+                clock.worked(work(positions.size()[0] as usize, 0), now);
+                if let Some(each) = clock.each(now) {
+                    self.plan(each, run, progress);
+                }
+            }
             self.show_rate(run);
             if let Err(problem) =
                 self.how.callbacks.call(run, |callback, run| callback.on_batch_end(run))

@@ -198,7 +198,7 @@ impl Model {
         check(OP, inner, set)?;
         check_labels(OP, inner, set)?;
         let (loss, reading) = compiled(inner, OP)?;
-        let budget = Budget::current();
+        let budget = Budget::current()?;
         let kept = set.first(budget.evaluation(set.len(), inner.device));
         let mut notes = Vec::new();
         if kept.len() < set.len() {

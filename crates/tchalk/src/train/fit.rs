@@ -6,6 +6,7 @@ use super::{Augment, Callback, Precision, Schedule};
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::runtime::Budget;
+use crate::runtime::home::path_of;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tch::Device;
@@ -41,7 +42,10 @@ pub struct Fit {
     pub(super) devices: Option<Vec<Device>>,
     pub(super) resume: Option<PathBuf>,
     pub(super) frozen_memory: Option<usize>,
-    pub(super) budget: Budget,
+    /// The one of `TCHALK_BUDGET` where none was chosen.
+    pub(super) budget: Option<Budget>,
+    /// So many trainings share the budget's time.
+    pub(super) trainings: usize,
 }
 
 impl Default for Fit {
@@ -51,8 +55,8 @@ impl Default for Fit {
 }
 
 impl Fit {
-    /// One epoch in batches of 32, in random order, without validation; within the budget of
-    /// `TCHALK_BUDGET`.
+    /// One epoch in batches of 32, in random order, without validation; within the
+    /// [current budget](Budget::current).
     pub fn new() -> Fit {
         Fit {
             epochs: 1,
@@ -69,7 +73,8 @@ impl Fit {
             devices: None,
             resume: None,
             frozen_memory: None,
-            budget: Budget::current(),
+            budget: None,
+            trainings: 1,
         }
     }
 
@@ -187,7 +192,7 @@ impl Fit {
     /// model as before, and give the same sets and settings: it comes to the same numbers as if it
     /// had never been broken off.
     pub fn resume(mut self, path: impl Into<PathBuf>) -> Fit {
-        self.resume = Some(path.into());
+        self.resume = Some(path_of(path.into()));
         self
     }
 
@@ -198,10 +203,15 @@ impl Fit {
         self
     }
 
-    /// Another budget than that of `TCHALK_BUDGET`.
+    /// Another budget than the [current one](Budget::current).
     pub fn budget(mut self, budget: Budget) -> Fit {
-        self.budget = budget;
+        self.budget = Some(budget);
         self
+    }
+
+    /// The budget that was chosen, or else the current one.
+    pub(super) fn chosen_budget(&self) -> Result<Budget> {
+        self.budget.map_or_else(Budget::current, Ok)
     }
 
     pub(super) fn check(&self) -> Result<()> {

@@ -1,5 +1,6 @@
 //! A training from its beginning to its end: many small steps, each on a batch of examples.
 
+use super::clock::Clock;
 use super::epoch::{Outcome, Sums};
 use super::evaluation::measure;
 use super::feed::Feed;
@@ -14,7 +15,10 @@ use super::{Epoch, History, check, check_labels, compiled, draws};
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::runtime::{self, memory};
+use crate::plot::thousands;
+use crate::runtime::budget::{Allowance, work};
+use crate::runtime::progress::duration;
+use crate::runtime::{self, Budget, memory};
 use std::collections::BTreeMap;
 use std::time::Instant;
 use tch::{Device, Kind, Tensor};
@@ -72,6 +76,7 @@ impl Model {
             Some(devices) => Replicas::of(self, devices)?,
             None => Replicas::none(),
         };
+        let budget = how.chosen_budget()?;
         let (feed, validation) = how.feeds(self, set, seed)?;
         let (model, first) = (self.clone(), how.initial_epoch);
         let mut fitting = Fitting {
@@ -83,8 +88,10 @@ impl Model {
             feed,
             validation,
             replicas,
+            budget,
             first,
-            until: None,
+            done: first,
+            clock: None,
         };
         fitting.train(set.len(), saved)
     }
@@ -100,10 +107,13 @@ pub(super) struct Fitting {
     pub(super) feed: Feed,
     pub(super) validation: Option<Feed>,
     pub(super) replicas: Replicas,
+    pub(super) budget: Budget,
     /// So many epochs were done before the schedule begins.
     pub(super) first: usize,
-    /// When the time is over.
-    pub(super) until: Option<Instant>,
+    /// So many epochs were done before this training.
+    done: usize,
+    /// Where the budget limits the time.
+    pub(super) clock: Option<Clock>,
 }
 
 impl Fitting {
@@ -124,8 +134,8 @@ impl Fitting {
         history.loss = self.loss.name().into();
         self.first = self.how.initial_epoch.min(done);
         let wanted = self.how.epochs.saturating_sub(done);
-        let budget = self.how.budget;
-        let epochs = done + budget.training(wanted, self.feed.len(), inner.device).epochs;
+        self.done = done;
+        let epochs = done + self.budget.training(wanted, self.feed.len()).epochs;
         history.notes.extend(self.notes(examples, epochs - done, wanted));
         let mut run = Run::begin(&model, self.how.measures(self.validation.is_some()));
         let steps = self.feed.len().div_ceil(self.how.batch_size);
@@ -143,15 +153,13 @@ impl Fitting {
         }
         run.history.prepared += begun.elapsed().as_secs_f64();
         // What is left of the time is for learning, and some of it always is.
-        self.until = budget
-            .time(inner.device)
-            .map(|time| Instant::now() + time.saturating_sub(begun.elapsed()).max(time / 5));
+        self.clock = self.budget.time(self.how.trainings, inner.device).map(|time| {
+            Clock::new(Instant::now(), time.saturating_sub(begun.elapsed()).max(time / 5))
+        });
         let mut progress = Progress::new(&run);
-        for number in done + 1..=epochs {
-            if run.history.ended.is_some() {
-                break;
-            }
-            (run.epoch, run.step) = (number, 0);
+        // What fits into the time is known only on the way.
+        while run.epoch < run.epochs && run.history.ended.is_none() {
+            (run.epoch, run.step) = (run.epoch + 1, 0);
             let ended = self.epoch(&mut run, &mut progress);
             if let Some(compiled) = inner.compiled().as_mut() {
                 compiled.history = run.history.clone();
@@ -168,7 +176,7 @@ impl Fitting {
         }
         if let Some(compiled) = inner.compiled().as_mut() {
             compiled.history = run.history.clone();
-            compiled.seen.shortened = run.history.is_shortened().then_some(self.how.budget);
+            compiled.seen.shortened = run.history.is_shortened().then_some(self.budget);
             if let Some(validation) = self.validation.as_ref().filter(|_| run.chosen) {
                 compiled.seen.chosen(&validation.marks());
             }
@@ -178,12 +186,11 @@ impl Fitting {
     }
 
     /// One epoch with all that belongs to it; why training ends with it, if it does.
-    fn epoch(&self, run: &mut Run, progress: &mut Progress) -> Result<Option<String>> {
+    fn epoch(&mut self, run: &mut Run, progress: &mut Progress) -> Result<Option<String>> {
         let begun = Instant::now();
-        let callbacks = &self.how.callbacks;
         self.show_rate(run);
         run.rate = self.how.schedule.epoch_rate(run.epoch - 1, run.rate)?;
-        if let Err(problem) = callbacks.call(run, |c, run| c.on_epoch_begin(run)) {
+        if let Err(problem) = self.how.callbacks.call(run, |c, run| c.on_epoch_begin(run)) {
             return Ok(Some(format!("stopped before epoch {}: {problem}", run.epoch)));
         }
         self.take_rate(run);
@@ -194,7 +201,7 @@ impl Fitting {
         let (sums, mut ended) = match self.pass(&order, run, progress)? {
             Outcome::Finished(sums) => (sums, None),
             Outcome::Shortened(sums, note) => {
-                (sums, Some(format!("budget {}: {note}", self.how.budget.name())))
+                (sums, Some(format!("budget {}: {note}", self.budget.name())))
             }
             Outcome::Broken(reason) => return Ok(Some(reason)),
         };
@@ -214,7 +221,11 @@ impl Fitting {
             }
             None => None,
         };
+        if let (Some(clock), Some(feed)) = (&mut self.clock, &self.validation) {
+            clock.worked(work(0, feed.len()), Instant::now());
+        }
         let seconds = begun.elapsed().as_secs_f64();
+        let callbacks = &self.how.callbacks;
         run.history.epochs.push(self.record(run.epoch, sums, measured, seconds));
         let problem = callbacks.call(run, |callback, run| callback.on_epoch_end(run)).err();
         self.take_rate(run);
@@ -227,6 +238,24 @@ impl Fitting {
             Some(problem) => Some(format!("stopped after epoch {}: {problem}", run.epoch)),
             None => ended.or(run.ends.take()),
         })
+    }
+
+    /// Plans once what fits into the time, where learning from an example takes so many seconds.
+    pub(super) fn plan(&self, each: f64, run: &mut Run, progress: &mut Progress) {
+        let Some(clock) = &self.clock else { return };
+        let (batch, examples) = (self.how.batch_size, self.feed.len());
+        let wanted = Allowance { epochs: run.epochs - self.done, examples };
+        let measured = self.validation.as_ref().map_or(0, Feed::len);
+        let left = wanted.within(clock.planned(), each, measured);
+        // Full steps, and no fewer than were done.
+        let steps = left.examples.div_ceil(batch).max(run.step);
+        let note = shortened(wanted, left.epochs, examples.min(steps * batch), clock.planned());
+        (run.epochs, run.steps) = ((self.done + left.epochs).max(run.epoch), steps);
+        if let Some(note) = note {
+            let note = format!("budget {}: {note}", self.budget.name());
+            progress.note(&note);
+            run.note(note);
+        }
     }
 
     fn record(&self, number: usize, sums: Sums, measured: Option<Counts>, seconds: f64) -> Epoch {
@@ -262,5 +291,82 @@ impl Fitting {
         if let Some(compiled) = self.model.inner().compiled().as_mut() {
             compiled.descent.set_rate(run.rate);
         }
+    }
+}
+
+/// What is left of a training so that it fits into so many seconds, in words; nothing if all is.
+fn shortened(wanted: Allowance, epochs: usize, examples: usize, seconds: f64) -> Option<String> {
+    let time = duration(seconds);
+    let time = time.trim_end_matches(" 0 s");
+    let on =
+        format!("{} of {} examples", thousands(examples as f64), thousands(wanted.examples as f64));
+    match (epochs < wanted.epochs, examples < wanted.examples) {
+        (false, false) => None,
+        (true, false) => Some(format!("{epochs} of {} epochs fit into {time}", wanted.epochs)),
+        (true, true) => {
+            Some(format!("{epochs} of {} epochs, each on {on}, fit into {time}", wanted.epochs))
+        }
+        (false, true) => Some(format!("{epochs} epochs, each on {on}, fit into {time}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prelude::*;
+    use crate::train::compiled;
+    use std::time::Duration;
+
+    /// A training of so many epochs on 2,000 examples in batches of 100, whose clock has just begun.
+    fn fitting(epochs: usize) -> (Fitting, Run, Progress) {
+        let x = Tensor::zeros([2_000, 1, 2, 2], (Kind::Float, Device::Cpu));
+        let y = Tensor::zeros([2_000], (Kind::Int64, Device::Cpu));
+        let set = TensorSet::new(&x, &y, &["a", "b"]).unwrap();
+        let layers = Sequential::new().input_shape([1, 2, 2]).add(Flatten).add(Dense::new(2));
+        let model = layers.add(Softmax).build(Device::Cpu).unwrap();
+        model.compile(Sgd::new(0.1), Loss::CategoricalCrossEntropy).unwrap();
+        let (loss, reading) = compiled(model.inner(), "test").unwrap();
+        let mut run = Run::begin(&model, Vec::new());
+        (run.epoch, run.epochs, run.steps) = (1, epochs, 20);
+        let progress = Progress::new(&run);
+        let fitting = Fitting {
+            model,
+            how: Fit::new().epochs(epochs).batch_size(100),
+            loss,
+            reading,
+            seed: 1,
+            feed: Feed::new(set),
+            validation: None,
+            replicas: Replicas::none(),
+            budget: Budget::Class,
+            first: 0,
+            done: 0,
+            clock: Some(Clock::new(Instant::now(), Duration::from_secs(150))),
+        };
+        (fitting, run, progress)
+    }
+
+    #[test]
+    fn epochs_that_do_not_fit_into_the_time_are_left_out_and_named() {
+        let planned = |epochs, each| {
+            let (fitting, mut run, mut progress) = fitting(epochs);
+            fitting.plan(each, &mut run, &mut progress);
+            (run.epochs, run.steps, run.history.notes.join("; "))
+        };
+        assert_eq!(planned(25, 0.001), (25, 20, String::new()));
+        let said = "budget class: 12 of 25 epochs fit into 2 min".to_owned();
+        assert_eq!(planned(25, 0.005), (12, 20, said));
+        let said = "budget class: 5 of 25 epochs, each on 1,200 of 2,000 examples, fit into 2 min";
+        assert_eq!(planned(25, 0.02), (5, 12, said.to_owned()));
+        let said = "budget class: 2 epochs, each on 1,200 of 2,000 examples, fit into 2 min";
+        assert_eq!(planned(2, 0.05), (2, 12, said.to_owned()));
+    }
+
+    #[test]
+    fn a_planned_epoch_ends_after_its_steps() {
+        let (mut fitting, mut run, mut progress) = fitting(25);
+        fitting.plan(0.02, &mut run, &mut progress);
+        assert_eq!(fitting.epoch(&mut run, &mut progress).unwrap(), None);
+        assert_eq!((run.step, run.history.len()), (12, 1));
     }
 }

@@ -4,6 +4,7 @@ use super::callbacks::smaller_is_better;
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::plot::{Figure, Line, LinePanel};
+use crate::runtime::home::path_of;
 use crate::table::Table;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -263,8 +264,8 @@ impl History {
     ///
     /// If the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        let path = path.as_ref();
-        std::fs::write(path, self.to_json()).map_err(|error| Error::io(path, error, ""))
+        let path = path_of(path);
+        std::fs::write(&path, self.to_json()).map_err(|error| Error::io(path, error, ""))
     }
 
     /// Reads a history that was saved.
@@ -273,8 +274,8 @@ impl History {
     ///
     /// If the file cannot be read, or holds no history.
     pub fn load(path: impl AsRef<Path>) -> Result<History> {
-        let path = path.as_ref();
-        let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error, ""))?;
+        let path = path_of(path);
+        let text = std::fs::read_to_string(&path).map_err(|error| Error::io(&path, error, ""))?;
         serde_json::from_str(&text)
             .map_err(|error| Error::bad_file(path, format!("it holds no history: {error}"), ""))
     }

@@ -10,6 +10,7 @@ mod augment;
 mod callback;
 mod callbacks;
 mod clip;
+mod clock;
 mod descent;
 mod draws;
 mod epoch;

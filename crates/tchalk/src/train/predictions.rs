@@ -281,7 +281,7 @@ impl Model {
         // Where the loss takes the network's outputs for scores, so does this.
         let form = inner.compiled().as_ref().map(|compiled| compiled.reading);
         let form = form.filter(|reading| !reading.before_last).map(|reading| reading.form);
-        let set = set.first(Budget::current().evaluation(set.len(), inner.device));
+        let set = set.first(Budget::current()?.evaluation(set.len(), inner.device));
         let _kept = memory::keep();
         let mut rows = Vec::with_capacity(set.len() * classes);
         let mut progress = Progress::of("predicted", "examples", set.len());

@@ -47,13 +47,14 @@ impl Fit {
             }
             None => (Feed::new(set.clone()), None),
         };
-        let cost = model.multiply_adds_of_one();
-        let examples = self.budget.training(1, train.len(), device).examples;
-        let examples = self.budget.affordable(examples, cost, device);
+        let budget = self.chosen_budget()?;
+        let cost = model.multiply_adds_of_one().saturating_mul(self.trainings);
+        let examples = budget.training(1, train.len()).examples;
+        let examples = budget.affordable(examples, cost, device);
         let validation = validation.map(|feed| {
-            let count = self.budget.evaluation(feed.len(), device);
+            let count = budget.evaluation(feed.len(), device);
             // Half as many are enough to watch by.
-            feed.first(self.budget.affordable(count, 2 * cost, device))
+            feed.first(budget.affordable(count, cost.saturating_mul(2), device))
         });
         Ok((train.first(examples), validation))
     }
@@ -69,7 +70,7 @@ impl Fitting {
         if epochs < wanted || self.feed.len() < whole {
             notes.push(format!(
                 "budget {}: {epochs} of {wanted} epochs on {} of {} examples",
-                how.budget.name(),
+                self.budget.name(),
                 thousands(self.feed.len() as f64),
                 thousands(whole as f64),
             ));

@@ -37,6 +37,15 @@ impl Progress {
         }
     }
 
+    /// A note that was not known before the first step.
+    pub(super) fn note(&mut self, note: &str) {
+        if self.live.is_none() {
+            println!("{note}");
+        }
+        self.notes.push(note.to_owned());
+        self.told += 1;
+    }
+
     /// Whether it is time to show where training is.
     pub(super) fn wants_update(&self) -> bool {
         self.live.is_some() && self.is_due()

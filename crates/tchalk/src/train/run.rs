@@ -3,6 +3,7 @@
 use super::{Epoch, History};
 use crate::error::{Error, Result};
 use crate::model::Model;
+use crate::runtime::home::path_of;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use tch::{Tensor, no_grad};
@@ -145,7 +146,7 @@ impl Run {
 
     /// Asks for the state of training to be written to `path` when the epoch's callbacks are done.
     pub fn checkpoint(&mut self, path: impl Into<PathBuf>) {
-        self.checkpoints.push(path.into());
+        self.checkpoints.push(path_of(path.into()));
     }
 }
 

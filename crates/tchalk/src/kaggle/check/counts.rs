@@ -15,7 +15,8 @@ pub(super) fn rows(submission: &Submission, expected: usize) -> Line {
     if n == expected {
         return Line::new(Mark::Right, WHAT, format!("{have}, one for each picture"));
     }
-    if let Some(budget) = capped(submission, expected, Budget::current()) {
+    let budget = Budget::current().ok();
+    if let Some(budget) = budget.and_then(|budget| capped(submission, expected, budget)) {
         let text = format!(
             "{have} of {want}: the budget {budget} predicts only the first ones. Set \
              TCHALK_BUDGET=full and predict again before you send it."

@@ -1,6 +1,7 @@
 //! Training, saved on the way.
 
 use super::monitor::Monitor;
+use crate::runtime::home::path_of;
 use crate::train::{Callback, CallbackResult, Run, State};
 use std::path::PathBuf;
 
@@ -25,7 +26,7 @@ impl Checkpoint {
     /// Saves to `path` after every epoch, in place of what was saved before. Folders on the way are
     /// made.
     pub fn new(path: impl Into<PathBuf>) -> Checkpoint {
-        Checkpoint { path: path.into(), every: 1, best: None }
+        Checkpoint { path: path_of(path.into()), every: 1, best: None }
     }
 
     /// Saves only after every so many epochs, and after the last.

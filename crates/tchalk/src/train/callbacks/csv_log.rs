@@ -1,6 +1,7 @@
 //! A file with a line for each epoch.
 
 use crate::error::Error;
+use crate::runtime::home::path_of;
 use crate::train::{Callback, CallbackResult, Run};
 use std::path::PathBuf;
 
@@ -14,7 +15,7 @@ pub struct CsvLog {
 impl CsvLog {
     /// Writes to `path`; folders on the way are made.
     pub fn new(path: impl Into<PathBuf>) -> CsvLog {
-        CsvLog { path: path.into() }
+        CsvLog { path: path_of(path.into()) }
     }
 
     fn write(&self, run: &Run) -> std::io::Result<()> {
