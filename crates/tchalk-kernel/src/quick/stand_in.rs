@@ -37,6 +37,9 @@ fn cargo(arguments: Vec<OsString>) -> ! {
         eprintln!("{CARGO} is not set: this cargo works inside a kernel only");
         exit(101);
     };
+    if view::asks_for_configuration(&arguments) {
+        exit(0);
+    }
     let mut command = Command::new(real);
     at_home(&mut command).args(&arguments);
     // How cells are compiled is the kernel's affair, and no configuration's.
@@ -44,6 +47,9 @@ fn cargo(arguments: Vec<OsString>) -> ! {
     let is_wrapped = std::env::var_os("RUSTC_WRAPPER").is_some();
     if !is_wrapped {
         command.env("RUSTC_WRAPPER", "");
+    }
+    if std::env::var_os("RUSTFLAGS").is_none() {
+        command.env("RUSTFLAGS", "");
     }
     if view::is_asked_for(&arguments) {
         tell_less(&mut command);

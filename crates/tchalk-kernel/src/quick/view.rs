@@ -22,6 +22,13 @@ pub fn is_asked_for(arguments: &[OsString]) -> bool {
     has("metadata") && has("--manifest-path") && !has("--no-deps")
 }
 
+/// Whether rust-analyzer asks for cargo's configurations. They are the reader's, meant for other programs,
+/// and another target in them would leave the types of variables unknown: it is told of none.
+pub fn asks_for_configuration(arguments: &[OsString]) -> bool {
+    let command = arguments.iter().position(|argument| argument == "config");
+    command.is_some_and(|at| arguments.get(at + 1).is_some_and(|argument| argument == "get"))
+}
+
 /// cargo's answer, less what need not be seen; `None` if it is not about a cell.
 pub fn of(answer: &[u8]) -> Option<Vec<u8>> {
     let mut answer: Value = serde_json::from_slice(answer).ok()?;
@@ -124,5 +131,10 @@ mod tests {
         assert!(asked("metadata --format-version 1 --manifest-path /s/Cargo.toml"));
         assert!(!asked("metadata --format-version 1 --no-deps --manifest-path /s/Cargo.toml"));
         assert!(!asked("--offline metadata --format-version=1"));
+        let configuration = |text: &str| {
+            asks_for_configuration(&text.split(' ').map(OsString::from).collect::<Vec<_>>())
+        };
+        assert!(configuration("-Z unstable-options config get --format toml --show-origin"));
+        assert!(!configuration("metadata --format-version 1 --manifest-path config"));
     }
 }
