@@ -213,9 +213,16 @@ pub fn warm(other: Option<&Path>) -> Result<()> {
         fs::remove_dir_all(&template)
             .with_context(|| format!("cannot replace {}", template.display()))?;
     }
-    fs::rename(&session.place, &template)
-        .with_context(|| format!("cannot create {}", template.display()))?;
-    Ok(())
+    become_template(&session.place, &template)
+        .with_context(|| format!("cannot create {}", template.display()))
+}
+
+/// Moves a session's folder, which was its user's alone, to where others find it: as open as the umask has
+/// new folders.
+fn become_template(session: &Path, template: &Path) -> std::io::Result<()> {
+    fs::create_dir(template)?;
+    fs::set_permissions(session, fs::metadata(template)?.permissions())?;
+    fs::rename(session, template)
 }
 
 /// Removes what rustc keeps to build a changed library again in less time: more than half of all, which
@@ -277,6 +284,18 @@ mod tests {
         let session = Session::open(&home).unwrap();
         let copy = fs::metadata(session.folder.join("lib.rs")).unwrap();
         assert_eq!(copy.modified().unwrap(), then);
+    }
+
+    #[test]
+    fn a_template_is_as_open_as_other_folders_are() {
+        let (_guard, home) = home();
+        let session = Session::empty(&home).unwrap();
+        fs::write(session.folder.join("file"), "").unwrap();
+        become_template(&session.place, &home.template()).unwrap();
+        assert!(home.template().join("file").is_file() && !session.place.exists());
+        let mode = |folder: &Path| fs::metadata(folder).unwrap().permissions();
+        fs::create_dir(home.state.join("other")).unwrap();
+        assert_eq!(mode(&home.template()), mode(&home.state.join("other")));
     }
 
     #[test]

@@ -34,7 +34,7 @@ fn stamp(paths: &Paths, kernel: &Path, glue: &Path) -> Result<String> {
     Ok(format!("{dependencies} {}", key(&[&library, &kernel.to_string_lossy()])))
 }
 
-/// A template, of this checkout or another, that was built with the same dependencies.
+/// A template, of this checkout or another, that was built with the same dependencies and may be read.
 fn relative(paths: &Paths, glue: &Path) -> Result<Option<PathBuf>> {
     let dependencies = dependencies_stamp(paths, glue)?;
     let folders = paths.state.parent().into_iter().map(Path::to_owned);
@@ -45,7 +45,8 @@ fn relative(paths: &Paths, glue: &Path) -> Result<Option<PathBuf>> {
         let state = entry.path();
         let stamp = std::fs::read_to_string(state.join(STAMP)).ok()?;
         let template = state.join("template");
-        (stamp.split(' ').next()? == dependencies && template.is_dir()).then_some(template)
+        let is_readable = template.join("target").read_dir().is_ok();
+        (stamp.split(' ').next()? == dependencies && is_readable).then_some(template)
     }))
 }
 
