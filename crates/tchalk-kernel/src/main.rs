@@ -18,7 +18,6 @@ mod limit;
 mod magic;
 mod marker;
 mod message;
-mod own_place;
 mod place;
 mod presses;
 mod publish;
@@ -31,6 +30,7 @@ mod server;
 mod session;
 mod standard_input;
 mod tail;
+mod user_dir;
 mod wire;
 
 use anyhow::{Context, Result, bail};

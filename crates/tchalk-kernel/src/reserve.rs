@@ -8,10 +8,10 @@
 //! one whose library is no longer the newest. `TCHALK_RESERVE=0` turns reserves off.
 
 use crate::engine_thread::EngineThread;
-use crate::own_place;
 use crate::quick;
 use crate::server::{Owner, serve_notebook};
 use crate::session::{Home, Session, use_folder};
+use crate::user_dir;
 use crate::wire::Connection;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -73,7 +73,7 @@ fn is_welcome_here() -> bool {
 }
 
 fn folder(home: &Home) -> Result<PathBuf> {
-    own_place::alias(&home.own()?.join("reserve"))
+    user_dir::alias(&home.writable_state()?.join("reserve"))
 }
 
 fn environment() -> BTreeMap<String, String> {
@@ -169,7 +169,7 @@ pub fn wait_in_reserve() -> Result<()> {
     // SAFETY: setsid has no preconditions; it fails harmlessly for the leader of a group.
     unsafe { libc::setsid() };
     let home = Home::from_env()?;
-    own_place::private(&home.own()?.join("reserve"))?;
+    user_dir::ensure_private(&home.writable_state()?.join("reserve"))?;
     let place = folder(&home)?;
     let lock = File::create(place.join("lock"))?;
     if !take(&lock) {

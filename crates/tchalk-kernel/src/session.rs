@@ -6,9 +6,9 @@
 //! back however the kernel ended, and the next start removes what the dead have left.
 
 use crate::engine::Engine;
-use crate::own_place;
 use crate::publish::Publisher;
 use crate::quick;
+use crate::user_dir;
 use anyhow::{Context, Result, bail};
 use std::ffi::OsStr;
 use std::fs::{self, File, FileTimes};
@@ -41,8 +41,8 @@ impl Home {
     }
 
     /// The folder in which this user's kernels work.
-    pub fn own(&self) -> Result<PathBuf> {
-        own_place::of(&self.state)
+    pub fn writable_state(&self) -> Result<PathBuf> {
+        user_dir::writable_state(&self.state)
     }
 
     fn template(&self) -> PathBuf {
@@ -60,7 +60,7 @@ pub struct Session {
     /// Its plain name.
     pub folder: PathBuf,
     /// Where it lies.
-    place: PathBuf,
+    real_folder: PathBuf,
     lock: PathBuf,
     _held: File,
 }
@@ -80,21 +80,21 @@ impl Session {
 
     /// A new folder with nothing in it.
     fn empty(home: &Home) -> Result<Session> {
-        let sessions = home.own()?.join("sessions");
+        let sessions = home.writable_state()?.join("sessions");
         remove_dead(&sessions);
-        own_place::forget_dead_aliases();
+        user_dir::remove_dead_aliases();
         loop {
             let name = &uuid::Uuid::new_v4().simple().to_string()[..16];
-            let (place, lock) = (sessions.join(name), sessions.join(format!("{name}.lock")));
+            let (real_folder, lock) = (sessions.join(name), sessions.join(format!("{name}.lock")));
             let held =
                 File::create(&lock).with_context(|| format!("cannot create {}", lock.display()))?;
             if !hold(&held, &lock).with_context(|| format!("cannot lock {}", lock.display()))? {
                 continue;
             }
-            own_place::create(&place)
-                .with_context(|| format!("cannot create {}", place.display()))?;
-            let folder = own_place::alias(&place)?;
-            return Ok(Session { folder, place, lock, _held: held });
+            user_dir::create_private(&real_folder)
+                .with_context(|| format!("cannot create {}", real_folder.display()))?;
+            let folder = user_dir::alias(&real_folder)?;
+            return Ok(Session { folder, real_folder, lock, _held: held });
         }
     }
 }
@@ -115,13 +115,13 @@ impl Drop for Session {
         let _ = fs::remove_file(socket(&self.folder));
         // A build that is still at work writes while this removes.
         let give_up = Instant::now() + PATIENCE;
-        while fs::remove_dir_all(&self.place).is_err()
-            && self.place.exists()
+        while fs::remove_dir_all(&self.real_folder).is_err()
+            && self.real_folder.exists()
             && Instant::now() < give_up
         {
             std::thread::sleep(PATIENCE / 200);
         }
-        if self.folder != self.place {
+        if self.folder != self.real_folder {
             let _ = fs::remove_file(&self.folder);
         }
         let _ = fs::remove_file(&self.lock);
@@ -213,7 +213,7 @@ pub fn warm(other: Option<&Path>) -> Result<()> {
         fs::remove_dir_all(&template)
             .with_context(|| format!("cannot replace {}", template.display()))?;
     }
-    become_template(&session.place, &template)
+    become_template(&session.real_folder, &template)
         .with_context(|| format!("cannot create {}", template.display()))
 }
 
@@ -291,8 +291,8 @@ mod tests {
         let (_guard, home) = home();
         let session = Session::empty(&home).unwrap();
         fs::write(session.folder.join("file"), "").unwrap();
-        become_template(&session.place, &home.template()).unwrap();
-        assert!(home.template().join("file").is_file() && !session.place.exists());
+        become_template(&session.real_folder, &home.template()).unwrap();
+        assert!(home.template().join("file").is_file() && !session.real_folder.exists());
         let mode = |folder: &Path| fs::metadata(folder).unwrap().permissions();
         fs::create_dir(home.state.join("other")).unwrap();
         assert_eq!(mode(&home.template()), mode(&home.state.join("other")));
@@ -371,11 +371,14 @@ mod tests {
         fs::create_dir_all(home.template()).unwrap();
         let session = Session::open(&home).unwrap();
         fs::write(session.folder.join("file"), "").unwrap();
-        assert!(session.place.join("file").is_file() && session.place.starts_with(&home.state));
+        assert!(
+            session.real_folder.join("file").is_file()
+                && session.real_folder.starts_with(&home.state)
+        );
         assert!(!session.folder.to_str().unwrap().contains(' '));
-        let (folder, place) = (session.folder.clone(), session.place.clone());
+        let (folder, real_folder) = (session.folder.clone(), session.real_folder.clone());
         drop(session);
-        assert!(!folder.is_symlink() && !place.exists());
+        assert!(!folder.is_symlink() && !real_folder.exists());
     }
 
     #[test]

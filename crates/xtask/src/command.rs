@@ -1,6 +1,6 @@
 //! Running other programs.
 
-use crate::surroundings::OF_CARGO;
+use crate::variables::OF_CARGO;
 use anyhow::{Context, Result, bail};
 use std::ffi::OsStr;
 use std::process::{Command, ExitStatus, Stdio};
@@ -12,7 +12,7 @@ pub fn first_line(program: impl AsRef<OsStr>, arguments: &[&str]) -> Option<Stri
     (output.status.success()).then(|| text.lines().next().unwrap_or_default().trim().to_owned())
 }
 
-/// cargo, without what [`settle`](crate::surroundings::settle) keeps from it: conda's Rust names its
+/// cargo, without what [`remove_harmful`](crate::variables::remove_harmful) keeps from it: conda's Rust names its
 /// target, and what cargo makes would then lie in a folder of that name.
 pub fn cargo() -> Command {
     let mut cargo = Command::new("cargo");

@@ -7,7 +7,7 @@ use crate::paths::Paths;
 use crate::preflight::{self, Finding, faults, printed, to_mend};
 use crate::python::{self, State, TORCH};
 use crate::supplies::Supplies;
-use crate::{glue, kernel, nvidia, offline, rust_src, step, surroundings, template};
+use crate::{glue, kernel, nvidia, offline, rust_src, step, template, variables};
 use Finding::{Bad, Good, Note};
 use anyhow::{Result, bail};
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use std::path::PathBuf;
 /// Looks at everything and changes nothing.
 pub fn run(paths: &Paths) -> Result<()> {
     // What has to be there before set-up, and then what set-up makes.
-    let mut lines = preflight::look(paths, &Supplies::of(paths)?, surroundings::found());
+    let mut lines = preflight::check(paths, &Supplies::of(paths)?, variables::of_user());
     lines.extend([
         ("standard library sources", sources(paths)),
         ("checkout", checkout(paths)),

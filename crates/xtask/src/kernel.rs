@@ -39,7 +39,7 @@ pub fn ensure(paths: &Paths, supplies: &Supplies) -> Result<PathBuf> {
     if let Some(program) = supplies.kernel(&sources_key(paths)?) {
         step("the kernel, from this release", || take(&program, folder))?;
     } else {
-        paths.demand_writable()?;
+        paths.require_writable()?;
         step("the kernel (the first time about 10 minutes: rust-analyzer is in it)", || {
             build(paths)?;
             take(&built(paths)?, folder)

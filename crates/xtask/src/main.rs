@@ -38,9 +38,9 @@ mod space;
 mod step;
 mod sums;
 mod supplies;
-mod surroundings;
 mod template;
 mod test_counts;
+mod variables;
 
 use anyhow::{Result, bail};
 use paths::Paths;
@@ -109,7 +109,7 @@ const COMMANDS: [&str; 17] = [
 ];
 
 fn main() {
-    surroundings::settle();
+    variables::remove_harmful();
     let paths = Paths::find();
     forget_build_folders();
     forget_this_package();

@@ -36,12 +36,12 @@ impl Paths {
     }
 
     /// The folder that is locked while set-up is at work.
-    pub fn locked(&self) -> &Path {
+    pub fn lock_folder(&self) -> &Path {
         if is_writable(&self.home) { &self.home } else { &self.state }
     }
 
     /// Says what to do where a part is missing in a cache that is only for reading.
-    pub fn demand_writable(&self) -> Result<()> {
+    pub fn require_writable(&self) -> Result<()> {
         if !is_writable(&self.home) {
             bail!(
                 "{} lacks a part that this checkout needs, and you may not write to it: have its owner \
@@ -195,8 +195,8 @@ mod tests {
         assert_eq!(of(shared), Path::new("/cache/tchalk/checkouts/slug"));
         assert_eq!(state_folder(shared, None, "slug"), shared.join("checkouts/slug"));
         let paths = Paths { root: "/r".into(), home: shared.into(), state: of(shared) };
-        assert_eq!(paths.locked(), paths.state);
-        let words = paths.demand_writable().unwrap_err().to_string();
+        assert_eq!(paths.lock_folder(), paths.state);
+        let words = paths.require_writable().unwrap_err().to_string();
         assert!(words.contains("/dev/null/tchalk") && words.contains("TCHALK_HOME"), "{words}");
     }
 

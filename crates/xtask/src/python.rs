@@ -192,7 +192,7 @@ pub fn ensure(paths: &Paths, supplies: &Supplies) -> Result<Environment> {
             eprintln!("  it holds libtorch {found} and not {TORCH}; it is made anew");
         }
     }
-    paths.demand_writable()?;
+    paths.require_writable()?;
     if let Some(why) = passed_over() {
         eprintln!("{why}; set-up makes its own");
     }

@@ -52,7 +52,7 @@ pub fn ensure(paths: &Paths, supplies: &Supplies) -> Result<PathBuf> {
     if let Some(library) = find(paths)? {
         return Ok(library);
     }
-    paths.demand_writable()?;
+    paths.require_writable()?;
     step("sources of the standard library", || {
         if let Some(library) = supplies.rust_src(&rustc_version()?) {
             return whole_folder(&rebuilt(paths)?, |part| {

@@ -5,7 +5,7 @@ use crate::preflight::{self, Missing};
 use crate::python::{self, Environment, State};
 use crate::step::{self, step};
 use crate::supplies::Supplies;
-use crate::{glue, kernel, metadata, rust_src, surroundings, template};
+use crate::{glue, kernel, metadata, rust_src, template, variables};
 use anyhow::Result;
 use std::fs::File;
 use std::path::PathBuf;
@@ -34,9 +34,9 @@ pub fn run(paths: &Paths, register: Register) -> Result<Ready> {
 pub fn run_with(paths: &Paths, register: Register, supplies: &Supplies) -> Result<Ready> {
     // What another set-up is still making is not looked for. Where there is no cache yet, nothing is made
     // before the checks.
-    let early = if paths.locked().is_dir() { Some(hold_cache(paths)?) } else { None };
+    let early = if paths.lock_folder().is_dir() { Some(hold_cache(paths)?) } else { None };
     let missing = Missing::of(paths, supplies);
-    preflight::pass(&preflight::look(paths, supplies, surroundings::found()))?;
+    preflight::require(&preflight::check(paths, supplies, variables::of_user()))?;
     let _lock = match early {
         Some(lock) => lock,
         None => hold_cache(paths)?,
@@ -63,7 +63,7 @@ pub fn run_with(paths: &Paths, register: Register, supplies: &Supplies) -> Resul
 /// Holds the cache for this set-up, or, where only its owner may write to it, this checkout's own part; and
 /// removes what others have left half-made there.
 fn hold_cache(paths: &Paths) -> Result<File> {
-    let folder = paths.locked();
+    let folder = paths.lock_folder();
     let lock = step::lock(folder)?;
     step::forget_parts(folder)?;
     let environment = python::environment(paths)?;

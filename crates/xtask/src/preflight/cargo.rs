@@ -4,7 +4,7 @@ use super::finding::Finding::{self, Bad, Good, Note};
 use crate::command::first_line;
 use crate::metadata;
 use crate::paths::Paths;
-use crate::surroundings::Variables;
+use crate::variables::Variables;
 use std::path::Path;
 use std::process::{Command, Stdio};
 

@@ -2,7 +2,7 @@
 
 use super::finding::Finding::{self, Bad, Good, Note};
 use crate::paths::{DATA_FOLDER, Paths, is_writable};
-use crate::surroundings::Variables;
+use crate::variables::Variables;
 use crate::{kernel, metadata, supplies};
 use std::path::{Path, PathBuf};
 

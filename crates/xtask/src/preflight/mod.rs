@@ -14,7 +14,7 @@ pub use finding::{Finding, Line, faults, printed, to_mend};
 use crate::paths::{Paths, data_folder};
 use crate::python::{self, State};
 use crate::supplies::Supplies;
-use crate::surroundings::Variables;
+use crate::variables::Variables;
 use crate::{glue, kernel, space, step};
 use Finding::{Bad, Good, Note};
 use anyhow::{Result, bail};
@@ -47,7 +47,7 @@ impl Missing {
 }
 
 /// Looks at everything, and changes nothing.
-pub fn look(paths: &Paths, supplies: &Supplies, variables: &Variables) -> Vec<Line> {
+pub fn check(paths: &Paths, supplies: &Supplies, variables: &Variables) -> Vec<Line> {
     let missing = Missing::of(paths, supplies);
     let environment = python::environment(paths).ok();
     let makes_one = environment.as_ref().is_none_or(|it| it.active.is_none());
@@ -75,7 +75,7 @@ pub fn look(paths: &Paths, supplies: &Supplies, variables: &Variables) -> Vec<Li
 }
 
 /// Stops if anything is wrong, and says all of it at once.
-pub fn pass(lines: &[Line]) -> Result<()> {
+pub fn require(lines: &[Line]) -> Result<()> {
     let bad: Vec<String> =
         lines.iter().filter(|(_, finding)| matches!(finding, Bad(..))).map(printed).collect();
     match bad.is_empty() {
@@ -104,9 +104,9 @@ mod tests {
     #[test]
     fn set_up_goes_on_past_notes_and_stops_at_a_fault() {
         let mut lines = vec![("a", Good("x".into())), ("b", Note("y".into()))];
-        assert!(pass(&lines).is_ok());
+        assert!(require(&lines).is_ok());
         lines.push(("c", Bad("what is wrong".into(), "the remedy".into())));
-        let error = pass(&lines).unwrap_err().to_string();
+        let error = require(&lines).unwrap_err().to_string();
         assert!(error.contains("what is wrong") && error.contains("the remedy"), "{error}");
     }
 
@@ -114,7 +114,7 @@ mod tests {
     fn a_budget_that_nobody_knows_is_in_the_list() {
         let paths = Paths::find().unwrap();
         let variables: Variables = [("TCHALK_BUDGET", "laptop")].into_iter().collect();
-        let lines = look(&paths, &Supplies::none(), &variables);
+        let lines = check(&paths, &Supplies::none(), &variables);
         let found = lines.iter().find(|(name, _)| *name == "budget").unwrap();
         assert!(matches!(found, (_, Bad(..))));
     }

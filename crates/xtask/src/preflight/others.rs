@@ -2,7 +2,7 @@
 
 use super::finding::Finding::{self, Bad, Good, Note};
 use crate::paths::Paths;
-use crate::surroundings::Variables;
+use crate::variables::Variables;
 use std::path::{Path, PathBuf};
 
 /// Where the system looks for shared libraries first.

@@ -1,7 +1,7 @@
 //! The settings of Python and pip that would lead set-up astray.
 
 use super::finding::Finding::{self, Bad, Good, Note};
-use crate::surroundings::{OF_PIP, OF_PYTHON, Variables};
+use crate::variables::{OF_PIP, OF_PYTHON, Variables};
 use std::path::{Path, PathBuf};
 
 /// Options that send packages elsewhere, keep pip off the network, or leave some out.

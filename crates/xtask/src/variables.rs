@@ -59,7 +59,7 @@ impl Variables {
     }
 
     /// The names of those that are set and kept from what is started.
-    fn kept_out(&self) -> Vec<&'static str> {
+    fn harmful(&self) -> Vec<&'static str> {
         let python = if self.keeps_python() { &[][..] } else { &OF_PYTHON[..] };
         let all = python.iter().chain(&OF_PIP).chain(&OF_CARGO);
         all.copied().filter(|name| self.0.contains_key(*name)).collect()
@@ -72,16 +72,16 @@ impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Variables {
     }
 }
 
-static FOUND: OnceLock<Variables> = OnceLock::new();
+static OF_USER: OnceLock<Variables> = OnceLock::new();
 
 /// The variables as they were when this program began.
-pub fn found() -> &'static Variables {
-    FOUND.get_or_init(Variables::now)
+pub fn of_user() -> &'static Variables {
+    OF_USER.get_or_init(Variables::now)
 }
 
 /// Keeps from whatever is started what would do harm there. To be called once, before anything else.
-pub fn settle() {
-    for name in found().kept_out() {
+pub fn remove_harmful() {
+    for name in of_user().harmful() {
         // SAFETY: no other thread exists yet that could read the environment.
         unsafe { std::env::remove_var(name) };
     }
@@ -101,9 +101,9 @@ mod tests {
         ]
         .into_iter()
         .collect();
-        assert_eq!(set.kept_out(), ["PYTHONPATH", "PIP_USER", "RUSTC_WRAPPER"]);
+        assert_eq!(set.harmful(), ["PYTHONPATH", "PIP_USER", "RUSTC_WRAPPER"]);
         let own: Variables =
             [("PYTHONPATH", "/p"), ("TCHALK_LIBTORCH", "environment")].into_iter().collect();
-        assert!(own.kept_out().is_empty(), "the active environment may need it");
+        assert!(own.harmful().is_empty(), "the active environment may need it");
     }
 }

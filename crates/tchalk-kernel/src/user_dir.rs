@@ -2,7 +2,7 @@
 //!
 //! Evcxr parts a library's path from a name by a blank, and the system allows a socket's path a hundred
 //! characters. So a folder whose path is long, or holds anything but letters, digits and `/._-+`, is
-//! called by an alias: a symbolic link in a room that only this user may enter.
+//! called by an alias: a symbolic link in a folder that only this user may enter.
 
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
@@ -24,17 +24,17 @@ fn user() -> u32 {
 }
 
 /// Makes a new folder that nobody else may look into, whatever the umask.
-pub fn create(folder: &Path) -> io::Result<()> {
+pub fn create_private(folder: &Path) -> io::Result<()> {
     DirBuilder::new().mode(MODE).create(folder)
 }
 
 /// Makes a folder that is this user's own, or closes the one that is there to all others: cells may hold
 /// what is in the reader's environment. A folder of somebody else's is an error, and so is a link.
-pub fn private(folder: &Path) -> io::Result<()> {
+pub fn ensure_private(folder: &Path) -> io::Result<()> {
     if let Some(parent) = folder.parent() {
         fs::create_dir_all(parent)?;
     }
-    match create(folder) {
+    match create_private(folder) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         made => return made,
     }
@@ -55,15 +55,17 @@ pub fn private(folder: &Path) -> io::Result<()> {
 
 /// The folder in which this user's kernels work: the state folder, or, where that is another user's or
 /// cannot be written to, one in the user's own cache.
-pub fn of(state: &Path) -> Result<PathBuf> {
+pub fn writable_state(state: &Path) -> Result<PathBuf> {
     let name = state.file_name().unwrap_or_default();
-    let others = [caches().map(|caches| caches.join("tchalk")), room().ok()];
-    let others = others.into_iter().flatten().map(|place| place.join("checkouts").join(name));
+    let others = [cache_dir().map(|caches| caches.join("tchalk")), alias_dir().ok()];
+    let others = others.into_iter().flatten().map(|folder| folder.join("checkouts").join(name));
     let mut why = String::new();
-    for place in std::iter::once(state.to_owned()).chain(others) {
-        match private(&place.join("sessions")).and_then(|()| take_configuration(state, &place)) {
-            Ok(()) => return Ok(place),
-            Err(error) => why.push_str(&format!("\n  {}: {error}", place.display())),
+    for folder in std::iter::once(state.to_owned()).chain(others) {
+        match ensure_private(&folder.join("sessions"))
+            .and_then(|()| copy_cargo_config(state, &folder))
+        {
+            Ok(()) => return Ok(folder),
+            Err(error) => why.push_str(&format!("\n  {}: {error}", folder.display())),
         }
     }
     bail!(
@@ -73,12 +75,12 @@ pub fn of(state: &Path) -> Result<PathBuf> {
 }
 
 /// What cargo has to know in a session lies above it.
-fn take_configuration(state: &Path, place: &Path) -> io::Result<()> {
-    let file = |folder: &Path| folder.join(".cargo/config.toml");
+fn copy_cargo_config(state: &Path, folder: &Path) -> io::Result<()> {
+    let file = |of: &Path| of.join(".cargo/config.toml");
     match fs::read(file(state)) {
-        Ok(text) if fs::read(file(place)).ok().as_ref() != Some(&text) => {
-            fs::create_dir_all(place.join(".cargo"))?;
-            fs::write(file(place), text)
+        Ok(text) if fs::read(file(folder)).ok().as_ref() != Some(&text) => {
+            fs::create_dir_all(folder.join(".cargo"))?;
+            fs::write(file(folder), text)
         }
         _ => Ok(()),
     }
@@ -89,7 +91,7 @@ fn absolute(variable: &str) -> Option<PathBuf> {
 }
 
 /// The user's folder for caches, as the system has it.
-fn caches() -> Option<PathBuf> {
+fn cache_dir() -> Option<PathBuf> {
     let usual = if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" };
     absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(usual)))
 }
@@ -102,16 +104,16 @@ fn is_plain(path: &Path) -> bool {
 }
 
 /// The folder of the aliases.
-fn room() -> io::Result<PathBuf> {
+fn alias_dir() -> io::Result<PathBuf> {
     let runtime = absolute("XDG_RUNTIME_DIR").map(|folder| folder.join("tchalk"));
-    if let Some(room) = runtime.filter(|room| is_plain(room))
-        && room.parent().is_some_and(Path::is_dir)
-        && private(&room).is_ok()
+    if let Some(dir) = runtime.filter(|dir| is_plain(dir))
+        && dir.parent().is_some_and(Path::is_dir)
+        && ensure_private(&dir).is_ok()
     {
-        return Ok(room);
+        return Ok(dir);
     }
-    let room = PathBuf::from(format!("/tmp/tchalk-{}", user()));
-    private(&room).map(|()| room)
+    let dir = PathBuf::from(format!("/tmp/tchalk-{}", user()));
+    ensure_private(&dir).map(|()| dir)
 }
 
 /// The name by which a folder is called: its own if it is plain, or an alias.
@@ -119,14 +121,14 @@ pub fn alias(folder: &Path) -> Result<PathBuf> {
     if is_plain(folder) {
         return Ok(folder.to_owned());
     }
-    let room = room().context("there is no folder for short names")?;
-    alias_in(&room, folder).with_context(|| format!("cannot name {}", folder.display()))
+    let dir = alias_dir().context("there is no folder for short names")?;
+    alias_in(&dir, folder).with_context(|| format!("cannot name {}", folder.display()))
 }
 
-fn alias_in(room: &Path, folder: &Path) -> io::Result<PathBuf> {
+fn alias_in(dir: &Path, folder: &Path) -> io::Result<PathBuf> {
     let digest = Sha256::digest(folder.as_os_str().as_bytes());
     let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let alias = room.join(name);
+    let alias = dir.join(name);
     match symlink(folder, &alias) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         made => return made.map(|()| alias),
@@ -138,14 +140,14 @@ fn alias_in(room: &Path, folder: &Path) -> io::Result<PathBuf> {
 }
 
 /// Removes the aliases whose folder is gone, and the sockets beside them.
-pub fn forget_dead_aliases() {
-    if let Ok(room) = room() {
-        forget_dead_in(&room);
+pub fn remove_dead_aliases() {
+    if let Ok(dir) = alias_dir() {
+        remove_dead_in(&dir);
     }
 }
 
-fn forget_dead_in(room: &Path) {
-    for entry in fs::read_dir(room).into_iter().flatten().flatten().map(|entry| entry.path()) {
+fn remove_dead_in(dir: &Path) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path()) {
         let is_dead = match entry.extension().and_then(OsStr::to_str) {
             None => entry.is_symlink() && !entry.exists(),
             Some("s") => !entry.with_extension("").exists(),
@@ -171,14 +173,14 @@ mod tests {
         let open = folder.path().join("open");
         fs::create_dir(&open).unwrap();
         fs::set_permissions(&open, Permissions::from_mode(0o777)).unwrap();
-        private(&open).unwrap();
+        ensure_private(&open).unwrap();
         assert_eq!(mode(&open), MODE);
         let new = folder.path().join("above/new");
-        private(&new).unwrap();
+        ensure_private(&new).unwrap();
         assert_eq!(mode(&new), MODE);
         let link = folder.path().join("link");
         symlink(&open, &link).unwrap();
-        assert!(private(&link).is_err(), "somebody may lead it elsewhere");
+        assert!(ensure_private(&link).is_err(), "somebody may lead it elsewhere");
     }
 
     #[test]
@@ -193,20 +195,20 @@ mod tests {
     #[test]
     fn an_alias_leads_to_its_folder_and_goes_with_it() {
         let folder = tempfile::tempdir().unwrap();
-        let (room, odd) = (folder.path().join("room"), folder.path().join("Pru\u{308}f, ung"));
-        fs::create_dir(&room).unwrap();
+        let (dir, odd) = (folder.path().join("dir"), folder.path().join("Pru\u{308}f, ung"));
+        fs::create_dir(&dir).unwrap();
         fs::create_dir(&odd).unwrap();
-        let alias = alias_in(&room, &odd).unwrap();
+        let alias = alias_in(&dir, &odd).unwrap();
         fs::write(alias.join("file"), "").unwrap();
         assert!(odd.join("file").is_file());
-        assert_eq!(alias_in(&room, &odd).unwrap(), alias, "it is there");
+        assert_eq!(alias_in(&dir, &odd).unwrap(), alias, "it is there");
         fs::write(alias.with_extension("s"), "").unwrap();
-        forget_dead_in(&room);
-        assert_eq!(fs::read_dir(&room).unwrap().count(), 2);
+        remove_dead_in(&dir);
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), 2);
         fs::remove_dir_all(&odd).unwrap();
-        forget_dead_in(&room);
-        forget_dead_in(&room);
-        assert_eq!(fs::read_dir(&room).unwrap().count(), 0);
+        remove_dead_in(&dir);
+        remove_dead_in(&dir);
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), 0);
     }
 
     #[test]
@@ -224,10 +226,10 @@ mod tests {
         let (state, own) = (folder.path().join("state"), folder.path().join("own"));
         fs::create_dir_all(state.join(".cargo")).unwrap();
         fs::write(state.join(".cargo/config.toml"), "[net]").unwrap();
-        take_configuration(&state, &own).unwrap();
+        copy_cargo_config(&state, &own).unwrap();
         assert_eq!(fs::read(own.join(".cargo/config.toml")).unwrap(), b"[net]");
-        take_configuration(&state, &state).unwrap();
-        take_configuration(&folder.path().join("none"), &own).unwrap();
+        copy_cargo_config(&state, &state).unwrap();
+        copy_cargo_config(&folder.path().join("none"), &own).unwrap();
         assert_eq!(fs::read(own.join(".cargo/config.toml")).unwrap(), b"[net]");
     }
 }
