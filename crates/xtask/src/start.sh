@@ -15,6 +15,7 @@ Darwin) caches=$HOME/Library/Caches ;;
 *) caches=${XDG_CACHE_HOME:-$HOME/.cache} ;;
 esac
 home=${TCHALK_HOME:-$caches/tchalk} given=${TCHALK_HOME:-}
+case $home in "~" | "~/"*) home=$HOME${home#"~"} ;; esac
 
 for tool in cargo rustc python3 cc tar; do
     command -v "$tool" >/dev/null || { echo "there is no $tool: README.txt says what is needed" >&2; exit 1; }
