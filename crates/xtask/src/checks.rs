@@ -62,6 +62,9 @@ impl Checks {
         for skipped in &sum.skipped {
             println!("skipped {skipped}");
         }
+        for failure in &sum.failures {
+            println!("failed  {failure}");
+        }
         println!("\n{sum}");
         if sum.failed > 0 {
             bail!("{} of {} tests failed", sum.failed, sum.failed + sum.passed);
@@ -229,7 +232,7 @@ mod tests {
     #[test]
     fn a_check_with_a_failed_test_has_failed_however_many_passed() {
         let mut checks = Checks::default();
-        let counts = |passed, failed| Counts { passed, failed, skipped: Vec::new() };
+        let counts = |passed, failed| Counts { passed, failed, ..Counts::default() };
         assert!(checks.count("good", || Ok(counts(5, 0))));
         assert!(!checks.count("bad", || Ok(counts(5, 1))));
         assert!(checks.finish().unwrap_err().to_string().contains("1 of 11"));

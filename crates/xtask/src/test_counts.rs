@@ -14,7 +14,9 @@ const SKIPPED_TESTS: &str = "TCHALK_SKIPPED_TESTS";
 pub struct Counts {
     pub passed: usize,
     pub failed: usize,
-    /// Names of tests, each with the reason.
+    /// Names of tests that failed.
+    pub failures: Vec<String>,
+    /// Names of tests that were skipped, each with the reason.
     pub skipped: Vec<String>,
 }
 
@@ -22,6 +24,7 @@ impl Counts {
     pub fn add(&mut self, other: Counts) {
         self.passed += other.passed;
         self.failed += other.failed;
+        self.failures.extend(other.failures);
         self.skipped.extend(other.skipped);
     }
 
@@ -31,6 +34,10 @@ impl Counts {
         if let Some(result) = line.strip_prefix("test result: ") {
             self.passed += number_before(result, " passed");
             self.failed += number_before(result, " failed");
+        } else if let Some(name) = line.strip_suffix(" ... FAILED") {
+            self.failures.push(name.trim_start_matches("test ").into());
+        } else if let Some(name) = line.strip_prefix("FAIL: ").or(line.strip_prefix("ERROR: ")) {
+            self.failures.push(name.into());
         } else if let Some(name) = line.strip_suffix(" ... ignored") {
             self.skipped.push(name.trim_start_matches("test ").into());
         } else if let Some(rest) = line.strip_prefix("Ran ") {
@@ -57,7 +64,7 @@ impl Counts {
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counts { passed, failed, skipped } = self;
+        let Counts { passed, failed, skipped, .. } = self;
         write!(f, "{passed} passed, {failed} failed, {} skipped", skipped.len())
     }
 }
@@ -117,19 +124,22 @@ mod tests {
         let counts = counted(
             "running 3 tests\ntest a ... ok\ntest b ... ignored\n\
              test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out\n\
+             test c ... FAILED\n\
              test result: FAILED. 10 passed; 2 failed; 0 ignored; 0 measured",
         );
-        assert_eq!(counts, Counts { passed: 12, failed: 2, skipped: vec!["b".into()] });
+        let (failures, skipped) = (vec!["c".into()], vec!["b".into()]);
+        assert_eq!(counts, Counts { passed: 12, failed: 2, failures, skipped });
     }
 
     #[test]
     fn pythons_tests_are_counted_with_what_was_skipped() {
         let counts = counted(
             "test_a (x.A.test_a) ... ok\ntest_b (x.A.test_b) ... skipped 'no browser'\n\
-             Ran 12 tests in 3.210s\n\nFAILED (failures=1, errors=2, skipped=1)",
+             FAIL: test_c (x.A.test_c)\nERROR: test_d (x.A.test_d)\nRan 12 tests in 3.210s\n\nFAILED (failures=1, errors=2, skipped=1)",
         );
         let skipped = vec!["test_b (x.A.test_b): no browser".into()];
-        assert_eq!(counts, Counts { passed: 8, failed: 3, skipped });
+        let failures = vec!["test_c (x.A.test_c)".into(), "test_d (x.A.test_d)".into()];
+        assert_eq!(counts, Counts { passed: 8, failed: 3, failures, skipped });
         assert_eq!(counted("Ran 1 test in 0.1s\n\nOK").passed, 1);
     }
 
