@@ -128,6 +128,11 @@ pub fn remedy(output: &str) -> Option<&'static str> {
         Some(
             "The disk is full: make room (about 6 GB are needed), or set TCHALK_HOME to a larger disk.",
         )
+    } else if says(&["--offline was specified", "you're using offline mode"]) {
+        Some(
+            "A crate that a notebook needs is not in cargo's folder: run `cargo fetch` here, and then the \
+             command again.",
+        )
     } else if says(&[
         "Failed to establish a new connection",
         "Temporary failure in name resolution",
@@ -174,6 +179,8 @@ mod tests {
         let missing = "ERROR: No matching distribution found for torch==2.11.0";
         assert!(remedy(missing).unwrap().contains("for this Python and this system"));
         assert!(remedy(&format!("{pip}\n{missing}")).unwrap().contains("no way to the network"));
+        let offline = "failed to download `x`\nattempting to make an HTTP request, but --offline was specified";
+        assert!(remedy(offline).unwrap().contains("cargo fetch"), "the network is not asked");
         assert_eq!(remedy("error[E0308]: mismatched types"), None);
     }
 
