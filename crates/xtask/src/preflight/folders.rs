@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 /// Whether all of them can be written to. A cache that is `complete` need not be.
 pub fn findings(paths: &Paths, variables: &Variables, complete: bool) -> Vec<Finding> {
     let mut findings: Vec<Finding> = [
+        unusable(&paths.home),
         home(paths, complete),
         unwritable(&paths.root.join(".cargo"), "the checkout", "copy it to a folder of your own"),
         unwritable(&paths.state, "the checkout's part of the cache", MOVE_CACHE),
@@ -25,6 +26,18 @@ pub fn findings(paths: &Paths, variables: &Variables, complete: bool) -> Vec<Fin
         findings.push(Good("all can be written to".into()));
     }
     findings
+}
+
+/// A fault, if programs could not be told of the cache: they are told in lists that a colon separates, and
+/// in text.
+fn unusable(folder: &Path) -> Option<Finding> {
+    let why = match folder.to_str() {
+        None => "is not UTF-8",
+        Some(text) if text.contains(':') => "has a colon in it",
+        Some(_) => return None,
+    };
+    let what = format!("the cache: the path {} {why}", folder.display());
+    Some(Bad(what, "set TCHALK_HOME to another folder".into()))
 }
 
 const MOVE_CACHE: &str = "set TCHALK_HOME to a folder that you may write to";
@@ -94,6 +107,17 @@ mod tests {
         let file = folder.path().join("file");
         std::fs::write(&file, "").unwrap();
         assert!(matches!(unwritable(&file.join("a"), "x", "y"), Some(Bad(..))));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_cache_that_programs_cannot_be_told_of_is_a_fault() {
+        use std::os::unix::ffi::OsStrExt;
+        assert_eq!(unusable(Path::new("/a b,c/Pru\u{308}fung")), None);
+        let not_text = std::ffi::OsStr::from_bytes(b"/a\xff");
+        for folder in [Path::new("/a:b"), Path::new(not_text)] {
+            assert!(matches!(unusable(folder), Some(Bad(..))));
+        }
     }
 
     #[test]
