@@ -75,7 +75,8 @@ fn arguments(paths: &Paths, options: &Options, root: bool, by_file: bool) -> Vec
         arguments.push("--allow-root".into());
     }
     let notebooks = paths.root.join("notebooks");
-    if by_file {
+    // Without a browser the printed address has to lead to the tutorial.
+    if by_file && !options.no_browser {
         // The link with its token then stands in a file, and in no list of processes.
         arguments.push(notebooks.join("tutorial.ipynb").to_string_lossy().into_owned());
     } else {
@@ -219,7 +220,8 @@ mod tests {
         let asked = Options { no_browser: true, port: Some(8899) };
         let notebook = "/c/notebooks/tutorial.ipynb";
         let told = arguments(&paths, &asked, false, true);
-        assert_eq!(told, ["--no-browser", "--port=8899", notebook]);
+        assert_eq!(told[..2], ["--no-browser", "--port=8899"]);
+        assert!(told.iter().any(|it| it == "--LabApp.default_url=/lab/tree/tutorial.ipynb"));
         assert_eq!(arguments(&paths, &Options::default(), true, true), ["--allow-root", notebook]);
     }
 
