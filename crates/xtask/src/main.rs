@@ -49,7 +49,7 @@ const HELP: &str = "\
 cargo xtask: set up, run and test tchalk
 
   tutorial          set up what is missing, run the tutorial from top to bottom, and say where
-                    the finished page is (first time 15 to 20 minutes, most of it compiling)
+                    the finished page is (the first time 10 minutes more, for compiling)
   lab               set up what is missing, and open JupyterLab at the tutorial
                       --no-browser   do not open a browser
                       --port N       serve on this port
