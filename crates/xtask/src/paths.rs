@@ -76,8 +76,10 @@ impl Paths {
 
 /// The user's folder for caches, as the system has it.
 fn cache_folder() -> Option<PathBuf> {
-    let from =
-        |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    // A path that is not absolute counts as none, as it does for the library.
+    let from = |name: &str| {
+        std::env::var_os(name).map(PathBuf::from).filter(|folder| folder.is_absolute())
+    };
     if cfg!(target_os = "macos") {
         return Some(from("HOME")?.join("Library/Caches"));
     }

@@ -6,7 +6,7 @@ use crate::python::{self, Environment, State};
 use crate::step::{self, step};
 use crate::supplies::Supplies;
 use crate::{glue, kernel, metadata, rust_src, template, variables};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use std::fs::File;
 use std::path::PathBuf;
 
@@ -69,7 +69,11 @@ fn hold_cache(paths: &Paths) -> Result<File> {
     let environment = python::environment(paths)?;
     if environment.state() == State::Interrupted && folder == paths.home {
         eprintln!("what an interrupted set-up has left is removed");
-        std::fs::remove_dir_all(&environment.folder)?;
+        // What is still written into it, by programs that an interrupted set-up has left, is out of the way.
+        let part = step::part_name(&environment.folder);
+        std::fs::rename(&environment.folder, &part)
+            .with_context(|| format!("cannot remove {}", environment.folder.display()))?;
+        let _ = std::fs::remove_dir_all(part);
     }
     Ok(lock)
 }

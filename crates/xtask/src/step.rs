@@ -236,7 +236,8 @@ pub fn is_part(path: &Path) -> bool {
     number.is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
 }
 
-fn part_name(path: &Path) -> PathBuf {
+/// The name under which something is made, or removed.
+pub fn part_name(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".part-{}", std::process::id()));
     path.with_file_name(name)

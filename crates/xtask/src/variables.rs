@@ -4,11 +4,19 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-/// What would lead a Python of ours to other packages than its own.
-pub const OF_PYTHON: [&str; 4] = ["PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONUSERBASE"];
+/// What would lead a Python of ours to other packages than its own, or keep it from starting.
+pub const OF_PYTHON: [&str; 7] = [
+    "PYTHONPATH",
+    "PYTHONHOME",
+    "PYTHONSTARTUP",
+    "PYTHONUSERBASE",
+    "PYTHONPLATLIBDIR",
+    "PYTHONHASHSEED",
+    "PYTHONIOENCODING",
+];
 
 /// What would make pip install something else, or elsewhere. Settings of the network stay.
-pub const OF_PIP: [&str; 10] = [
+pub const OF_PIP: [&str; 18] = [
     "PIP_USER",
     "PIP_TARGET",
     "PIP_PREFIX",
@@ -19,6 +27,14 @@ pub const OF_PIP: [&str; 10] = [
     "PIP_ONLY_BINARY",
     "PIP_DRY_RUN",
     "PIP_REQUIREMENT",
+    "PIP_PYTHON",
+    "PIP_PYTHON_VERSION",
+    "PIP_PLATFORM",
+    "PIP_IMPLEMENTATION",
+    "PIP_ABI",
+    "PIP_CONSTRAINT",
+    "PIP_EDITABLE",
+    "PIP_REPORT",
 ];
 
 /// What would make cargo build for another machine, or cells with another compiler or other flags than

@@ -2,10 +2,11 @@
 
 use super::finding::Finding::{self, Bad, Good, Note};
 use crate::command::first_line;
+use crate::glue;
 use crate::metadata;
 use crate::paths::Paths;
 use crate::variables::Variables;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Where a setting comes from.
@@ -33,12 +34,13 @@ pub fn findings(paths: &Paths, variables: &Variables) -> Vec<Finding> {
     let existing = paths.state.ancestors().find(|folder| folder.is_dir());
     settings.extend(existing.and_then(in_folder).unwrap_or_default());
     settings.extend(of_variables(variables));
+    let host = glue::host().unwrap_or_default();
     let own = paths.root.join(".cargo").to_string_lossy().into_owned();
     let is_own =
         |setting: &Setting| matches!(&setting.origin, File(file) if file.starts_with(&own));
     let mut findings: Vec<Finding> = Vec::new();
     for setting in settings.iter().filter(|setting| !is_own(setting)) {
-        let finding = judge(setting, &|| metadata::is_fetched(&paths.root));
+        let finding = judge(setting, &host, &|| metadata::is_fetched(&paths.root));
         findings.extend(finding.filter(|finding| !findings.contains(finding)));
     }
     if findings.is_empty() {
@@ -47,8 +49,8 @@ pub fn findings(paths: &Paths, variables: &Variables) -> Vec<Finding> {
     findings
 }
 
-/// What a setting does here, if it does anything.
-fn judge(setting: &Setting, is_fetched: &dyn Fn() -> bool) -> Option<Finding> {
+/// What a setting does here, on a machine that rustc calls `host`, if it does anything.
+fn judge(setting: &Setting, host: &str, is_fetched: &dyn Fn() -> bool) -> Option<Finding> {
     let Setting { key, value, origin } = setting;
     let (what, delete) = match origin {
         File(file) => (format!("{key} = {value} in {file}"), format!("take it out of {file}")),
@@ -60,7 +62,8 @@ fn judge(setting: &Setting, is_fetched: &dyn Fn() -> bool) -> Option<Finding> {
         ("build", "target-dir" | "build-dir" | "rustc-wrapper") | (_, "rustflags") => {
             Some(Note(format!("{what}: not used for cells")))
         }
-        (_, "linker") => Some(match first_line(value, &["--version"]) {
+        (_, "linker") if !is_of(table, origin, host) => None,
+        (_, "linker") => Some(match first_line(program(value, origin), &["--version"]) {
             Some(_) => Note(what),
             None => Bad(format!("{what} does not start"), format!("install it, or {delete}")),
         }),
@@ -70,11 +73,32 @@ fn judge(setting: &Setting, is_fetched: &dyn Fn() -> bool) -> Option<Finding> {
         }),
         (table, "replace-with") if table.starts_with("source.") => Some(Note(what)),
         (table, "directory" | "local-registry") if table.starts_with("source.") => {
-            (!Path::new(value).is_dir())
+            (!beside(value, origin).is_dir())
                 .then(|| Bad(format!("{what} is not there"), format!("correct it, or {delete}")))
         }
         _ => None,
     }
+}
+
+/// Whether a linker is for what is built here, and not for another machine.
+fn is_of(table: &str, origin: &Origin, host: &str) -> bool {
+    match origin {
+        File(_) => table == format!("target.{host}") || table.contains("cfg("),
+        Variable(name) => name.contains(&host.to_uppercase().replace(['-', '.'], "_")),
+    }
+}
+
+/// A path in a setting: cargo begins where the folder `.cargo` of its file is.
+fn beside(value: &str, origin: &Origin) -> PathBuf {
+    match origin {
+        File(file) => Path::new(file).ancestors().nth(2).unwrap_or(Path::new("")).join(value),
+        Variable(_) => PathBuf::from(value),
+    }
+}
+
+/// A program in a setting: a path, or a name that is looked for.
+fn program(value: &str, origin: &Origin) -> PathBuf {
+    if value.contains('/') { beside(value, origin) } else { PathBuf::from(value) }
 }
 
 /// The settings that are in force in a folder, as cargo itself tells them; `None` if it does not.
@@ -144,7 +168,7 @@ mod tests {
     use super::*;
 
     fn judged(key: &str, value: &str, origin: Origin, is_fetched: bool) -> Option<Finding> {
-        judge(&Setting { key: key.into(), value: value.into(), origin }, &|| is_fetched)
+        judge(&Setting { key: key.into(), value: value.into(), origin }, "x", &|| is_fetched)
     }
 
     #[test]
@@ -179,6 +203,10 @@ mod tests {
         assert!(is_bad(judged("source.m.directory", "/no/folder", file(), true)));
         assert!(is_bad(judged("target.x.linker", "surely-no-such-linker", file(), true)));
         assert!(is_note(judged("target.x.linker", "rustc", file(), true)));
+        assert_eq!(judged("target.other.linker", "surely-no-such-linker", file(), true), None);
+        let variable = |name: &str| Variable(format!("CARGO_TARGET_{name}_LINKER"));
+        assert!(is_bad(judged("target.linker", "surely-no-such-linker", variable("X"), true)));
+        assert_eq!(judged("target.linker", "surely-no-such-linker", variable("Y"), true), None);
         assert!(is_bad(judged("net.offline", "true", file(), false)));
         assert!(is_note(judged("net.offline", "true", file(), true)));
         assert_eq!(judged("net.offline", "false", file(), false), None);
@@ -198,6 +226,17 @@ mod tests {
         assert_eq!(found.origin, File(file.to_string_lossy().into_owned()));
         std::fs::write(&file, "[build").unwrap();
         assert_eq!(in_folder(&checkout), None);
+    }
+
+    #[test]
+    fn a_path_begins_where_cargos_folder_is() {
+        let place = tempfile::tempdir().unwrap();
+        std::fs::create_dir(place.path().join("vendor")).unwrap();
+        let file = || File(place.path().join(".cargo/config.toml").to_string_lossy().into_owned());
+        assert_eq!(judged("source.m.directory", "vendor", file(), true), None);
+        assert!(matches!(judged("source.m.directory", "none", file(), true), Some(Bad(..))));
+        assert_eq!(program("bin/cc", &file()), place.path().join("bin/cc"));
+        assert_eq!(program("cc", &file()), Path::new("cc"));
     }
 
     #[test]

@@ -5,8 +5,19 @@ use crate::variables::{OF_PIP, OF_PYTHON, Variables};
 use std::path::{Path, PathBuf};
 
 /// Options that send packages elsewhere, keep pip off the network, or leave some out.
-const HARMFUL: [&str; 8] =
-    ["target", "prefix", "root", "no-index", "no-deps", "no-binary", "only-binary", "dry-run"];
+const HARMFUL: [&str; 11] = [
+    "target",
+    "prefix",
+    "root",
+    "python",
+    "platform",
+    "constraint",
+    "no-index",
+    "no-deps",
+    "no-binary",
+    "only-binary",
+    "dry-run",
+];
 
 /// What the variables and pip's files say that matters here. Where nothing is left to `install`, a file
 /// does no harm.
@@ -78,7 +89,7 @@ fn harmful(text: &str) -> Vec<&'static str> {
     let mut found = Vec::new();
     for line in text.lines() {
         if let Some(name) = line.trim().strip_prefix('[') {
-            section = name.trim_end_matches(']').to_owned();
+            section = name.split(']').next().unwrap_or_default().to_owned();
         }
         let Some((name, value)) = line.split_once(['=', ':']) else { continue };
         let name = name.trim().replace('_', "-");

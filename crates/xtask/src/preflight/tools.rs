@@ -3,8 +3,10 @@
 use super::finding::Finding::{self, Bad, Good};
 use crate::command::{first_line, run_quietly};
 use crate::{glue, interpreter, rust_src};
-use anyhow::Result;
-use std::path::Path;
+use anyhow::{Context, Result};
+use std::fs::DirBuilder;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 pub fn rust() -> Finding {
@@ -50,12 +52,30 @@ pub fn compiler(compiles: bool) -> Finding {
 
 /// Compiles and links a small program.
 fn tried(compiler: &str, cxx: bool) -> Result<()> {
-    let name = format!("tchalk-try-{}-{:?}", std::process::id(), std::thread::current().id());
-    let folder = std::env::temp_dir().join(name);
-    std::fs::create_dir_all(&folder)?;
+    let folder = new_folder(&std::env::temp_dir())?;
     let done = compile(compiler, cxx, &folder);
     let _ = std::fs::remove_dir_all(&folder);
     done
+}
+
+/// A new folder of this user's own. What others have laid out under such a name, links among it, is passed
+/// over.
+fn new_folder(within: &Path) -> Result<PathBuf> {
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    let mut number = 0;
+    loop {
+        let folder = within.join(format!("tchalk-try-{}-{number}", std::process::id()));
+        match builder.create(&folder) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => number += 1,
+            made => {
+                return made
+                    .map(|()| folder)
+                    .with_context(|| format!("cannot make a folder in {}", within.display()));
+            }
+        }
+    }
 }
 
 fn compile(compiler: &str, cxx: bool, folder: &Path) -> Result<()> {
@@ -90,6 +110,22 @@ mod tests {
         assert!(is_older("1.9.0", "1.95"));
         assert!(!is_older("1.95.0", "1.95"));
         assert!(!is_older("1.96.0-nightly", "1.95"));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_folder_that_somebody_has_laid_out_is_not_used() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let within = tempfile::tempdir().unwrap();
+        let laid = new_folder(within.path()).unwrap();
+        assert_eq!(std::fs::metadata(&laid).unwrap().permissions().mode() & 0o777, 0o700);
+        let next = new_folder(within.path()).unwrap();
+        assert_ne!(laid, next);
+        std::fs::remove_dir(&next).unwrap();
+        symlink(&laid, &next).unwrap();
+        assert!(![&laid, &next].contains(&&new_folder(within.path()).unwrap()));
+        assert!(new_folder(&within.path().join("none")).is_err());
+        assert!(!within.path().join("none").exists());
     }
 
     #[test]
