@@ -1,8 +1,8 @@
 //! Folders that belong to one user alone, and short plain names for folders that have others.
 //!
-//! Evcxr parts a library's path from a name by a blank, and the system allows a socket's path a hundred
-//! characters. So a folder whose path is long, or holds anything but letters, digits and `/._-+`, is
-//! called by an alias: a symbolic link in a folder that only this user may enter.
+//! Evcxr separates the path of a library from a function's name by a space, and a socket's path may have
+//! about a hundred characters. So a folder with a long path, or with anything but letters, digits and
+//! `/._-+` in it, gets an alias: a symbolic link in a folder that only this user can enter.
 
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};

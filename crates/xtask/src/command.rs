@@ -3,6 +3,7 @@
 use crate::variables::OF_CARGO;
 use anyhow::{Context, Result, bail};
 use std::ffi::OsStr;
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 
 /// The first line that a program prints on standard output, if it runs and succeeds.
@@ -20,6 +21,17 @@ pub fn cargo() -> Command {
         cargo.env_remove(name);
     }
     cargo
+}
+
+/// What cargo says of its configuration in a folder, origins included, all of it or that of one `key`;
+/// `None` if it says nothing.
+pub fn cargo_config(folder: &Path, key: Option<&str>) -> Option<String> {
+    let mut cargo = cargo();
+    cargo.args(["-Z", "unstable-options", "config", "get", "--show-origin"]).args(key);
+    // It is only asked; nothing is built with what is not stable.
+    cargo.env("RUSTC_BOOTSTRAP", "1").current_dir(folder).stdin(Stdio::null());
+    let output = cargo.output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// Runs a program whose output the user sees.

@@ -4,7 +4,7 @@ use crate::command::first_line;
 use crate::flavour;
 use crate::past::{self, Checkout};
 use crate::paths::Paths;
-use crate::preflight::{self, Finding, faults, printed, to_mend};
+use crate::preflight::{self, Finding, Missing, faults, printed, to_mend};
 use crate::python::{self, State, TORCH};
 use crate::supplies::Supplies;
 use crate::{glue, kernel, nvidia, offline, rust_src, step, template, variables};
@@ -15,7 +15,9 @@ use std::path::PathBuf;
 /// Looks at everything and changes nothing.
 pub fn run(paths: &Paths) -> Result<()> {
     // What has to be there before set-up, and then what set-up makes.
-    let mut lines = preflight::check(paths, &Supplies::of(paths)?, variables::of_user());
+    let supplies = Supplies::of(paths)?;
+    let missing = Missing::of(paths, &supplies);
+    let mut lines = preflight::check(paths, &supplies, &missing, variables::of_user());
     lines.extend([
         ("standard library sources", sources(paths)),
         ("checkout", checkout(paths)),

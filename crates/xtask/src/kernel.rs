@@ -1,6 +1,6 @@
 //! Building the kernel, and telling Jupyter where it is.
 
-use crate::command::{cause, remedy, run_quietly};
+use crate::command::{cargo_config, cause, remedy, run_quietly};
 use crate::glue::host;
 use crate::offline;
 use crate::paths::{DATA_FOLDER, Paths, data_folder, key, key_of_tree};
@@ -74,11 +74,7 @@ fn built(paths: &Paths) -> Result<PathBuf> {
 
 /// Whether one of cargo's configurations names what to build for, where this machine is meant.
 fn names_a_target(folder: &Path) -> bool {
-    let mut cargo = crate::command::cargo();
-    cargo.args(["-Zunstable-options", "config", "get", "build.target"]).current_dir(folder);
-    // So a stable cargo tells it, too.
-    let output = cargo.env("RUSTC_BOOTSTRAP", "1").output();
-    output.is_ok_and(|output| output.status.success())
+    cargo_config(folder, Some("build.target")).is_some()
 }
 
 /// A cargo command for the kernel, in the folder where its dependencies are built once.

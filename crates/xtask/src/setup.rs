@@ -36,7 +36,7 @@ pub fn run_with(paths: &Paths, register: Register, supplies: &Supplies) -> Resul
     // before the checks.
     let early = if paths.lock_folder().is_dir() { Some(hold_cache(paths)?) } else { None };
     let missing = Missing::of(paths, supplies);
-    preflight::require(&preflight::check(paths, supplies, variables::of_user()))?;
+    preflight::require(&preflight::check(paths, supplies, &missing, variables::of_user()))?;
     let _lock = match early {
         Some(lock) => lock,
         None => hold_cache(paths)?,

@@ -1,13 +1,12 @@
 //! cargo's settings, from files above the checkout or from variables, that change what is built.
 
 use super::finding::Finding::{self, Bad, Good, Note};
-use crate::command::first_line;
+use crate::command::{cargo_config, first_line};
 use crate::glue;
 use crate::metadata;
 use crate::paths::Paths;
 use crate::variables::Variables;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 /// Where a setting comes from.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,15 +102,7 @@ fn program(value: &str, origin: &Origin) -> PathBuf {
 
 /// The settings that are in force in a folder, as cargo itself tells them; `None` if it does not.
 fn in_folder(folder: &Path) -> Option<Vec<Setting>> {
-    let output = Command::new("cargo")
-        .args(["-Z", "unstable-options", "config", "get", "--show-origin"])
-        // It is only asked; nothing is built with what is not stable.
-        .env("RUSTC_BOOTSTRAP", "1")
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .output()
-        .ok()?;
-    output.status.success().then(|| read(&String::from_utf8_lossy(&output.stdout)))
+    cargo_config(folder, None).map(|text| read(&text))
 }
 
 /// Reads lines such as `build.target = "x" # /a/config.toml`; the elements of a list follow it.
@@ -139,7 +130,7 @@ fn read(text: &str) -> Vec<Setting> {
 fn of_variables(variables: &Variables) -> Vec<Setting> {
     let all = variables.iter();
     let setting = |(name, value): (&str, &str)| {
-        // The encoded flags are parted by a character that is not printed.
+        // A character that is not printed separates encoded flags.
         let value = value.replace('\x1f', " ");
         Some(Setting { key: key_of(name)?.into(), value, origin: Variable(name.into()) })
     };

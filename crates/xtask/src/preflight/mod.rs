@@ -46,9 +46,13 @@ impl Missing {
     }
 }
 
-/// Looks at everything, and changes nothing.
-pub fn check(paths: &Paths, supplies: &Supplies, variables: &Variables) -> Vec<Line> {
-    let missing = Missing::of(paths, supplies);
+/// Looks at everything that matters to what is `missing`, and changes nothing.
+pub fn check(
+    paths: &Paths,
+    supplies: &Supplies,
+    missing: &Missing,
+    variables: &Variables,
+) -> Vec<Line> {
     let environment = python::environment(paths).ok();
     let makes_one = environment.as_ref().is_none_or(|it| it.active.is_none());
     let torch = environment.and_then(|environment| environment.torch().ok());
@@ -61,7 +65,7 @@ pub fn check(paths: &Paths, supplies: &Supplies, variables: &Variables) -> Vec<L
         ("pip", pip::findings(variables, installs)),
         ("folders", folders::findings(paths, variables, missing.is_nothing())),
         ("disk", vec![disk(paths, supplies)]),
-        ("memory", vec![memory::finding(&missing)]),
+        ("memory", vec![memory::finding(missing)]),
         ("cargo's settings", cargo::findings(paths, variables)),
         ("other libtorch", others::libtorch(variables, torch.as_deref())),
         ("Evcxr's settings", vec![others::evcxr(paths, variables)]),
@@ -114,7 +118,8 @@ mod tests {
     fn a_budget_that_nobody_knows_is_in_the_list() {
         let paths = Paths::find().unwrap();
         let variables: Variables = [("TCHALK_BUDGET", "laptop")].into_iter().collect();
-        let lines = check(&paths, &Supplies::none(), &variables);
+        let missing = Missing { environment: false, glue: false, kernel: false };
+        let lines = check(&paths, &Supplies::none(), &missing, &variables);
         let found = lines.iter().find(|(name, _)| *name == "budget").unwrap();
         assert!(matches!(found, (_, Bad(..))));
     }
