@@ -4,7 +4,7 @@
 //! Prints what it found as JSON.
 
 use std::time::Instant;
-use tchalk::explain::ResponsesOf;
+use tchalk::explain::ActivationMaximization;
 use tchalk::prelude::*;
 use tchalk::tch;
 
@@ -20,9 +20,9 @@ fn main() -> tchalk::Result<()> {
     let base = base.input_shape([3, 32, 32]).build(device)?;
     let all: Vec<usize> = (0..count).collect();
     // Once before, so that everything is loaded and laid out.
-    ResponsesOf::new(layer).steps(3).kernels(&all).find(&base)?;
+    ActivationMaximization::new(layer).steps(3).kernels(&all).run(&base)?;
     let begun = Instant::now();
-    let found = ResponsesOf::new(layer).kernels(&all).find(&base)?;
+    let found = ActivationMaximization::new(layer).kernels(&all).run(&base)?;
     let seconds = begun.elapsed().as_secs_f64();
     let (improved, dead) = (found.improved(), found.dead());
     println!(

@@ -81,7 +81,7 @@ fn main() -> Fallible {
     gallery.figure("probability bars without labels", blind.probability_bars(2)?)?;
     gallery.figure("confusion matrix", answers.confusion_matrix()?.figure()?)?;
     gallery.figure("confusion matrix, 20 classes", counts(20)?.figure()?)?;
-    gallery.table("report", &answers.report()?.table())?;
+    gallery.table("report", &answers.classification_report()?.table())?;
     gallery.table("most confused", &answers.most_confused(8)?.table())?;
     gallery.figure("top losses", answers.top_losses(12)?)?;
     gallery.figure("calibration", answers.calibration()?.figure()?)?;
@@ -123,18 +123,18 @@ fn main() -> Fallible {
     gallery.figure("kernels of the second layer", explain::kernels(&model, "conv2d_1")?)?;
     let features = explain::feature_maps_of(&model, &model.conv_layers(), &photo)?;
     gallery.figure("feature maps", features)?;
-    gallery.figure("responses", explain::responses(&model, "conv2d_1")?.figure()?)?;
-    let clearer = explain::ResponsesOf::new("conv2d_2").jitter(2).blur();
-    gallery.figure("responses with jitter and blur", clearer.find(&model)?.figure()?)?;
-    let cam = explain::grad_cam(&model, "conv2d_2", &photo)?.names(&shapes.classes());
+    gallery.figure("responses", explain::activation_maximization(&model, "conv2d_1")?.figure()?)?;
+    let clearer = explain::ActivationMaximization::new("conv2d_2").jitter(2).blur();
+    gallery.figure("responses with jitter and blur", clearer.run(&model)?.figure()?)?;
+    let cam = explain::grad_cam(&model, "conv2d_2", &photo)?.class_names(&shapes.classes());
     gallery.figure("Grad-CAM", cam.figure()?)?;
-    let check = explain::grad_cam_check(&model, "conv2d_2", &photo)?.names(&shapes.classes());
+    let check = explain::grad_cam_sanity_check(&model, "conv2d_2", &photo)?.class_names(&shapes.classes());
     gallery.figure("Grad-CAM beside shuffled weights", check.figure()?)?;
-    let saliency = explain::saliency(&model, &photo, None)?.names(&shapes.classes());
+    let saliency = explain::saliency(&model, &photo, None)?.class_names(&shapes.classes());
     gallery.figure("saliency", saliency.figure()?)?;
     let contributions = explain::integrated_gradients(&model, &photo, None)?;
-    gallery.figure("integrated gradients", contributions.names(&shapes.classes()).figure()?)?;
-    let covered = explain::occlusion(&model, &photo, None, 8)?.names(&shapes.classes());
+    gallery.figure("integrated gradients", contributions.class_names(&shapes.classes()).figure()?)?;
+    let covered = explain::occlusion(&model, &photo, None, 8)?.class_names(&shapes.classes());
     gallery.figure("occlusion", covered.figure()?)?;
 
     let seen = explain::embedding(&model, "dense", &test.to_tensors(Device::Cpu))?;
@@ -151,7 +151,7 @@ fn main() -> Fallible {
     gallery.figure("probability bars, 100 classes", answers.probability_bars(4)?)?;
     gallery.figure("confusion matrix, 100 classes", answers.confusion_matrix()?.figure()?)?;
     gallery.figure("top losses, 100 classes", answers.top_losses(6)?)?;
-    gallery.table("report, 100 classes", &answers.report()?.table())?;
+    gallery.table("report, 100 classes", &answers.classification_report()?.table())?;
 
     gallery.section("Heat maps")?;
     gallery.figure("maps over a picture", maps(ColourScale::Heat)?)?;

@@ -17,8 +17,8 @@ pub use crate::datasets;
 #[doc(hidden)]
 pub use crate::display::ShowDebug as _;
 pub use crate::display::{self, Show};
-pub use crate::ensemble::{Ensemble, View};
-pub use crate::evaluate::{Calibration, Claim, Comparison, ConfusionMatrix, Report, Scoreboard};
+pub use crate::ensemble::{Ensemble, TestTimeAugmentation};
+pub use crate::evaluate::{Calibration, Claim, Comparison, ConfusionMatrix, ClassificationReport, Scoreboard};
 pub use crate::explain;
 pub use crate::explore::{Embedding, FittedPca, Pca, Tsne};
 pub use crate::kaggle::{self, Submission, SubmissionCheck};

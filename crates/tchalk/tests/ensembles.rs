@@ -63,7 +63,7 @@ fn an_ensemble_of_one_is_that_one() {
     let (_, _, test) = sets();
     let alone = a.evaluate(&test).unwrap();
     let flat = |model: &Model| model.predict(&test).unwrap().probabilities();
-    for ensemble in [Ensemble::average(&[&a]).unwrap(), Ensemble::average_scores(&[&a]).unwrap()] {
+    for ensemble in [Ensemble::average(&[&a]).unwrap(), Ensemble::average_logits(&[&a]).unwrap()] {
         let together = ensemble.evaluate(&test).unwrap();
         assert_eq!(together.accuracy, alone.accuracy);
         assert!((together.loss - alone.loss).abs() < 1e-5, "{together:?} and {alone:?}");
@@ -126,7 +126,7 @@ fn gains_are_counted_in_pairs() {
     let (_, _, test) = sets();
     for ensemble in [
         Ensemble::average(&[&a, &b, &c]).unwrap(),
-        Ensemble::average_scores(&[&a, &b, &c]).unwrap(),
+        Ensemble::average_logits(&[&a, &b, &c]).unwrap(),
         Ensemble::vote(&[&a, &b, &c]).unwrap(),
     ] {
         let gain = ensemble.gain(&test).unwrap();
@@ -142,7 +142,7 @@ fn gains_are_counted_in_pairs() {
 fn views_of_one_picture_are_members_too() {
     let [a, ..] = members();
     let (_, _, test) = sets();
-    let plain = Ensemble::views(&a, &[View::AsItIs]).unwrap();
+    let plain = Ensemble::test_time_augmentation(&a, &[TestTimeAugmentation::Identity]).unwrap();
     assert_eq!(plain.evaluate(&test).unwrap().accuracy, a.evaluate(&test).unwrap().accuracy);
     let flipped = TensorSet::new(
         &test.x().flip([3]),
@@ -150,13 +150,13 @@ fn views_of_one_picture_are_members_too() {
         &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
     )
     .unwrap();
-    let mirror = Ensemble::views(&a, &[View::Flipped]).unwrap().predict(&test).unwrap();
+    let mirror = Ensemble::test_time_augmentation(&a, &[TestTimeAugmentation::HorizontalFlip]).unwrap().predict(&test).unwrap();
     assert_eq!(mirror.classes(), a.predict(&flipped).unwrap().classes());
-    let shifts = Ensemble::views(&a, &View::shifts(1)).unwrap();
+    let shifts = Ensemble::test_time_augmentation(&a, &TestTimeAugmentation::shifts(1)).unwrap();
     assert_eq!(shifts.members()[4], "shifted by (0, -1)");
     assert_eq!(shifts.gain(&test).unwrap().members().len(), 5);
-    assert!(refused(Ensemble::views(&a, &[])).contains("at least one view"));
-    assert!(refused(Ensemble::views(&a, &[View::Shifted(40, 0)])).contains("less than 32"));
+    assert!(refused(Ensemble::test_time_augmentation(&a, &[])).contains("at least one view"));
+    assert!(refused(Ensemble::test_time_augmentation(&a, &[TestTimeAugmentation::Shift(40, 0)])).contains("less than 32"));
 }
 
 #[test]

@@ -61,12 +61,12 @@ fn the_matrix_is_scikit_learn_s() {
 fn the_report_is_scikit_learn_s() {
     for case in cases() {
         let name = case["name"].as_str().unwrap();
-        let report = predictions(&case).report().unwrap();
+        let report = predictions(&case).classification_report().unwrap();
         let expected = case["classes"].as_object().unwrap();
         for class in report.classes() {
             match expected.get(&class.class) {
                 Some(expected) => assert_scores(&class, expected, name),
-                None => assert_eq!(class.support + class.said, 0, "{name}: {class:?}"),
+                None => assert_eq!(class.support + class.predicted, 0, "{name}: {class:?}"),
             }
         }
         assert_scores(&report.macro_average(), &case["macro"], name);

@@ -85,7 +85,7 @@ fn gradients_are_pytorch_s() {
 fn responses_of_a_network_in_another_are_found() {
     let _guard = alone();
     let model = network(&reference("explain"), true);
-    let found = explain::responses(&model, "base/conv2d_1").unwrap();
+    let found = explain::activation_maximization(&model, "base/conv2d_1").unwrap();
     assert!(found.improved() >= 0.95, "{found:?}");
 }
 
@@ -93,7 +93,7 @@ fn responses_of_a_network_in_another_are_found() {
 /// drawn, and not too large a figure.
 fn improved(model: &Model, layer: &str, kernels: usize) -> f64 {
     let kernels: Vec<usize> = (0..kernels).collect();
-    let found = explain::ResponsesOf::new(layer).kernels(&kernels).find(model).unwrap();
+    let found = explain::ActivationMaximization::new(layer).kernels(&kernels).run(model).unwrap();
     let size = found.figure().unwrap().to_svg(&tchalk::plot::Theme::light()).len();
     eprintln!("{found:?}; {size} bytes");
     assert_eq!(found.images().size()[0], kernels.len() as i64);

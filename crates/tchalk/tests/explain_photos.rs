@@ -51,9 +51,9 @@ fn grad_cam_finds_the_animal_and_shuffled_weights_do_not() {
         let (mut learned, mut shuffled) = (0.0, Vec::new());
         for seed in 0..16 {
             runtime::seed(seed);
-            let check = explain::grad_cam_check(&net, "classifier.1", &x).unwrap();
-            let class = check.learned().classes()[0];
-            learned = inside(&top(&check.learned(), class), animal);
+            let check = explain::grad_cam_sanity_check(&net, "classifier.1", &x).unwrap();
+            let class = check.trained().classes()[0];
+            learned = inside(&top(&check.trained(), class), animal);
             // Some shuffled networks see the class nowhere: those say nothing about places.
             let other = top(&check.shuffled(), class);
             shuffled.extend((other.sum() > 0.0).then(|| inside(&other, animal)));

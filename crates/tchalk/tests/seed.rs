@@ -72,7 +72,7 @@ fn the_same_seed_finds_the_same_responses() {
     let model = layers.build(Device::Cpu).unwrap();
     let found = |seed: u64| {
         runtime::seed(seed);
-        explain::responses(&model, "conv2d").unwrap().images()
+        explain::activation_maximization(&model, "conv2d").unwrap().images()
     };
     assert_eq!(found(9), found(9));
     assert_ne!(found(9), found(8));

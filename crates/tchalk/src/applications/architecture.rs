@@ -10,26 +10,26 @@ pub(super) struct Architecture {
     /// The network's name, also that of its function.
     pub(super) name: &'static str,
     /// The smallest pictures that it can take, in pixels along each side.
-    pub(super) smallest: usize,
+    pub(super) min_size: usize,
     /// From pictures to the last feature maps.
-    pub(super) features: fn(&mut Builder, Symbol) -> Result<Symbol>,
+    pub(super) features: fn(&mut NetworkBuilder, Symbol) -> Result<Symbol>,
     /// From the last feature maps to the scores of the classes.
-    pub(super) top: fn(&mut Builder, Symbol) -> Result<Symbol>,
+    pub(super) top: fn(&mut NetworkBuilder, Symbol) -> Result<Symbol>,
 }
 
 /// Makes the layers of a network and remembers what published files call them.
 #[derive(Debug)]
-pub(super) struct Builder {
+pub(super) struct NetworkBuilder {
     classes: usize,
     /// Our name and the files', where they differ.
-    renamed: Vec<(String, String)>,
+    renames: Vec<(String, String)>,
     /// The weights so far, by our names.
     weights: Vec<String>,
 }
 
-impl Builder {
-    pub(super) fn new(classes: usize) -> Builder {
-        Builder { classes, renamed: Vec::new(), weights: Vec::new() }
+impl NetworkBuilder {
+    pub(super) fn new(classes: usize) -> NetworkBuilder {
+        NetworkBuilder { classes, renames: Vec::new(), weights: Vec::new() }
     }
 
     /// How many classes the top tells apart.
@@ -57,19 +57,19 @@ impl Builder {
     }
 
     /// A layer that the files call `theirs`.
-    pub(super) fn renamed(
+    pub(super) fn renamed_layer(
         &mut self,
         name: &str,
         theirs: &str,
         layer: impl Layer,
         x: &Symbol,
     ) -> Result<Symbol> {
-        self.renamed.push((name.to_owned(), theirs.to_owned()));
+        self.renames.push((name.to_owned(), theirs.to_owned()));
         self.layer(name, layer, x)
     }
 
     /// Batch normalisation with PyTorch's numbers.
-    pub(super) fn norm(&mut self, name: &str, x: &Symbol) -> Result<Symbol> {
+    pub(super) fn batch_norm(&mut self, name: &str, x: &Symbol) -> Result<Symbol> {
         self.layer(name, BatchNorm2d::new().momentum(0.9).epsilon(1e-5), x)
     }
 
@@ -86,7 +86,7 @@ impl Builder {
     /// What the files call this weight of ours: `block1_conv1.bias` is their `features.0.bias`.
     pub(super) fn published_name(&self, ours: &str) -> String {
         let (layer, weight) = ours.rsplit_once('.').unwrap_or((ours, ""));
-        match self.renamed.iter().find(|(name, _)| name == layer) {
+        match self.renames.iter().find(|(name, _)| name == layer) {
             Some((_, theirs)) => format!("{theirs}.{weight}"),
             None => ours.to_owned(),
         }

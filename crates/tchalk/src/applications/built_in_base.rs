@@ -1,6 +1,6 @@
 //! The base that comes with the library: small, of VGG16's form, trained by this project.
 
-use super::architecture::{Architecture, Builder};
+use super::architecture::{Architecture, NetworkBuilder};
 use super::{Application, Weights, built_in_base, vgg16, weights};
 use crate::display::{Notice, Show};
 use crate::error::{Error, Result};
@@ -12,10 +12,10 @@ use tch::{Device, Kind, Tensor, no_grad};
 
 /// Five blocks of two convolutions and a pooling, with VGG16's names; there is no top.
 pub(super) const BUILT_IN_BASE: Architecture =
-    Architecture { name: "built_in_base", smallest: 32, features, top: |_, x| Ok(x) };
+    Architecture { name: "built_in_base", min_size: 32, features, top: |_, x| Ok(x) };
 
 /// The side of the pictures that it was trained on.
-pub(super) const SIDE: usize = 32;
+pub(super) const INPUT_SIZE: usize = 32;
 
 /// The filters of the convolutions in each block.
 const BLOCKS: [usize; 5] = [32, 64, 96, 128, 160];
@@ -23,7 +23,7 @@ const BLOCKS: [usize; 5] = [32, 64, 96, 128, 160];
 /// What `cargo xtask train-base` has made: the weights in half precision, the evidence in the header.
 static FILE: &[u8] = include_bytes!("built_in_base.safetensors");
 
-fn features(net: &mut Builder, mut x: Symbol) -> Result<Symbol> {
+fn features(net: &mut NetworkBuilder, mut x: Symbol) -> Result<Symbol> {
     for (block, filters) in (1..).zip(BLOCKS) {
         for i in 1..=2 {
             let layer = Conv2d::new(filters, 3).padding(Padding::Same).activation(Relu);
@@ -36,7 +36,7 @@ fn features(net: &mut Builder, mut x: Symbol) -> Result<Symbol> {
 }
 
 /// Fills the network with the weights of the crate's own file.
-pub(super) fn fill(model: &Model) {
+pub(super) fn load_built_in_weights(model: &Model) {
     let file = SafeTensors::deserialize(FILE).expect("the crate's own file is whole");
     for weight in model.inner().program.weights() {
         let value = file.tensor(&weight.name).expect("the crate's own file holds every weight");
@@ -47,33 +47,33 @@ pub(super) fn fill(model: &Model) {
 }
 
 /// What was noted under this word when the base was trained.
-fn noted(word: &str) -> String {
+fn file_metadata(word: &str) -> String {
     let (_, header) = SafeTensors::read_metadata(FILE).expect("the crate's own file is whole");
     let notes = header.metadata().as_ref().and_then(|notes| notes.get(word).cloned());
     notes.unwrap_or_else(|| panic!("the crate's own file notes {word:?}"))
 }
 
 /// On what it was trained, how well, and what follows from that.
-pub(super) fn evidence() -> String {
+pub(super) fn provenance() -> String {
     let file = SafeTensors::deserialize(FILE).expect("the crate's own file is whole");
     let count: usize =
         file.iter().map(|(_, weight)| weight.shape().iter().product::<usize>()).sum();
-    let accuracy: f64 = noted("test accuracy").parse().expect("the accuracy is a number");
+    let accuracy: f64 = file_metadata("test accuracy").parse().expect("the accuracy is a number");
     format!(
         "a small network of VGG16's form with {} parameters, which this project trained on {}. A \
          classifier trained with it was right about {:.1} % of {}. It has seen the labels of CIFAR-10's \
          training pictures: what is reached with it on CIFAR-10 is no transfer from other pictures.",
         thousands(count as f64),
-        noted("trained on"),
+        file_metadata("trained on"),
         100.0 * accuracy,
-        noted("tested on"),
+        file_metadata("tested on"),
     )
 }
 
 impl Application {
     /// Refuses weights that the network cannot have, and a base in place of what it does not resemble.
     pub(super) fn check_weights(&self) -> Result<()> {
-        let (op, name) = (self.written(), self.architecture.name);
+        let (op, name) = (self.repr(), self.architecture.name);
         let own = name == BUILT_IN_BASE.name;
         let refused = |expected: &str, got: &str, hint: &str| {
             Err(Error::invalid(op.clone(), expected, got, hint))
@@ -107,13 +107,13 @@ impl Application {
             return refused("Weights::ImageNet", &format!("Weights::{:?}", self.weights));
         }
         match &self.input_shape {
-            Some(shape) => self.check(shape),
+            Some(shape) => self.check_input_shape(shape),
             None => Ok(()),
         }
     }
 
     /// The built-in base in place of this network, which is said on the page.
-    pub(super) fn built_in_instead(self, why: &Error, device: Device) -> Result<Model> {
+    pub(super) fn build_fallback(self, why: &Error, device: Device) -> Result<Model> {
         let why = why.in_short();
         let base = Application {
             input_shape: self.input_shape.or(Some(vec![3, 224, 224])),
@@ -123,7 +123,7 @@ impl Application {
         let source = format!(
             "This is the built-in base, not VGG16, because VGG16's weights could not be had ({why}). It \
              is {}",
-            evidence()
+            provenance()
         );
         let model = base.build(device)?;
         model.set_source(source.clone());

@@ -29,14 +29,14 @@
 
 mod architecture;
 mod built_in_base;
-mod find;
+mod weight_lookup;
 mod mobilenet_v2;
 mod pickle;
 mod pickle_machine;
 mod prediction;
 mod resnet;
 mod squeezenet;
-mod subset;
+mod safetensors_subset;
 mod torch_file;
 mod vgg16;
 mod weight_file;
@@ -48,12 +48,12 @@ pub use weights::{Preprocessing, Weights};
 use crate::error::{Error, Result};
 use crate::layers::{Layer, Softmax};
 use crate::model::{CallLayer, Input, Model, Symbol};
-use architecture::{Architecture, Builder};
-use find::Search;
+use architecture::{Architecture, NetworkBuilder};
+use weight_lookup::Lookup;
 use std::path::Path;
 use tch::{Device, Tensor, no_grad};
 use weight_file::WeightFile;
-use weights::{TORCHVISION, side_of_note};
+use weights::{TORCHVISION, image_size_from_note};
 
 /// VGG16 (Simonyan and Zisserman 2014). Its layers have Keras's names, `block1_conv1` to
 /// `block5_pool`, with the rectifier inside the convolution.
@@ -140,7 +140,7 @@ impl Application {
             top: true,
             input_shape: None,
             classes: IMAGENET_CLASSES,
-            preprocessing: Preprocessing::OfTheWeights,
+            preprocessing: Preprocessing::FromWeights,
             or_built_in: false,
         }
     }
@@ -198,7 +198,7 @@ impl Application {
     }
 
     /// The call that makes it, for messages.
-    fn written(&self) -> String {
+    fn repr(&self) -> String {
         format!("applications::{}()", self.architecture.name)
     }
 
@@ -215,15 +215,15 @@ impl Application {
         // the file, so a draft is made first.
         let mut file = match &self.weights {
             Weights::Random | Weights::BuiltIn => None,
-            Weights::File(path) => Some(find::given(&self.written(), path)?),
+            Weights::File(path) => Some(weight_lookup::find_file(&self.repr(), path)?),
             Weights::ImageNet => {
                 let names = self.published_names()?;
-                match find::imagenet(&self.written(), self.architecture.name, &names)? {
-                    Search::Found(path) => Some(path),
-                    Search::Missing(why) if self.or_built_in => {
-                        return self.built_in_instead(&why, device);
+                match weight_lookup::find_imagenet_weights(&self.repr(), self.architecture.name, &names)? {
+                    Lookup::Found(path) => Some(path),
+                    Lookup::Missing(why) if self.or_built_in => {
+                        return self.build_fallback(&why, device);
                     }
-                    Search::Missing(why) => return Err(why),
+                    Lookup::Missing(why) => return Err(why),
                 }
             }
         }
@@ -231,18 +231,18 @@ impl Application {
         .transpose()?;
         let note = file.as_ref().and_then(|(open, _)| open.note("input"));
         let preprocessing = match self.preprocessing {
-            Preprocessing::OfTheWeights => match &file {
-                Some(_) => note.and_then(Preprocessing::of_note).unwrap_or(TORCHVISION),
+            Preprocessing::FromWeights => match &file {
+                Some(_) => note.and_then(Preprocessing::from_note).unwrap_or(TORCHVISION),
                 None => Preprocessing::None,
             },
             other => other,
         };
         let own = self.architecture.name == built_in_base::BUILT_IN_BASE.name;
-        let usual = if own { built_in_base::SIDE } else { 224 };
-        let side = note.and_then(side_of_note).unwrap_or(usual);
-        let (model, builder) = self.draft([3, side, side], preprocessing, device)?;
+        let usual = if own { built_in_base::INPUT_SIZE } else { 224 };
+        let side = note.and_then(image_size_from_note).unwrap_or(usual);
+        let (model, builder) = self.build_untrained([3, side, side], preprocessing, device)?;
         if let Some((open, path)) = &mut file {
-            fill(&model, &builder, open, path)?;
+            load_weights(&model, &builder, open, path)?;
             let trained = match self.weights {
                 Weights::ImageNet => "trained on ImageNet by others and ",
                 _ => "",
@@ -250,8 +250,8 @@ impl Application {
             model.set_source(format!("The weights were {trained}read from {}.", path.display()));
         }
         if self.weights == Weights::BuiltIn {
-            built_in_base::fill(&model);
-            model.set_source(format!("This is the built-in base: {}", built_in_base::evidence()));
+            built_in_base::load_built_in_weights(&model);
+            model.set_source(format!("This is the built-in base: {}", built_in_base::provenance()));
         }
         Ok(model)
     }
@@ -259,29 +259,29 @@ impl Application {
     /// What published files call the weights that the network needs.
     fn published_names(&self) -> Result<Vec<String>> {
         // Without their numbers: a network of symbols has none.
-        let mut builder = Builder::new(self.classes);
-        let side = self.architecture.smallest.max(32);
+        let mut builder = NetworkBuilder::new(self.classes);
+        let side = self.architecture.min_size.max(32);
         let input = Input::new("input", [3, side, side]);
         self.layers(&mut builder, input)?;
         Ok(builder.weight_names())
     }
 
     /// The network's own layers behind `x`, up to the scores.
-    fn layers(&self, builder: &mut Builder, x: Symbol) -> Result<Symbol> {
+    fn layers(&self, builder: &mut NetworkBuilder, x: Symbol) -> Result<Symbol> {
         let x = (self.architecture.features)(builder, x)?;
         if self.top { (self.architecture.top)(builder, x) } else { Ok(x) }
     }
 
     /// The network with fresh weights.
-    fn draft(
+    fn build_untrained(
         &self,
         usual: [usize; 3],
         preprocessing: Preprocessing,
         device: Device,
-    ) -> Result<(Model, Builder)> {
+    ) -> Result<(Model, NetworkBuilder)> {
         let shape = self.input_shape.clone().unwrap_or(usual.to_vec());
-        self.check(&shape)?;
-        let mut builder = Builder::new(self.classes);
+        self.check_input_shape(&shape)?;
+        let mut builder = NetworkBuilder::new(self.classes);
         let input = Input::new("input", shape);
         let mut x = input.clone();
         if let Some(layer) = preprocessing.layer() {
@@ -294,9 +294,9 @@ impl Application {
         Ok((Model::new(self.architecture.name, &input, &x, device)?, builder))
     }
 
-    fn check(&self, shape: &[usize]) -> Result<()> {
-        let smallest = self.architecture.smallest;
-        let op = format!("{}.input_shape({shape:?})", self.written());
+    fn check_input_shape(&self, shape: &[usize]) -> Result<()> {
+        let smallest = self.architecture.min_size;
+        let op = format!("{}.input_shape({shape:?})", self.repr());
         let &[channels, height, width] = shape else {
             let hint = "Try .input_shape([3, 224, 224]).";
             return Err(Error::invalid(op, "pictures [channels, height, width]", "others", hint));
@@ -312,7 +312,7 @@ impl Application {
             return Err(Error::invalid(op, expected, format!("{height} by {width}"), hint));
         }
         if self.top && self.classes != IMAGENET_CLASSES && self.weights == Weights::ImageNet {
-            let op = format!("{}.classes({})", self.written(), self.classes);
+            let op = format!("{}.classes({})", self.repr(), self.classes);
             let hint = "Use without_top() and a top of your own, or weights(Weights::Random).";
             let expected = format!("the {IMAGENET_CLASSES} classes of ImageNet");
             return Err(Error::invalid(op, expected, self.classes.to_string(), hint));
@@ -325,7 +325,7 @@ impl Application {
 const IMAGENET_CLASSES: usize = 1000;
 
 /// Reads all weights of the network from the file; tensors that it does not need are left alone.
-fn fill(model: &Model, builder: &Builder, open: &mut WeightFile, path: &Path) -> Result<()> {
+fn load_weights(model: &Model, builder: &NetworkBuilder, open: &mut WeightFile, path: &Path) -> Result<()> {
     let weights = model.inner().program.weights();
     let shape = |tensor: &Tensor| tensor.size().iter().map(|&n| n as usize).collect::<Vec<_>>();
     let wanted = || weights.iter().map(|it| (builder.published_name(&it.name), it));
@@ -334,7 +334,7 @@ fn fill(model: &Model, builder: &Builder, open: &mut WeightFile, path: &Path) ->
         let (ours, shape) = (&weight.name, shape(&weight.tensor));
         let hint = format!("Are these the weights of {}?", model.name());
         match open.shape(&theirs) {
-            Some(found) if numbers(&found) == numbers(&shape) => {}
+            Some(found) if without_trailing_ones(&found) == without_trailing_ones(&shape) => {}
             Some(found) => {
                 let problem = format!("{theirs:?} has the shape {found:?}, needed is {shape:?}");
                 return Err(Error::bad_file(path, problem, hint));
@@ -353,7 +353,7 @@ fn fill(model: &Model, builder: &Builder, open: &mut WeightFile, path: &Path) ->
 }
 
 /// A shape without the ones at its end: a 1 × 1 convolution and a dense layer hold the same numbers.
-fn numbers(shape: &[usize]) -> &[usize] {
+fn without_trailing_ones(shape: &[usize]) -> &[usize] {
     let ones = shape.iter().rev().take_while(|&&n| n == 1).count();
     &shape[..shape.len() - ones]
 }

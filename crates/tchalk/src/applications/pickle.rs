@@ -5,7 +5,7 @@
 //! and whatever else stands in a file is refused by name. What a hostile file can make us hold in
 //! memory grows no faster than the file itself.
 
-use super::pickle_machine::Machine;
+use super::pickle_machine::PickleMachine;
 use std::io::Read;
 use std::rc::Rc;
 use tch::Kind;
@@ -22,7 +22,7 @@ pub(super) struct Storage {
 
 /// A tensor: a view of a storage.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct View {
+pub(super) struct TensorInfo {
     pub(super) storage: Storage,
     /// The first number, counted in numbers.
     pub(super) offset: usize,
@@ -31,31 +31,31 @@ pub(super) struct View {
 }
 
 /// A value on the stack, by its place in the machine's memory.
-pub(super) type Place = usize;
+pub(super) type ValueIndex = usize;
 
 #[derive(Debug, Clone)]
 pub(super) enum Value {
     None,
     Bool(bool),
     Int(i128),
-    Text(Rc<str>),
-    Tuple(Vec<Place>),
-    List(Vec<Place>),
+    Str(Rc<str>),
+    Tuple(Vec<ValueIndex>),
+    List(Vec<ValueIndex>),
     /// `module`: an object of libtorch's own, whose state is the dictionary.
     Dict {
-        entries: Vec<(Place, Place)>,
+        entries: Vec<(ValueIndex, ValueIndex)>,
         module: bool,
     },
-    Name(Name),
+    Global(Global),
     Storage(Storage),
-    Tensor(View),
+    Tensor(TensorInfo),
     /// A number with a point; no tensor needs one.
     Other,
 }
 
 /// What a pickle may name.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Name {
+pub(super) enum Global {
     OrderedDict,
     RebuildTensor,
     RebuildParameter,
@@ -63,23 +63,23 @@ pub(super) enum Name {
     Module,
 }
 
-impl Name {
-    pub(super) fn of(module: &str, name: &str) -> Option<Name> {
+impl Global {
+    pub(super) fn find(module: &str, name: &str) -> Option<Global> {
         Some(match (module, name) {
-            ("collections", "OrderedDict") => Name::OrderedDict,
-            ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => Name::RebuildTensor,
-            ("torch._utils", "_rebuild_parameter") => Name::RebuildParameter,
-            ("torch", "FloatStorage") => Name::StorageOf(Kind::Float),
-            ("torch", "DoubleStorage") => Name::StorageOf(Kind::Double),
-            ("torch", "HalfStorage") => Name::StorageOf(Kind::Half),
-            ("torch", "BFloat16Storage") => Name::StorageOf(Kind::BFloat16),
-            ("torch", "LongStorage") => Name::StorageOf(Kind::Int64),
-            ("torch", "IntStorage") => Name::StorageOf(Kind::Int),
-            ("torch", "ShortStorage") => Name::StorageOf(Kind::Int16),
-            ("torch", "CharStorage") => Name::StorageOf(Kind::Int8),
-            ("torch", "ByteStorage") => Name::StorageOf(Kind::Uint8),
-            ("torch", "BoolStorage") => Name::StorageOf(Kind::Bool),
-            ("__torch__", "Module") => Name::Module,
+            ("collections", "OrderedDict") => Global::OrderedDict,
+            ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => Global::RebuildTensor,
+            ("torch._utils", "_rebuild_parameter") => Global::RebuildParameter,
+            ("torch", "FloatStorage") => Global::StorageOf(Kind::Float),
+            ("torch", "DoubleStorage") => Global::StorageOf(Kind::Double),
+            ("torch", "HalfStorage") => Global::StorageOf(Kind::Half),
+            ("torch", "BFloat16Storage") => Global::StorageOf(Kind::BFloat16),
+            ("torch", "LongStorage") => Global::StorageOf(Kind::Int64),
+            ("torch", "IntStorage") => Global::StorageOf(Kind::Int),
+            ("torch", "ShortStorage") => Global::StorageOf(Kind::Int16),
+            ("torch", "CharStorage") => Global::StorageOf(Kind::Int8),
+            ("torch", "ByteStorage") => Global::StorageOf(Kind::Uint8),
+            ("torch", "BoolStorage") => Global::StorageOf(Kind::Bool),
+            ("__torch__", "Module") => Global::Module,
             _ => return None,
         })
     }
@@ -90,29 +90,29 @@ pub(super) type Problem = String;
 
 /// A pickle, read to its end.
 pub(super) struct Pickle {
-    pub(super) memory: Vec<Value>,
-    pub(super) root: Place,
+    pub(super) values: Vec<Value>,
+    pub(super) root: ValueIndex,
 }
 
 impl Pickle {
     /// Reads one pickle, and nothing behind it.
     pub(super) fn read(from: &mut impl Read) -> Result<Pickle, Problem> {
-        Machine::new(from).run()
+        PickleMachine::new(from).run()
     }
 
     /// The whole number that the pickle is, if it is one.
     pub(super) fn integer(&self) -> Option<i128> {
-        match self.memory[self.root] {
+        match self.values[self.root] {
             Value::Int(value) => Some(value),
             _ => None,
         }
     }
 
     /// The texts that the pickle lists, if it is a list of texts.
-    pub(super) fn texts(&self) -> Option<Vec<Rc<str>>> {
-        let Value::List(items) = &self.memory[self.root] else { return None };
-        let text = |&item: &Place| match &self.memory[item] {
-            Value::Text(text) => Some(text.clone()),
+    pub(super) fn strings(&self) -> Option<Vec<Rc<str>>> {
+        let Value::List(items) = &self.values[self.root] else { return None };
+        let text = |&item: &ValueIndex| match &self.values[item] {
+            Value::Str(text) => Some(text.clone()),
             _ => None,
         };
         items.iter().map(text).collect()
@@ -120,14 +120,14 @@ impl Pickle {
 
     /// A truth value in a dictionary.
     pub(super) fn flag(&self, key: &str) -> Option<bool> {
-        match self.memory[self.entry(self.root, key)?] {
+        match self.values[self.entry(self.root, key)?] {
             Value::Bool(value) => Some(value),
             _ => None,
         }
     }
 
     /// The tensors by name: those of the dictionary that the pickle is, or of the `state_dict` in it.
-    pub(super) fn tensors(&self) -> Vec<(String, View)> {
+    pub(super) fn tensors(&self) -> Vec<(String, TensorInfo)> {
         let inner = ["state_dict", "model"].iter().find_map(|key| self.entry(self.root, key));
         let direct = self.tensors_in(self.root);
         match inner {
@@ -138,30 +138,30 @@ impl Pickle {
 
     /// All storages, once for each time they are named.
     pub(super) fn storages(&self) -> impl Iterator<Item = &Storage> {
-        self.memory.iter().filter_map(|value| match value {
+        self.values.iter().filter_map(|value| match value {
             Value::Storage(storage) => Some(storage),
             _ => None,
         })
     }
 
-    fn tensors_in(&self, place: Place) -> Vec<(String, View)> {
-        let Value::Dict { entries, .. } = &self.memory[place] else { return Vec::new() };
-        let tensor = |&(key, value): &(Place, Place)| match (&self.memory[key], &self.memory[value])
+    fn tensors_in(&self, place: ValueIndex) -> Vec<(String, TensorInfo)> {
+        let Value::Dict { entries, .. } = &self.values[place] else { return Vec::new() };
+        let tensor = |&(key, value): &(ValueIndex, ValueIndex)| match (&self.values[key], &self.values[value])
         {
-            (Value::Text(name), Value::Tensor(view)) => Some((name.to_string(), view.clone())),
+            (Value::Str(name), Value::Tensor(view)) => Some((name.to_string(), view.clone())),
             _ => None,
         };
         entries.iter().filter_map(tensor).collect()
     }
 
-    fn entry(&self, place: Place, wanted: &str) -> Option<Place> {
-        let Value::Dict { entries, .. } = &self.memory[place] else { return None };
-        let is = |place: Place| matches!(&self.memory[place], Value::Text(key) if **key == *wanted);
+    fn entry(&self, place: ValueIndex, wanted: &str) -> Option<ValueIndex> {
+        let Value::Dict { entries, .. } = &self.values[place] else { return None };
+        let is = |place: ValueIndex| matches!(&self.values[place], Value::Str(key) if **key == *wanted);
         entries.iter().find(|(key, _)| is(*key)).map(|&(_, value)| value)
     }
 }
 
-impl View {
+impl TensorInfo {
     /// Whether all numbers of the tensor lie inside its storage.
     pub(super) fn fits(&self) -> bool {
         if self.shape.len() != self.strides.len() {

@@ -16,13 +16,13 @@ use tch::{Kind, Tensor};
 pub struct Prediction {
     probabilities: Vec<f32>,
     /// One for each class, or none where nobody knows them.
-    names: Vec<String>,
+    class_names: Vec<String>,
 }
 
 impl Prediction {
     /// The most probable class, as an index.
     pub fn class_index(&self) -> usize {
-        self.order()[0]
+        self.ranking()[0]
     }
 
     /// The name of the most probable class; its index, where no names are known.
@@ -37,7 +37,7 @@ impl Prediction {
 
     /// The `count` most probable classes, the most probable first: index, name, probability.
     pub fn top_classes(&self, count: usize) -> Vec<(usize, String, f32)> {
-        let top = self.order().into_iter().take(count);
+        let top = self.ranking().into_iter().take(count);
         top.map(|class| (class, self.name(class), self.probabilities[class])).collect()
     }
 
@@ -51,11 +51,11 @@ impl Prediction {
     }
 
     fn name(&self, class: usize) -> String {
-        self.names.get(class).cloned().unwrap_or_else(|| format!("class {class}"))
+        self.class_names.get(class).cloned().unwrap_or_else(|| format!("class {class}"))
     }
 
     /// The classes, the most probable first; of equal ones, the first.
-    fn order(&self) -> Vec<usize> {
+    fn ranking(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.probabilities.len()).collect();
         order.sort_by(|&a, &b| self.probabilities[b].total_cmp(&self.probabilities[a]));
         order
@@ -114,15 +114,15 @@ impl Model {
             .unsqueeze(0)
             .to_kind(Kind::Float)
             / 255.0;
-        let x = if channels == 1 { grey(&x) } else { x };
+        let x = if channels == 1 { to_gray(&x) } else { x };
         let y = self.call(&x)?.to_device(tch::Device::Cpu).to_kind(Kind::Float);
         let probabilities = Vec::<f32>::try_from(y.contiguous().view(-1))?;
-        Ok(Prediction { probabilities, names: class_names(&self.name(), classes)? })
+        Ok(Prediction { probabilities, class_names: class_names(&self.name(), classes)? })
     }
 }
 
 /// Brightness as the eye sees it, ITU-R BT.601.
-fn grey(x: &Tensor) -> Tensor {
+fn to_gray(x: &Tensor) -> Tensor {
     let parts = Tensor::from_slice(&[0.299f32, 0.587, 0.114]).view([1, 3, 1, 1]);
     (x * parts).sum_dim_intlist(1i64, true, Kind::Float)
 }
@@ -152,14 +152,14 @@ mod tests {
     fn the_most_probable_classes_come_first() {
         let prediction = Prediction {
             probabilities: vec![0.125, 0.5, 0.25, 0.125],
-            names: ["a", "b", "c", "d"].map(String::from).to_vec(),
+            class_names: ["a", "b", "c", "d"].map(String::from).to_vec(),
         };
         assert_eq!((prediction.class_index(), prediction.class_name()), (1, "b".into()));
         let top = prediction.top_classes(3);
         assert_eq!(top.iter().map(|(class, ..)| *class).collect::<Vec<_>>(), [1, 2, 0]);
         assert_eq!(format!("{prediction:?}"), "b, 50.0 %");
         assert!(format!("{:?}", prediction.top(2)).contains("25.0 %"));
-        let nameless = Prediction { names: Vec::new(), ..prediction };
+        let nameless = Prediction { class_names: Vec::new(), ..prediction };
         assert_eq!(nameless.class_name(), "class 1");
     }
 }

@@ -1,6 +1,6 @@
 //! SqueezeNet: AlexNet's accuracy with a fiftieth of its weights (Iandola et al. 2016).
 
-use super::architecture::{Architecture, Builder};
+use super::architecture::{Architecture, NetworkBuilder};
 use crate::error::Result;
 use crate::layers::{Concatenate, Conv2d, Dropout, GlobalAveragePool2d, MaxPool2d, Padding, Relu};
 use crate::model::Symbol;
@@ -8,7 +8,7 @@ use crate::model::Symbol;
 /// SqueezeNet 1.0.
 pub(super) const SQUEEZENET1_0: Architecture = Architecture {
     name: "squeezenet1_0",
-    smallest: 21,
+    min_size: 21,
     features: |net, x| {
         let steps = [Pool, Fire(16, 64), Fire(16, 64), Fire(32, 128), Pool, Fire(32, 128)];
         let more = [Fire(48, 192), Fire(48, 192), Fire(64, 256), Pool, Fire(64, 256)];
@@ -20,7 +20,7 @@ pub(super) const SQUEEZENET1_0: Architecture = Architecture {
 /// SqueezeNet 1.1: as accurate, with less than half the work.
 pub(super) const SQUEEZENET1_1: Architecture = Architecture {
     name: "squeezenet1_1",
-    smallest: 17,
+    min_size: 17,
     features: |net, x| {
         let steps = [Pool, Fire(16, 64), Fire(16, 64), Pool, Fire(32, 128), Fire(32, 128), Pool];
         let more = [Fire(48, 192), Fire(48, 192), Fire(64, 256), Fire(64, 256)];
@@ -39,7 +39,7 @@ enum Step {
 use Step::{Fire, Pool};
 
 fn features(
-    net: &mut Builder,
+    net: &mut NetworkBuilder,
     x: Symbol,
     (filters, kernel): (usize, usize),
     steps: &[Step],
@@ -56,19 +56,19 @@ fn features(
     Ok(x)
 }
 
-fn top(net: &mut Builder, x: Symbol) -> Result<Symbol> {
+fn top(net: &mut NetworkBuilder, x: Symbol) -> Result<Symbol> {
     let x = net.layer("classifier.0", Dropout::new(0.5), &x)?;
     let x = net.layer("classifier.1", convolution(net, net.classes(), 1), &x)?;
     net.layer("classifier.3", GlobalAveragePool2d, &x)
 }
 
-fn convolution(net: &Builder, filters: usize, kernel: usize) -> Conv2d {
+fn convolution(net: &NetworkBuilder, filters: usize, kernel: usize) -> Conv2d {
     Conv2d::new(filters, kernel).activation(Relu).kernel_initializer(net.initializer())
 }
 
 /// Squeezes the channels, and expands them again by 1 × 1 and 3 × 3 convolutions side by side.
 fn fire(
-    net: &mut Builder,
+    net: &mut NetworkBuilder,
     name: &str,
     x: &Symbol,
     squeeze: usize,

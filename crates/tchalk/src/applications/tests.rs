@@ -42,7 +42,7 @@ fn weight(name: &str, size: &[i64]) -> Tensor {
 /// The network with made-up weights, and what the files call them, in the network's order.
 fn network(application: Application) -> (Model, Vec<String>) {
     let application = application.weights(Weights::Random).classes(7);
-    let (model, builder) = application.draft([3, 1, 1], Preprocessing::None, Device::Cpu).unwrap();
+    let (model, builder) = application.build_untrained([3, 1, 1], Preprocessing::None, Device::Cpu).unwrap();
     let names = model.weight_names();
     let theirs: Vec<String> = names.iter().map(|ours| builder.published_name(ours)).collect();
     for (ours, theirs) in names.iter().zip(&theirs) {
@@ -151,7 +151,7 @@ fn random(application: Application) -> Application {
 #[test]
 fn sizes_are_the_published_ones() {
     let count = |application: Application| {
-        let side = application.architecture.smallest.max(32);
+        let side = application.architecture.min_size.max(32);
         let net = random(application).input_shape([3, side, side]).build(Device::Cpu).unwrap();
         (net.parameter_count(), net.trainable_count())
     };
@@ -173,7 +173,7 @@ fn sizes_are_the_published_ones() {
 #[test]
 fn the_smallest_pictures_go_through() {
     for application in [resnet18(), squeezenet1_0(), squeezenet1_1(), mobilenet_v2()] {
-        let side = application.architecture.smallest;
+        let side = application.architecture.min_size;
         let net = random(application).classes(5).input_shape([3, side, side]);
         let net = net.build(Device::Cpu).unwrap();
         let x = Tensor::zeros([1, 3, side as i64, side as i64], (Kind::Float, Device::Cpu));
@@ -328,7 +328,7 @@ fn the_built_in_base_stands_in_and_says_why() {
     let why = Error::download("vgg16", "nobody answered", "Check the connection.");
     let asked = vgg16().without_top().input_shape([3, 48, 48]).or_built_in();
     asked.check_weights().unwrap();
-    let base = asked.clone().built_in_instead(&why, Device::Cpu).unwrap();
+    let base = asked.clone().build_fallback(&why, Device::Cpu).unwrap();
     assert_eq!((base.name(), base.input_shape()), ("built_in_base".into(), vec![3, 48, 48]));
     let source = base.source();
     assert!(
@@ -336,7 +336,7 @@ fn the_built_in_base_stands_in_and_says_why() {
         "{source}"
     );
     assert!(!source.contains("Check the connection"), "{source}");
-    let base = vgg16().without_top().built_in_instead(&why, Device::Cpu).unwrap();
+    let base = vgg16().without_top().build_fallback(&why, Device::Cpu).unwrap();
     assert_eq!(base.input_shape(), [3, 224, 224], "as VGG16 where nothing is said");
 }
 

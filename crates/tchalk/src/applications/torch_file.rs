@@ -4,7 +4,7 @@
 //! `NAME/data/1`, … are their numbers. Older ones, as torchvision's VGG16, are several pickles and
 //! then the numbers, one after the other.
 
-use super::pickle::{Pickle, Problem, Storage, View};
+use super::pickle::{Pickle, Problem, Storage, TensorInfo};
 use super::weight_file::kind_size;
 use crate::error::{Error, Result};
 use std::collections::HashMap;
@@ -15,7 +15,7 @@ use std::rc::Rc;
 use tch::{Device, Tensor};
 
 /// No list of tensors is longer, in bytes.
-const LONGEST_LIST: u64 = 64 << 20;
+const MAX_PICKLE_BYTES: u64 = 64 << 20;
 
 /// What older files begin with.
 const MAGIC: i128 = 0x1950_a86a_20f9_469c_fc6c;
@@ -23,16 +23,16 @@ const MAGIC: i128 = 0x1950_a86a_20f9_469c_fc6c;
 /// An open file of tensors.
 pub(super) struct TorchFile {
     path: PathBuf,
-    tensors: Vec<(String, View)>,
-    numbers: Numbers,
+    tensors: Vec<(String, TensorInfo)>,
+    data: StorageData,
 }
 
 /// Where the numbers are.
-enum Numbers {
+enum StorageData {
     /// In a zip archive, each piece a file of this folder.
     Zip(Box<zip::ZipArchive<BufReader<File>>>, String),
     /// At these places of the file, which is so long.
-    Places(BufReader<File>, HashMap<Rc<str>, u64>, u64),
+    Legacy(BufReader<File>, HashMap<Rc<str>, u64>, u64),
 }
 
 impl TorchFile {
@@ -46,7 +46,7 @@ impl TorchFile {
         let mut start = [0; 4];
         let zipped = file.read_exact(&mut start).is_ok() && start == *b"PK\x03\x04";
         file.seek(SeekFrom::Start(0)).map_err(|error| Error::io(path, error, ""))?;
-        let found = if zipped { from_zip(file) } else { from_row(file) };
+        let found = if zipped { from_zip(file) } else { from_legacy(file) };
         let (mut tensors, numbers) = found.map_err(|problem| refused(path, problem))?;
         if tensors.is_empty() {
             return Err(refused(path, "it holds no tensors by name".into()));
@@ -57,7 +57,7 @@ impl TorchFile {
             let bare = if wrapped { &name["module.".len()..] } else { &name[..] };
             *name = bare.replace('|', ".");
         }
-        Ok(TorchFile { path: path.to_owned(), tensors, numbers })
+        Ok(TorchFile { path: path.to_owned(), tensors, data: numbers })
     }
 
     /// The tensors' names and shapes.
@@ -81,7 +81,7 @@ impl TorchFile {
         let Some((_, view)) = found.cloned() else {
             return Err(refused(&self.path, format!("it holds no {name:?}")));
         };
-        let bytes = self.numbers.read(&view.storage);
+        let bytes = self.data.read(&view.storage);
         let bytes = bytes.map_err(|problem| refused(&self.path, problem))?;
         let tensor = |from: usize, shape: &[usize]| {
             let sizes: Vec<i64> = shape.iter().map(|&n| n as i64).collect();
@@ -98,14 +98,14 @@ impl TorchFile {
     }
 }
 
-impl Numbers {
+impl StorageData {
     /// The bytes of a storage, no more of them than the file holds.
     fn read(&mut self, storage: &Storage) -> Result<Vec<u8>, Problem> {
         let length = storage.numel.checked_mul(kind_size(storage.kind));
         let length = length.ok_or("a piece of memory in it is too large")?;
         let broken = |error: std::io::Error| format!("its numbers cannot be read: {error}");
         match self {
-            Numbers::Zip(archive, folder) => {
+            StorageData::Zip(archive, folder) => {
                 let name = format!("{folder}data/{}", storage.key);
                 let mut entry = archive
                     .by_name(&name)
@@ -119,7 +119,7 @@ impl Numbers {
                 entry.read_to_end(&mut bytes).map_err(broken)?;
                 Ok(bytes)
             }
-            Numbers::Places(file, places, whole) => {
+            StorageData::Legacy(file, places, whole) => {
                 let place = places.get(&storage.key).ok_or("a piece of memory is missing")?;
                 if place.checked_add(length as u64).is_none_or(|end| end > *whole) {
                     return Err("its numbers break off".into());
@@ -143,9 +143,9 @@ fn refused(path: &Path, problem: Problem) -> Error {
     Error::bad_file(path, problem, hint)
 }
 
-type Found = (Vec<(String, View)>, Numbers);
+type Contents = (Vec<(String, TensorInfo)>, StorageData);
 
-fn from_zip(mut file: BufReader<File>) -> Result<Found, Problem> {
+fn from_zip(mut file: BufReader<File>) -> Result<Contents, Problem> {
     let length = file.seek(SeekFrom::End(0)).map_err(|error| error.to_string())?;
     let broken = |error: zip::result::ZipError| format!("its zip archive is damaged: {error}");
     let mut archive = zip::ZipArchive::new(file).map_err(broken)?;
@@ -169,16 +169,16 @@ fn from_zip(mut file: BufReader<File>) -> Result<Found, Problem> {
         }
     }
     let mut entry = archive.by_name(list).map_err(broken)?;
-    let pickle = Pickle::read(&mut entry.by_ref().take(LONGEST_LIST))?;
+    let pickle = Pickle::read(&mut entry.by_ref().take(MAX_PICKLE_BYTES))?;
     drop(entry);
-    Ok((pickle.tensors(), Numbers::Zip(Box::new(archive), folder)))
+    Ok((pickle.tensors(), StorageData::Zip(Box::new(archive), folder)))
 }
 
-fn from_row(mut file: BufReader<File>) -> Result<Found, Problem> {
+fn from_legacy(mut file: BufReader<File>) -> Result<Contents, Problem> {
     let whole = |error: std::io::Error| error.to_string();
     let length = file.seek(SeekFrom::End(0)).map_err(whole)?;
     file.seek(SeekFrom::Start(0)).map_err(whole)?;
-    let mut list = file.by_ref().take(LONGEST_LIST);
+    let mut list = file.by_ref().take(MAX_PICKLE_BYTES);
     let magic = Pickle::read(&mut list).ok().and_then(|pickle| pickle.integer());
     if magic != Some(MAGIC) {
         return Err("it is no file of PyTorch's".into());
@@ -188,7 +188,7 @@ fn from_row(mut file: BufReader<File>) -> Result<Found, Problem> {
         return Err("its numbers were written by a machine with another byte order".into());
     }
     let pickle = Pickle::read(&mut list)?;
-    let keys = Pickle::read(&mut list)?.texts().ok_or("its list of pieces of memory is damaged")?;
+    let keys = Pickle::read(&mut list)?.strings().ok_or("its list of pieces of memory is damaged")?;
     let known: HashMap<&str, &Storage> =
         pickle.storages().map(|storage| (&*storage.key, storage)).collect();
     let mut places = HashMap::new();
@@ -208,7 +208,7 @@ fn from_row(mut file: BufReader<File>) -> Result<Found, Problem> {
             return Err("its numbers break off".into());
         }
     }
-    Ok((pickle.tensors(), Numbers::Places(file, places, length)))
+    Ok((pickle.tensors(), StorageData::Legacy(file, places, length)))
 }
 
 #[cfg(test)]

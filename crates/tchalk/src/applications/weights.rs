@@ -37,7 +37,7 @@ impl Weights {
 pub enum Preprocessing {
     /// What the weights were trained with; for fresh weights, nothing.
     #[default]
-    OfTheWeights,
+    FromWeights,
     /// Nothing: pictures come in as they are.
     None,
     /// From each of the three channels its mean is subtracted, and the rest divided.
@@ -45,33 +45,33 @@ pub enum Preprocessing {
         /// The means of red, green and blue, for values from 0 to 1.
         mean: [f64; 3],
         /// What red, green and blue are divided by.
-        deviation: [f64; 3],
+        std: [f64; 3],
     },
 }
 
 /// What torchvision's networks were trained with.
 pub(super) const TORCHVISION: Preprocessing =
-    Preprocessing::Normalize { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] };
+    Preprocessing::Normalize { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 
 impl Preprocessing {
     /// The layer that does it, if it is more than nothing.
     pub(super) fn layer(self) -> Option<Normalize> {
         match self {
-            Preprocessing::Normalize { mean, deviation } => Some(Normalize::new(mean, deviation)),
-            Preprocessing::OfTheWeights | Preprocessing::None => None,
+            Preprocessing::Normalize { mean, std: deviation } => Some(Normalize::new(mean, deviation)),
+            Preprocessing::FromWeights | Preprocessing::None => None,
         }
     }
 
     /// What a note in a file of weights says, as "pixel values 0..255 minus mean [123,117,104]" or
     /// "RGB/255, mean .485 .456 .406, std .229 .224 .225"; `None` if it says nothing of the kind.
-    pub(super) fn of_note(note: &str) -> Option<Preprocessing> {
-        let mean = three_after(note, "mean")?;
+    pub(super) fn from_note(note: &str) -> Option<Preprocessing> {
+        let mean = three_numbers_after(note, "mean")?;
         let bytes = note.contains("0..255") || note.contains("0-255");
-        match three_after(note, "std") {
-            Some(deviation) if !bytes => Some(Preprocessing::Normalize { mean, deviation }),
+        match three_numbers_after(note, "std") {
+            Some(deviation) if !bytes => Some(Preprocessing::Normalize { mean, std: deviation }),
             None if bytes && !note.contains("std") => Some(Preprocessing::Normalize {
                 mean: mean.map(|mean| mean / 255.0),
-                deviation: [1.0 / 255.0; 3],
+                std: [1.0 / 255.0; 3],
             }),
             _ => None,
         }
@@ -81,12 +81,12 @@ impl Preprocessing {
 /// `true` for what the weights want, `false` for nothing.
 impl From<bool> for Preprocessing {
     fn from(wanted: bool) -> Preprocessing {
-        if wanted { Preprocessing::OfTheWeights } else { Preprocessing::None }
+        if wanted { Preprocessing::FromWeights } else { Preprocessing::None }
     }
 }
 
 /// The three numbers that follow a word.
-fn three_after(text: &str, word: &str) -> Option<[f64; 3]> {
+fn three_numbers_after(text: &str, word: &str) -> Option<[f64; 3]> {
     let rest = text.split_once(word)?.1;
     let is_number = |c: char| c.is_ascii_digit() || c == '.';
     let mut numbers = rest.split(|c| !is_number(c)).filter(|part| part.contains(char::is_numeric));
@@ -95,7 +95,7 @@ fn three_after(text: &str, word: &str) -> Option<[f64; 3]> {
 }
 
 /// The side of the pictures that a note speaks of, as "227x227".
-pub(super) fn side_of_note(note: &str) -> Option<usize> {
+pub(super) fn image_size_from_note(note: &str) -> Option<usize> {
     let sizes = note.split(|c: char| !c.is_ascii_alphanumeric());
     let square = |text: &str| {
         let (a, b) = text.split_once('x')?;
@@ -106,7 +106,7 @@ pub(super) fn side_of_note(note: &str) -> Option<usize> {
 
 /// A published file of weights. Sums and sizes are those that others have published for these files.
 #[derive(Debug)]
-pub(super) struct Published {
+pub(super) struct PublishedFile {
     /// The file's name, which ends with the first eight digits of its SHA-256.
     pub(super) file: &'static str,
     /// Its size in bytes, where that is known.
@@ -114,43 +114,43 @@ pub(super) struct Published {
     /// Its whole SHA-256, where that is known.
     pub(super) sha256: Option<&'static str>,
     /// A safetensors file with the same weights, whose base can be fetched alone.
-    pub(super) base: Option<Base>,
+    pub(super) base: Option<BasePrefix>,
 }
 
 /// The beginning of a safetensors file: its header, and the weights of the base.
 #[derive(Debug)]
-pub(super) struct Base {
-    pub(super) address: &'static str,
+pub(super) struct BasePrefix {
+    pub(super) url: &'static str,
     /// How many bytes that is, of how many.
     pub(super) bytes: u64,
     pub(super) sha256: &'static str,
 }
 
-impl Published {
-    pub(super) fn address(&self) -> String {
+impl PublishedFile {
+    pub(super) fn url(&self) -> String {
         format!("https://download.pytorch.org/models/{}", self.file)
     }
 
     /// The first digits of the file's SHA-256, in its name.
-    pub(super) fn digits(&self) -> &'static str {
+    pub(super) fn sha256_prefix(&self) -> &'static str {
         self.file.rsplit(['-', '.']).nth(1).unwrap_or_default()
     }
 }
 
 /// The files of torchvision's first version of each network.
-pub(super) fn published(name: &str) -> Option<&'static Published> {
-    const fn file(file: &'static str) -> Published {
-        Published { file, size: None, sha256: None, base: None }
+pub(super) fn published(name: &str) -> Option<&'static PublishedFile> {
+    const fn file(file: &'static str) -> PublishedFile {
+        PublishedFile { file, size: None, sha256: None, base: None }
     }
-    static FILES: [(&str, Published); 6] = [
+    static FILES: [(&str, PublishedFile); 6] = [
         (
             "vgg16",
-            Published {
+            PublishedFile {
                 file: "vgg16-397923af.pth",
                 size: Some(553_433_881),
                 sha256: Some("397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0"),
-                base: Some(Base {
-                    address: "https://huggingface.co/timm/vgg16.tv_in1k/resolve/\
+                base: Some(BasePrefix {
+                    url: "https://huggingface.co/timm/vgg16.tv_in1k/resolve/\
                               b8d8aa2dd860af9233c8c67385a8097fd6c35d3f/model.safetensors",
                     bytes: 58_861_562,
                     sha256: "d7d175e1efcf3c245e9f8f2dd2643071784a0867e18e7ace320ddc2836fae3ff",
@@ -159,7 +159,7 @@ pub(super) fn published(name: &str) -> Option<&'static Published> {
         ),
         (
             "resnet18",
-            Published {
+            PublishedFile {
                 file: "resnet18-f37072fd.pth",
                 size: Some(46_830_571),
                 sha256: Some("f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec"),
@@ -168,7 +168,7 @@ pub(super) fn published(name: &str) -> Option<&'static Published> {
         ),
         (
             "resnet50",
-            Published {
+            PublishedFile {
                 file: "resnet50-0676ba61.pth",
                 size: Some(102_530_333),
                 sha256: Some("0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a"),
@@ -178,7 +178,7 @@ pub(super) fn published(name: &str) -> Option<&'static Published> {
         ("squeezenet1_0", file("squeezenet1_0-b66bff10.pth")),
         (
             "squeezenet1_1",
-            Published {
+            PublishedFile {
                 file: "squeezenet1_1-b8a52dc0.pth",
                 size: None,
                 sha256: Some("b8a52dc049b60e4b6ab68ad0df457362afab8b6304b2febdc1650a5dab4d7e7b"),
@@ -197,18 +197,18 @@ mod tests {
     #[test]
     fn notes_say_what_weights_want() {
         let caffe = "RGB order, pixel values 0..255 minus mean [123,117,104], no scaling; 227x227";
-        let Some(Preprocessing::Normalize { mean, deviation }) = Preprocessing::of_note(caffe)
+        let Some(Preprocessing::Normalize { mean, std: deviation }) = Preprocessing::from_note(caffe)
         else {
             panic!("the note is understood")
         };
         assert_eq!(mean, [123.0 / 255.0, 117.0 / 255.0, 104.0 / 255.0]);
         assert_eq!(deviation, [1.0 / 255.0; 3]);
-        assert_eq!(side_of_note(caffe), Some(227));
+        assert_eq!(image_size_from_note(caffe), Some(227));
         let torch = "RGB/255, mean .485 .456 .406, std .229 .224 .225";
-        assert_eq!(Preprocessing::of_note(torch), Some(TORCHVISION));
-        assert_eq!(side_of_note(torch), None);
-        assert_eq!(Preprocessing::of_note("mean [1, 2"), None);
-        assert_eq!(Preprocessing::of_note("0..255 minus mean [1, 2, 3], std 4"), None);
+        assert_eq!(Preprocessing::from_note(torch), Some(TORCHVISION));
+        assert_eq!(image_size_from_note(torch), None);
+        assert_eq!(Preprocessing::from_note("mean [1, 2"), None);
+        assert_eq!(Preprocessing::from_note("0..255 minus mean [1, 2, 3], std 4"), None);
     }
 
     #[test]
@@ -217,10 +217,10 @@ mod tests {
             ["vgg16", "resnet18", "resnet50", "squeezenet1_0", "squeezenet1_1", "mobilenet_v2"]
         {
             let file = published(name).unwrap();
-            assert_eq!(file.digits().len(), 8, "{name}");
-            assert!(file.file.starts_with(name) && file.address().ends_with(".pth"));
+            assert_eq!(file.sha256_prefix().len(), 8, "{name}");
+            assert!(file.file.starts_with(name) && file.url().ends_with(".pth"));
             assert!(
-                file.sha256.is_none_or(|sum| sum.starts_with(file.digits()) && sum.len() == 64)
+                file.sha256.is_none_or(|sum| sum.starts_with(file.sha256_prefix()) && sum.len() == 64)
             );
         }
     }

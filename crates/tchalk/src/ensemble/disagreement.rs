@@ -162,11 +162,11 @@ impl Ensemble {
     /// If the set does not fit the networks, or the reader pressed stop.
     pub fn disagreement(&self, set: &TensorSet) -> Result<Disagreement> {
         const OP: &str = "Ensemble::disagreement";
-        let opinions = self.opinions(OP, set, self.how == super::How::AverageScores)?;
+        let opinions = self.member_outputs(OP, set, self.aggregation == super::Aggregation::AverageLogits)?;
         Ok(Disagreement {
             names: self.members(),
-            answers: opinions.of_members.iter().map(members::answers).collect(),
-            together: members::answers(&self.together(&opinions)),
+            answers: opinions.outputs.iter().map(members::predicted_classes).collect(),
+            together: members::predicted_classes(&self.combine(&opinions)),
             set: opinions.set,
             note: opinions.note,
         })

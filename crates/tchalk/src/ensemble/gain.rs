@@ -6,7 +6,7 @@ use crate::display::{Content, Show};
 use crate::error::Result;
 use crate::plot::thousands;
 use crate::table::Table;
-use crate::train::Paired;
+use crate::train::McNemar;
 
 /// The accuracy of an ensemble beside that of its members, and the gain over the best of them.
 #[derive(Clone, PartialEq)]
@@ -15,7 +15,7 @@ pub struct Gain {
     ensemble: f64,
     best: usize,
     /// The ensemble beside its best member.
-    paired: Paired,
+    paired: McNemar,
     note: String,
 }
 
@@ -96,10 +96,10 @@ impl Ensemble {
     /// If the set has no labels or does not fit the networks, or the reader pressed stop.
     pub fn gain(&self, set: &TensorSet) -> Result<Gain> {
         const OP: &str = "Ensemble::gain";
-        let (opinions, labels) = self.judged(OP, set, self.how == super::How::AverageScores)?;
-        let together = members::right(&self.together(&opinions), &labels);
+        let (opinions, labels) = self.labeled_outputs(OP, set, self.aggregation == super::Aggregation::AverageLogits)?;
+        let together = members::is_correct(&self.combine(&opinions), &labels);
         let each: Vec<Vec<bool>> =
-            opinions.of_members.iter().map(|one| members::right(one, &labels)).collect();
+            opinions.outputs.iter().map(|one| members::is_correct(one, &labels)).collect();
         let count = |right: &[bool]| right.iter().filter(|&&right| right).count();
         // The first of the best.
         let best = (0..each.len()).rev().max_by_key(|&i| count(&each[i])).expect("there is one");
@@ -109,10 +109,10 @@ impl Ensemble {
             members: self.members().into_iter().zip(accuracies).collect(),
             ensemble: count(&together) as f64 / n,
             best,
-            paired: Paired::of(&together, &each[best]),
+            paired: McNemar::from_correct(&together, &each[best]),
             note: [opinions.note]
                 .into_iter()
-                .chain(self.flattery(&opinions.set))
+                .chain(self.leakage_notes(&opinions.set))
                 .filter(|note| !note.is_empty())
                 .collect::<Vec<_>>()
                 .join("; "),
@@ -130,7 +130,7 @@ mod tests {
             members: vec![("a".into(), 0.80), ("b".into(), 0.78)],
             ensemble: 0.83,
             best: 0,
-            paired: Paired { examples: 1000, both: 780, only_first: 50, only_second: 20 },
+            paired: McNemar { examples: 1000, both_correct: 780, only_first: 50, only_second: 20 },
             note: String::new(),
         };
         assert!((gain.gain() - 0.03).abs() < 1e-12);

@@ -1,6 +1,6 @@
 //! The members of an ensemble, and what each of them says.
 
-use super::{Ensemble, View};
+use super::{Ensemble, TestTimeAugmentation};
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::layers::shape_text;
@@ -15,7 +15,7 @@ use tch::{Device, Kind, no_grad};
 #[derive(Clone)]
 pub(super) struct Member {
     model: Model,
-    view: View,
+    augmentation: TestTimeAugmentation,
     name: String,
 }
 
@@ -29,13 +29,13 @@ impl Member {
     }
 
     /// The same under another name.
-    pub(super) fn called(self, name: impl Into<String>) -> Member {
+    pub(super) fn with_name(self, name: impl Into<String>) -> Member {
         Member { name: name.into(), ..self }
     }
 
     /// The same network with another view, which gives it its name.
-    pub(super) fn seeing(&self, view: View) -> Member {
-        Member { model: self.model.clone(), view, name: view.name() }
+    pub(super) fn with_augmentation(&self, view: TestTimeAugmentation) -> Member {
+        Member { model: self.model.clone(), augmentation: view, name: view.name() }
     }
 
     pub(super) fn classes(&self) -> usize {
@@ -44,7 +44,7 @@ impl Member {
 
     /// What it says about each example: probabilities, or scores, `[examples, classes]`. `progress`
     /// is told how many are done.
-    pub(super) fn says(
+    pub(super) fn predict(
         &self,
         op: &str,
         set: &TensorSet,
@@ -57,7 +57,7 @@ impl Member {
             interrupt::check(op)?;
             let said = guarded(op, || {
                 Ok(no_grad(|| {
-                    let (x, access) = (fastest(self.view.of(&x)), inner.program.using());
+                    let (x, access) = (fastest(self.augmentation.apply(&x)), inner.program.using());
                     let said = if scores { access.scores(&x) } else { access.forward(&x) };
                     said.to_device(Device::Cpu).to_kind(Kind::Float).contiguous()
                 }))
@@ -71,7 +71,7 @@ impl Member {
 }
 
 /// Networks that can answer together.
-pub(super) fn checked(op: &str, models: &[&Model]) -> Result<Vec<Member>> {
+pub(super) fn checked_members(op: &str, models: &[&Model]) -> Result<Vec<Member>> {
     let Some(first) = models.first() else {
         return Err(Error::invalid(op, "at least one network", "none", "Try &[&a, &b, &c]."));
     };
@@ -100,14 +100,14 @@ pub(super) fn checked(op: &str, models: &[&Model]) -> Result<Vec<Member>> {
         let alike = models.iter().filter(|other| other.name() == name).count();
         let number = members.iter().filter(|member| member.model.name() == name).count() + 1;
         let name = if alike > 1 { format!("{name} #{number}") } else { name };
-        members.push(Member { model: model.clone(), view: View::AsItIs, name });
+        members.push(Member { model: model.clone(), augmentation: TestTimeAugmentation::Identity, name });
     }
     Ok(members)
 }
 
 /// What each member says about a set: probabilities or scores `[examples, classes]`.
-pub(super) struct Opinions {
-    pub(super) of_members: Vec<Array2<f32>>,
+pub(super) struct MemberOutputs {
+    pub(super) outputs: Vec<Array2<f32>>,
     /// The examples, as many as the budget allows.
     pub(super) set: TensorSet,
     /// What a budget left out; empty if nothing.
@@ -116,7 +116,7 @@ pub(super) struct Opinions {
 
 impl Ensemble {
     /// Asks all members, one after the other.
-    pub(super) fn opinions(&self, op: &str, set: &TensorSet, scores: bool) -> Result<Opinions> {
+    pub(super) fn member_outputs(&self, op: &str, set: &TensorSet, scores: bool) -> Result<MemberOutputs> {
         let model = &self.members[0].model;
         check(op, model.inner(), set)?;
         if self.classes() > set.class_names().len() {
@@ -133,23 +133,23 @@ impl Ensemble {
         let mut progress = Progress::of("asked", "examples", self.members.len() * set.len());
         let mut of_members = Vec::with_capacity(self.members.len());
         for (number, member) in self.members.iter().enumerate() {
-            of_members.push(member.says(op, &set, scores, |done| {
+            of_members.push(member.predict(op, &set, scores, |done| {
                 let member = || format!("  member {} of {}", number + 1, self.members.len());
                 progress.done_with(number * set.len() + done, member);
             })?);
         }
-        Ok(Opinions { of_members, set, note })
+        Ok(MemberOutputs { outputs: of_members, set, note })
     }
 }
 
 /// The most probable class of each example.
-pub(super) fn answers(probabilities: &Array2<f32>) -> Vec<usize> {
+pub(super) fn predicted_classes(probabilities: &Array2<f32>) -> Vec<usize> {
     probabilities.rows().into_iter().map(|row| largest(row.iter().copied())).collect()
 }
 
 /// Whether each example's most probable class is the right one.
-pub(super) fn right(probabilities: &Array2<f32>, labels: &[usize]) -> Vec<bool> {
-    answers(probabilities).iter().zip(labels).map(|(answer, label)| answer == label).collect()
+pub(super) fn is_correct(probabilities: &Array2<f32>, labels: &[usize]) -> Vec<bool> {
+    predicted_classes(probabilities).iter().zip(labels).map(|(answer, label)| answer == label).collect()
 }
 
 /// Scores to probabilities, row by row.
@@ -165,11 +165,11 @@ pub(super) fn softmax(mut scores: Array2<f32>) -> Array2<f32> {
 
 /// The share of votes for each class. Where several have equally many, the one of them that gets
 /// more probability from all members together comes out a trace ahead.
-pub(crate) fn votes(members: &[Array2<f32>]) -> Array2<f32> {
+pub(crate) fn vote_shares(members: &[Array2<f32>]) -> Array2<f32> {
     let mut shares = Array2::<f32>::zeros(members[0].dim());
     let mut means = shares.clone();
     for member in members {
-        for (i, answer) in answers(member).into_iter().enumerate() {
+        for (i, answer) in predicted_classes(member).into_iter().enumerate() {
             shares[[i, answer]] += 1.0 / members.len() as f32;
         }
         means.scaled_add(1.0 / members.len() as f32, member);
@@ -188,10 +188,10 @@ mod tests {
     fn the_most_votes_win_and_probability_decides_between_equals() {
         let members =
             [array![[0.9f32, 0.1, 0.0]], array![[0.3, 0.4, 0.3]], array![[0.3, 0.4, 0.3]]];
-        assert_eq!(answers(&votes(&members)), [1], "two against one, however sure");
+        assert_eq!(predicted_classes(&vote_shares(&members)), [1], "two against one, however sure");
         let two = [array![[0.9f32, 0.1, 0.0]], array![[0.0, 0.4, 0.6]]];
-        assert_eq!(answers(&votes(&two)), [0]);
-        assert!((votes(&members).sum() - 1.0).abs() < 1e-6);
+        assert_eq!(predicted_classes(&vote_shares(&two)), [0]);
+        assert!((vote_shares(&members).sum() - 1.0).abs() < 1e-6);
     }
 
     #[test]

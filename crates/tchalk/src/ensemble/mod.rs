@@ -5,18 +5,18 @@
 //! [`Ensemble::disagreement`] shows where they differ. [`Ensemble::train`], [`Ensemble::snapshots`] and
 //! [`Ensemble::stacked`] train their members, too.
 
-mod combiner;
+mod meta_learner;
 mod disagreement;
-mod fit_weights;
+mod mixture_weights;
 mod gain;
 mod members;
-mod stack;
+mod stacking;
 mod train;
-mod view;
+mod test_time_augmentation;
 
 pub use disagreement::Disagreement;
 pub use gain::Gain;
-pub use view::View;
+pub use test_time_augmentation::TestTimeAugmentation;
 
 use crate::data::TensorSet;
 use crate::display::{Content, Show};
@@ -24,19 +24,19 @@ use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::table::Table;
 use crate::train::{Evaluation, History, Predictions, Seen, mark, notes_of_all};
-use combiner::Combiner;
+use meta_learner::MetaLearner;
 use members::Member;
-pub(crate) use members::votes;
+pub(crate) use members::vote_shares;
 use ndarray::Array2;
 
 /// How many opinions become one.
 #[derive(Debug, Clone, PartialEq)]
-enum How {
+enum Aggregation {
     Average,
-    AverageScores,
+    AverageLogits,
     Weighted(Vec<f64>),
     Vote,
-    Stacked(Combiner),
+    Stacked(MetaLearner),
 }
 
 /// Several networks, or several views of one picture, whose answers become one.
@@ -57,13 +57,13 @@ enum How {
 #[derive(Clone)]
 pub struct Ensemble {
     members: Vec<Member>,
-    how: How,
+    aggregation: Aggregation,
     /// How the members' trainings went, where they were trained in one call.
     histories: Vec<History>,
     /// What a budget left out, that the reader pressed stop, and the like.
     notes: Vec<String>,
     /// The mark of the set that weights were fitted to.
-    fitted_to: Option<u64>,
+    fitted_on: Option<u64>,
 }
 
 impl Ensemble {
@@ -74,7 +74,7 @@ impl Ensemble {
     /// If there are no networks, one does not end in Softmax, or they take other inputs or tell other
     /// numbers of classes than the first.
     pub fn average(models: &[&Model]) -> Result<Ensemble> {
-        Ensemble::of("Ensemble::average", models, How::Average)
+        Ensemble::with_aggregation("Ensemble::average", models, Aggregation::Average)
     }
 
     /// The mean of the scores before the softmax, and the probabilities made of it: the geometric mean
@@ -84,8 +84,8 @@ impl Ensemble {
     /// # Errors
     ///
     /// As for [`Ensemble::average`].
-    pub fn average_scores(models: &[&Model]) -> Result<Ensemble> {
-        Ensemble::of("Ensemble::average_scores", models, How::AverageScores)
+    pub fn average_logits(models: &[&Model]) -> Result<Ensemble> {
+        Ensemble::with_aggregation("Ensemble::average_scores", models, Aggregation::AverageLogits)
     }
 
     /// The class that most members name; of equals, the one to which they give more probability
@@ -95,7 +95,7 @@ impl Ensemble {
     ///
     /// As for [`Ensemble::average`].
     pub fn vote(models: &[&Model]) -> Result<Ensemble> {
-        Ensemble::of("Ensemble::vote", models, How::Vote)
+        Ensemble::with_aggregation("Ensemble::vote", models, Aggregation::Vote)
     }
 
     /// A weighted mean of the probabilities, whose weights fit `validation` best: those with the least
@@ -107,9 +107,9 @@ impl Ensemble {
     /// the reader pressed stop.
     pub fn weighted(models: &[&Model], validation: &TensorSet) -> Result<Ensemble> {
         const OP: &str = "Ensemble::weighted";
-        let ensemble = Ensemble::of(OP, models, How::Average)?;
+        let ensemble = Ensemble::with_aggregation(OP, models, Aggregation::Average)?;
         ensemble
-            .fitted(OP, validation, |said, labels| How::Weighted(fit_weights::fit(said, labels)))
+            .fit_aggregation(OP, validation, |said, labels| Aggregation::Weighted(mixture_weights::fit(said, labels)))
     }
 
     /// One network that looks at each picture several times: as it is, in the mirror, a little
@@ -127,31 +127,31 @@ impl Ensemble {
     /// assert_eq!(both.members(), ["as it is", "flipped"]);
     /// # Ok::<(), tchalk::Error>(())
     /// ```
-    pub fn views(model: &Model, views: &[View]) -> Result<Ensemble> {
+    pub fn test_time_augmentation(model: &Model, views: &[TestTimeAugmentation]) -> Result<Ensemble> {
         const OP: &str = "Ensemble::views";
         if views.is_empty() {
             let hint = "Try &[View::AsItIs, View::Flipped].";
             return Err(Error::invalid(OP, "at least one view", "none", hint));
         }
-        let mut ensemble = Ensemble::of(OP, &[model], How::Average)?;
+        let mut ensemble = Ensemble::with_aggregation(OP, &[model], Aggregation::Average)?;
         views.iter().try_for_each(|view| view.check(OP, &model.input_shape()))?;
         let member = ensemble.members.remove(0);
-        ensemble.members = views.iter().map(|view| member.seeing(*view)).collect();
+        ensemble.members = views.iter().map(|view| member.with_augmentation(*view)).collect();
         Ok(ensemble)
     }
 
     /// A weight in words: a share, or what a stack multiplies by.
-    fn weight_text(&self, weight: f64) -> String {
-        match self.how {
-            How::Stacked(_) => format!("{weight:.2}"),
+    fn format_weight(&self, weight: f64) -> String {
+        match self.aggregation {
+            Aggregation::Stacked(_) => format!("{weight:.2}"),
             _ => format!("{:.1} %", 100.0 * weight),
         }
     }
 
-    fn of(op: &str, models: &[&Model], how: How) -> Result<Ensemble> {
-        let members = members::checked(op, models)?;
+    fn with_aggregation(op: &str, models: &[&Model], how: Aggregation) -> Result<Ensemble> {
+        let members = members::checked_members(op, models)?;
         let (histories, notes) = (Vec::new(), Vec::new());
-        Ok(Ensemble { members, how, histories, notes, fitted_to: None })
+        Ok(Ensemble { members, aggregation: how, histories, notes, fitted_on: None })
     }
 
     /// The names of the members.
@@ -174,9 +174,9 @@ impl Ensemble {
     /// of its probabilities are multiplied by: they add up to whatever suits, and a member that leads
     /// astray has a weight near 0, or below it.
     pub fn weights(&self) -> Vec<f64> {
-        match &self.how {
-            How::Weighted(weights) => weights.clone(),
-            How::Stacked(combiner) => combiner.weights.clone(),
+        match &self.aggregation {
+            Aggregation::Weighted(weights) => weights.clone(),
+            Aggregation::Stacked(combiner) => combiner.weights.clone(),
             _ => vec![1.0 / self.members.len() as f64; self.members.len()],
         }
     }
@@ -188,8 +188,8 @@ impl Ensemble {
     /// If the set does not fit the networks, or the reader pressed stop.
     pub fn predict(&self, set: &TensorSet) -> Result<Predictions> {
         const OP: &str = "Ensemble::predict";
-        let opinions = self.opinions(OP, set, self.how == How::AverageScores)?;
-        Ok(Predictions::new(self.together(&opinions), opinions.set).of_those_who_saw(self.seen()))
+        let opinions = self.member_outputs(OP, set, self.aggregation == Aggregation::AverageLogits)?;
+        Ok(Predictions::new(self.combine(&opinions), opinions.set).of_those_who_saw(self.training_facts()))
     }
 
     /// Loss and accuracy of all members together. The loss is the cross-entropy of the common
@@ -200,32 +200,32 @@ impl Ensemble {
     /// If the set has no labels or does not fit the networks, or the reader pressed stop.
     pub fn evaluate(&self, set: &TensorSet) -> Result<Evaluation> {
         const OP: &str = "Ensemble::evaluate";
-        let (opinions, labels) = self.judged(OP, set, self.how == How::AverageScores)?;
-        let probabilities = self.together(&opinions);
+        let (opinions, labels) = self.labeled_outputs(OP, set, self.aggregation == Aggregation::AverageLogits)?;
+        let probabilities = self.combine(&opinions);
         let notes = Some(opinions.note.clone()).filter(|note| !note.is_empty()).into_iter();
-        let notes = notes.chain(self.flattery(&opinions.set)).collect();
-        let shortened = self.seen().iter().find_map(|seen| seen.shortened);
+        let notes = notes.chain(self.leakage_notes(&opinions.set)).collect();
+        let shortened = self.training_facts().iter().find_map(|seen| seen.shortened);
         Ok(Evaluation::of_probabilities(&probabilities, &labels, notes).shortened(shortened))
     }
 
     /// What all members say about a set with labels, and the labels of the examples they were asked
     /// about.
-    fn judged(
+    fn labeled_outputs(
         &self,
         op: &str,
         set: &TensorSet,
         scores: bool,
-    ) -> Result<(members::Opinions, Vec<usize>)> {
+    ) -> Result<(members::MemberOutputs, Vec<usize>)> {
         let mut labels = labels(op, set, self.classes())?;
-        let opinions = self.opinions(op, set, scores)?;
+        let opinions = self.member_outputs(op, set, scores)?;
         labels.truncate(opinions.set.len());
         Ok((opinions, labels))
     }
 
     /// What flatters a result on this set: that members or weights have learned from it.
-    fn flattery(&self, set: &TensorSet) -> Vec<String> {
-        let mut notes = notes_of_all(&self.seen(), set);
-        if self.fitted_to == Some(mark(set)) {
+    fn leakage_notes(&self, set: &TensorSet) -> Vec<String> {
+        let mut notes = notes_of_all(&self.training_facts(), set);
+        if self.fitted_on == Some(mark(set)) {
             notes.push(
                 "the weights of the members were fitted to this set: a fresh one would score a \
                         little lower"
@@ -236,7 +236,7 @@ impl Ensemble {
     }
 
     /// What each member has seen.
-    fn seen(&self) -> Vec<Seen> {
+    fn training_facts(&self) -> Vec<Seen> {
         self.members.iter().map(|member| member.model().seen()).collect()
     }
 
@@ -246,36 +246,36 @@ impl Ensemble {
     }
 
     /// What all members together say: a row of probabilities for each example.
-    fn together(&self, opinions: &members::Opinions) -> Array2<f32> {
-        let members = &opinions.of_members;
+    fn combine(&self, opinions: &members::MemberOutputs) -> Array2<f32> {
+        let members = &opinions.outputs;
         let sum = |weights: &[f64]| {
             let mut sum = Array2::<f32>::zeros(members[0].dim());
             members.iter().zip(weights).for_each(|(one, &w)| sum.scaled_add(w as f32, one));
             sum
         };
-        match &self.how {
-            How::Average | How::Weighted(_) => sum(&self.weights()),
-            How::AverageScores => members::softmax(sum(&self.weights())),
-            How::Vote => members::votes(members),
-            How::Stacked(combiner) => combiner.combine(members),
+        match &self.aggregation {
+            Aggregation::Average | Aggregation::Weighted(_) => sum(&self.weights()),
+            Aggregation::AverageLogits => members::softmax(sum(&self.weights())),
+            Aggregation::Vote => members::vote_shares(members),
+            Aggregation::Stacked(combiner) => combiner.predict(members),
         }
     }
 }
 
 impl std::fmt::Debug for Ensemble {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let how = match self.how {
-            How::Average => "the mean probability of",
-            How::AverageScores => "the mean score of",
-            How::Weighted(_) => "a weighted mean probability of",
-            How::Vote => "a vote of",
-            How::Stacked(_) => "a stack of",
+        let how = match self.aggregation {
+            Aggregation::Average => "the mean probability of",
+            Aggregation::AverageLogits => "the mean score of",
+            Aggregation::Weighted(_) => "a weighted mean probability of",
+            Aggregation::Vote => "a vote of",
+            Aggregation::Stacked(_) => "a stack of",
         };
         write!(f, "{how} {} members: ", self.members.len())?;
         let names = self.members();
         let weights = self.weights();
-        let texts = names.iter().zip(weights).map(|(name, weight)| match self.how {
-            How::Weighted(_) | How::Stacked(_) => format!("{name} ({})", self.weight_text(weight)),
+        let texts = names.iter().zip(weights).map(|(name, weight)| match self.aggregation {
+            Aggregation::Weighted(_) | Aggregation::Stacked(_) => format!("{name} ({})", self.format_weight(weight)),
             _ => name.clone(),
         });
         f.write_str(&texts.collect::<Vec<_>>().join(", "))?;
@@ -286,7 +286,7 @@ impl std::fmt::Debug for Ensemble {
 impl Show for Ensemble {
     fn content(&self) -> Content {
         let rows = self.members().into_iter().zip(self.weights());
-        let rows = rows.map(|(name, weight)| [name, self.weight_text(weight)]);
+        let rows = rows.map(|(name, weight)| [name, self.format_weight(weight)]);
         let table = Table::new(["member", "weight"]).rows(rows).align_right(1);
         let table = self.notes.iter().fold(table, |table, note| table.footer(note.clone()));
         table.content_or(format!("{self:?}"))

@@ -1,7 +1,7 @@
 //! Ensembles whose members are trained in one call.
 
-use super::members::{Member, checked};
-use super::{Ensemble, How};
+use super::members::{Member, checked_members};
+use super::{Ensemble, Aggregation};
 use crate::data::TensorSet;
 use crate::display::{Notice, Show};
 use crate::error::{Error, Result};
@@ -12,9 +12,9 @@ use crate::train::{Callback, CallbackResult, Fit, History, Run, Schedule, check}
 
 /// Says which of several trainings this is.
 #[derive(Debug)]
-struct Announced(String);
+struct NoteOnBegin(String);
 
-impl Callback for Announced {
+impl Callback for NoteOnBegin {
     fn on_train_begin(&mut self, run: &mut Run) -> CallbackResult {
         run.note(&self.0);
         Ok(())
@@ -22,7 +22,7 @@ impl Callback for Announced {
 }
 
 /// A fresh network of this form, trained; nothing if the reader pressed stop on the way.
-pub(super) fn trained_anew(
+pub(super) fn train_reinitialized(
     op: &'static str,
     label: &str,
     model: &Model,
@@ -31,19 +31,19 @@ pub(super) fn trained_anew(
 ) -> Result<Option<(Member, History)>> {
     let fresh = model.fresh()?;
     fresh.compile_as(model, op)?;
-    let history = trained(label, &fresh, set, how)?;
-    let member = checked(op, &[&fresh])?.remove(0);
+    let history = train_member(label, &fresh, set, how)?;
+    let member = checked_members(op, &[&fresh])?.remove(0);
     Ok(history.map(|history| (member, history)))
 }
 
 /// Trains one of several networks; nothing if the reader pressed stop on the way.
-fn trained(label: &str, model: &Model, set: &TensorSet, how: &Fit) -> Result<Option<History>> {
-    let history = model.fit(set, how.clone().callback(Announced(label.to_owned())))?;
+fn train_member(label: &str, model: &Model, set: &TensorSet, how: &Fit) -> Result<Option<History>> {
+    let history = model.fit(set, how.clone().callback(NoteOnBegin(label.to_owned())))?;
     Ok((!interrupt::requested()).then_some(history))
 }
 
 /// The members that are finished.
-pub(super) struct Series {
+pub(super) struct TrainedMembers {
     op: &'static str,
     wanted: usize,
     members: Vec<Member>,
@@ -51,9 +51,9 @@ pub(super) struct Series {
     notes: Vec<String>,
 }
 
-impl Series {
-    pub(super) fn new(op: &'static str, wanted: usize, notes: Vec<String>) -> Series {
-        Series { op, wanted, members: Vec::new(), histories: Vec::new(), notes }
+impl TrainedMembers {
+    pub(super) fn new(op: &'static str, wanted: usize, notes: Vec<String>) -> TrainedMembers {
+        TrainedMembers { op, wanted, members: Vec::new(), histories: Vec::new(), notes }
     }
 
     /// Takes in a member, or says why it was not finished; `false` if there shall be no more.
@@ -61,7 +61,7 @@ impl Series {
     /// # Errors
     ///
     /// The first member's: with nothing finished there is nothing to keep.
-    pub(super) fn take(&mut self, outcome: Result<Option<(Member, History)>>) -> Result<bool> {
+    pub(super) fn push(&mut self, outcome: Result<Option<(Member, History)>>) -> Result<bool> {
         let finished = self.members.len();
         let why = match outcome {
             Ok(Some((member, history))) => {
@@ -83,9 +83,9 @@ impl Series {
         Ok(false)
     }
 
-    pub(super) fn ensemble(self, how: How) -> Ensemble {
-        let Series { members, histories, notes, .. } = self;
-        Ensemble { members, how, histories, notes, fitted_to: None }
+    pub(super) fn into_ensemble(self, how: Aggregation) -> Ensemble {
+        let TrainedMembers { members, histories, notes, .. } = self;
+        Ensemble { members, aggregation: how, histories, notes, fitted_on: None }
     }
 }
 
@@ -120,19 +120,19 @@ impl Ensemble {
         if members == 0 {
             return Err(Error::invalid(OP, "at least one member", "0", "3 or 5 are usual."));
         }
-        let (set, note) = begin(OP, &[model], set, &how, members)?;
+        let (set, note) = prepare(OP, &[model], set, &how, members)?;
         let how = how.shared(members);
-        let mut series = Series::new(OP, members, note.into_iter().collect());
+        let mut series = TrainedMembers::new(OP, members, note.into_iter().collect());
         for number in 1..=members {
             let label = format!("member {number} of {members}");
             let name = format!("{} #{number}", model.name());
-            let outcome = trained_anew(OP, &label, model, &set, &how);
-            let named = |(member, history): (Member, History)| (member.called(name), history);
-            if !series.take(outcome.map(|it| it.map(named)))? {
+            let outcome = train_reinitialized(OP, &label, model, &set, &how);
+            let named = |(member, history): (Member, History)| (member.with_name(name), history);
+            if !series.push(outcome.map(|it| it.map(named)))? {
                 break;
             }
         }
-        Ok(series.ensemble(How::Average))
+        Ok(series.into_ensemble(Aggregation::Average))
     }
 
     /// Trains one network in cycles, keeps it as it is at the end of each, and averages the
@@ -173,31 +173,31 @@ impl Ensemble {
             let hint = "Leave schedule(…) out: the cycles are one.";
             return Err(Error::invalid(OP, "no schedule", "a Fit with one", hint));
         }
-        let (set, note) = begin(OP, &[model], set, &how, cycles)?;
+        let (set, note) = prepare(OP, &[model], set, &how, cycles)?;
         let how = how.shared(cycles);
         let learner = model.copy()?;
         learner.compile_as(model, OP)?;
         learner.seen_as(model);
-        let mut series = Series::new(OP, cycles, note.into_iter().collect());
+        let mut series = TrainedMembers::new(OP, cycles, note.into_iter().collect());
         let mut done = 0;
         for cycle in 1..=cycles {
             let label = format!("cycle {cycle} of {cycles}");
             let how = how.clone().initial_epoch(done).epochs(done + epochs / cycles);
             let outcome = || -> Result<Option<(Member, History)>> {
                 let how = how.schedule(Schedule::cosine());
-                let Some(history) = trained(&label, &learner, &set, &how)? else { return Ok(None) };
+                let Some(history) = train_member(&label, &learner, &set, &how)? else { return Ok(None) };
                 let snapshot = learner.copy()?;
                 snapshot.compile_as(model, OP)?;
                 snapshot.seen_as(&learner);
-                let member = checked(OP, &[&snapshot])?.remove(0);
-                Ok(Some((member.called(format!("snapshot {cycle}")), history)))
+                let member = checked_members(OP, &[&snapshot])?.remove(0);
+                Ok(Some((member.with_name(format!("snapshot {cycle}")), history)))
             };
-            if !series.take(outcome())? {
+            if !series.push(outcome())? {
                 break;
             }
             done = series.histories.last().and_then(History::last).map_or(done, |last| last.number);
         }
-        Ok(series.ensemble(How::Average))
+        Ok(series.into_ensemble(Aggregation::Average))
     }
 
     /// How the training of each member went, in their order; empty where the members were trained
@@ -225,14 +225,14 @@ impl Ensemble {
 
 /// Looks at everything before anything is trained; the examples that each of so many trainings may
 /// see.
-pub(super) fn begin(
+pub(super) fn prepare(
     op: &'static str,
     models: &[&Model],
     set: &TensorSet,
     how: &Fit,
     trainings: usize,
 ) -> Result<(TensorSet, Option<String>)> {
-    checked(op, models)?;
+    checked_members(op, models)?;
     how.check_for_several(op)?;
     for model in models {
         check(op, model.inner(), set)?;

@@ -1,6 +1,6 @@
 //! Whether probabilities can be believed.
 
-use super::{known, probabilities};
+use super::{labels_of, checked_probabilities};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::plot::{Figure, HistogramPanel, Line, LinePanel, drawn, thousands};
@@ -49,11 +49,11 @@ impl Predictions {
     /// As [`Predictions::calibration`], or if `bins` is 0.
     pub fn calibration_in(&self, bins: usize) -> Result<Calibration> {
         const OP: &str = "Predictions::calibration";
-        let truth = known(OP, self)?;
+        let truth = labels_of(OP, self)?;
         if bins == 0 {
             return Err(Error::invalid(OP, "at least 1 bin", "0", ""));
         }
-        let rows = probabilities(OP, self)?;
+        let rows = checked_probabilities(OP, self)?;
         let mut sums = vec![(0usize, 0.0f64, 0usize); bins];
         for ((truth, said), row) in truth.into_iter().zip(self.classes()).zip(rows.rows()) {
             let confidence = f64::from(row[said]);
@@ -149,13 +149,13 @@ impl std::fmt::Debug for Calibration {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::rows;
+    use super::super::testing::predictions_of_rows;
 
     #[test]
     fn the_error_is_that_of_a_hand_computation() {
         // Confidences 0.75 and 0.75 (one right), 1.0 (right), 0.5 (wrong).
         let predictions =
-            rows(&[0, 1, 0, 1], &[&[0.75, 0.25], &[0.75, 0.25], &[1.0, 0.0], &[0.5, 0.5]]);
+            predictions_of_rows(&[0, 1, 0, 1], &[&[0.75, 0.25], &[0.75, 0.25], &[1.0, 0.0], &[0.5, 0.5]]);
         let calibration = predictions.calibration_in(4).unwrap();
         let bins = calibration.bins();
         assert_eq!(bins.iter().map(|bin| bin.count).collect::<Vec<_>>(), [0, 1, 2, 1]);
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn one_class_is_always_sure_and_right() {
-        let calibration = rows(&[0, 0], &[&[1.0], &[1.0]]).calibration().unwrap();
+        let calibration = predictions_of_rows(&[0, 0], &[&[1.0], &[1.0]]).calibration().unwrap();
         assert_eq!(calibration.error(), 0.0);
         assert_eq!(calibration.bins()[9].count, 2);
         assert!(calibration.figure().is_ok());

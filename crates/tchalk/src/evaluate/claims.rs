@@ -127,7 +127,7 @@ fn unknown(text: String, missing: &str) -> [String; 3] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::sure;
+    use super::super::testing::certain_predictions;
     use super::*;
     use crate::train::History;
 
@@ -136,7 +136,7 @@ mod tests {
         let right = |count: usize| {
             let said: Vec<usize> =
                 truth.iter().enumerate().map(|(i, t)| t ^ usize::from(i >= count)).collect();
-            sure(&truth, &said, 2).evaluate().unwrap()
+            certain_predictions(&truth, &said, 2).evaluate().unwrap()
         };
         let mut board = Scoreboard::new();
         board.add("all", &right(400), &History::default());

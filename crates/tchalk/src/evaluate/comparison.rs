@@ -1,12 +1,12 @@
 //! Two networks on the same pictures: where they differ.
 
-use super::known;
+use super::labels_of;
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::plot::{Caption, Figure, image_grid, thousands};
 use crate::runtime;
 use crate::table::Table;
-use crate::train::{Paired, Predictions};
+use crate::train::{McNemar, Predictions};
 
 /// Two networks on the same pictures.
 #[derive(Clone)]
@@ -15,7 +15,7 @@ pub struct Comparison {
     second: Predictions,
     names: [String; 2],
     truth: Vec<usize>,
-    paired: Paired,
+    paired: McNemar,
 }
 
 impl Predictions {
@@ -38,7 +38,7 @@ impl Predictions {
     /// If there are no pictures or no labels, or the pictures are not the same.
     pub fn compare(&self, other: &Predictions) -> Result<Comparison> {
         const OP: &str = "Predictions::compare";
-        let truth = known(OP, self)?;
+        let truth = labels_of(OP, self)?;
         if self.set_name() != other.set_name() || truth != other.truth(OP)? {
             let told = |predictions: &Predictions| {
                 format!("{} of {}", thousands(predictions.len() as f64), predictions.set_name())
@@ -54,7 +54,7 @@ impl Predictions {
         let right = |predictions: &Predictions| -> Vec<bool> {
             predictions.classes().iter().zip(&truth).map(|(said, truth)| said == truth).collect()
         };
-        let paired = Paired::of(&right(self), &right(other));
+        let paired = McNemar::from_correct(&right(self), &right(other));
         Ok(Comparison { first: self.clone(), second: other.clone(), names, truth, paired })
     }
 }
@@ -68,12 +68,12 @@ impl Comparison {
 
     /// How many pictures both got right.
     pub fn both_right(&self) -> usize {
-        self.paired.both
+        self.paired.both_correct
     }
 
     /// How many pictures neither got right.
     pub fn both_wrong(&self) -> usize {
-        self.paired.neither()
+        self.paired.neither_correct()
     }
 
     /// How many pictures only the first got right.
@@ -185,12 +185,12 @@ impl std::fmt::Debug for Comparison {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::sure;
+    use super::super::testing::certain_predictions;
 
     #[test]
     fn each_picture_is_counted_once() {
         let truth = [0, 0, 0, 0, 1, 1];
-        let (a, b) = (sure(&truth, &[0, 0, 1, 1, 1, 1], 3), sure(&truth, &[0, 1, 0, 2, 1, 0], 3));
+        let (a, b) = (certain_predictions(&truth, &[0, 0, 1, 1, 1, 1], 3), certain_predictions(&truth, &[0, 1, 0, 2, 1, 0], 3));
         let comparison = a.compare(&b).unwrap();
         let counts = [
             comparison.both_right(),
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn other_pictures_are_refused() {
-        let message = sure(&[0, 1], &[0, 1], 2).compare(&sure(&[0], &[0], 2)).unwrap_err();
+        let message = certain_predictions(&[0, 1], &[0, 1], 2).compare(&certain_predictions(&[0], &[0], 2)).unwrap_err();
         assert!(message.to_string().contains("1 of little pictures"), "{message}");
     }
 }

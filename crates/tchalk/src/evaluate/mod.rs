@@ -20,17 +20,17 @@
 mod calibration;
 mod claims;
 mod comparison;
-mod matrix;
-mod pictures;
-mod report;
+mod confusion_matrix;
+mod images;
+mod classification_report;
 mod scoreboard;
 mod together;
 
 pub use calibration::{Calibration, CalibrationBin};
 pub use claims::Claim;
 pub use comparison::Comparison;
-pub use matrix::{ConfusedPair, ConfusedPairs, ConfusionMatrix};
-pub use report::{ClassScore, Report};
+pub use confusion_matrix::{ConfusedPair, ConfusedPairs, ConfusionMatrix};
+pub use classification_report::{ClassScore, ClassificationReport};
 pub use scoreboard::Scoreboard;
 
 use crate::error::{Error, Result};
@@ -38,13 +38,13 @@ use crate::train::Predictions;
 use ndarray::Array2;
 
 /// How far the sum of a row may be from 1.
-const SUM_MARGIN: f32 = 1e-3;
+const SUM_TOLERANCE: f32 = 1e-3;
 
 /// The probabilities, or the error that says that they are none.
-fn probabilities(op: &str, predictions: &Predictions) -> Result<Array2<f32>> {
+fn checked_probabilities(op: &str, predictions: &Predictions) -> Result<Array2<f32>> {
     let rows = predictions.probabilities();
     let is_wrong = |row: &ndarray::ArrayView1<'_, f32>| {
-        row.iter().any(|&p| p < 0.0) || (row.sum() - 1.0).abs() > SUM_MARGIN
+        row.iter().any(|&p| p < 0.0) || (row.sum() - 1.0).abs() > SUM_TOLERANCE
     };
     match rows.rows().into_iter().find(is_wrong) {
         None => Ok(rows),
@@ -58,7 +58,7 @@ fn probabilities(op: &str, predictions: &Predictions) -> Result<Array2<f32>> {
 }
 
 /// Refuses predictions for no pictures.
-fn not_empty(op: &str, predictions: &Predictions) -> Result<()> {
+fn check_not_empty(op: &str, predictions: &Predictions) -> Result<()> {
     match predictions.is_empty() {
         true => Err(Error::invalid(op, "at least one picture", "none", "")),
         false => Ok(()),
@@ -66,9 +66,9 @@ fn not_empty(op: &str, predictions: &Predictions) -> Result<()> {
 }
 
 /// The right classes of at least one picture, or the error that says what is missing.
-fn known(op: &str, predictions: &Predictions) -> Result<Vec<usize>> {
+fn labels_of(op: &str, predictions: &Predictions) -> Result<Vec<usize>> {
     let truth = predictions.truth(op)?;
-    not_empty(op, predictions)?;
+    check_not_empty(op, predictions)?;
     Ok(truth)
 }
 
@@ -89,7 +89,7 @@ mod testing {
     }
 
     /// Predictions that are sure of these classes.
-    pub(super) fn sure(truth: &[usize], said: &[usize], classes: usize) -> Predictions {
+    pub(super) fn certain_predictions(truth: &[usize], said: &[usize], classes: usize) -> Predictions {
         let rows = Array2::from_shape_fn((said.len(), classes), |(row, class)| {
             if said[row] == class { 1.0 } else { 0.0 }
         });
@@ -97,7 +97,7 @@ mod testing {
     }
 
     /// Predictions with these probabilities, row by row.
-    pub(super) fn rows(truth: &[usize], rows: &[&[f32]]) -> Predictions {
+    pub(super) fn predictions_of_rows(truth: &[usize], rows: &[&[f32]]) -> Predictions {
         let all: Vec<f32> = rows.concat();
         let table = Array2::from_shape_vec((rows.len(), rows[0].len()), all).unwrap();
         Predictions::from_probabilities(table, &set(rows.len(), truth.to_vec(), rows[0].len()))
@@ -107,7 +107,7 @@ mod testing {
 
 #[cfg(test)]
 mod tests {
-    use super::testing::{rows, set};
+    use super::testing::{predictions_of_rows, set};
     use crate::train::Predictions;
     use ndarray::Array2;
 
@@ -117,7 +117,7 @@ mod tests {
         let blind = Predictions::from_probabilities(table, &set(3, Vec::new(), 2)).unwrap();
         let messages = [
             blind.confusion_matrix().unwrap_err(),
-            blind.report().unwrap_err(),
+            blind.classification_report().unwrap_err(),
             blind.calibration().unwrap_err(),
             blind.top_losses(3).unwrap_err(),
             blind.most_confused(3).unwrap_err(),
@@ -134,10 +134,10 @@ mod tests {
 
     #[test]
     fn scores_are_not_taken_for_probabilities() {
-        let scores = rows(&[0, 1], &[&[2.0, -1.0], &[3.0, 4.0]]);
+        let scores = predictions_of_rows(&[0, 1], &[&[2.0, -1.0], &[3.0, 4.0]]);
         assert!(scores.calibration().unwrap_err().to_string().contains("Softmax"));
         assert!(scores.top_losses(1).unwrap_err().to_string().contains("add up to 1"));
-        assert!(scores.report().is_ok(), "the largest is the largest");
+        assert!(scores.classification_report().is_ok(), "the largest is the largest");
     }
 
     #[test]
@@ -148,7 +148,7 @@ mod tests {
             let set = crate::data::TensorSet::new(&x, &y, &["a", "b"]).unwrap();
             let predictions =
                 Predictions::from_probabilities(Array2::from_elem((2, 2), 0.5), &set).unwrap();
-            let message = predictions.report().unwrap_err().to_string();
+            let message = predictions.classification_report().unwrap_err().to_string();
             assert!(message.contains(&format!("got label {label}")), "{message}");
         }
     }

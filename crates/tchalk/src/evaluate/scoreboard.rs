@@ -224,7 +224,7 @@ impl std::fmt::Debug for Scoreboard {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::sure;
+    use super::super::testing::certain_predictions;
     use super::*;
 
     fn board() -> Scoreboard {
@@ -232,8 +232,8 @@ mod tests {
         let wrong: Vec<usize> =
             truth.iter().enumerate().map(|(i, t)| t ^ usize::from(i < 30)).collect();
         let mut board = Scoreboard::new();
-        board.add("good", &sure(&truth, &truth, 2).evaluate().unwrap(), &History::default());
-        board.add_untrained("bad", &sure(&truth, &wrong, 2).evaluate().unwrap());
+        board.add("good", &certain_predictions(&truth, &truth, 2).evaluate().unwrap(), &History::default());
+        board.add_untrained("bad", &certain_predictions(&truth, &wrong, 2).evaluate().unwrap());
         board.add_missing("far", "its weights were not available");
         board
     }

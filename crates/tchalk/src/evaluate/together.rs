@@ -1,6 +1,6 @@
 //! What several networks said about the same pictures, as one.
 
-use super::probabilities;
+use super::checked_probabilities;
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::train::{Evaluation, Predictions};
@@ -25,8 +25,8 @@ impl Predictions {
     /// ```
     pub fn evaluate(&self) -> Result<Evaluation> {
         const OP: &str = "Predictions::evaluate";
-        let truth = super::known(OP, self)?;
-        Ok(Evaluation::of_probabilities(&probabilities(OP, self)?, &truth, Vec::new()))
+        let truth = super::labels_of(OP, self)?;
+        Ok(Evaluation::of_probabilities(&checked_probabilities(OP, self)?, &truth, Vec::new()))
     }
 
     /// The mean of what several networks said about the same pictures.
@@ -60,7 +60,7 @@ impl Predictions {
     /// As for [`Predictions::average`].
     pub fn vote(all: &[&Predictions]) -> Result<Predictions> {
         let rows = same_pictures("Predictions::vote", all)?;
-        Ok(all[0].with_probabilities(crate::ensemble::votes(&rows)))
+        Ok(all[0].with_probabilities(crate::ensemble::vote_shares(&rows)))
     }
 
     /// What several networks said, side by side, as examples `[pictures, networks × classes]` with the
@@ -69,7 +69,7 @@ impl Predictions {
     /// # Errors
     ///
     /// As for [`Predictions::average`], or if there are no labels.
-    pub fn side_by_side(all: &[&Predictions]) -> Result<TensorSet> {
+    pub fn stacking_features(all: &[&Predictions]) -> Result<TensorSet> {
         const OP: &str = "Predictions::side_by_side";
         let rows = same_pictures(OP, all)?;
         let truth: Vec<i64> = all[0].truth(OP)?.iter().map(|&label| label as i64).collect();
@@ -88,7 +88,7 @@ fn same_pictures(op: &str, all: &[&Predictions]) -> Result<Vec<Array2<f32>>> {
     let Some(first) = all.first() else {
         return Err(Error::invalid(op, "at least one network's answers", "none", "Try &[&a, &b]."));
     };
-    super::not_empty(op, first)?;
+    super::check_not_empty(op, first)?;
     let told = |one: &Predictions| {
         let (pictures, classes) = one.probabilities().dim();
         format!("{pictures} pictures of {} and {classes} classes", one.set_name())
@@ -99,17 +99,17 @@ fn same_pictures(op: &str, all: &[&Predictions]) -> Result<Vec<Array2<f32>>> {
             return Err(Error::invalid(op, told(first), told(other), hint));
         }
     }
-    all.iter().map(|one| probabilities(op, one)).collect()
+    all.iter().map(|one| checked_probabilities(op, one)).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{rows, sure};
+    use super::super::testing::{predictions_of_rows, certain_predictions};
     use super::*;
 
     #[test]
     fn two_against_one_win_a_vote_and_may_lose_an_average() {
-        let (a, b) = (rows(&[0], &[&[0.95, 0.05]]), rows(&[0], &[&[0.4, 0.6]]));
+        let (a, b) = (predictions_of_rows(&[0], &[&[0.95, 0.05]]), predictions_of_rows(&[0], &[&[0.4, 0.6]]));
         assert_eq!(Predictions::vote(&[&a, &b, &b]).unwrap().classes(), [1]);
         assert_eq!(Predictions::average(&[&a, &b, &b]).unwrap().classes(), [0]);
         assert_eq!(Predictions::average(&[&a, &b]).unwrap().evaluate().unwrap().accuracy, 1.0);
@@ -117,8 +117,8 @@ mod tests {
 
     #[test]
     fn answers_side_by_side_are_examples() {
-        let (a, b) = (sure(&[0, 1, 2], &[0, 1, 1], 3), sure(&[0, 1, 2], &[2, 1, 2], 3));
-        let set = Predictions::side_by_side(&[&a, &b]).unwrap();
+        let (a, b) = (certain_predictions(&[0, 1, 2], &[0, 1, 1], 3), certain_predictions(&[0, 1, 2], &[2, 1, 2], 3));
+        let set = Predictions::stacking_features(&[&a, &b]).unwrap();
         assert_eq!((set.x().size(), set.len()), (vec![3, 6], 3));
         let first = Vec::<f32>::try_from(set.x().get(0)).unwrap();
         assert_eq!(first, [1.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn other_pictures_are_refused() {
-        let (a, b) = (sure(&[0, 1], &[0, 1], 2), sure(&[0, 1, 1], &[0, 1, 1], 2));
+        let (a, b) = (certain_predictions(&[0, 1], &[0, 1], 2), certain_predictions(&[0, 1, 1], &[0, 1, 1], 2));
         let error = Predictions::average(&[&a, &b]).unwrap_err().to_string();
         assert!(error.contains("expected 2 pictures"), "{error}");
         assert!(Predictions::vote(&[]).is_err());

@@ -1,7 +1,7 @@
 //! How much each place of a picture has to do with an answer; and by gradients, which pixels would
 //! change it.
 
-use super::{AsInput, batch_of_one, class_of, classes, to_array, to_picture};
+use super::{AsInput, batch_of_one, target_class, class_count, to_array, to_image};
 use crate::display::{Content, Show};
 use crate::error::Result;
 use crate::model::Model;
@@ -14,11 +14,11 @@ use tch::Tensor;
 pub struct Attribution {
     pub(super) title: String,
     pub(super) label: String,
-    pub(super) picture: ArcArray<u8, Ix3>,
+    pub(super) image: ArcArray<u8, Ix3>,
     pub(super) map: Array2<f32>,
     pub(super) class: usize,
     /// What the class is called: `class 3`.
-    pub(super) name: String,
+    pub(super) class_name: String,
     pub(super) signed: bool,
     /// The score of the class for the picture, and for what it is compared with.
     pub(super) scores: (f64, f64),
@@ -41,10 +41,10 @@ pub fn saliency(
 ) -> Result<Attribution> {
     const OP: &str = "explain::saliency";
     let x = batch_of_one(OP, model, picture)?.set_requires_grad(true);
-    let count = classes(OP, model)?;
+    let count = class_count(OP, model)?;
     let access = model.inner().program.using();
     let scores = access.scores(&x);
-    let class = class_of(OP, count, class.into(), &scores)?;
+    let class = target_class(OP, count, class.into(), &scores)?;
     let score = scores.get(0).get(class as i64);
     let gradient = Tensor::run_backward(&[&score], &[&x], false, false).remove(0);
     let map = gradient.get(0).abs().amax(0i64, false);
@@ -52,10 +52,10 @@ pub fn saliency(
     Ok(Attribution {
         title: "saliency".into(),
         label: "how much the pixel would change the score".into(),
-        picture: to_picture(&x.get(0)),
+        image: to_image(&x.get(0)),
         map: to_array(&map),
         class,
-        name: format!("class {class}"),
+        class_name: format!("class {class}"),
         signed: false,
         scores: (score, score),
         note: String::new(),
@@ -64,7 +64,7 @@ pub fn saliency(
 
 /// A map of many pixels, its neighbours averaged until it can be drawn; and over squares of which
 /// side.
-fn pooled(map: &Array2<f32>) -> (Array2<f32>, usize) {
+fn average_pooled(map: &Array2<f32>) -> (Array2<f32>, usize) {
     let (height, width) = map.dim();
     let side = height.max(width).div_ceil(FINEST).max(1);
     let means = Array2::from_shape_fn((height.div_ceil(side), width.div_ceil(side)), |(y, x)| {
@@ -75,7 +75,7 @@ fn pooled(map: &Array2<f32>) -> (Array2<f32>, usize) {
 }
 
 /// A size that all but the strongest hundredth of the values stay below.
-fn strong(map: &Array2<f32>) -> f64 {
+fn percentile_99(map: &Array2<f32>) -> f64 {
     let mut sizes: Vec<f32> = map.iter().map(|value| value.abs()).collect();
     sizes.sort_by(f32::total_cmp);
     sizes.get(sizes.len() * 99 / 100).copied().map_or(0.0, f64::from)
@@ -83,9 +83,9 @@ fn strong(map: &Array2<f32>) -> f64 {
 
 impl Attribution {
     /// The names of all classes, for the title.
-    pub fn names(mut self, names: &[impl AsRef<str>]) -> Attribution {
+    pub fn class_names(mut self, names: &[impl AsRef<str>]) -> Attribution {
         if let Some(given) = names.get(self.class) {
-            self.name = given.as_ref().to_owned();
+            self.class_name = given.as_ref().to_owned();
         }
         self
     }
@@ -119,33 +119,33 @@ impl Attribution {
     /// None for what the functions of this module made.
     pub fn figure(&self) -> Result<Figure> {
         let scale = if self.signed { ColourScale::Signed } else { ColourScale::Heat };
-        let (map, side) = pooled(&self.map);
+        let (map, side) = average_pooled(&self.map);
         let mut label = self.label.clone();
         if side > 1 {
             label += &format!(", mean of {side} × {side} pixels; the strongest 1 % alike");
         }
-        let over = HeatMap::new("over the picture", map.clone()).over(self.picture.clone());
+        let over = HeatMap::new("over the picture", map.clone()).over(self.image.clone());
         let mut grid = HeatGrid::new(3)
             .scale(scale)
-            .picture("the picture", self.picture.clone())
+            .picture("the picture", self.image.clone())
             .map(HeatMap::new(&self.title, map.clone()))
             .map(over)
             .label(label);
         if map.iter().all(|&value| value == 0.0) {
             grid = grid.range(-1.0, 1.0);
-        } else if let Some(most) = Some(strong(&map)).filter(|&most| side > 1 && most > 0.0) {
+        } else if let Some(most) = Some(percentile_99(&map)).filter(|&most| side > 1 && most > 0.0) {
             grid = grid.range(if self.signed { -most } else { 0.0 }, most);
         }
         let figure = grid.figure()?;
         let note = if self.note.is_empty() { String::new() } else { format!("; {}", self.note) };
-        Ok(figure.title(format!("{} for {}{note}", self.title, self.name)))
+        Ok(figure.title(format!("{} for {}{note}", self.title, self.class_name)))
     }
 }
 
 impl std::fmt::Debug for Attribution {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (height, width) = self.map.dim();
-        write!(f, "{} for {}: a map of {height} × {width}", self.title, self.name)?;
+        write!(f, "{} for {}: a map of {height} × {width}", self.title, self.class_name)?;
         if self.note.is_empty() { Ok(()) } else { write!(f, "; {}", self.note) }
     }
 }
@@ -158,7 +158,7 @@ impl Show for Attribution {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{model, picture};
+    use super::super::tests::{model, image};
     use super::*;
     use tch::no_grad;
 
@@ -166,16 +166,16 @@ mod tests {
     fn large_maps_are_averaged_to_be_drawn() {
         let map =
             Array2::from_shape_fn((161, 100), |(y, x)| if (y, x) == (160, 99) { 9.0 } else { 1.0 });
-        let (means, side) = pooled(&map);
+        let (means, side) = average_pooled(&map);
         assert_eq!((means.dim(), side), ((54, 34), 3));
         assert_eq!((means[[0, 0]], means[[53, 33]]), (1.0, 5.0));
-        assert_eq!(strong(&means), 1.0);
-        assert_eq!(pooled(&means).1, 1);
+        assert_eq!(percentile_99(&means), 1.0);
+        assert_eq!(average_pooled(&means).1, 1);
     }
 
     #[test]
     fn the_gradient_is_that_of_a_small_change() {
-        let (model, x) = (model(), picture());
+        let (model, x) = (model(), image());
         let found = saliency(&model, &x, 1).unwrap();
         let score = |x: &Tensor| {
             no_grad(|| model.inner().program.using().scores(&x.unsqueeze(0))).double_value(&[0, 1])

@@ -1,6 +1,6 @@
 //! What a layer sees: its answers to many pictures, as points.
 
-use super::{activated, chunk, only_input};
+use super::{after_activation, chunk_size, check_single_input};
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::explore::Embedding;
@@ -33,8 +33,8 @@ use tch::{Device, Kind, Tensor, no_grad};
 /// ```
 pub fn embedding(model: &Model, layer: &str, set: &TensorSet) -> Result<Embedding> {
     const OP: &str = "explain::embedding";
-    only_input(OP, model)?;
-    let place = activated(model, model.place(OP, layer)?);
+    check_single_input(OP, model)?;
+    let place = after_activation(model, model.place(OP, layer)?);
     let (shape, given) = (model.input_shape(), set.example_shape());
     if shape != given || set.is_empty() {
         let expected = format!("at least one example of {shape:?}");
@@ -44,9 +44,9 @@ pub fn embedding(model: &Model, layer: &str, set: &TensorSet) -> Result<Embeddin
     let set = set.first(Budget::current()?.evaluation(all, device));
     let mut progress = Progress::of(format!("what {layer} sees"), "examples", set.len());
     let (mut numbers, mut rows) = (Vec::new(), 0);
-    for (x, _) in set.batches(chunk(device, &shape), device) {
+    for (x, _) in set.batches(chunk_size(device, &shape), device) {
         interrupt::check(OP)?;
-        let y = no_grad(|| pooled(&model.inner().program.using().run_to(&x, place)));
+        let y = no_grad(|| feature_rows(&model.inner().program.using().run_to(&x, place)));
         rows += y.size()[0] as usize;
         let flat = y.to_device(Device::Cpu).to_kind(Kind::Float).contiguous().view(-1);
         numbers.extend(Vec::<f32>::try_from(flat)?);
@@ -63,7 +63,7 @@ pub fn embedding(model: &Model, layer: &str, set: &TensorSet) -> Result<Embeddin
 }
 
 /// A row of numbers for each example: the mean of each map, or the numbers as they are.
-fn pooled(y: &Tensor) -> Tensor {
+fn feature_rows(y: &Tensor) -> Tensor {
     match y.dim() {
         4 => y.mean_dim([2i64, 3].as_slice(), false, Kind::Float),
         _ => y.flatten(1, -1),

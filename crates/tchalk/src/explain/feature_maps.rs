@@ -1,6 +1,6 @@
 //! What does it give for a picture: the output of each kernel.
 
-use super::{AsInput, activated, batch_of_one, convolution, grey};
+use super::{AsInput, after_activation, batch_of_one, convolution_step, to_gray};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::plot::{Figure, Panel, TilePanel};
@@ -36,12 +36,12 @@ pub fn feature_maps_of(
     let x = batch_of_one(OP, model, picture)?;
     let places = layers
         .iter()
-        .map(|layer| convolution(OP, model, layer.as_ref()).map(|place| activated(model, place)));
+        .map(|layer| convolution_step(OP, model, layer.as_ref()).map(|place| after_activation(model, place)));
     let outputs = model.run_at(OP, &[&x], &places.collect::<Result<Vec<_>>>()?)?;
     let panels = layers.iter().zip(outputs).map(|(layer, maps)| {
         let maps = maps.get(0).to_device(Device::Cpu);
         let size = maps.size();
-        let pictures: Vec<_> = (0..size[0]).map(|map| grey(&maps.get(map))).collect();
+        let pictures: Vec<_> = (0..size[0]).map(|map| to_gray(&maps.get(map))).collect();
         let title = format!("{}: {} maps of {} × {}", layer.as_ref(), size[0], size[1], size[2]);
         Panel::from(TilePanel::new(title, "", &pictures, COLUMNS))
     });

@@ -5,7 +5,7 @@
 //! the class was seen. The scores are those before the softmax. All classes are done in one pass:
 //! the layer's output is repeated once for each, and each copy is asked for another class.
 
-use super::{AsInput, activated, batch_of_one, classes, convolution, doubles, to_picture};
+use super::{AsInput, after_activation, batch_of_one, class_count, convolution_step, to_f64_vec, to_image};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::model::Model;
@@ -14,7 +14,7 @@ use ndarray::{Array2, Array3, Axis};
 use tch::{Device, Kind, Tensor};
 
 /// Of more classes only the most probable ones are looked at.
-const MOST: usize = 10;
+const MAX_CLASSES: usize = 10;
 const MANY: usize = 12;
 const COLUMNS: usize = 6;
 
@@ -22,11 +22,11 @@ const COLUMNS: usize = 6;
 #[derive(Clone)]
 pub struct GradCam {
     layer: String,
-    picture: ndarray::ArcArray<u8, ndarray::Ix3>,
+    image: ndarray::ArcArray<u8, ndarray::Ix3>,
     maps: Array3<f32>,
     classes: Vec<usize>,
     probabilities: Vec<f64>,
-    names: Vec<String>,
+    class_names: Vec<String>,
 }
 
 /// Where in the picture the classes were seen, by the output of a convolution layer: one map for
@@ -49,8 +49,8 @@ pub(super) fn class_maps(
     x: &Tensor,
     chosen: Option<&[usize]>,
 ) -> Result<GradCam> {
-    let count = classes(op, model)?;
-    let place = activated(model, convolution(op, model, layer)?);
+    let count = class_count(op, model)?;
+    let place = after_activation(model, convolution_step(op, model, layer)?);
     let program = &model.inner().program;
     let (input, scores) = (program.inputs[0], program.scores());
     let (activation, outputs) = {
@@ -61,13 +61,13 @@ pub(super) fn class_maps(
         let expected = "a layer on the way to the output";
         return Err(Error::invalid(op, expected, format!("{layer:?}"), ""));
     }
-    let probabilities = doubles(&outputs)?;
+    let probabilities = to_f64_vec(&outputs)?;
     let mut shown: Vec<usize> = (0..count).collect();
     if let Some(chosen) = chosen {
         shown = chosen.to_vec();
     } else if count > MANY {
         shown.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
-        shown.truncate(MOST);
+        shown.truncate(MAX_CLASSES);
     }
     let n = shown.len() as i64;
     let repeat = |tensor: &Tensor| tensor.repeat([n, 1, 1, 1]).detach();
@@ -88,18 +88,18 @@ pub(super) fn class_maps(
             .expect("a map for each class");
     Ok(GradCam {
         layer: layer.to_owned(),
-        picture: to_picture(&x.get(0)),
+        image: to_image(&x.get(0)),
         maps,
         probabilities: shown.iter().map(|&class| probabilities[class]).collect(),
-        names: shown.iter().map(|class| format!("class {class}")).collect(),
+        class_names: shown.iter().map(|class| format!("class {class}")).collect(),
         classes: shown,
     })
 }
 
 impl GradCam {
     /// The names of all classes, for the titles.
-    pub fn names(mut self, names: &[impl AsRef<str>]) -> GradCam {
-        for (name, &class) in self.names.iter_mut().zip(&self.classes) {
+    pub fn class_names(mut self, names: &[impl AsRef<str>]) -> GradCam {
+        for (name, &class) in self.class_names.iter_mut().zip(&self.classes) {
             if let Some(given) = names.get(class) {
                 *name = given.as_ref().to_owned();
             }
@@ -119,7 +119,7 @@ impl GradCam {
     }
 
     /// The places of the maps, from the most probable class on.
-    pub(super) fn ranked(&self) -> Vec<usize> {
+    pub(super) fn ranking(&self) -> Vec<usize> {
         let mut places: Vec<usize> = (0..self.classes.len()).collect();
         places.sort_by(|&a, &b| self.probabilities[b].total_cmp(&self.probabilities[a]));
         places
@@ -132,11 +132,11 @@ impl GradCam {
 
     /// What is written above the map at a place.
     pub(super) fn title_at(&self, place: usize) -> String {
-        format!("{} {:.2}", self.names[place], self.probabilities[place])
+        format!("{} {:.2}", self.class_names[place], self.probabilities[place])
     }
 
-    pub(super) fn picture(&self) -> ndarray::ArcArray<u8, ndarray::Ix3> {
-        self.picture.clone()
+    pub(super) fn image(&self) -> ndarray::ArcArray<u8, ndarray::Ix3> {
+        self.image.clone()
     }
 
     pub(super) fn layer(&self) -> &str {
@@ -155,10 +155,10 @@ impl GradCam {
     /// None for what [`grad_cam`] made.
     pub fn figure(&self) -> Result<Figure> {
         let columns = COLUMNS.min(self.classes.len() + 1);
-        let grid = HeatGrid::new(columns).picture("the picture", self.picture.clone());
+        let grid = HeatGrid::new(columns).picture("the picture", self.image.clone());
         let grid = (0..self.classes.len()).fold(grid, |grid, place| {
             let map = HeatMap::new(self.title_at(place), self.map_at(place));
-            grid.map(map.over(self.picture.clone()))
+            grid.map(map.over(self.image.clone()))
         });
         let most = f64::from(self.maps.iter().copied().fold(0.0, f32::max));
         let grid = grid.range(0.0, if most > 0.0 { most } else { 1.0 });
@@ -169,7 +169,7 @@ impl GradCam {
 
 impl std::fmt::Debug for GradCam {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let said = self.names.iter().zip(&self.probabilities);
+        let said = self.class_names.iter().zip(&self.probabilities);
         let said: Vec<String> = said.map(|(name, p)| format!("{name} {p:.2}")).collect();
         write!(f, "Grad-CAM at {}: {}", self.layer, said.join(", "))
     }

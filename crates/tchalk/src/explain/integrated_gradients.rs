@@ -1,7 +1,7 @@
 //! What each pixel contributes to an answer: gradients on the way from black to the picture.
 
 use super::{
-    AsInput, Attribution, batch_of_one, chunk, class_of, classes, doubles, to_array, to_picture,
+    AsInput, Attribution, batch_of_one, chunk_size, target_class, class_count, to_f64_vec, to_array, to_image,
 };
 use crate::error::{Error, Result};
 use crate::model::Model;
@@ -10,11 +10,11 @@ use crate::runtime::{interrupt, memory};
 use tch::{Kind, Tensor, no_grad};
 
 /// The way is first looked at in so many equal parts.
-const PARTS: usize = 64;
+const SEGMENTS: usize = 64;
 /// At most so many gradients are worked out.
-const MOST: usize = 832;
+const MAX_GRADIENTS: usize = 832;
 /// How close the sum of all contributions comes to what it stands for, if points can do it.
-const CLOSE: f64 = 0.01;
+const TOLERANCE: f64 = 0.01;
 
 /// How much each pixel contributes to the score of a class (before the softmax), compared with a
 /// black picture: the gradients on the way from black to the picture, averaged, times the pixel, added
@@ -39,31 +39,31 @@ pub fn integrated_gradients(
     const OP: &str = "explain::integrated_gradients";
     let _kept = memory::keep();
     let x = batch_of_one(OP, model, picture)?;
-    let count = classes(OP, model)?;
+    let count = class_count(OP, model)?;
     let black = x.zeros_like();
     let ends = no_grad(|| model.inner().program.using().scores(&Tensor::cat(&[&x, &black], 0)));
-    let class = class_of(OP, count, class.into(), &ends)?;
+    let class = target_class(OP, count, class.into(), &ends)?;
     let score = |row: i64| ends.get(row).get(class as i64).double_value(&[]);
     let difference = score(0) - score(1);
-    let mut way = Way::new(OP, model, &x, class);
-    let missing = way.walk(score(1), score(0))?;
+    let mut way = PathIntegral::new(OP, model, &x, class);
+    let missing = way.integrate(score(1), score(0))?;
     let map = (&way.mean * &x).get(0).sum_dim_intlist(0i64, false, Kind::Float);
     Ok(Attribution {
         title: "integrated gradients".into(),
         label: "contribution to the score".into(),
-        picture: to_picture(&x.get(0)),
+        image: to_image(&x.get(0)),
         map: to_array(&map),
         class,
-        name: format!("class {class}"),
+        class_name: format!("class {class}"),
         signed: true,
         scores: (score(0), score(1)),
-        note: shortfall(missing, difference, way.points),
+        note: completeness_note(missing, difference, way.gradient_count),
     })
 }
 
 /// What is said where the contributions do not add up to the difference of the scores to 1 %.
-fn shortfall(missing: f64, difference: f64, points: usize) -> String {
-    if missing.abs() <= CLOSE * difference.abs() {
+fn completeness_note(missing: f64, difference: f64, points: usize) -> String {
+    if missing.abs() <= TOLERANCE * difference.abs() {
         return String::new();
     }
     let off = 100.0 * missing.abs() / difference.abs();
@@ -76,30 +76,30 @@ fn shortfall(missing: f64, difference: f64, points: usize) -> String {
 }
 
 /// A place on the way, from black (0) to the picture (1), and the score there.
-type Place = (f64, f64);
+type PathPoint = (f64, f64);
 
 /// A part of the way.
 #[derive(Debug, Clone, Copy)]
-struct Part {
-    from: Place,
-    to: Place,
+struct Segment {
+    from: PathPoint,
+    to: PathPoint,
     /// By how much the score rises, as the gradient in the middle has it.
-    rise: f64,
+    contribution: f64,
 }
 
-impl Part {
+impl Segment {
     fn width(&self) -> f64 {
         self.to.0 - self.from.0
     }
 
     /// How far the rise is above what it should be.
     fn error(&self) -> f64 {
-        self.rise - (self.to.1 - self.from.1)
+        self.contribution - (self.to.1 - self.from.1)
     }
 }
 
 /// The way from black to the picture.
-struct Way<'a> {
+struct PathIntegral<'a> {
     op: &'a str,
     model: &'a Model,
     x: &'a Tensor,
@@ -107,57 +107,57 @@ struct Way<'a> {
     /// The mean gradient.
     mean: Tensor,
     /// How many gradients were worked out.
-    points: usize,
+    gradient_count: usize,
     progress: Progress,
 }
 
-impl<'a> Way<'a> {
-    fn new(op: &'a str, model: &'a Model, x: &'a Tensor, class: usize) -> Way<'a> {
-        let progress = Progress::of("integrated gradients", "points", PARTS);
-        Way { op, model, x, class, mean: x.zeros_like(), points: 0, progress }
+impl<'a> PathIntegral<'a> {
+    fn new(op: &'a str, model: &'a Model, x: &'a Tensor, class: usize) -> PathIntegral<'a> {
+        let progress = Progress::of("integrated gradients", "points", SEGMENTS);
+        PathIntegral { op, model, x, class, mean: x.zeros_like(), gradient_count: 0, progress }
     }
 
     /// Finds the mean gradient between the scores of black and of the picture; by how much all rises
     /// together miss the difference.
-    fn walk(&mut self, black: f64, picture: f64) -> Result<f64> {
-        let (difference, width) = (picture - black, 1.0 / PARTS as f64);
-        let close = CLOSE * difference.abs();
+    fn integrate(&mut self, black: f64, picture: f64) -> Result<f64> {
+        let (difference, width) = (picture - black, 1.0 / SEGMENTS as f64);
+        let close = TOLERANCE * difference.abs();
         let middles: Vec<(f64, f64)> =
-            (0..PARTS).map(|i| ((i as f64 + 0.5) * width, width)).collect();
+            (0..SEGMENTS).map(|i| ((i as f64 + 0.5) * width, width)).collect();
         let slopes = self.gradients(&middles)?;
         let mut missing = width * slopes.iter().sum::<f64>() - difference;
         if missing.abs() <= close {
             return Ok(missing);
         }
-        let inside: Vec<f64> = (1..PARTS).map(|i| i as f64 * width).collect();
+        let inside: Vec<f64> = (1..SEGMENTS).map(|i| i as f64 * width).collect();
         let scores = self.scores(&inside)?;
         let mut ends = vec![(0.0, black)];
         ends.extend(inside.into_iter().zip(scores));
         ends.push((1.0, picture));
         let pairs = ends.windows(2).zip(slopes);
-        let mut parts: Vec<Part> = pairs
-            .map(|(pair, slope)| Part { from: pair[0], to: pair[1], rise: width * slope })
+        let mut parts: Vec<Segment> = pairs
+            .map(|(pair, slope)| Segment { from: pair[0], to: pair[1], contribution: width * slope })
             .collect();
-        while missing.abs() > close && self.points + 3 <= MOST {
+        while missing.abs() > close && self.gradient_count + 3 <= MAX_GRADIENTS {
             // Those that are off most, until all others together are within half of what is allowed.
             parts.sort_by(|a, b| a.error().abs().total_cmp(&b.error().abs()));
             let (mut rest, mut good) = (missing, parts.len());
-            let least = parts.len().saturating_sub((MOST - self.points) / 3);
+            let least = parts.len().saturating_sub((MAX_GRADIENTS - self.gradient_count) / 3);
             while good > least && (good == parts.len() || rest.abs() > close / 2.0) {
                 good -= 1;
                 rest -= parts[good].error();
             }
             let blamed = parts.split_off(good);
-            parts.extend(self.thirds(&blamed)?);
-            missing = parts.iter().map(|part| part.rise).sum::<f64>() - difference;
+            parts.extend(self.subdivide(&blamed)?);
+            missing = parts.iter().map(|part| part.contribution).sum::<f64>() - difference;
         }
         Ok(missing)
     }
 
     /// Cuts parts into three each, and brings the mean gradient to what it is then.
-    fn thirds(&mut self, parts: &[Part]) -> Result<Vec<Part>> {
-        self.progress.set_total(Some((self.points + 3 * parts.len()) as u64));
-        let at = |part: &Part, sixths: f64| part.from.0 + part.width() * sixths / 6.0;
+    fn subdivide(&mut self, parts: &[Segment]) -> Result<Vec<Segment>> {
+        self.progress.set_total(Some((self.gradient_count + 3 * parts.len()) as u64));
+        let at = |part: &Segment, sixths: f64| part.from.0 + part.width() * sixths / 6.0;
         let inside: Vec<f64> =
             parts.iter().flat_map(|part| [at(part, 2.0), at(part, 4.0)]).collect();
         let scores = self.scores(&inside)?;
@@ -173,7 +173,7 @@ impl<'a> Way<'a> {
             let third = part.width() / 3.0;
             let slopes = &slopes[3 * i..3 * i + 3];
             let new = ends.into_iter().zip(slopes);
-            new.map(move |((from, to), slope)| Part { from, to, rise: third * slope })
+            new.map(move |((from, to), slope)| Segment { from, to, contribution: third * slope })
         });
         Ok(found.collect())
     }
@@ -185,19 +185,19 @@ impl<'a> Way<'a> {
         for part in places.chunks(self.chunk()) {
             interrupt::check(self.op)?;
             let (at, weights): (Vec<f64>, Vec<f64>) = part.iter().copied().unzip();
-            let x = self.places(&at).set_requires_grad(true);
+            let x = self.interpolate(&at).set_requires_grad(true);
             let total = self.score(&x).sum(Kind::Float);
             let gradient = Tensor::run_backward(&[total], &[&x], false, false).remove(0);
             no_grad(|| {
                 let flat = gradient.flatten(1, -1);
-                slopes.extend(doubles(&flat.mv(&self.x.flatten(0, -1)))?);
+                slopes.extend(to_f64_vec(&flat.mv(&self.x.flatten(0, -1)))?);
                 let weights = Tensor::from_slice(&weights).to_kind(Kind::Float);
                 let sum = flat.tr().mv(&weights.to_device(flat.device()));
                 self.mean += sum.view_as(&self.mean);
                 Ok::<(), Error>(())
             })?;
-            self.points += part.len();
-            self.progress.done(self.points);
+            self.gradient_count += part.len();
+            self.progress.done(self.gradient_count);
         }
         Ok(slopes)
     }
@@ -206,13 +206,13 @@ impl<'a> Way<'a> {
         let mut scores = Vec::with_capacity(places.len());
         for part in places.chunks(self.chunk()) {
             interrupt::check(self.op)?;
-            scores.extend(doubles(&no_grad(|| self.score(&self.places(part))))?);
+            scores.extend(to_f64_vec(&no_grad(|| self.score(&self.interpolate(part))))?);
         }
         Ok(scores)
     }
 
     /// The pictures at some places of the way.
-    fn places(&self, at: &[f64]) -> Tensor {
+    fn interpolate(&self, at: &[f64]) -> Tensor {
         let at = Tensor::from_slice(at).to_kind(Kind::Float).to_device(self.x.device());
         (self.x * at.view([-1, 1, 1, 1])).detach()
     }
@@ -222,18 +222,18 @@ impl<'a> Way<'a> {
     }
 
     fn chunk(&self) -> usize {
-        chunk(self.model.device(), &self.model.input_shape()) as usize
+        chunk_size(self.model.device(), &self.model.input_shape()) as usize
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{model, picture};
+    use super::super::tests::{model, image};
     use super::*;
 
     #[test]
     fn contributions_add_up_to_the_difference_of_the_scores() {
-        let found = integrated_gradients(&model(), &picture(), 3).unwrap();
+        let found = integrated_gradients(&model(), &image(), 3).unwrap();
         let (score, black) = found.scores();
         let sum = f64::from(found.map().sum());
         assert!(
@@ -244,21 +244,21 @@ mod tests {
 
     #[test]
     fn parts_in_thirds_are_the_same_way_looked_at_more_closely() {
-        let (model, x) = (model(), picture().unsqueeze(0));
-        let mut coarse = Way::new("test", &model, &x, 3);
+        let (model, x) = (model(), image().unsqueeze(0));
+        let mut coarse = PathIntegral::new("test", &model, &x, 3);
         let ends = coarse.scores(&[0.0, 0.5, 1.0]).unwrap();
         let slopes = coarse.gradients(&[(0.25, 0.5), (0.75, 0.5)]).unwrap();
         let part = |i: usize| {
             let place = |i: usize| (0.5 * i as f64, ends[i]);
-            Part { from: place(i), to: place(i + 1), rise: 0.5 * slopes[i] }
+            Segment { from: place(i), to: place(i + 1), contribution: 0.5 * slopes[i] }
         };
-        let parts = coarse.thirds(&[part(0), part(1)]).unwrap();
-        let mut fine = Way::new("test", &model, &x, 3);
+        let parts = coarse.subdivide(&[part(0), part(1)]).unwrap();
+        let mut fine = PathIntegral::new("test", &model, &x, 3);
         let middles: Vec<_> = (0..6).map(|i| ((f64::from(i) + 0.5) / 6.0, 1.0 / 6.0)).collect();
         let slopes = fine.gradients(&middles).unwrap();
         assert!(coarse.mean.allclose(&fine.mean, 1e-4, 1e-6, false));
         for (part, slope) in parts.iter().zip(slopes) {
-            assert!((part.rise - slope / 6.0).abs() < 1e-5, "{part:?} {slope}");
+            assert!((part.contribution - slope / 6.0).abs() < 1e-5, "{part:?} {slope}");
             assert!((part.width() - 1.0 / 6.0).abs() < 1e-12, "{part:?}");
         }
         let ends: f64 = parts.iter().map(|part| part.to.1 - part.from.1).sum();
@@ -267,12 +267,12 @@ mod tests {
 
     #[test]
     fn contributions_that_do_not_add_up_say_so() {
-        assert_eq!(shortfall(0.009, -1.0, 64), "");
-        assert!(shortfall(0.02, 1.0, 576).contains("2.0 % off"));
-        assert!(shortfall(0.02, 0.0, 576).contains("add up to nothing"));
-        let mut found = integrated_gradients(&model(), &picture(), 3).unwrap();
+        assert_eq!(completeness_note(0.009, -1.0, 64), "");
+        assert!(completeness_note(0.02, 1.0, 576).contains("2.0 % off"));
+        assert!(completeness_note(0.02, 0.0, 576).contains("add up to nothing"));
+        let mut found = integrated_gradients(&model(), &image(), 3).unwrap();
         assert!(found.note().is_empty(), "{found:?}");
-        found.note = shortfall(0.02, 1.0, 576);
+        found.note = completeness_note(0.02, 1.0, 576);
         assert!(format!("{found:?}").ends_with("2.0 % off their sum"), "{found:?}");
         assert!(found.figure().unwrap().overlaps().is_empty());
     }

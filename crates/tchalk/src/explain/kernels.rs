@@ -1,6 +1,6 @@
 //! What are its weights: the kernels of a layer as pictures.
 
-use super::{convolution, grey, to_picture};
+use super::{convolution_step, to_gray, to_image};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::plot::{Figure, TilePanel};
@@ -17,7 +17,7 @@ const COLUMNS: usize = 12;
 /// If there is no layer of that path, or it has no kernels.
 pub fn kernels(model: &Model, layer: &str) -> Result<Figure> {
     const OP: &str = "explain::kernels";
-    convolution(OP, model, layer)?;
+    convolution_step(OP, model, layer)?;
     let weight = model.weight(&format!("{layer}.weight")).map_err(|_| {
         let hint = format!("conv_layers() lists them: {}", model.conv_layers().join(", "));
         Error::invalid(format!("{OP}({layer:?})"), "a layer with kernels", "one without", hint)
@@ -39,11 +39,11 @@ pub fn kernels(model: &Model, layer: &str) -> Result<Figure> {
             no_grad(|| {
                 let kernel = weight.get(filter);
                 if !colour {
-                    return grey(&kernel.get(0));
+                    return to_gray(&kernel.get(0));
                 }
                 let (low, high) = (kernel.min(), kernel.max());
                 let range = (&high - &low).clamp_min(1e-12);
-                to_picture(&((kernel - low) / range))
+                to_image(&((kernel - low) / range))
             })
         })
         .collect();

@@ -24,26 +24,26 @@
 //! # Ok::<(), tchalk::Error>(())
 //! ```
 
-mod ascent;
+mod gradient_ascent;
 mod attribution;
 mod embedding;
 mod feature_maps;
 mod grad_cam;
-mod grad_cam_check;
+mod grad_cam_sanity_check;
 mod integrated_gradients;
 mod kernels;
 mod occlusion;
-mod responses;
+mod activation_maximization;
 
 pub use attribution::{Attribution, saliency};
 pub use embedding::embedding;
 pub use feature_maps::{feature_maps, feature_maps_of};
 pub use grad_cam::{GradCam, grad_cam};
-pub use grad_cam_check::{GradCamCheck, grad_cam_check};
+pub use grad_cam_sanity_check::{GradCamSanityCheck, grad_cam_sanity_check};
 pub use integrated_gradients::integrated_gradients;
 pub use kernels::kernels;
 pub use occlusion::occlusion;
-pub use responses::{Responses, ResponsesOf, responses};
+pub use activation_maximization::{MaximizedActivations, ActivationMaximization, activation_maximization};
 
 use crate::data::{Picture, to_bytes};
 use crate::error::{Error, Result};
@@ -77,7 +77,7 @@ impl AsInput for Tensor {
 
 /// A picture as a batch of one on the network's device, checked.
 fn batch_of_one(op: &str, model: &Model, picture: &impl AsInput) -> Result<Tensor> {
-    only_input(op, model)?;
+    check_single_input(op, model)?;
     let (x, shape) = (picture.as_input(), model.input_shape());
     let size: Vec<usize> = x.size().iter().map(|&n| n as usize).collect();
     if size != shape {
@@ -91,7 +91,7 @@ fn batch_of_one(op: &str, model: &Model, picture: &impl AsInput) -> Result<Tenso
     Ok(x.unsqueeze(0).to_device(model.device()))
 }
 
-fn only_input(op: &str, model: &Model) -> Result<()> {
+fn check_single_input(op: &str, model: &Model) -> Result<()> {
     match model.input_shapes().len() {
         1 => Ok(()),
         n => Err(Error::invalid(op, "a network of one input", n.to_string(), "")),
@@ -99,7 +99,7 @@ fn only_input(op: &str, model: &Model) -> Result<()> {
 }
 
 /// How many classes the network tells apart.
-fn classes(op: &str, model: &Model) -> Result<usize> {
+fn class_count(op: &str, model: &Model) -> Result<usize> {
     match model.output_shape()[..] {
         [classes] if classes > 0 => Ok(classes),
         ref other => {
@@ -109,7 +109,7 @@ fn classes(op: &str, model: &Model) -> Result<usize> {
 }
 
 /// The most probable class, unless the reader has named one.
-fn class_of(op: &str, classes: usize, wanted: Option<usize>, scores: &Tensor) -> Result<usize> {
+fn target_class(op: &str, classes: usize, wanted: Option<usize>, scores: &Tensor) -> Result<usize> {
     match wanted {
         None => Ok(scores.argmax(-1, false).int64_value(&[0]) as usize),
         Some(class) if class < classes => Ok(class),
@@ -121,7 +121,7 @@ fn class_of(op: &str, classes: usize, wanted: Option<usize>, scores: &Tensor) ->
 }
 
 /// The place of a convolution layer, whose output is `[filters, height, width]`.
-fn convolution(op: &str, model: &Model, layer: &str) -> Result<usize> {
+fn convolution_step(op: &str, model: &Model, layer: &str) -> Result<usize> {
     let place = model.place(op, layer)?;
     let shape = &model.inner().program.steps[place].shape;
     match shape.len() {
@@ -137,7 +137,7 @@ fn convolution(op: &str, model: &Model, layer: &str) -> Result<usize> {
 
 /// Where the output of a layer has gone through its normalisation and activation, where these are
 /// layers of their own and nothing else uses what is before them.
-fn activated(model: &Model, place: usize) -> usize {
+fn after_activation(model: &Model, place: usize) -> usize {
     const FOLLOWERS: [&str; 9] =
         ["batch_norm2d", "relu", "relu6", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid"];
     let program = &model.inner().program;
@@ -158,14 +158,14 @@ fn activated(model: &Model, place: usize) -> usize {
 
 /// A plane of numbers as a picture from black (the least) to white (the largest); all black where
 /// they are all alike.
-fn grey(plane: &Tensor) -> ArcArray<u8, Ix3> {
+fn to_gray(plane: &Tensor) -> ArcArray<u8, Ix3> {
     let (low, high) = (plane.min().double_value(&[]), plane.max().double_value(&[]));
     let range = if high > low { high - low } else { 1.0 };
-    to_picture(&((plane - low) / range).unsqueeze(0))
+    to_image(&((plane - low) / range).unsqueeze(0))
 }
 
 /// `f32 [1 or 3, height, width]` in \[0, 1\] as a picture.
-fn to_picture(x: &Tensor) -> ArcArray<u8, Ix3> {
+fn to_image(x: &Tensor) -> ArcArray<u8, Ix3> {
     let size = x.size();
     let bytes = to_bytes(&x.permute([1, 2, 0]));
     let shape = (size[1] as usize, size[2] as usize, size[0] as usize);
@@ -173,14 +173,14 @@ fn to_picture(x: &Tensor) -> ArcArray<u8, Ix3> {
 }
 
 /// How many pictures of this shape go through a network at a time where gradients are kept.
-fn chunk(device: Device, shape: &[usize]) -> i64 {
+fn chunk_size(device: Device, shape: &[usize]) -> i64 {
     const NUMBERS: usize = 600_000;
     let most = if device.is_cuda() { 16 * NUMBERS } else { NUMBERS };
     (most / shape.iter().product::<usize>().max(1)).clamp(1, 64) as i64
 }
 
 /// A row of numbers on the processor.
-fn doubles(row: &Tensor) -> Result<Vec<f64>> {
+fn to_f64_vec(row: &Tensor) -> Result<Vec<f64>> {
     Ok(Vec::try_from(row.detach().to_kind(Kind::Double).to_device(Device::Cpu))?)
 }
 
@@ -202,18 +202,18 @@ mod tests {
         model
     }
 
-    pub(super) fn picture() -> Tensor {
+    pub(super) fn image() -> Tensor {
         testing::numbers(&[3, 12, 12], 3)
     }
 
     #[test]
     fn everything_is_tidy() {
-        let (model, x) = (model(), picture());
+        let (model, x) = (model(), image());
         let figures = [
             kernels(&model, "conv2d").unwrap(),
             kernels(&model, "conv2d_1").unwrap(),
             feature_maps_of(&model, &["conv2d", "conv2d_1"], &x).unwrap(),
-            responses(&model, "conv2d_1").unwrap().figure().unwrap(),
+            activation_maximization(&model, "conv2d_1").unwrap().figure().unwrap(),
             grad_cam(&model, "conv2d_1", &x).unwrap().figure().unwrap(),
             saliency(&model, &x, None).unwrap().figure().unwrap(),
             integrated_gradients(&model, &x, 2).unwrap().figure().unwrap(),
@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn mistakes_are_told() {
-        let (model, x) = (model(), picture());
+        let (model, x) = (model(), image());
         let said = |error: Error| error.to_string();
         assert!(said(kernels(&model, "conv2d_9").unwrap_err()).contains("conv2d_9"));
         let error = said(kernels(&model, "max_pool2d").unwrap_err());
@@ -243,6 +243,6 @@ mod tests {
     fn an_output_is_read_after_its_activation() {
         let model = model();
         let place = model.place("test", "conv2d").unwrap();
-        assert_eq!(model.inner().program.steps[activated(&model, place)].path, "relu");
+        assert_eq!(model.inner().program.steps[after_activation(&model, place)].path, "relu");
     }
 }

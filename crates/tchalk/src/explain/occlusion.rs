@@ -1,6 +1,6 @@
 //! What happens when a part is covered.
 
-use super::{AsInput, Attribution, batch_of_one, chunk, class_of, classes, to_array, to_picture};
+use super::{AsInput, Attribution, batch_of_one, chunk_size, target_class, class_count, to_array, to_image};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::runtime::interrupt;
@@ -26,7 +26,7 @@ pub fn occlusion(
 ) -> Result<Attribution> {
     const OP: &str = "explain::occlusion";
     let x = batch_of_one(OP, model, picture)?;
-    let count = classes(OP, model)?;
+    let count = class_count(OP, model)?;
     let size = x.size();
     let (height, width) = (size[2], size[3]);
     if patch == 0 || patch as i64 >= height.min(width) {
@@ -35,7 +35,7 @@ pub fn occlusion(
     }
     let patch = patch as i64;
     let whole = model.call(&x)?;
-    let class = class_of(OP, count, class.into(), &whole)?;
+    let class = target_class(OP, count, class.into(), &whole)?;
     let probability = whole.double_value(&[0, class as i64]);
     let places = |length: i64| {
         let step = (patch / 2).max(1);
@@ -55,7 +55,7 @@ pub fn occlusion(
         (Tensor::zeros([height, width], options), Tensor::zeros([height, width], options));
     let mut progress = Progress::of("occlusion", "squares", squares.len());
     let mut done = 0;
-    for part in squares.chunks(4 * chunk(model.device(), &model.input_shape()) as usize) {
+    for part in squares.chunks(4 * chunk_size(model.device(), &model.input_shape()) as usize) {
         interrupt::check(OP)?;
         let batch = no_grad(|| {
             let batch = x.repeat([part.len() as i64, 1, 1, 1]);
@@ -79,10 +79,10 @@ pub fn occlusion(
     Ok(Attribution {
         title: format!("occlusion by {patch} × {patch}"),
         label: "how far the probability falls".into(),
-        picture: to_picture(&x.get(0)),
+        image: to_image(&x.get(0)),
         map: to_array(&(sum / covered)),
         class,
-        name: format!("class {class}"),
+        class_name: format!("class {class}"),
         signed: true,
         scores: (probability, probability),
         note: String::new(),
@@ -91,13 +91,13 @@ pub fn occlusion(
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{model, picture};
+    use super::super::tests::{model, image};
     use super::*;
 
     #[test]
     fn a_covered_square_counts_where_it_is() {
         // One square that covers nearly everything: four of them, at the corners.
-        let (model, x) = (model(), picture());
+        let (model, x) = (model(), image());
         let found = occlusion(&model, &x, 0, 11).unwrap();
         let covered = x.copy();
         let square = covered.narrow(1, 0, 11).narrow(2, 0, 11);

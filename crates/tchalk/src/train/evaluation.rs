@@ -3,7 +3,7 @@
 use super::feed::Feed;
 use super::loss::{Form, Loss, Reading};
 use super::metric::{Counts, Metric, Tally};
-use super::paired::{Paired, Z};
+use super::mcnemar::{McNemar, Z_95};
 use super::step::guarded;
 use super::{check, check_labels, compiled, target};
 use crate::data::TensorSet;
@@ -89,7 +89,7 @@ impl Evaluation {
     /// Where the mean loss on endlessly many such examples lies, with 95 % confidence (normal
     /// approximation).
     pub fn loss_interval(&self) -> (f64, f64) {
-        let half = Z * self.counts.loss_error();
+        let half = Z_95 * self.counts.loss_error();
         (self.loss - half, self.loss + half)
     }
 
@@ -107,7 +107,7 @@ impl Evaluation {
         let apart = || self.margin().hypot(other.margin());
         Difference {
             accuracy: self.accuracy - other.accuracy,
-            margin: paired.map_or_else(apart, Paired::margin),
+            margin: paired.map_or_else(apart, McNemar::margin),
         }
     }
 
@@ -119,10 +119,10 @@ impl Evaluation {
 
 /// The interval of a fraction measured on so many examples.
 pub(crate) fn wilson(fraction: f64, examples: usize) -> (f64, f64) {
-    let (n, z2) = (examples as f64, Z * Z);
+    let (n, z2) = (examples as f64, Z_95 * Z_95);
     let middle = (fraction + z2 / (2.0 * n)) / (1.0 + z2 / n);
     let spread = (fraction * (1.0 - fraction) / n + z2 / (4.0 * n * n)).sqrt();
-    let half = Z * spread / (1.0 + z2 / n);
+    let half = Z_95 * spread / (1.0 + z2 / n);
     ((middle - half).max(0.0), (middle + half).min(1.0))
 }
 

@@ -1,7 +1,7 @@
 //! How well a network does, counted over a whole set.
 
 use super::loss::{Form, Loss, classes_of, named_class};
-use super::paired::Paired;
+use super::mcnemar::McNemar;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use tch::{Device, Kind, Tensor, no_grad};
 
@@ -140,9 +140,9 @@ impl Counts {
     }
 
     /// This network beside another on the same examples; nothing if they were others.
-    pub(crate) fn paired(&self, other: &Counts) -> Option<Paired> {
+    pub(crate) fn paired(&self, other: &Counts) -> Option<McNemar> {
         let same = self.examples == other.examples && self.labels == other.labels;
-        same.then(|| Paired::of(&self.right, &other.right))
+        same.then(|| McNemar::from_correct(&self.right, &other.right))
     }
 
     /// The standard error of the mean loss.
@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn only_the_same_examples_are_compared_one_by_one() {
         let (whole, parts) = (counts(&ROWS, &LABELS, 6), counts(&ROWS, &LABELS, 4));
-        let alone = |paired: Paired| (paired.only_first, paired.only_second);
+        let alone = |paired: McNemar| (paired.only_first, paired.only_second);
         assert_eq!(whole.paired(&parts).map(alone), Some((0, 0)));
         let mut better = ROWS;
         better[2] = [0.0, 1.0, 0.0];

@@ -27,7 +27,7 @@ mod loss;
 mod metric;
 mod notices;
 mod optimizer;
-mod paired;
+mod mcnemar;
 mod precision;
 mod predictions;
 mod preparing;
@@ -67,7 +67,7 @@ pub(crate) use feed::batch_of;
 pub(crate) use layout::fastest;
 pub(crate) use loss::Form;
 pub(crate) use notices::{Seen, mark, notes_of_all};
-pub(crate) use paired::Paired;
+pub(crate) use mcnemar::McNemar;
 pub(crate) use predictions::largest;
 pub(crate) use step::guarded;
 

@@ -13,12 +13,12 @@ use crate::runtime;
 use tch::{Device, Kind, Tensor};
 
 /// So many classes, the most probable ones, are drawn.
-const SHOWN: usize = 3;
+const SHOWN_CLASSES: usize = 3;
 
 /// Grad-CAM of a network, and of the same network with its weights shuffled.
 #[derive(Clone)]
-pub struct GradCamCheck {
-    learned: GradCam,
+pub struct GradCamSanityCheck {
+    trained: GradCam,
     shuffled: GradCam,
 }
 
@@ -38,13 +38,13 @@ pub struct GradCamCheck {
 /// assert_eq!(check.learned().classes(), check.shuffled().classes());
 /// # Ok::<(), tchalk::Error>(())
 /// ```
-pub fn grad_cam_check(model: &Model, layer: &str, picture: &impl AsInput) -> Result<GradCamCheck> {
+pub fn grad_cam_sanity_check(model: &Model, layer: &str, picture: &impl AsInput) -> Result<GradCamSanityCheck> {
     const OP: &str = "explain::grad_cam_check";
     let x = batch_of_one(OP, model, picture)?;
     let learned = class_maps(OP, model, layer, &x, None)?;
     let classes = learned.classes();
     let shuffled = class_maps(OP, &shuffled(model)?, layer, &x, Some(&classes))?;
-    Ok(GradCamCheck { learned, shuffled })
+    Ok(GradCamSanityCheck { trained: learned, shuffled })
 }
 
 /// A copy of a network with every weight somewhere else in its tensor.
@@ -60,15 +60,15 @@ fn shuffled(model: &Model) -> Result<Model> {
     Ok(copy)
 }
 
-impl GradCamCheck {
+impl GradCamSanityCheck {
     /// The names of all classes, for the titles.
-    pub fn names(self, names: &[impl AsRef<str>]) -> GradCamCheck {
-        GradCamCheck { learned: self.learned.names(names), shuffled: self.shuffled.names(names) }
+    pub fn class_names(self, names: &[impl AsRef<str>]) -> GradCamSanityCheck {
+        GradCamSanityCheck { trained: self.trained.class_names(names), shuffled: self.shuffled.class_names(names) }
     }
 
     /// The maps of the network.
-    pub fn learned(&self) -> GradCam {
-        self.learned.clone()
+    pub fn trained(&self) -> GradCam {
+        self.trained.clone()
     }
 
     /// The maps of the network with its weights shuffled, of the same classes.
@@ -79,8 +79,8 @@ impl GradCamCheck {
     /// How alike the two maps of the most probable class are: their correlation over all places, -1
     /// to 1; nothing where one of them is the same everywhere.
     pub fn similarity(&self) -> Option<f64> {
-        let class = self.learned.ranked().first().copied()?;
-        let (a, b) = (self.learned.map_at(class), self.shuffled.map_at(class));
+        let class = self.trained.ranking().first().copied()?;
+        let (a, b) = (self.trained.map_at(class), self.shuffled.map_at(class));
         let centred = |map: &ndarray::Array2<f32>| {
             let map = map.mapv(f64::from);
             let mean = map.mean().unwrap_or(0.0);
@@ -99,21 +99,21 @@ impl GradCamCheck {
     ///
     /// None for what [`grad_cam_check`] made.
     pub fn figure(&self) -> Result<Figure> {
-        let classes = self.learned.ranked();
-        let shown = &classes[..SHOWN.min(classes.len())];
+        let classes = self.trained.ranking();
+        let shown = &classes[..SHOWN_CLASSES.min(classes.len())];
         let mut grid = HeatGrid::new(shown.len() + 1);
-        for (what, cam) in [("as it learned", &self.learned), ("shuffled weights", &self.shuffled)]
+        for (what, cam) in [("as it learned", &self.trained), ("shuffled weights", &self.shuffled)]
         {
-            grid = grid.picture(what, cam.picture());
+            grid = grid.picture(what, cam.image());
             let maps: Vec<_> = shown.iter().map(|&class| cam.map_at(class)).collect();
             let most = maps.iter().flatten().copied().fold(0.0, f32::max);
             let most = if most > 0.0 { most } else { 1.0 };
             for (&class, map) in shown.iter().zip(maps) {
-                grid = grid.map(HeatMap::new(cam.title_at(class), map / most).over(cam.picture()));
+                grid = grid.map(HeatMap::new(cam.title_at(class), map / most).over(cam.image()));
             }
         }
         let figure = grid.range(0.0, 1.0).label("part of the network's largest value").figure()?;
-        Ok(figure.title(format!("Grad-CAM at {}{}", self.learned.layer(), self.said())))
+        Ok(figure.title(format!("Grad-CAM at {}{}", self.trained.layer(), self.said())))
     }
 
     fn said(&self) -> String {
@@ -124,13 +124,13 @@ impl GradCamCheck {
     }
 }
 
-impl std::fmt::Debug for GradCamCheck {
+impl std::fmt::Debug for GradCamSanityCheck {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:?}{}", self.learned, self.said())
+        write!(f, "{:?}{}", self.trained, self.said())
     }
 }
 
-impl Show for GradCamCheck {
+impl Show for GradCamSanityCheck {
     fn content(&self) -> Content {
         drawn(format!("{self:?}"), self.figure())
     }
@@ -139,20 +139,20 @@ impl Show for GradCamCheck {
 #[cfg(test)]
 mod tests {
     use super::super::grad_cam;
-    use super::super::tests::{model, picture};
+    use super::super::tests::{model, image};
     use super::*;
 
     #[test]
     fn the_network_stays_as_it_is_and_the_other_one_has_the_same_weights_elsewhere() {
-        let (model, x) = (model(), picture());
+        let (model, x) = (model(), image());
         let before: Vec<Tensor> =
             model.weight_names().iter().map(|name| model.weight(name).unwrap()).collect();
-        let check = grad_cam_check(&model, "conv2d_1", &x).unwrap();
+        let check = grad_cam_sanity_check(&model, "conv2d_1", &x).unwrap();
         for (name, before) in model.weight_names().iter().zip(&before) {
             assert_eq!(&model.weight(name).unwrap(), before);
         }
-        assert_eq!(check.learned().maps(), grad_cam(&model, "conv2d_1", &x).unwrap().maps());
-        assert_ne!(check.learned().maps(), check.shuffled().maps());
+        assert_eq!(check.trained().maps(), grad_cam(&model, "conv2d_1", &x).unwrap().maps());
+        assert_ne!(check.trained().maps(), check.shuffled().maps());
         let other = shuffled(&model).unwrap();
         let sorted =
             |model: &Model| model.weight("dense.weight").unwrap().reshape([-1]).sort(0, false).0;

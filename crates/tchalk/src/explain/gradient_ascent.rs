@@ -8,7 +8,7 @@
 //! a picture of its own in the batch, and of the network no more is computed than the layer needs; of
 //! the layer itself, for each picture only the one kernel.
 
-use super::doubles;
+use super::to_f64_vec;
 use crate::error::Result;
 use crate::model::Model;
 use crate::runtime::{self, interrupt};
@@ -16,9 +16,9 @@ use tch::{Device, Kind, Tensor, no_grad};
 
 /// How pictures climb.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Ascent {
+pub(super) struct GradientAscent {
     pub(super) steps: usize,
-    pub(super) rate: f64,
+    pub(super) step_size: f64,
     pub(super) jitter: usize,
     pub(super) blur: bool,
 }
@@ -27,25 +27,25 @@ pub(super) struct Ascent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Start {
     /// From grey noise, by its answer.
-    Grey,
+    GrayNoise,
     /// From grey noise; until it wakes by its largest value before the activation.
-    Unbent,
+    PreActivation,
     /// The same from coloured noise.
-    Coloured,
+    ColorNoise,
 }
 
 /// Pictures `[kernels, channels, height, width]` after the climb, and how strong the answers were
 /// before and after.
-pub(super) struct Climbed {
+pub(super) struct AscentResult {
     pub(super) x: Tensor,
     pub(super) before: Vec<f64>,
     pub(super) after: Vec<f64>,
 }
 
-impl Climbed {
+impl AscentResult {
     /// Takes the place of what was silent (`silent[i]` here is `i` there) where another climb has
     /// woken it; how many that were.
-    pub(super) fn take_woken(&mut self, silent: &[usize], other: &Climbed) -> usize {
+    pub(super) fn replace_silent(&mut self, silent: &[usize], other: &AscentResult) -> usize {
         let mut woken = 0;
         for (row, &i) in silent.iter().enumerate().filter(|&(row, _)| other.after[row] != 0.0) {
             (self.before[i], self.after[i]) = (other.before[row], other.after[row]);
@@ -56,16 +56,16 @@ impl Climbed {
     }
 }
 
-impl Ascent {
+impl GradientAscent {
     /// The pictures for some kernels of the layer at `place`; nothing if the reader pressed stop.
-    pub(super) fn climb(
+    pub(super) fn run(
         &self,
         model: &Model,
         place: usize,
         kernels: &[usize],
         seed: i64,
         start: Start,
-    ) -> Result<Option<Climbed>> {
+    ) -> Result<Option<AscentResult>> {
         let shape: Vec<i64> = model.input_shape().iter().map(|&n| n as i64).collect();
         let (n, device) = (kernels.len() as i64, model.device());
         tch::manual_seed(seed);
@@ -74,8 +74,8 @@ impl Ascent {
         let noise = (noise * 20.0 + 128.0) / 255.0;
         let size = [n, shape[0], shape[1], shape[2]];
         let mut x = match start {
-            Start::Grey | Start::Unbent => noise.expand(size, false).contiguous(),
-            Start::Coloured => Tensor::rand(size, (Kind::Float, Device::Cpu)),
+            Start::GrayNoise | Start::PreActivation => noise.expand(size, false).contiguous(),
+            Start::ColorNoise => Tensor::rand(size, (Kind::Float, Device::Cpu)),
         };
         x = x.to_device(device);
         let mut rng = runtime::seed::host_rng("responses: jitter");
@@ -93,34 +93,34 @@ impl Ascent {
                 x = x.roll(shift, [2, 3]);
             }
             let moved = x.detach().set_requires_grad(true);
-            let (bent, strongest) = answers(model, place, kernels, &moved, start != Start::Grey);
+            let (activation, pre_activation) = kernel_activations(model, place, kernels, &moved, start != Start::GrayNoise);
             if step == 0 {
-                before = doubles(&bent)?;
+                before = to_f64_vec(&activation)?;
             }
-            let answers = match strongest {
-                Some(strongest) => bent.where_self(&bent.gt(0.0), &strongest),
-                None => bent,
+            let answers = match pre_activation {
+                Some(strongest) => activation.where_self(&activation.gt(0.0), &strongest),
+                None => activation,
             };
             let sum = answers.sum(Kind::Float);
             let gradient = Tensor::run_backward(&[sum], &[&moved], false, false).remove(0);
-            x = no_grad(|| self.stepped(&moved, &gradient, step));
+            x = no_grad(|| self.ascent_step(&moved, &gradient, step));
             if self.jitter > 0 {
                 x = x.roll([-shift[0], -shift[1]], [2, 3]);
             }
         }
-        let after = doubles(&no_grad(|| answers(model, place, kernels, &x, false).0))?;
+        let after = to_f64_vec(&no_grad(|| kernel_activations(model, place, kernels, &x, false).0))?;
         if before.is_empty() {
             before = after.clone();
         }
-        Ok(Some(Climbed { x: x.to_device(Device::Cpu), before, after }))
+        Ok(Some(AscentResult { x: x.to_device(Device::Cpu), before, after }))
     }
 
     /// The pictures one step further along their gradients.
-    fn stepped(&self, x: &Tensor, gradient: &Tensor, step: usize) -> Tensor {
+    fn ascent_step(&self, x: &Tensor, gradient: &Tensor, step: usize) -> Tensor {
         let axes = [1i64, 2, 3];
         let pixels: i64 = gradient.size()[1..].iter().product();
         let length = gradient.norm_scalaropt_dim(2.0, axes.as_slice(), true);
-        let pace = (length / (pixels as f64).sqrt() + 1e-8).reciprocal_() * self.rate;
+        let pace = (length / (pixels as f64).sqrt() + 1e-8).reciprocal_() * self.step_size;
         let mut next = x.addcmul(gradient, &pace);
         if self.blur && step % 4 == 3 {
             next = blurred(&next);
@@ -131,12 +131,12 @@ impl Ascent {
 
 /// The answer of kernel `kernels[i]` to picture `i`, the mean over all places after the activation; and,
 /// where `unbent` asks for it and it can be told apart, the largest before the activation.
-fn answers(
+fn kernel_activations(
     model: &Model,
     place: usize,
     kernels: &[usize],
     x: &Tensor,
-    unbent: bool,
+    with_pre_activation: bool,
 ) -> (Tensor, Option<Tensor>) {
     let program = &model.inner().program;
     let step = &program.steps[place];
@@ -147,7 +147,7 @@ fn answers(
         let each = |bent| cell.layer.forward_each(&input, &tensors, kernels, bent);
         if let Some(maps) = each(true) {
             let bent = maps.mean_dim([1i64, 2, 3].as_slice(), false, Kind::Float);
-            let before = if unbent { each(false) } else { None };
+            let before = if with_pre_activation { each(false) } else { None };
             return (bent, before.map(|maps| maps.flatten(1, -1).amax(1i64, false)));
         }
     }
@@ -176,7 +176,7 @@ mod tests {
         let model = model();
         let place = model.place("test", "conv2d_1").unwrap();
         let x = crate::testing::numbers(&[3, 3, 12, 12], 1);
-        let alone = no_grad(|| answers(&model, place, &[0, 4, 5], &x, false).0);
+        let alone = no_grad(|| kernel_activations(&model, place, &[0, 4, 5], &x, false).0);
         let maps = model.activations(&["conv2d_1"], &x).unwrap().remove(0);
         let all = maps.mean_dim([2i64, 3].as_slice(), false, Kind::Float);
         for (picture, kernel) in [(0, 0), (1, 4), (2, 5)] {

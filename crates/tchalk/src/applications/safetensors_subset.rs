@@ -8,7 +8,7 @@ use safetensors::tensor::{Metadata, TensorView};
 use std::collections::HashMap;
 
 /// No header of ours is longer, in bytes.
-const LONGEST_HEADER: u64 = 16 << 20;
+const MAX_HEADER_BYTES: u64 = 16 << 20;
 
 /// A file of these tensors, out of one that begins with `beginning`.
 ///
@@ -16,14 +16,14 @@ const LONGEST_HEADER: u64 = 16 << 20;
 ///
 /// What is wrong with it, in a few words: also the first name that it does not hold, or if some of the
 /// tensors lie behind the beginning.
-pub(super) fn cut(
+pub(super) fn extract(
     beginning: &[u8],
     names: &[String],
     notes: &[(&str, &str)],
 ) -> Result<Vec<u8>, String> {
     let start = beginning.get(..8).and_then(|start| start.try_into().ok()).map(u64::from_le_bytes);
     let size = match start {
-        Some(size) if size <= LONGEST_HEADER => size as usize,
+        Some(size) if size <= MAX_HEADER_BYTES => size as usize,
         _ => return Err("it is no safetensors file".into()),
     };
     let text = beginning.get(8..8 + size).ok_or("it breaks off")?;
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_told() {
-        let refused = |bytes: &[u8], name: &str| cut(bytes, &names(&[name]), &[]).unwrap_err();
+        let refused = |bytes: &[u8], name: &str| extract(bytes, &names(&[name]), &[]).unwrap_err();
         let bytes = file();
         assert!(refused(&bytes[..bytes.len() - 1], "c").contains("lies behind it"));
         assert!(refused(&bytes[..20], "a").contains("breaks off"));
@@ -83,8 +83,8 @@ mod tests {
     fn a_file_of_some_tensors_holds_just_them() {
         let bytes = file();
         // The beginning is enough for what lies there.
-        assert!(cut(&bytes[..bytes.len() - 4], &names(&["a", "b"]), &[]).is_ok());
-        let small = cut(&bytes, &names(&["c", "a"]), &[("from", "here")]).unwrap();
+        assert!(extract(&bytes[..bytes.len() - 4], &names(&["a", "b"]), &[]).is_ok());
+        let small = extract(&bytes, &names(&["c", "a"]), &[("from", "here")]).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("small");
         std::fs::write(&path, &small).unwrap();
@@ -102,7 +102,7 @@ mod tests {
             let whole = bytes.len();
             bytes[at % whole] = byte;
             bytes.truncate(length);
-            let _ = cut(&bytes, &names(&["c", "a"]), &[]);
+            let _ = extract(&bytes, &names(&["c", "a"]), &[]);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! How good each class is: precision, recall, F1.
 
-use super::known;
+use super::labels_of;
 use crate::display::{Content, Show};
 use crate::error::Result;
 use crate::plot::thousands;
@@ -21,12 +21,12 @@ pub struct ClassScore {
     /// How many pictures there are of this class.
     pub support: usize,
     /// How many pictures were said to be of this class.
-    pub said: usize,
+    pub predicted: usize,
 }
 
 /// How good each class is, and all together: scikit-learn's `classification_report`.
 #[derive(Clone, PartialEq)]
-pub struct Report {
+pub struct ClassificationReport {
     name: String,
     classes: Vec<ClassScore>,
     accuracy: f64,
@@ -40,9 +40,9 @@ impl Predictions {
     /// # Errors
     ///
     /// If there are no pictures, or the set has no labels.
-    pub fn report(&self) -> Result<Report> {
+    pub fn classification_report(&self) -> Result<ClassificationReport> {
         const OP: &str = "Predictions::report";
-        let truth = known(OP, self)?;
+        let truth = labels_of(OP, self)?;
         let names = self.class_names();
         let mut counts = vec![[0usize; 3]; names.len()];
         for (&truth, said) in truth.iter().zip(self.classes()) {
@@ -57,15 +57,15 @@ impl Predictions {
             recall: part(right as f64, support),
             f1: part(2.0 * right as f64, support + said),
             support,
-            said,
+            predicted: said,
         };
         let classes: Vec<ClassScore> = names.into_iter().zip(&counts).map(score).collect();
         let n = truth.len();
         let right: usize = counts.iter().map(|count| count[2]).sum();
         // As scikit-learn does, only of classes that occur or were named.
-        let seen = classes.iter().filter(|class| class.support + class.said > 0).count();
-        let occurs = |class: &ClassScore| f64::from(u8::from(class.support + class.said > 0));
-        Ok(Report {
+        let seen = classes.iter().filter(|class| class.support + class.predicted > 0).count();
+        let occurs = |class: &ClassScore| f64::from(u8::from(class.support + class.predicted > 0));
+        Ok(ClassificationReport {
             name: self.set_name(),
             accuracy: right as f64 / n as f64,
             macro_average: average("macro average", &classes, n, |c| occurs(c) / seen as f64),
@@ -92,7 +92,7 @@ impl Predictions {
     /// If there are no pictures, the set has no labels, or `k` is 0.
     pub fn top_k(&self, k: usize) -> Result<f64> {
         const OP: &str = "Predictions::top_k";
-        let truth = known(OP, self)?;
+        let truth = labels_of(OP, self)?;
         if k == 0 {
             return Err(crate::Error::invalid(OP, "k of at least 1", "0", ""));
         }
@@ -121,11 +121,11 @@ fn average(
         recall: mean(|class| class.recall),
         f1: mean(|class| class.f1),
         support,
-        said: support,
+        predicted: support,
     }
 }
 
-impl Report {
+impl ClassificationReport {
     /// The scores of the classes, in their order.
     pub fn classes(&self) -> Vec<ClassScore> {
         self.classes.clone()
@@ -161,9 +161,9 @@ impl Report {
             };
             [
                 score.class.clone(),
-                number(score.precision, score.said > 0),
+                number(score.precision, score.predicted > 0),
                 number(score.recall, score.support > 0),
-                number(score.f1, score.support + score.said > 0),
+                number(score.f1, score.support + score.predicted > 0),
                 thousands(score.support as f64),
             ]
         };
@@ -179,7 +179,7 @@ impl Report {
         let silent: Vec<&str> = self
             .classes
             .iter()
-            .filter(|class| class.said == 0 && class.support > 0)
+            .filter(|class| class.predicted == 0 && class.support > 0)
             .map(|class| class.class.as_str())
             .collect();
         match silent.is_empty() {
@@ -189,13 +189,13 @@ impl Report {
     }
 }
 
-impl Show for Report {
+impl Show for ClassificationReport {
     fn content(&self) -> Content {
         self.table().content()
     }
 }
 
-impl std::fmt::Debug for Report {
+impl std::fmt::Debug for ClassificationReport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:?}", self.table())
     }
@@ -203,12 +203,12 @@ impl std::fmt::Debug for Report {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{rows, sure};
+    use super::super::testing::{predictions_of_rows, certain_predictions};
 
     #[test]
     fn scores_by_hand() {
         // Two of class 0 found, one missed; one of class 1 found, one wrongly said.
-        let report = sure(&[0, 0, 0, 1], &[0, 0, 1, 1], 2).report().unwrap();
+        let report = certain_predictions(&[0, 0, 0, 1], &[0, 0, 1, 1], 2).classification_report().unwrap();
         let zero = report.class("class 0").unwrap();
         assert_eq!((zero.precision, zero.recall, zero.support), (1.0, 2.0 / 3.0, 3));
         assert!((zero.f1 - 0.8).abs() < 1e-12);
@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn what_was_never_said_is_told_and_what_never_occurs_left_out() {
-        let report = sure(&[0, 1], &[0, 0], 4).report().unwrap();
+        let report = certain_predictions(&[0, 1], &[0, 0], 4).classification_report().unwrap();
         let text = format!("{report:?}");
         assert!(text.contains("never said: class 1"), "{text}");
         assert!(text.contains("class 3                   –       –      –"), "{text}");
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn the_first_of_equals_is_first() {
-        let even = rows(&[0, 1, 2], &[&[0.4, 0.3, 0.3][..]; 3]);
+        let even = predictions_of_rows(&[0, 1, 2], &[&[0.4, 0.3, 0.3][..]; 3]);
         assert_eq!(even.top_k(1).unwrap(), 1.0 / 3.0);
         assert_eq!(even.top_k(2).unwrap(), 2.0 / 3.0);
         assert_eq!(even.top_k(9).unwrap(), 1.0);

@@ -1,34 +1,34 @@
 //! Two networks asked about the same pictures, compared one by one.
 
 /// So many standard errors to each side hold 95 % of what chance does.
-pub(super) const Z: f64 = 1.959_963_984_540_054;
+pub(super) const Z_95: f64 = 1.959_963_984_540_054;
 
 /// How two networks fared on the same pictures. What both know, or neither, says nothing about which
 /// is better; the others do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Paired {
+pub(crate) struct McNemar {
     pub(crate) examples: usize,
-    pub(crate) both: usize,
+    pub(crate) both_correct: usize,
     pub(crate) only_first: usize,
     pub(crate) only_second: usize,
 }
 
-impl Paired {
+impl McNemar {
     /// Of whether each was right about each picture, in one order.
-    pub(crate) fn of(first: &[bool], second: &[bool]) -> Paired {
+    pub(crate) fn from_correct(first: &[bool], second: &[bool]) -> McNemar {
         let count = |wanted: (bool, bool)| {
             first.iter().zip(second).filter(|&(&a, &b)| (a, b) == wanted).count()
         };
-        Paired {
+        McNemar {
             examples: first.len(),
-            both: count((true, true)),
+            both_correct: count((true, true)),
             only_first: count((true, false)),
             only_second: count((false, true)),
         }
     }
 
-    pub(crate) fn neither(self) -> usize {
-        self.examples - self.both - self.only_first - self.only_second
+    pub(crate) fn neither_correct(self) -> usize {
+        self.examples - self.both_correct - self.only_first - self.only_second
     }
 
     /// By how much the first's accuracy is higher.
@@ -42,7 +42,7 @@ impl Paired {
         let n = self.examples as f64 + 2.0;
         let of_all = |count: usize| (count as f64 + 1.0) / n;
         let (first, second) = (of_all(self.only_first), of_all(self.only_second));
-        Z * ((first + second - (first - second).powi(2)) / n).sqrt()
+        Z_95 * ((first + second - (first - second).powi(2)) / n).sqrt()
     }
 
     /// How likely so unequal a result is between networks that are equally good: McNemar's exact
@@ -64,17 +64,17 @@ impl Paired {
 mod tests {
     use super::*;
 
-    fn paired(only_first: usize, only_second: usize, examples: usize) -> Paired {
-        Paired { examples, both: 0, only_first, only_second }
+    fn paired(only_first: usize, only_second: usize, examples: usize) -> McNemar {
+        McNemar { examples, both_correct: 0, only_first, only_second }
     }
 
     #[test]
     fn each_picture_is_counted_once() {
         let first = [true, true, true, false, false, true];
         let second = [true, false, false, true, false, true];
-        let paired = Paired::of(&first, &second);
-        let expected = Paired { examples: 6, both: 2, only_first: 2, only_second: 1 };
-        assert_eq!((paired, paired.neither()), (expected, 1));
+        let paired = McNemar::from_correct(&first, &second);
+        let expected = McNemar { examples: 6, both_correct: 2, only_first: 2, only_second: 1 };
+        assert_eq!((paired, paired.neither_correct()), (expected, 1));
         assert!((paired.difference() - 1.0 / 6.0).abs() < 1e-12);
     }
 

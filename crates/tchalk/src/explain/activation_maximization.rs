@@ -1,7 +1,7 @@
 //! Which picture excites it most: for each kernel of a layer one that is found step by step.
 
-use super::ascent::{Ascent, Climbed, Start};
-use super::{chunk, convolution, only_input, to_picture};
+use super::gradient_ascent::{GradientAscent, AscentResult, Start};
+use super::{chunk_size, convolution_step, check_single_input, to_image};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::model::Model;
@@ -27,26 +27,26 @@ const CI_KERNELS: usize = 8;
 /// # Ok::<(), tchalk::Error>(())
 /// ```
 #[derive(Debug, Clone)]
-pub struct ResponsesOf {
+pub struct ActivationMaximization {
     layer: String,
     kernels: Option<Vec<usize>>,
     sample: Option<usize>,
-    ascent: Ascent,
+    ascent: GradientAscent,
 }
 
 /// For each kernel of a layer the picture that excites it most.
-pub struct Responses {
+pub struct MaximizedActivations {
     layer: String,
     kernels: Vec<usize>,
     images: Tensor,
     before: Vec<f64>,
     after: Vec<f64>,
     /// How many were silent at first, and woken before the activation.
-    unbent: usize,
+    from_pre_activation: usize,
     /// How many had to begin from coloured noise.
-    coloured: usize,
+    from_color_noise: usize,
     /// What was left out, and why.
-    left_out: Vec<String>,
+    omitted: Vec<String>,
 }
 
 /// For each kernel of a convolution layer the picture that excites it most: 40 steps of a 255th of
@@ -56,51 +56,51 @@ pub struct Responses {
 ///
 /// If there is no layer of that path, it gives no maps, or the reader pressed stop before the first
 /// kernels were done.
-pub fn responses(model: &Model, layer: &str) -> Result<Responses> {
-    ResponsesOf::new(layer).find(model)
+pub fn activation_maximization(model: &Model, layer: &str) -> Result<MaximizedActivations> {
+    ActivationMaximization::new(layer).run(model)
 }
 
-impl ResponsesOf {
+impl ActivationMaximization {
     /// The responses of a layer, by its path.
-    pub fn new(layer: impl Into<String>) -> ResponsesOf {
-        let ascent = Ascent { steps: 40, rate: 1.0 / 255.0, jitter: 0, blur: false };
-        ResponsesOf { layer: layer.into(), kernels: None, sample: None, ascent }
+    pub fn new(layer: impl Into<String>) -> ActivationMaximization {
+        let ascent = GradientAscent { steps: 40, step_size: 1.0 / 255.0, jitter: 0, blur: false };
+        ActivationMaximization { layer: layer.into(), kernels: None, sample: None, ascent }
     }
 
     /// How many steps; 40 from the start.
-    pub fn steps(mut self, steps: usize) -> ResponsesOf {
+    pub fn steps(mut self, steps: usize) -> ActivationMaximization {
         self.ascent.steps = steps;
         self
     }
 
     /// How far a pixel moves in a step, on average; a 255th of the range from the start.
-    pub fn rate(mut self, rate: f64) -> ResponsesOf {
-        self.ascent.rate = rate;
+    pub fn step_size(mut self, rate: f64) -> ActivationMaximization {
+        self.ascent.step_size = rate;
         self
     }
 
     /// Only these kernels, counted from 0; all from the start (in a class or test budget the first
     /// ones).
-    pub fn kernels(mut self, kernels: &[usize]) -> ResponsesOf {
+    pub fn kernels(mut self, kernels: &[usize]) -> ActivationMaximization {
         self.kernels = Some(kernels.to_vec());
         self
     }
 
     /// Only so many of the kernels, evenly spread over the layer; the figure says so.
-    pub fn sample(mut self, kernels: usize) -> ResponsesOf {
+    pub fn sample(mut self, kernels: usize) -> ActivationMaximization {
         self.sample = Some(kernels);
         self
     }
 
     /// Before each step the picture is shifted at random by up to so many pixels, and back after it:
     /// patterns become clearer.
-    pub fn jitter(mut self, pixels: usize) -> ResponsesOf {
+    pub fn jitter(mut self, pixels: usize) -> ActivationMaximization {
         self.ascent.jitter = pixels;
         self
     }
 
     /// Every fourth step the picture is blurred a little: patterns become smoother.
-    pub fn blur(mut self) -> ResponsesOf {
+    pub fn blur(mut self) -> ActivationMaximization {
         self.ascent.blur = true;
         self
     }
@@ -110,11 +110,11 @@ impl ResponsesOf {
     /// # Errors
     ///
     /// As [`responses`], or if there is no kernel of one of the numbers.
-    pub fn find(&self, model: &Model) -> Result<Responses> {
+    pub fn run(&self, model: &Model) -> Result<MaximizedActivations> {
         const OP: &str = "explain::responses";
         let _kept = memory::keep();
-        only_input(OP, model)?;
-        let place = convolution(OP, model, &self.layer)?;
+        check_single_input(OP, model)?;
+        let place = convolution_step(OP, model, &self.layer)?;
         let filters = model.inner().program.steps[place].shape[0];
         let mut kernels = match &self.kernels {
             Some(kernels) => kernels.clone(),
@@ -148,7 +148,7 @@ impl ResponsesOf {
             return Err(Error::invalid(OP, "at least one kernel", "none", ""));
         }
         let seed = runtime::seed::derive("responses");
-        let size = chunk(model.device(), &shape);
+        let size = chunk_size(model.device(), &shape);
         let (mut images, mut before, mut after) = (Vec::new(), Vec::new(), Vec::new());
         let (mut unbent, mut coloured) = (0, 0);
         let mut progress =
@@ -157,10 +157,10 @@ impl ResponsesOf {
             // Each part has a seed of its own, whatever else draws in between.
             let seed = seed.wrapping_add(number as i64 * 1_000_003);
             let climb = |kernels: &[usize], seed: i64, start: Start| {
-                self.ascent.climb(model, place, kernels, seed, start)
+                self.ascent.run(model, place, kernels, seed, start)
             };
-            let Some(mut found) = climb(part, seed, Start::Grey)? else { break };
-            for (more, start) in (1..).zip([Start::Unbent, Start::Coloured]) {
+            let Some(mut found) = climb(part, seed, Start::GrayNoise)? else { break };
+            for (more, start) in (1..).zip([Start::PreActivation, Start::ColorNoise]) {
                 let silent: Vec<usize> =
                     (0..part.len()).filter(|&i| found.after[i] == 0.0).collect();
                 if silent.is_empty() {
@@ -168,13 +168,13 @@ impl ResponsesOf {
                 }
                 let again: Vec<usize> = silent.iter().map(|&i| part[i]).collect();
                 let Some(other) = climb(&again, seed + more, start)? else { break };
-                let woken = found.take_woken(&silent, &other);
+                let woken = found.replace_silent(&silent, &other);
                 match start {
-                    Start::Coloured => coloured += woken,
+                    Start::ColorNoise => coloured += woken,
                     _ => unbent += woken,
                 }
             }
-            let Climbed { x, before: first, after: last } = found;
+            let AscentResult { x, before: first, after: last } = found;
             images.push(x);
             before.extend(first);
             after.extend(last);
@@ -189,11 +189,11 @@ impl ResponsesOf {
         }
         let images = Tensor::cat(&images, 0);
         let layer = self.layer.clone();
-        Ok(Responses { layer, kernels, images, before, after, unbent, coloured, left_out: notes })
+        Ok(MaximizedActivations { layer, kernels, images, before, after, from_pre_activation: unbent, from_color_noise: coloured, omitted: notes })
     }
 }
 
-impl Responses {
+impl MaximizedActivations {
     /// The pictures `f32 [kernels, channels, height, width]` in \[0, 1\].
     pub fn images(&self) -> Tensor {
         self.images.shallow_clone()
@@ -225,12 +225,12 @@ impl Responses {
 
     /// What was left out, what is dead, and what began otherwise; empty if nothing.
     fn notes(&self) -> String {
-        let mut notes = self.left_out.clone();
-        if self.unbent > 0 {
-            notes.push(format!("{} silent at first, woken before the activation", self.unbent));
+        let mut notes = self.omitted.clone();
+        if self.from_pre_activation > 0 {
+            notes.push(format!("{} silent at first, woken before the activation", self.from_pre_activation));
         }
-        if self.coloured > 0 {
-            notes.push(format!("{} from coloured noise", self.coloured));
+        if self.from_color_noise > 0 {
+            notes.push(format!("{} from coloured noise", self.from_color_noise));
         }
         if self.dead() > 0 {
             notes.push(format!("{} dead: nothing wakes them", self.dead()));
@@ -248,7 +248,7 @@ impl Responses {
             .map(|i| {
                 let x = self.images.get(i);
                 let spread = x.std(false).clamp_min(1e-6);
-                to_picture(&((&x - x.mean(Kind::Float)) / spread * 0.15 + 0.5))
+                to_image(&((&x - x.mean(Kind::Float)) / spread * 0.15 + 0.5))
             })
             .collect();
         let n = thousands(self.kernels.len() as f64);
@@ -257,22 +257,22 @@ impl Responses {
     }
 }
 
-impl Clone for Responses {
-    fn clone(&self) -> Responses {
-        Responses {
+impl Clone for MaximizedActivations {
+    fn clone(&self) -> MaximizedActivations {
+        MaximizedActivations {
             layer: self.layer.clone(),
             kernels: self.kernels.clone(),
             images: self.images.shallow_clone(),
             before: self.before.clone(),
             after: self.after.clone(),
-            unbent: self.unbent,
-            coloured: self.coloured,
-            left_out: self.left_out.clone(),
+            from_pre_activation: self.from_pre_activation,
+            from_color_noise: self.from_color_noise,
+            omitted: self.omitted.clone(),
         }
     }
 }
 
-impl std::fmt::Debug for Responses {
+impl std::fmt::Debug for MaximizedActivations {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let percent = 100.0 * self.improved();
         let n = self.kernels.len();
@@ -282,7 +282,7 @@ impl std::fmt::Debug for Responses {
     }
 }
 
-impl Show for Responses {
+impl Show for MaximizedActivations {
     fn content(&self) -> Content {
         drawn(format!("{self:?}"), self.figure())
     }
@@ -296,7 +296,7 @@ mod tests {
 
     #[test]
     fn kernels_answer_more_strongly() {
-        let found = responses(&model(), "conv2d_1").unwrap();
+        let found = activation_maximization(&model(), "conv2d_1").unwrap();
         assert_eq!(found.images().size(), [6, 3, 12, 12]);
         assert_eq!(found.improved(), 1.0, "{:?}", found.activations());
     }
@@ -307,7 +307,7 @@ mod tests {
         let model = Sequential::new().input_shape([3, 8, 8]).add(layer).build(Device::Cpu).unwrap();
         let bias = Tensor::from_slice(&[-1e3f32, 10.0, 10.0]);
         model.set_weight("conv2d.bias", &bias).unwrap();
-        let found = responses(&model, "conv2d").unwrap();
+        let found = activation_maximization(&model, "conv2d").unwrap();
         assert_eq!((found.dead(), found.activations()[0]), (1, (0.0, 0.0)));
         assert!((found.improved() - 2.0 / 3.0).abs() < 1e-12, "{found:?}");
         assert!(format!("{found:?}").ends_with("1 dead: nothing wakes them"), "{found:?}");
@@ -315,7 +315,7 @@ mod tests {
 
     #[test]
     fn a_sample_is_spread_over_the_layer_and_says_so() {
-        let found = ResponsesOf::new("conv2d_1").steps(2).sample(3).find(&model()).unwrap();
+        let found = ActivationMaximization::new("conv2d_1").steps(2).sample(3).run(&model()).unwrap();
         assert_eq!(found.kernels(), [0, 2, 4]);
         assert!(format!("{found:?}").contains("a sample, 3 of 6 kernels"), "{found:?}");
     }
@@ -323,9 +323,9 @@ mod tests {
     #[test]
     fn jitter_and_blur_still_climb_and_a_wrong_kernel_is_told() {
         let model = model();
-        let search = ResponsesOf::new("conv2d").jitter(2).blur();
-        assert!(search.find(&model).unwrap().improved() > 0.7);
-        let error = ResponsesOf::new("conv2d").kernels(&[4]).find(&model).unwrap_err();
+        let search = ActivationMaximization::new("conv2d").jitter(2).blur();
+        assert!(search.run(&model).unwrap().improved() > 0.7);
+        let error = ActivationMaximization::new("conv2d").kernels(&[4]).run(&model).unwrap_err();
         assert!(error.to_string().contains("kernels from 0 to 3"), "{error}");
     }
 }

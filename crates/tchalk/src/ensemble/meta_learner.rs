@@ -10,22 +10,22 @@ use tch::{Device, Kind, Tensor};
 /// With weights of one over the number of members and no biases this is the geometric mean; a member
 /// with the weight 0 does not count. So few numbers can be fitted to a few hundred examples.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Combiner {
+pub(super) struct MetaLearner {
     pub(super) weights: Vec<f64>,
     pub(super) biases: Vec<f64>,
 }
 
 /// No probability is taken for less.
-const LEAST: f64 = 1e-7;
+const MIN_PROBABILITY: f64 = 1e-7;
 /// How strongly the numbers are drawn to the geometric mean: as much as one example more or less.
-const RIDGE: f64 = 1.0;
+const L2_PENALTY: f64 = 1.0;
 /// Newton's method needs about six steps.
-const MOST_STEPS: usize = 100;
+const MAX_STEPS: usize = 100;
 
-impl Combiner {
+impl MetaLearner {
     /// The combiner under which the right classes are most probable, drawn a little to the geometric
     /// mean. That has one maximum (it is concave), which Newton's method finds whatever the data.
-    pub(super) fn fit(members: &[Array2<f32>], labels: &[usize]) -> Combiner {
+    pub(super) fn fit(members: &[Array2<f32>], labels: &[usize]) -> MetaLearner {
         let (count, classes) = (members.len() as i64, members[0].ncols() as i64);
         let logs: Vec<Tensor> = members.iter().map(log_probabilities).collect();
         let logs = Tensor::stack(&logs, 1); // [examples, members, classes]
@@ -41,19 +41,19 @@ impl Combiner {
         };
         let loss = |theta: &Tensor| {
             let right = scores(theta).log_softmax(1, Kind::Double) * &truth;
-            let drawn = (theta - &start).square().sum(Kind::Double) * (RIDGE / 2.0);
+            let drawn = (theta - &start).square().sum(Kind::Double) * (L2_PENALTY / 2.0);
             (drawn - right.sum(Kind::Double)).double_value(&[])
         };
 
         let mut theta = start.copy();
         let mut best = loss(&theta);
-        for _ in 0..MOST_STEPS {
+        for _ in 0..MAX_STEPS {
             let p = scores(&theta).softmax(1, Kind::Double);
             let wrong = (&p - &truth).unsqueeze(1);
             let by_weight =
                 (&logs * &wrong).sum_dim_intlist([0i64, 2].as_slice(), false, Kind::Double);
             let by_bias = (&p - &truth).sum_dim_intlist(0i64, false, Kind::Double);
-            let gradient = Tensor::cat(&[by_weight, by_bias], 0) + (&theta - &start) * RIDGE;
+            let gradient = Tensor::cat(&[by_weight, by_bias], 0) + (&theta - &start) * L2_PENALTY;
             // The curvature, block by block: how the members' logarithms and the classes vary.
             let weighed = &logs * p.unsqueeze(1);
             let mean = weighed.sum_dim_intlist(2i64, false, Kind::Double); // [examples, members]
@@ -63,7 +63,7 @@ impl Combiner {
             let bb = p.sum_dim_intlist(0i64, false, Kind::Double).diag(0) - p.tr().matmul(&p);
             let upper = Tensor::cat(&[ww, wb.shallow_clone()], 1);
             let lower = Tensor::cat(&[wb.tr(), bb], 1);
-            let ridge = Tensor::eye(count + classes, (Kind::Double, Device::Cpu)) * RIDGE;
+            let ridge = Tensor::eye(count + classes, (Kind::Double, Device::Cpu)) * L2_PENALTY;
             let curvature = Tensor::cat(&[upper, lower], 0) + ridge;
             let step = Tensor::linalg_solve(&curvature, &gradient, true);
             // Shorter steps where a whole one goes too far.
@@ -89,15 +89,15 @@ impl Combiner {
         let numbers = |from: i64, n: i64| {
             Vec::<f64>::try_from(theta.narrow(0, from, n)).expect("a row of numbers")
         };
-        Combiner { weights: numbers(0, count), biases: numbers(count, classes) }
+        MetaLearner { weights: numbers(0, count), biases: numbers(count, classes) }
     }
 
     /// The common probabilities `[examples, classes]`.
-    pub(super) fn combine(&self, members: &[Array2<f32>]) -> Array2<f32> {
+    pub(super) fn predict(&self, members: &[Array2<f32>]) -> Array2<f32> {
         let mut scores = Array2::<f32>::zeros(members[0].dim());
         for (one, &weight) in members.iter().zip(&self.weights) {
             scores.zip_mut_with(one, |score, &p| {
-                *score += weight as f32 * p.max(LEAST as f32).ln();
+                *score += weight as f32 * p.max(MIN_PROBABILITY as f32).ln();
             });
         }
         for mut row in scores.rows_mut() {
@@ -109,7 +109,7 @@ impl Combiner {
 
 fn log_probabilities(probabilities: &Array2<f32>) -> Tensor {
     let (rows, columns) = probabilities.dim();
-    let values: Vec<f64> = probabilities.iter().map(|&p| f64::from(p).max(LEAST).ln()).collect();
+    let values: Vec<f64> = probabilities.iter().map(|&p| f64::from(p).max(MIN_PROBABILITY).ln()).collect();
     Tensor::from_slice(&values).view([rows as i64, columns as i64])
 }
 
@@ -137,9 +137,9 @@ mod tests {
         // Right nine times of ten; the other says the same of everything, or anything.
         let good = member(300, |i| (if i % 10 == 0 { (i + 1) % 3 } else { i % 3 }, 0.9));
         let guess = member(300, |i| ((i * 7 + i / 11) % 3, 0.8));
-        let combiner = Combiner::fit(&[good.clone(), guess.clone()], &labels);
+        let combiner = MetaLearner::fit(&[good.clone(), guess.clone()], &labels);
         assert!(combiner.weights[0] > 0.8 && combiner.weights[1].abs() < 0.2, "{combiner:?}");
-        let together = combiner.combine(&[good.clone(), guess.clone()]);
+        let together = combiner.predict(&[good.clone(), guess.clone()]);
         assert!(loss(&together, &labels) <= loss(&good, &labels) + 1e-3);
         assert!(loss(&together, &labels) < loss(&guess, &labels));
     }
@@ -150,11 +150,11 @@ mod tests {
         let a = member(90, |i| ((i * i + i / 7) % 3, 0.7));
         let b = member(90, |i| ((i * i + i / 5) % 3, 0.6));
         let members = [a, b];
-        let best = Combiner::fit(&members, &labels);
-        let penalised = |combiner: &Combiner| {
+        let best = MetaLearner::fit(&members, &labels);
+        let penalised = |combiner: &MetaLearner| {
             let far = combiner.weights.iter().map(|w| (w - 0.5).powi(2));
             let far = far.chain(combiner.biases.iter().map(|b| b * b)).sum::<f64>();
-            90.0 * loss(&combiner.combine(&members), &labels) + far / 2.0
+            90.0 * loss(&combiner.predict(&members), &labels) + far / 2.0
         };
         for at in 0..5 {
             for by in [-0.05, 0.05] {
@@ -173,8 +173,8 @@ mod tests {
     fn a_class_that_all_forget_gets_a_bias_and_certain_members_do_no_harm() {
         let labels = vec![0; 50];
         let wrong = member(50, |_| (1, 1.0));
-        let combiner = Combiner::fit(std::slice::from_ref(&wrong), &labels);
-        let said = combiner.combine(&[wrong]);
+        let combiner = MetaLearner::fit(std::slice::from_ref(&wrong), &labels);
+        let said = combiner.predict(&[wrong]);
         assert!(said.iter().all(|p| p.is_finite()) && said[[0, 0]] > said[[0, 1]], "{combiner:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! Which classes are taken for which.
 
-use super::known;
+use super::labels_of;
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::plot::{BarPanel, Figure, MatrixPanel, Panel, drawn, thousands};
@@ -10,13 +10,13 @@ use ndarray::Array2;
 
 /// With more classes the matrix is drawn smaller, and the worst pairs are written beside it.
 const FEW_CLASSES: usize = 30;
-const PAIRS_BESIDE: usize = 18;
+const MAX_PAIRS: usize = 18;
 
 /// How often each class was taken for each: a row for the truth, a column for what was said.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConfusionMatrix {
     name: String,
-    classes: Vec<String>,
+    class_names: Vec<String>,
     counts: Array2<usize>,
 }
 
@@ -26,7 +26,7 @@ pub struct ConfusedPair {
     /// What it is.
     pub truth: String,
     /// What it was taken for.
-    pub said: String,
+    pub predicted: String,
     /// How often.
     pub count: usize,
     /// Which part of the pictures of that class.
@@ -46,17 +46,17 @@ impl Predictions {
     ///
     /// If there are no pictures, or the set has no labels.
     pub fn confusion_matrix(&self) -> Result<ConfusionMatrix> {
-        self.counted("Predictions::confusion_matrix")
+        self.count_confusions("Predictions::confusion_matrix")
     }
 
-    fn counted(&self, op: &str) -> Result<ConfusionMatrix> {
-        let truth = known(op, self)?;
+    fn count_confusions(&self, op: &str) -> Result<ConfusionMatrix> {
+        let truth = labels_of(op, self)?;
         let classes = self.class_names();
         let mut counts = Array2::zeros((classes.len(), classes.len()));
         for (truth, said) in truth.into_iter().zip(self.classes()) {
             counts[[truth, said]] += 1;
         }
-        Ok(ConfusionMatrix { name: self.set_name(), classes, counts })
+        Ok(ConfusionMatrix { name: self.set_name(), class_names: classes, counts })
     }
 
     /// The `count` pairs of classes of which one was most often taken for the other; the first in
@@ -77,7 +77,7 @@ impl Predictions {
     ///
     /// If there are no pictures, or the set has no labels.
     pub fn most_confused(&self, count: usize) -> Result<ConfusedPairs> {
-        Ok(self.counted("Predictions::most_confused")?.most_confused(count))
+        Ok(self.count_confusions("Predictions::most_confused")?.most_confused(count))
     }
 }
 
@@ -97,8 +97,8 @@ impl ConfusionMatrix {
     }
 
     /// The names of the classes, in the order of rows and columns.
-    pub fn classes(&self) -> Vec<String> {
-        self.classes.clone()
+    pub fn class_names(&self) -> Vec<String> {
+        self.class_names.clone()
     }
 
     /// The part on the diagonal, 0 to 1.
@@ -112,8 +112,8 @@ impl ConfusionMatrix {
         let off = self.counts.indexed_iter().filter(|&((a, b), &n)| a != b && n > 0);
         let mut pairs: Vec<ConfusedPair> = off
             .map(|((truth, said), &count)| ConfusedPair {
-                truth: self.classes[truth].clone(),
-                said: self.classes[said].clone(),
+                truth: self.class_names[truth].clone(),
+                predicted: self.class_names[said].clone(),
                 count,
                 fraction: fractions[[truth, said]],
             })
@@ -132,16 +132,16 @@ impl ConfusionMatrix {
     /// None for a matrix that [`Predictions::confusion_matrix`] made.
     pub fn figure(&self) -> Result<Figure> {
         let axes = ("what it is", "what was said");
-        let many = self.classes.len() > FEW_CLASSES;
+        let many = self.class_names.len() > FEW_CLASSES;
         let percent = format!("{:.1} % right", 100.0 * self.accuracy());
         let all = thousands(self.counts.sum() as f64);
         let (title, names, counts) =
-            (format!("{all} pictures"), self.classes.clone(), self.counts.clone());
+            (format!("{all} pictures"), self.class_names.clone(), self.counts.clone());
         let mut panels: Vec<Panel> = vec![MatrixPanel::new(&title, axes, names, counts).into()];
         if many {
-            let pairs = self.most_confused(PAIRS_BESIDE).pairs.into_iter();
+            let pairs = self.most_confused(MAX_PAIRS).pairs.into_iter();
             let bars =
-                pairs.map(|pair| (format!("{} → {}", pair.truth, pair.said), pair.count as f64));
+                pairs.map(|pair| (format!("{} → {}", pair.truth, pair.predicted), pair.count as f64));
             panels.push(BarPanel::new("most confused: truth → said").bars(bars).into());
         }
         let columns = panels.len();
@@ -161,13 +161,13 @@ impl std::fmt::Debug for ConfusionMatrix {
         let all = thousands(self.counts.sum() as f64);
         let right = 100.0 * self.accuracy();
         writeln!(f, "{}: {right:.1} % of {all} right; a row for each truth", self.name)?;
-        if self.classes.len() > FEW_CLASSES {
-            return write!(f, "{:?}", self.most_confused(PAIRS_BESIDE));
+        if self.class_names.len() > FEW_CLASSES {
+            return write!(f, "{:?}", self.most_confused(MAX_PAIRS));
         }
-        let names = self.classes.iter().map(|name| name.chars().count());
+        let names = self.class_names.iter().map(|name| name.chars().count());
         let numbers = self.counts.iter().map(|count| count.to_string().len());
         let (name_width, width) = (names.max().unwrap_or(0), numbers.max().unwrap_or(0));
-        for (row, name) in self.counts.rows().into_iter().zip(&self.classes) {
+        for (row, name) in self.counts.rows().into_iter().zip(&self.class_names) {
             let counts: Vec<String> = row.iter().map(|count| format!("{count:>width$}")).collect();
             writeln!(f, "{name:>name_width$}  {}", counts.join(" "))?;
         }
@@ -185,7 +185,7 @@ impl ConfusedPairs {
     pub fn table(&self) -> Table {
         let rows = self.pairs.iter().map(|pair| {
             let part = format!("{:.1} %", 100.0 * pair.fraction);
-            [pair.truth.clone(), pair.said.clone(), thousands(pair.count as f64), part]
+            [pair.truth.clone(), pair.predicted.clone(), thousands(pair.count as f64), part]
         });
         let table = Table::new(["it is", "it was taken for", "how often", "of its class"]);
         let table = table.rows(rows).align_right(2).align_right(3);
@@ -223,18 +223,18 @@ impl ConfusionMatrix {
             let expected = format!("[{n}, {n}] for {n} classes, and at least one picture");
             return Err(Error::invalid("ConfusionMatrix::new", expected, got, ""));
         }
-        Ok(ConfusionMatrix { name: name.into(), classes, counts })
+        Ok(ConfusionMatrix { name: name.into(), class_names: classes, counts })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{rows, sure};
+    use super::super::testing::{predictions_of_rows, certain_predictions};
     use ndarray::array;
 
     #[test]
     fn counts_and_fractions_are_those_of_the_rows() {
-        let matrix = sure(&[0, 0, 0, 1, 1], &[0, 1, 1, 1, 0], 3).confusion_matrix().unwrap();
+        let matrix = certain_predictions(&[0, 0, 0, 1, 1], &[0, 1, 1, 1, 0], 3).confusion_matrix().unwrap();
         assert_eq!(matrix.counts(), array![[1, 2, 0], [1, 1, 0], [0, 0, 0]]);
         let fractions = matrix.fractions();
         assert_eq!(fractions.row(1).to_vec(), [0.5, 0.5, 0.0]);
@@ -244,21 +244,21 @@ mod tests {
 
     #[test]
     fn equal_probabilities_are_the_first_class() {
-        let ties = rows(&[1, 0], &[&[0.5, 0.5], &[0.5, 0.5]]);
+        let ties = predictions_of_rows(&[1, 0], &[&[0.5, 0.5], &[0.5, 0.5]]);
         assert_eq!(ties.confusion_matrix().unwrap().counts(), array![[1, 0], [1, 0]]);
     }
 
     #[test]
     fn the_most_confused_come_first_and_equals_keep_their_order() {
-        let predictions = sure(&[0, 0, 1, 2, 2], &[1, 1, 0, 0, 1], 3);
+        let predictions = certain_predictions(&[0, 0, 1, 2, 2], &[1, 1, 0, 0, 1], 3);
         let pairs = predictions.most_confused(3).unwrap().pairs();
         let found: Vec<(&str, &str, usize)> =
-            pairs.iter().map(|p| (p.truth.as_str(), p.said.as_str(), p.count)).collect();
+            pairs.iter().map(|p| (p.truth.as_str(), p.predicted.as_str(), p.count)).collect();
         let expected =
             [("class 0", "class 1", 2), ("class 1", "class 0", 1), ("class 2", "class 0", 1)];
         assert_eq!(found, expected);
         assert_eq!(pairs[0].fraction, 1.0);
-        let none = sure(&[0, 1], &[0, 1], 2).most_confused(3).unwrap();
+        let none = certain_predictions(&[0, 1], &[0, 1], 2).most_confused(3).unwrap();
         assert!(format!("{none:?}").contains("No class was taken for another"));
     }
 
@@ -267,7 +267,7 @@ mod tests {
         for classes in [1, 10, 100] {
             let truth: Vec<usize> = (0..500).map(|i| i % classes).collect();
             let said: Vec<usize> = (0..500).map(|i| (i * i) % classes).collect();
-            let matrix = sure(&truth, &said, classes).confusion_matrix().unwrap();
+            let matrix = certain_predictions(&truth, &said, classes).confusion_matrix().unwrap();
             assert!(matrix.figure().unwrap().overlaps().is_empty(), "{classes}");
             assert!(format!("{matrix:?}").contains("a row for each truth"));
         }

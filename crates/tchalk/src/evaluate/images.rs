@@ -1,13 +1,13 @@
 //! The pictures themselves: with the probabilities of their classes, and the worst ones.
 
-use super::{known, not_empty, probabilities};
+use super::{labels_of, check_not_empty, checked_probabilities};
 use crate::error::Result;
 use crate::plot::{AnswerPanel, Caption, Figure, Mark, Panel, image_grid};
 use crate::runtime;
 use crate::train::Predictions;
 
 /// No loss is larger than that of this probability, so that one absurd answer is still a number.
-const LEAST: f64 = 1e-12;
+const MIN_PROBABILITY: f64 = 1e-12;
 
 impl Predictions {
     /// `count` random pictures, each beside a bar for the probability of each class (of many
@@ -25,7 +25,7 @@ impl Predictions {
     ///
     /// If there is nothing to draw, or the inputs are no pictures.
     pub fn probability_bars(&self, count: usize) -> Result<Figure> {
-        not_empty("Predictions::probability_bars", self)?;
+        check_not_empty("Predictions::probability_bars", self)?;
         let mut rng = runtime::seed::host_rng("probability_bars");
         let shown = runtime::seed::choose(self.len(), count.min(self.len()), &mut rng);
         let (rows, said, truth) = (self.probabilities(), self.classes(), self.labels());
@@ -50,10 +50,10 @@ impl Predictions {
     pub fn losses(&self) -> Result<Vec<f64>> {
         const OP: &str = "Predictions::losses";
         let truth = self.truth(OP)?;
-        let rows = probabilities(OP, self)?;
+        let rows = checked_probabilities(OP, self)?;
         let of_truth = truth.iter().zip(rows.rows());
         let of_truth = of_truth.map(|(&truth, row)| row.get(truth).copied().unwrap_or(0.0));
-        Ok(of_truth.map(|p| -f64::from(p).clamp(LEAST, 1.0).ln()).collect())
+        Ok(of_truth.map(|p| -f64::from(p).clamp(MIN_PROBABILITY, 1.0).ln()).collect())
     }
 
     /// The `count` pictures that it is most wrong about, the worst first: what it said, what it is,
@@ -65,7 +65,7 @@ impl Predictions {
     /// are no pictures.
     pub fn top_losses(&self, count: usize) -> Result<Figure> {
         const OP: &str = "Predictions::top_losses";
-        let truth = known(OP, self)?;
+        let truth = labels_of(OP, self)?;
         let losses = self.losses()?;
         let mut worst: Vec<usize> = (0..self.len()).collect();
         worst.sort_by(|&a, &b| losses[b].total_cmp(&losses[a]));
@@ -93,13 +93,13 @@ impl Predictions {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{rows, set};
+    use super::super::testing::{predictions_of_rows, set};
     use super::*;
     use ndarray::Array2;
 
     #[test]
     fn the_worst_come_first() {
-        let predictions = rows(&[0, 0, 0], &[&[0.5, 0.5], &[0.0, 1.0], &[1.0, 0.0]]);
+        let predictions = predictions_of_rows(&[0, 0, 0], &[&[0.5, 0.5], &[0.0, 1.0], &[1.0, 0.0]]);
         let losses = predictions.losses().unwrap();
         assert!((losses[0] - 2.0f64.ln()).abs() < 1e-7 && losses[1] > 27.0, "{losses:?}");
         let figure = predictions.top_losses(2).unwrap();
@@ -123,12 +123,12 @@ mod tests {
 
     #[test]
     fn only_the_wrong_ones_on_request() {
-        let predictions = rows(&[0, 1, 0], &[&[1.0, 0.0], &[1.0, 0.0], &[0.4, 0.6]]);
+        let predictions = predictions_of_rows(&[0, 1, 0], &[&[1.0, 0.0], &[1.0, 0.0], &[0.4, 0.6]]);
         let wrong = predictions.wrong().unwrap();
         assert_eq!((wrong.len(), wrong.labels().unwrap()), (2, vec![1, 0]));
         let figure = wrong.image_grid(1, 2).unwrap();
         assert!(figure.description().contains("the 2 wrong ones of 3"), "{figure:?}");
-        let right = rows(&[0], &[&[1.0, 0.0]]).wrong().unwrap();
+        let right = predictions_of_rows(&[0], &[&[1.0, 0.0]]).wrong().unwrap();
         let message = right.image_grid(1, 1).unwrap_err().to_string();
         assert!(message.contains("All of them were right"), "{message}");
     }

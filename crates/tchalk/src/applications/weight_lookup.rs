@@ -1,8 +1,8 @@
 //! Finding the file that holds a network's weights: in the bundle, in the cache, on the network.
 
-use super::subset;
+use super::safetensors_subset;
 use super::weight_file::WeightFile;
-use super::weights::{Base, Published, published};
+use super::weights::{BasePrefix, PublishedFile, published};
 use crate::data::bundle::{Bundle, VARIABLE};
 use crate::data::source::{Source, sha256_of};
 use crate::data::{cache, download};
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 /// # Errors
 ///
 /// If there is no such file.
-pub(super) fn given(op: &str, path: &Path) -> Result<PathBuf> {
+pub(super) fn find_file(op: &str, path: &Path) -> Result<PathBuf> {
     if path.is_file() {
         return Ok(path.to_owned());
     }
@@ -23,7 +23,7 @@ pub(super) fn given(op: &str, path: &Path) -> Result<PathBuf> {
     if let (true, Some(bundle)) = (plain, Bundle::from_env()?) {
         let inside = bundle.folder().join("weights").join(path);
         if inside.is_file() {
-            return vouched(&bundle, inside);
+            return verified(&bundle, inside);
         }
     }
     let hint = format!("A name without a folder is also looked for in {VARIABLE}/weights.");
@@ -31,7 +31,7 @@ pub(super) fn given(op: &str, path: &Path) -> Result<PathBuf> {
 }
 
 /// What came of a search.
-pub(super) enum Search {
+pub(super) enum Lookup {
     /// The file.
     Found(PathBuf),
     /// Why no place has it.
@@ -43,20 +43,20 @@ pub(super) enum Search {
 /// # Errors
 ///
 /// If the bundle has one that is damaged, or the reader presses stop.
-pub(super) fn imagenet(op: &str, name: &str, tensors: &[String]) -> Result<Search> {
+pub(super) fn find_imagenet_weights(op: &str, name: &str, tensors: &[String]) -> Result<Lookup> {
     let published = published(name).expect("every network but the built-in has a published file");
     if let Some(path) = in_bundle(name, published, tensors)? {
-        return Ok(Search::Found(path));
+        return Ok(Lookup::Found(path));
     }
-    match outside(op, name, published, tensors) {
-        Ok(path) => Ok(Search::Found(path)),
+    match cached_or_downloaded(op, name, published, tensors) {
+        Ok(path) => Ok(Lookup::Found(path)),
         Err(error @ Error::Interrupted { .. }) => Err(error),
-        Err(error) => Ok(Search::Missing(error)),
+        Err(error) => Ok(Lookup::Missing(error)),
     }
 }
 
 /// A file with these tensors in the cache, or from the network.
-fn outside(op: &str, name: &str, published: &Published, tensors: &[String]) -> Result<PathBuf> {
+fn cached_or_downloaded(op: &str, name: &str, published: &PublishedFile, tensors: &[String]) -> Result<PathBuf> {
     let Some(folder) = cache::folder("weights") else {
         let hint = format!("Set {} to a folder for downloads.", cache::HOME);
         return Err(Error::invalid(op, "a folder for downloads", "none", hint));
@@ -70,21 +70,21 @@ fn outside(op: &str, name: &str, published: &Published, tensors: &[String]) -> R
         !tensors.iter().any(top)
     });
     let found = match base {
-        Some(base) => fetch_base(name, base, tensors, &folder),
+        Some(base) => download_base(name, base, tensors, &folder),
         None => download::fetch(&source, &folder),
     };
-    found.map_err(|error| advised(error, published))
+    found.map_err(|error| with_offline_hint(error, published))
 }
 
 /// What can be done without the network, added to what it said.
-fn advised(error: Error, published: &Published) -> Error {
+fn with_offline_hint(error: Error, published: &PublishedFile) -> Error {
     match error {
         Error::Download { file, problem, hint } => {
             let advice = format!(
                 "Without a network: put {} into the folder weights of {VARIABLE}, or build with \
                  {}.",
                 published.file,
-                instead(published)
+                alternative(published)
             );
             let hint = if hint.is_empty() { advice } else { format!("{hint}\n{advice}") };
             Error::Download { file, problem, hint }
@@ -94,27 +94,27 @@ fn advised(error: Error, published: &Published) -> Error {
 }
 
 /// What else can be built.
-fn instead(published: &Published) -> &'static str {
+fn alternative(published: &PublishedFile) -> &'static str {
     match published.file.starts_with("vgg16") {
         true => "or_built_in() (without its top), or weights(Weights::Random)",
         false => "weights(Weights::Random)",
     }
 }
 
-fn source(published: &Published) -> Source {
-    let mut source = Source::new(published.file, published.address());
+fn source(published: &PublishedFile) -> Source {
+    let mut source = Source::new(published.file, published.url());
     if let Some(size) = published.size {
         source = source.size(size);
     }
     match published.sha256 {
         Some(sum) => source.sha256(sum, "torchvision's users' lists"),
-        None => source.sha256_begins(published.digits(), "the file's own name"),
+        None => source.sha256_begins(published.sha256_prefix(), "the file's own name"),
     }
 }
 
 /// The file of the bundle's folder `weights` that holds the tensors: the official one, or one whose
 /// name begins with the network's.
-fn in_bundle(name: &str, published: &Published, tensors: &[String]) -> Result<Option<PathBuf>> {
+fn in_bundle(name: &str, published: &PublishedFile, tensors: &[String]) -> Result<Option<PathBuf>> {
     let Some(bundle) = Bundle::from_env()? else { return Ok(None) };
     let folder = bundle.folder().join("weights");
     let Ok(entries) = std::fs::read_dir(&folder) else { return Ok(None) };
@@ -127,39 +127,39 @@ fn in_bundle(name: &str, published: &Published, tensors: &[String]) -> Result<Op
         let path = folder.join(&file);
         let open = WeightFile::open(&path)?;
         if tensors.iter().all(|tensor| open.shape(tensor).is_some()) {
-            return vouched(&bundle, path).map(Some);
+            return verified(&bundle, path).map(Some);
         }
     }
     Ok(None)
 }
 
 /// A file of the bundle, once its sum is right, where one is listed.
-fn vouched(bundle: &Bundle, path: PathBuf) -> Result<PathBuf> {
+fn verified(bundle: &Bundle, path: PathBuf) -> Result<PathBuf> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     bundle.check_file(&format!("weights/{name}"), &path)?;
     Ok(path)
 }
 
 /// Fetches the base of a network alone and keeps it as a file of its own.
-fn fetch_base(name: &str, base: &Base, tensors: &[String], folder: &Path) -> Result<PathBuf> {
-    let kept = Source::new(format!("{name}-base.safetensors"), base.address);
+fn download_base(name: &str, base: &BasePrefix, tensors: &[String], folder: &Path) -> Result<PathBuf> {
+    let kept = Source::new(format!("{name}-base.safetensors"), base.url);
     if let Some(path) = download::kept(&kept, folder)? {
         return Ok(path);
     }
-    let remote = Source::new(format!("{name} without its top"), base.address);
+    let remote = Source::new(format!("{name} without its top"), base.url);
     let get = |range: Range<u64>| download::fetch_range(&remote, range);
-    let bytes = base_file(base, tensors, get)?;
+    let bytes = extract_base(base, tensors, get)?;
     download::keep(&kept, folder, &bytes)
 }
 
 /// A file of these tensors, out of the beginning of a larger one.
-fn base_file(
-    base: &Base,
+fn extract_base(
+    base: &BasePrefix,
     tensors: &[String],
     get: impl Fn(Range<u64>) -> Result<Vec<u8>>,
 ) -> Result<Vec<u8>> {
     let wrong = |problem: String| {
-        Error::download(base.address, format!("what came is not the file: {problem}"), "")
+        Error::download(base.url, format!("what came is not the file: {problem}"), "")
     };
     // One request: the beginning is the header and all that is needed, and one sum vouches for both.
     let bytes = get(0..base.bytes)?;
@@ -168,8 +168,8 @@ fn base_file(
         let count = bytes.len();
         return Err(wrong(format!("{count} bytes with the SHA-256 {sum}, not {}", base.sha256)));
     }
-    let notes = [("from", base.address), ("sha256", base.sha256)];
-    subset::cut(&bytes, tensors, &notes).map_err(wrong)
+    let notes = [("from", base.url), ("sha256", base.sha256)];
+    safetensors_subset::extract(&bytes, tensors, &notes).map_err(wrong)
 }
 
 #[cfg(test)]
@@ -193,10 +193,10 @@ mod tests {
         ["features.0.weight", "features.0.bias"].map(String::from).to_vec()
     }
 
-    fn base(address: String, bytes: &[u8]) -> Base {
+    fn base(address: String, bytes: &[u8]) -> BasePrefix {
         let part = &bytes[..bytes.len() - 400];
         let (address, sha256) = (address.leak(), sha256_of(part).leak());
-        Base { address, bytes: part.len() as u64, sha256 }
+        BasePrefix { url: address, bytes: part.len() as u64, sha256 }
     }
 
     #[test]
@@ -206,7 +206,7 @@ mod tests {
         let server = Server::start(move |request| Answer::rest(&file, request));
         let base = base(server.address("model.safetensors"), &bytes);
         let folder = tempfile::tempdir().unwrap();
-        let path = fetch_base("net", &base, &names(), folder.path()).unwrap();
+        let path = download_base("net", &base, &names(), folder.path()).unwrap();
         let mut open = WeightFile::open(&path).unwrap();
         assert_eq!(open.shape("features.0.bias"), Some(vec![1]));
         assert_eq!(open.shape("head.fc.weight"), None);
@@ -214,8 +214,8 @@ mod tests {
         assert_eq!(weight, tch::Tensor::from_slice(&[1f32, 2.0]));
         assert!(std::fs::metadata(&path).unwrap().len() < 600);
         // The second time nobody is asked; what was damaged meanwhile is noticed.
-        let away = Base { address: "http://127.0.0.1:9/none", ..base };
-        assert_eq!(fetch_base("net", &away, &names(), folder.path()).unwrap(), path);
+        let away = BasePrefix { url: "http://127.0.0.1:9/none", ..base };
+        assert_eq!(download_base("net", &away, &names(), folder.path()).unwrap(), path);
         let mut damaged = std::fs::read(&path).unwrap();
         *damaged.last_mut().unwrap() ^= 1;
         std::fs::write(&path, damaged).unwrap();
@@ -228,12 +228,12 @@ mod tests {
         let bytes = file();
         let base = base("a".into(), &bytes);
         let get = |range: Range<u64>| Ok(bytes[range.start as usize..range.end as usize].to_vec());
-        assert!(base_file(&base, &names(), get).is_ok());
+        assert!(extract_base(&base, &names(), get).is_ok());
         let top = ["head.fc.weight".to_owned()];
-        let error = base_file(&base, &top, get).unwrap_err().to_string();
+        let error = extract_base(&base, &top, get).unwrap_err().to_string();
         assert!(error.contains("lies behind it"), "{error}");
         let other = |range: Range<u64>| Ok(vec![7; (range.end - range.start) as usize]);
-        let error = base_file(&base, &names(), other).unwrap_err().to_string();
+        let error = extract_base(&base, &names(), other).unwrap_err().to_string();
         assert!(error.contains("not the file") && error.contains(base.sha256), "{error}");
     }
 }

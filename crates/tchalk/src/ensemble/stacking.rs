@@ -1,9 +1,9 @@
 //! Stacking: a small combiner learns how much to believe each member (Wolpert 1992).
 
-use super::combiner::Combiner;
-use super::members::{Member, checked};
-use super::train::{Series, begin, trained_anew};
-use super::{Ensemble, How, labels};
+use super::meta_learner::MetaLearner;
+use super::members::{Member, checked_members};
+use super::train::{TrainedMembers, prepare, train_reinitialized};
+use super::{Ensemble, Aggregation, labels};
 use crate::data::TensorSet;
 use crate::display::{Notice, Show};
 use crate::error::{Error, Result};
@@ -52,34 +52,34 @@ impl Ensemble {
     pub fn stacked(models: &[&Model], folds: usize, set: &TensorSet, how: Fit) -> Result<Ensemble> {
         const OP: &str = "Ensemble::stacked";
         let trainings = models.len() * (folds + 1);
-        let (set, note) = begin(OP, models, set, &how, trainings.max(1))?;
+        let (set, note) = prepare(OP, models, set, &how, trainings.max(1))?;
         let how = how.shared(trainings);
         let labels = labels(OP, &set, models[0].output_shape()[0])?;
         if folds < 2 || folds > set.len() {
             let expected = format!("2 to {} folds, one example in each at least", set.len());
             return Err(Error::invalid(OP, expected, folds.to_string(), "5 are usual."));
         }
-        let fold = dealt(&labels, folds, &mut host_rng("folds"));
-        let names: Vec<String> = checked(OP, models)?.iter().map(Member::name).collect();
-        let mut series = Series::new(OP, models.len(), note.into_iter().collect());
+        let fold = stratified_folds(&labels, folds, &mut host_rng("folds"));
+        let names: Vec<String> = checked_members(OP, models)?.iter().map(Member::name).collect();
+        let mut series = TrainedMembers::new(OP, models.len(), note.into_iter().collect());
         let mut held_out = Vec::new();
         for (number, model) in models.iter().enumerate() {
             let label = format!("member {} of {}", number + 1, models.len());
-            let one = Training { op: OP, model, set: &set, how: &how, label };
+            let one = FoldTraining { op: OP, model, set: &set, how: &how, label };
             let outcome = one.out_of_fold(&fold, folds).and_then(|said| {
                 let Some(said) = said else { return Ok(None) };
                 let every: Vec<usize> = (0..set.len()).collect();
-                let Some((member, history)) = one.on(&every, "on all examples")? else {
+                let Some((member, history)) = one.train_on(&every, "on all examples")? else {
                     return Ok(None);
                 };
                 held_out.push(said);
-                Ok(Some((member.called(names[number].clone()), history)))
+                Ok(Some((member.with_name(names[number].clone()), history)))
             });
-            if !series.take(outcome)? {
+            if !series.push(outcome)? {
                 break;
             }
         }
-        Ok(series.ensemble(How::Stacked(Combiner::fit(&held_out, &labels))))
+        Ok(series.into_ensemble(Aggregation::Stacked(MetaLearner::fit(&held_out, &labels))))
     }
 
     /// Learns from a held-out set how much to believe each of several networks that are trained
@@ -93,20 +93,20 @@ impl Ensemble {
     /// or the reader pressed stop.
     pub fn stacked_on(models: &[&Model], held_out: &TensorSet) -> Result<Ensemble> {
         const OP: &str = "Ensemble::stacked_on";
-        let ensemble = Ensemble::of(OP, models, How::Average)?;
-        ensemble.fitted(OP, held_out, |said, labels| How::Stacked(Combiner::fit(said, labels)))
+        let ensemble = Ensemble::with_aggregation(OP, models, Aggregation::Average)?;
+        ensemble.fit_aggregation(OP, held_out, |said, labels| Aggregation::Stacked(MetaLearner::fit(said, labels)))
     }
 
     /// The same members, with what `fit` learns from their answers about a held-out set.
-    pub(super) fn fitted(
+    pub(super) fn fit_aggregation(
         mut self,
         op: &'static str,
         held_out: &TensorSet,
-        fit: impl FnOnce(&[Array2<f32>], &[usize]) -> How,
+        fit: impl FnOnce(&[Array2<f32>], &[usize]) -> Aggregation,
     ) -> Result<Ensemble> {
-        let (opinions, labels) = self.judged(op, held_out, false)?;
-        self.how = fit(&opinions.of_members, &labels);
-        self.fitted_to = Some(mark(&opinions.set));
+        let (opinions, labels) = self.labeled_outputs(op, held_out, false)?;
+        self.aggregation = fit(&opinions.outputs, &labels);
+        self.fitted_on = Some(mark(&opinions.set));
         self.notes.extend(Some(opinions.note).filter(|note| !note.is_empty()));
         for member in &self.members {
             for note in member.model().seen_notes(&opinions.set) {
@@ -123,7 +123,7 @@ impl Ensemble {
 }
 
 /// How the networks of one form are trained for a stack.
-struct Training<'a> {
+struct FoldTraining<'a> {
     op: &'static str,
     model: &'a Model,
     set: &'a TensorSet,
@@ -131,11 +131,11 @@ struct Training<'a> {
     label: String,
 }
 
-impl Training<'_> {
+impl FoldTraining<'_> {
     /// A fresh network, trained on the examples at these places; nothing after the stop button.
-    fn on(&self, places: &[usize], which: &str) -> Result<Option<(Member, History)>> {
+    fn train_on(&self, places: &[usize], which: &str) -> Result<Option<(Member, History)>> {
         let label = format!("{}, {which}", self.label);
-        trained_anew(self.op, &label, self.model, &at(self.set, places)?, self.how)
+        train_reinitialized(self.op, &label, self.model, &subset(self.set, places)?, self.how)
     }
 
     /// What is said about every example by a network that was not trained on it; nothing after the
@@ -143,12 +143,12 @@ impl Training<'_> {
     fn out_of_fold(&self, fold: &[usize], folds: usize) -> Result<Option<Array2<f32>>> {
         let mut said = Array2::zeros((fold.len(), self.model.output_shape()[0]));
         for number in 0..folds {
-            let (held, kept) = parts(fold, number);
-            let Some((member, _)) = self.on(&kept, &format!("fold {} of {folds}", number + 1))?
+            let (held, kept) = split_fold(fold, number);
+            let Some((member, _)) = self.train_on(&kept, &format!("fold {} of {folds}", number + 1))?
             else {
                 return Ok(None);
             };
-            let rows = member.says(self.op, &at(self.set, &held)?, false, |_| ())?;
+            let rows = member.predict(self.op, &subset(self.set, &held)?, false, |_| ())?;
             for (place, row) in held.into_iter().zip(rows.axis_iter(Axis(0))) {
                 said.row_mut(place).assign(&row);
             }
@@ -159,7 +159,7 @@ impl Training<'_> {
 
 /// The fold of each example: every class is dealt out in a random order, and goes on where the one
 /// before it ended, so that folds are equally large and hold the same of every class.
-fn dealt(labels: &[usize], folds: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
+fn stratified_folds(labels: &[usize], folds: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
     let mut places: Vec<usize> = (0..labels.len()).collect();
     shuffle(&mut places, rng);
     places.sort_by_key(|&place| labels[place]);
@@ -169,12 +169,12 @@ fn dealt(labels: &[usize], folds: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
 }
 
 /// The places that are in a fold, and those that are not.
-fn parts(fold: &[usize], number: usize) -> (Vec<usize>, Vec<usize>) {
+fn split_fold(fold: &[usize], number: usize) -> (Vec<usize>, Vec<usize>) {
     (0..fold.len()).partition(|&place| fold[place] == number)
 }
 
 /// The examples at these places.
-fn at(set: &TensorSet, places: &[usize]) -> Result<TensorSet> {
+fn subset(set: &TensorSet, places: &[usize]) -> Result<TensorSet> {
     let places: Vec<i64> = places.iter().map(|&place| place as i64).collect();
     let device: Device = set.x().device();
     let (x, y) = set.pick(&Tensor::from_slice(&places), device);
@@ -192,15 +192,15 @@ mod tests {
     #[test]
     fn every_example_is_in_one_fold_and_folds_are_alike() {
         let labels: Vec<usize> = (0..103).map(|i| usize::from(i % 4 == 0)).collect();
-        let fold = dealt(&labels, 5, &mut ChaCha8Rng::seed_from_u64(1));
+        let fold = stratified_folds(&labels, 5, &mut ChaCha8Rng::seed_from_u64(1));
         for number in 0..5 {
-            let (held, kept) = parts(&fold, number);
+            let (held, kept) = split_fold(&fold, number);
             assert!((20..=21).contains(&held.len()) && held.len() + kept.len() == 103);
             let ones = held.iter().filter(|&&place| labels[place] == 1).count();
             assert!((5..=6).contains(&ones), "{ones}");
         }
-        assert_ne!(dealt(&labels, 5, &mut ChaCha8Rng::seed_from_u64(2)), fold);
-        let each = dealt(&labels, 103, &mut ChaCha8Rng::seed_from_u64(1));
+        assert_ne!(stratified_folds(&labels, 5, &mut ChaCha8Rng::seed_from_u64(2)), fold);
+        let each = stratified_folds(&labels, 103, &mut ChaCha8Rng::seed_from_u64(1));
         assert_eq!(each.iter().collect::<std::collections::HashSet<_>>().len(), 103);
     }
 
@@ -212,12 +212,12 @@ mod tests {
         let model = model.build(Device::Cpu).unwrap();
         model.compile(Sgd::new(0.01), Loss::CategoricalCrossEntropy).unwrap();
         let how = Fit::new();
-        let one = Training { op: "test", model: &model, set: &set, how: &how, label: "one".into() };
-        let fold = dealt(&set.label_vec().unwrap(), 3, &mut ChaCha8Rng::seed_from_u64(1));
+        let one = FoldTraining { op: "test", model: &model, set: &set, how: &how, label: "one".into() };
+        let fold = stratified_folds(&set.label_vec().unwrap(), 3, &mut ChaCha8Rng::seed_from_u64(1));
         for number in 0..3 {
-            let (held, kept) = parts(&fold, number);
-            let (member, _) = one.on(&kept, "").unwrap().unwrap();
-            let seen = |places: &[usize]| member.model().seen_notes(&at(&set, places).unwrap());
+            let (held, kept) = split_fold(&fold, number);
+            let (member, _) = one.train_on(&kept, "").unwrap().unwrap();
+            let seen = |places: &[usize]| member.model().seen_notes(&subset(&set, places).unwrap());
             assert!(seen(&held).is_empty(), "{:?}", seen(&held));
             assert!(seen(&kept)[0].starts_with("all examples were trained on"));
         }

@@ -5,33 +5,33 @@ use tch::Tensor;
 
 /// A way to look at a picture that leaves its class what it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum View {
+pub enum TestTimeAugmentation {
     /// The picture itself.
-    AsItIs,
+    Identity,
     /// In the mirror, left and right exchanged. Not for digits and letters.
-    Flipped,
+    HorizontalFlip,
     /// Moved by so many pixels, to the right and down where positive; what is uncovered repeats the
     /// edge.
-    Shifted(i32, i32),
+    Shift(i32, i32),
 }
 
-impl View {
+impl TestTimeAugmentation {
     /// The picture itself and its four neighbours, `pixels` to each side.
-    pub fn shifts(pixels: i32) -> Vec<View> {
+    pub fn shifts(pixels: i32) -> Vec<TestTimeAugmentation> {
         let moves = [(0, 0), (pixels, 0), (-pixels, 0), (0, pixels), (0, -pixels)];
-        moves.iter().map(|&(x, y)| View::of_shift(x, y)).collect()
+        moves.iter().map(|&(x, y)| TestTimeAugmentation::shift(x, y)).collect()
     }
 
-    fn of_shift(x: i32, y: i32) -> View {
-        if (x, y) == (0, 0) { View::AsItIs } else { View::Shifted(x, y) }
+    fn shift(x: i32, y: i32) -> TestTimeAugmentation {
+        if (x, y) == (0, 0) { TestTimeAugmentation::Identity } else { TestTimeAugmentation::Shift(x, y) }
     }
 
     /// How messages and tables call it.
     pub(super) fn name(self) -> String {
         match self {
-            View::AsItIs => "as it is".into(),
-            View::Flipped => "flipped".into(),
-            View::Shifted(x, y) => format!("shifted by ({x}, {y})"),
+            TestTimeAugmentation::Identity => "as it is".into(),
+            TestTimeAugmentation::HorizontalFlip => "flipped".into(),
+            TestTimeAugmentation::Shift(x, y) => format!("shifted by ({x}, {y})"),
         }
     }
 
@@ -42,7 +42,7 @@ impl View {
             return Err(Error::invalid(op, expected, format!("{shape:?}"), ""));
         };
         match self {
-            View::Shifted(x, y)
+            TestTimeAugmentation::Shift(x, y)
                 if x.unsigned_abs() as usize >= width || y.unsigned_abs() as usize >= height =>
             {
                 let expected = format!("shifts of less than {width} and {height} pixels");
@@ -53,11 +53,11 @@ impl View {
     }
 
     /// The pictures `[n, channels, height, width]` seen in this way.
-    pub(super) fn of(self, x: &Tensor) -> Tensor {
+    pub(super) fn apply(self, x: &Tensor) -> Tensor {
         match self {
-            View::AsItIs => x.shallow_clone(),
-            View::Flipped => x.flip([3]),
-            View::Shifted(right, down) => {
+            TestTimeAugmentation::Identity => x.shallow_clone(),
+            TestTimeAugmentation::HorizontalFlip => x.flip([3]),
+            TestTimeAugmentation::Shift(right, down) => {
                 let (right, down) = (i64::from(right), i64::from(down));
                 let size = x.size();
                 let more = |n: i64| n.max(0);
@@ -78,19 +78,19 @@ mod tests {
     fn a_shift_moves_and_repeats_the_edge() {
         let x = Tensor::arange(6, (Kind::Float, Device::Cpu)).view([1, 1, 2, 3]);
         let row = |x: &Tensor| Vec::<f32>::try_from(x.contiguous().view(-1)).unwrap();
-        assert_eq!(row(&View::Shifted(1, 0).of(&x)), [0.0, 0.0, 1.0, 3.0, 3.0, 4.0]);
-        assert_eq!(row(&View::Shifted(-1, 0).of(&x)), [1.0, 2.0, 2.0, 4.0, 5.0, 5.0]);
-        assert_eq!(row(&View::Shifted(0, 1).of(&x)), [0.0, 1.0, 2.0, 0.0, 1.0, 2.0]);
-        assert_eq!(row(&View::Shifted(0, -1).of(&x)), [3.0, 4.0, 5.0, 3.0, 4.0, 5.0]);
-        assert_eq!(row(&View::Flipped.of(&x)), [2.0, 1.0, 0.0, 5.0, 4.0, 3.0]);
+        assert_eq!(row(&TestTimeAugmentation::Shift(1, 0).apply(&x)), [0.0, 0.0, 1.0, 3.0, 3.0, 4.0]);
+        assert_eq!(row(&TestTimeAugmentation::Shift(-1, 0).apply(&x)), [1.0, 2.0, 2.0, 4.0, 5.0, 5.0]);
+        assert_eq!(row(&TestTimeAugmentation::Shift(0, 1).apply(&x)), [0.0, 1.0, 2.0, 0.0, 1.0, 2.0]);
+        assert_eq!(row(&TestTimeAugmentation::Shift(0, -1).apply(&x)), [3.0, 4.0, 5.0, 3.0, 4.0, 5.0]);
+        assert_eq!(row(&TestTimeAugmentation::HorizontalFlip.apply(&x)), [2.0, 1.0, 0.0, 5.0, 4.0, 3.0]);
     }
 
     #[test]
     fn shifts_that_leave_nothing_are_refused() {
-        assert!(View::Shifted(31, 0).check("op", &[3, 32, 32]).is_ok());
-        assert!(View::Shifted(0, -32).check("op", &[3, 32, 32]).is_err());
-        assert!(View::Shifted(i32::MIN, 0).check("op", &[3, 32, 32]).is_err());
-        assert!(View::Flipped.check("op", &[784]).is_err());
-        assert_eq!(View::shifts(2).len(), 5);
+        assert!(TestTimeAugmentation::Shift(31, 0).check("op", &[3, 32, 32]).is_ok());
+        assert!(TestTimeAugmentation::Shift(0, -32).check("op", &[3, 32, 32]).is_err());
+        assert!(TestTimeAugmentation::Shift(i32::MIN, 0).check("op", &[3, 32, 32]).is_err());
+        assert!(TestTimeAugmentation::HorizontalFlip.check("op", &[784]).is_err());
+        assert_eq!(TestTimeAugmentation::shifts(2).len(), 5);
     }
 }
