@@ -84,7 +84,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let (model, train) = (on_frozen_vgg16()?, pictures(1_000)?);
             model.compile(optimizer, Loss::CategoricalCrossEntropy)?;
             let how = Fit::new().epochs(count).batch_size(BATCH);
-            let how = if text(3) == "every" { how.frozen_memory(0) } else { how };
+            let how = if text(3) == "every" { how.feature_cache_bytes(0) } else { how };
             let begun = Instant::now();
             model.fit(&train, how)?;
             begun.elapsed().as_secs_f64()

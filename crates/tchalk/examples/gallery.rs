@@ -69,8 +69,8 @@ fn main() -> Fallible {
     let (other, other_history) = trained(&train.take(600), &held_out)?;
     let histories = [("2,400 pictures", &history), ("600 pictures", &other_history)];
     gallery.figure("histories compared", History::compare(&histories)?)?;
-    let finder = RateFinder::new().steps(40);
-    let rates = model.find_rate(&train.take(600).to_tensors(Device::Cpu), finder)?;
+    let finder = LearningRateFinder::new().steps(40);
+    let rates = model.find_learning_rate(&train.take(600).to_tensors(Device::Cpu), finder)?;
     gallery.figure("learning rates", rates.plot()?)?;
 
     gallery.section("Evaluation")?;

@@ -34,7 +34,7 @@ pub use crate::runtime::{self, Budget};
 pub use crate::table::Table;
 pub use crate::train::{
     Adam, AdamW, Checkpoint, CsvLog, EarlyStopping, Evaluation, Fit, History, Loss, Metric,
-    MovingAverage, Precision, Predictions, Print, RateFinder, ReduceOnPlateau, RmsProp, Schedule,
+    MovingAverage, Precision, Predictions, Print, LearningRateFinder, ReduceOnPlateau, RmsProp, Schedule,
     Sgd, StopAt,
 };
 pub use tch::{Device, Kind, Tensor};

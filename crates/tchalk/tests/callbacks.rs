@@ -54,7 +54,7 @@ fn early_stopping_goes_back_to_the_best_epoch_and_says_whose_choice_it_was() {
     let history = model.fit(&train, fit).unwrap();
     let best = history.best("val_loss").unwrap().number;
     assert_eq!(history.len(), best + 4, "{history:?}");
-    assert!(history.ended().unwrap().contains("early stopping"), "{history:?}");
+    assert!(history.stop_reason().unwrap().contains("early stopping"), "{history:?}");
     for (name, weight) in &kept.lock().unwrap().0[best - 1] {
         assert_eq!(&model.weight(name).unwrap(), weight);
     }
@@ -72,7 +72,7 @@ fn of_a_set_that_is_split_each_part_is_known_for_what_it_was() {
     model.compile(Adam::new(0.2), Loss::CategoricalCrossEntropy).unwrap();
     let fit = Fit::new().epochs(100).batch_size(10).validation_split(0.25);
     let history = model.fit(&all, fit.callback(EarlyStopping::new(4))).unwrap();
-    assert!(history.ended().unwrap().contains("early stopping"), "{history:?}");
+    assert!(history.stop_reason().unwrap().contains("early stopping"), "{history:?}");
     let notes = |places: &[i64]| {
         let places = Tensor::from_slice(places);
         let (x, y) = (all.x(), all.labels().unwrap());
@@ -129,7 +129,7 @@ fn a_callback_that_fails_ends_training_with_history_and_model_intact() {
     ] {
         let model = model();
         let history = model.fit(&train, Fit::new().epochs(5).callback(callback)).unwrap();
-        assert_eq!((history.len(), history.ended().as_deref()), (2, Some(said)));
+        assert_eq!((history.len(), history.stop_reason().as_deref()), (2, Some(said)));
         assert_eq!(model.history().len(), 2);
         assert!(format!("{history:?}").contains(said));
         assert_eq!(model.fit(&train, Fit::new()).unwrap().len(), 1, "it can go on");
@@ -145,7 +145,7 @@ fn a_checkpoint_that_cannot_be_written_ends_training_after_the_epoch() {
     let fit = Fit::new().epochs(5).callback(Checkpoint::new(file.join("model.safetensors")));
     let history = model().fit(&points(40, 1), fit).unwrap();
     assert_eq!(history.len(), 1);
-    let said = history.ended().unwrap();
+    let said = history.stop_reason().unwrap();
     assert!(said.contains("after epoch 1: Checkpoint") && said.contains("room"), "{said}");
 }
 
@@ -177,7 +177,7 @@ fn a_disk_that_is_full_is_told_and_the_last_checkpoint_stays() {
     let fit = Fit::new().epochs(5).callback(filling).callback(Checkpoint::new(&path));
     let history = model.fit(&train, fit).unwrap();
     assert_eq!(history.len(), 3);
-    let said = history.ended().unwrap();
+    let said = history.stop_reason().unwrap();
     assert!(said.starts_with("stopped after epoch 3: Checkpoint: "), "{said}");
     assert!(said.contains("No space left") && said.contains("room on the disk"), "{said}");
     assert_eq!(model.history(), history);
@@ -210,7 +210,7 @@ fn a_target_ends_training() {
     let fit = Fit::new().epochs(200).callback(StopAt::new("accuracy", 0.85));
     let history = model().fit(&points(100, 1), fit).unwrap();
     let epochs = history.epochs();
-    assert!(epochs.len() < 200 && history.ended().unwrap().contains("target reached"));
+    assert!(epochs.len() < 200 && history.stop_reason().unwrap().contains("target reached"));
     assert!(epochs.last().unwrap().accuracy >= 0.85);
     assert!(epochs[..epochs.len() - 1].iter().all(|epoch| epoch.accuracy < 0.85));
 }
@@ -267,7 +267,7 @@ fn the_moving_average_goes_on_when_a_layer_is_frozen_on_the_way() {
     let freezing = Arc::new(Mutex::new(Freezing::default()));
     let fit = Fit::new().epochs(2).batch_size(10).callback(freezing.clone());
     let history = model.fit(&points(30, 1), fit.callback(MovingAverage::new(0.8))).unwrap();
-    assert_eq!((history.len(), history.ended()), (2, None));
+    assert_eq!((history.len(), history.stop_reason()), (2, None));
     let steps = &freezing.lock().unwrap().0;
     assert_eq!(steps[1][0], steps[5][0], "it is frozen");
     for weights in steps {
@@ -293,7 +293,7 @@ impl Callback for Looking {
         Ok(())
     }
     fn on_epoch_end(&mut self, run: &mut Run) -> CallbackResult {
-        Ok(run.set_rate(run.rate() / 10.0)?)
+        Ok(run.set_learning_rate(run.learning_rate() / 10.0)?)
     }
 }
 
@@ -306,8 +306,8 @@ fn a_callback_may_use_the_model_change_the_rate_and_stop_within_an_epoch() {
     let history = model().fit(&train, fit).unwrap();
     assert_eq!(looking.lock().unwrap().1.len(), 6);
     assert_eq!(history.len(), 1, "the broken epoch does not count");
-    assert_eq!(history.ended().unwrap(), "stopped in epoch 2: seen enough");
-    assert_eq!(history.last().unwrap().rate, 0.01);
+    assert_eq!(history.stop_reason().unwrap(), "stopped in epoch 2: seen enough");
+    assert_eq!(history.last().unwrap().learning_rate, 0.01);
 }
 
 /// Sets the rate before anything is learned.
@@ -316,8 +316,8 @@ struct Beginning(f64);
 
 impl Callback for Beginning {
     fn on_train_begin(&mut self, run: &mut Run) -> CallbackResult {
-        assert_eq!(run.rate(), 0.01, "the optimiser's");
-        Ok(run.set_rate(self.0)?)
+        assert_eq!(run.learning_rate(), 0.01, "the optimiser's");
+        Ok(run.set_learning_rate(self.0)?)
     }
 }
 

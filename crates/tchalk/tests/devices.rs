@@ -142,7 +142,7 @@ fn a_frozen_base_comes_to_the_same_computed_once_or_in_every_epoch() {
     let _guard = alone();
     let (train, test) = sets(50, 20);
     let fit = || Fit::new().epochs(3).batch_size(16).validation(&test).metrics([Metric::F1]);
-    for fit in [|fit: Fit| fit, |fit: Fit| fit.frozen_memory(0), |fit: Fit| fit.augment(Mirror)]
+    for fit in [|fit: Fit| fit, |fit: Fit| fit.feature_cache_bytes(0), |fit: Fit| fit.augment(Mirror)]
         .map(|with| move || with(fit()))
     {
         let (one, several) = (transfer(), transfer());
@@ -221,7 +221,7 @@ impl Callback for Meddling {
             (2, 2) => {
                 model.set_weight("dense.bias", &Tensor::ones([10], (Kind::Float, Device::Cpu)))?
             }
-            (2, 3) => run.set_rate(run.rate() / 2.0)?,
+            (2, 3) => run.set_learning_rate(run.learning_rate() / 2.0)?,
             _ => {}
         }
         Ok(())
@@ -247,7 +247,7 @@ fn replicas_follow_what_callbacks_do_to_the_network() {
     };
     let expected = fitted(&one, Sgd::new(0.02), &train, fit());
     let history = fitted(&several, Sgd::new(0.02), &train, fit().devices(TWO));
-    assert_eq!((expected.ended(), history.ended()), (None, None));
+    assert_eq!((expected.stop_reason(), history.stop_reason()), (None, None));
     assert_alike(&expected, &history);
     let distance = apart(&one, &several);
     assert!(distance < 1e-6, "{distance:e}");
@@ -275,7 +275,7 @@ fn stop_keeps_the_history_and_the_weights() {
     let history = fitted(&model, Sgd::new(0.02), &train, fit.callback(Stopping));
     interrupt::clear();
     assert_eq!(history.len(), 1);
-    assert!(history.ended().unwrap().contains("stopped in epoch 2"), "{history:?}");
+    assert!(history.stop_reason().unwrap().contains("stopped in epoch 2"), "{history:?}");
     assert_eq!(model.history(), history);
     assert!(apart(&cnn(), &model) > 1e-3, "six steps are kept");
     assert_eq!(model.fit(&train, Fit::new().devices(TWO)).unwrap().len(), 1, "it can go on");

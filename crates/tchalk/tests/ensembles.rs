@@ -53,7 +53,7 @@ fn an_average_is_the_average() {
     let evaluation = ensemble.evaluate(&test).unwrap();
     assert_eq!(evaluation.examples, 700);
     let predictions = ensemble.predict(&test).unwrap();
-    assert_eq!(predictions.fraction_right().unwrap(), evaluation.accuracy);
+    assert_eq!(predictions.accuracy().unwrap(), evaluation.accuracy);
     assert_eq!(ensemble.members(), ["sequential #1", "sequential #2", "sequential #3"]);
 }
 

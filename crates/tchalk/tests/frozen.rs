@@ -50,7 +50,7 @@ fn computing_it_once_comes_to_the_same_as_the_long_way() {
     let (short, long, half) = (transfer(), transfer(), transfer());
     let once = fitted(&short, &train, fit());
     assert!(format!("{once:?}").contains("the frozen part, up to flatten, was computed once"));
-    let every = fitted(&long, &train, fit().frozen_memory(0));
+    let every = fitted(&long, &train, fit().feature_cache_bytes(0));
     assert!(
         format!("{every:?}").contains("runs in every epoch: its outputs would take 972 kB"),
         "{every:?}"
@@ -59,7 +59,7 @@ fn computing_it_once_comes_to_the_same_as_the_long_way() {
     let (a, b) = (short.weight("dense.weight").unwrap(), long.weight("dense.weight").unwrap());
     assert!((a - b).abs().max().double_value(&[]) < 1e-5);
     // Too little memory for 32 bits a number, enough for 16.
-    let halved = fitted(&half, &train, fit().frozen_memory(1_000_000));
+    let halved = fitted(&half, &train, fit().feature_cache_bytes(1_000_000));
     assert!(format!("{halved:?}").contains("in half precision"), "{halved:?}");
     assert_alike(&once, &halved, 1e-2);
 }
@@ -99,7 +99,7 @@ fn a_frozen_part_that_branches_off_is_computed_once() {
         model.freeze_at("one").unwrap();
         model.compile(Sgd::new(0.05), Loss::CategoricalCrossEntropy).unwrap();
         let fit = Fit::new().epochs(2).validation(&test);
-        fitted(&model, &train, if frozen { fit } else { fit.frozen_memory(0) })
+        fitted(&model, &train, if frozen { fit } else { fit.feature_cache_bytes(0) })
     };
     assert_alike(&base(true), &base(false), 1e-5);
 }

@@ -100,7 +100,7 @@ fn the_rates_of_schedules_are_pytorch_s() {
         ("warm_up", Schedule::cosine().warm_up(2)),
     ];
     for (name, schedule) in cases {
-        let rates = schedule.rates(0.1, STEPS / PER_EPOCH, PER_EPOCH).unwrap();
+        let rates = schedule.learning_rates(0.1, STEPS / PER_EPOCH, PER_EPOCH).unwrap();
         let expected = Vec::<f64>::try_from(&values[&format!("rates {name}")]).unwrap();
         for (rate, expected) in rates.iter().zip(&expected) {
             assert!((rate - expected).abs() < 1e-9, "{name}: {rates:?}, not {expected:?}");

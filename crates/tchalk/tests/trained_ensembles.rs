@@ -143,7 +143,7 @@ fn a_useless_member_does_a_stack_no_harm() {
     let average: Vec<Model> = stack.models();
     let average = Ensemble::average(&[&average[0], &average[1]]).unwrap();
     assert!(all.loss < average.evaluate(&test).unwrap().loss);
-    assert_eq!(stack.predict(&test).unwrap().fraction_right().unwrap(), all.accuracy);
+    assert_eq!(stack.predict(&test).unwrap().accuracy().unwrap(), all.accuracy);
     assert_eq!(stack.disagreement(&test).unwrap().fractions().dim(), (2, 2));
     let text = format!("{stack:?}");
     assert!(text.starts_with("a stack of 2 members: sequential #1 ("), "{text}");

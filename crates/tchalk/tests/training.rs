@@ -14,7 +14,7 @@ use hungry::Hungry;
 use shapes::sets;
 use tchalk::prelude::*;
 use tchalk::runtime::interrupt;
-use tchalk::train::{Memory, Optimizer};
+use tchalk::train::{Slots, Optimizer};
 
 fn small_cnn() -> Model {
     Sequential::new()
@@ -209,7 +209,7 @@ fn a_rate_is_found_and_nothing_has_changed() {
     let (train, _) = sets(300, 10);
     let model = compiled(small_cnn(), RmsProp::new(1e-3));
     let before = model.weight("dense.weight").unwrap();
-    let curve = model.find_rate(&train, RateFinder::new().steps(60)).unwrap();
+    let curve = model.find_learning_rate(&train, LearningRateFinder::new().steps(60)).unwrap();
     assert_eq!(model.weight("dense.weight").unwrap(), before);
     let rate = curve.suggestion().unwrap();
     assert!((1e-6..0.1).contains(&rate), "{curve:?}");
@@ -224,7 +224,7 @@ fn a_rate_is_found_and_nothing_has_changed() {
         model.fit(&train, Fit::new()).unwrap().last().unwrap().loss
     };
     assert_eq!(loss(&model), loss(&other));
-    assert!(model.find_rate(&train, RateFinder::new().steps(1)).is_err());
+    assert!(model.find_learning_rate(&train, LearningRateFinder::new().steps(1)).is_err());
 }
 
 #[test]
@@ -244,7 +244,7 @@ fn what_is_remembered_of_frozen_weights_outlasts_the_search_for_a_rate() {
     };
     assert_eq!(fit(&searched), fit(&other));
     searched.freeze_at("dense").unwrap();
-    searched.find_rate(&train, RateFinder::new().steps(10)).unwrap();
+    searched.find_learning_rate(&train, LearningRateFinder::new().steps(10)).unwrap();
     searched.unfreeze_at("dense").unwrap();
     assert_eq!(fit(&searched), fit(&other));
 }
@@ -254,10 +254,10 @@ fn what_is_remembered_of_frozen_weights_outlasts_the_search_for_a_rate() {
 struct Refused;
 
 impl Optimizer for Refused {
-    fn rate(&self) -> f64 {
+    fn learning_rate(&self) -> f64 {
         0.1
     }
-    fn update(&self, weight: &Tensor, gradient: &Tensor, memory: &mut Memory, rate: f64) {
+    fn update(&self, weight: &Tensor, gradient: &Tensor, memory: &mut Slots, rate: f64) {
         let mut weight = weight.shallow_clone();
         weight -= gradient * rate;
         if memory.updates() == 3 {
@@ -272,7 +272,7 @@ fn a_search_for_a_rate_that_libtorch_ends_leaves_the_weights_as_they_were() {
     let (train, _) = sets(100, 10);
     let model = compiled(linear(), Refused);
     let before = model.weight("dense.weight").unwrap();
-    let error = model.find_rate(&train, RateFinder::new()).unwrap_err().to_string();
+    let error = model.find_learning_rate(&train, LearningRateFinder::new()).unwrap_err().to_string();
     assert!(error.starts_with("Model::find_rate: libtorch says: shape '[0]'"), "{error}");
     assert_eq!(model.weight("dense.weight").unwrap(), before);
     // The optimiser was refused where no gradients are kept; training keeps them again.
@@ -300,7 +300,7 @@ fn one_output_tells_two_classes_apart() {
     assert!((evaluation.metric(Metric::F1) - evaluation.accuracy).abs() < 0.05);
     assert!(history.last().unwrap().value("f1").is_some());
     let predictions = model.predict(&set).unwrap();
-    assert_eq!(predictions.fraction_right().unwrap(), evaluation.accuracy);
+    assert_eq!(predictions.accuracy().unwrap(), evaluation.accuracy);
     assert!(predictions.probabilities().rows().into_iter().all(|r| (r.sum() - 1.0).abs() < 1e-5));
 }
 
@@ -357,7 +357,7 @@ fn predictions_agree_with_the_evaluation() {
     let model = compiled(linear(), Sgd::new(0.01));
     model.fit(&train, Fit::new().epochs(3)).unwrap();
     let (evaluation, predictions) = (model.evaluate(&test).unwrap(), model.predict(&test).unwrap());
-    assert_eq!(predictions.fraction_right().unwrap(), evaluation.accuracy);
+    assert_eq!(predictions.accuracy().unwrap(), evaluation.accuracy);
     let rows = predictions.probabilities();
     assert!(rows.rows().into_iter().all(|row| (row.sum() - 1.0).abs() < 1e-5));
     let figure = predictions.image_grid(2, 5).unwrap();

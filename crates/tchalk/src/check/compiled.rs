@@ -2,7 +2,7 @@
 
 use super::Checklist;
 use crate::model::Model;
-use crate::train::Described;
+use crate::train::OptimizerSummary;
 
 /// Looks at what `compile` chose: whether the loss fits the network's end, and whether the learning
 /// rate is one that its optimiser can use.
@@ -30,7 +30,7 @@ pub fn compiled(model: &Model) -> Checklist {
         );
         return list;
     };
-    match (compiled.loss.name(), last, compiled.reading.before_last) {
+    match (compiled.loss.name(), last, compiled.loss_input.before_activation) {
         ("CategoricalCrossEntropy", "softmax", _) => {
             list.right("loss", "categorical cross-entropy, which goes with Softmax.");
         }
@@ -63,7 +63,7 @@ pub fn compiled(model: &Model) -> Checklist {
             ),
         ),
     }
-    let settings = compiled.descent.described();
+    let settings = compiled.optimizer_state.summary();
     rate_of(&mut list, &settings);
     weight_decay_of(&mut list, &settings);
     let decay = settings.decay;
@@ -89,8 +89,8 @@ pub(super) fn usual(optimizer: &str) -> (f64, f64, f64) {
     }
 }
 
-fn rate_of(list: &mut Checklist, settings: &Described) {
-    let (optimizer, rate) = (&settings.name, settings.rate);
+fn rate_of(list: &mut Checklist, settings: &OptimizerSummary) {
+    let (optimizer, rate) = (&settings.name, settings.learning_rate);
     let (low, high, best) = usual(optimizer);
     let shown = text(rate);
     // With momentum a weight goes so far in the end.
@@ -126,7 +126,7 @@ fn rate_of(list: &mut Checklist, settings: &Described) {
 
 /// Sgd's weights come to rest where the pull to zero is as strong as the gradient; the others divide
 /// the gradient by its size first, and bear more.
-fn weight_decay_of(list: &mut Checklist, settings: &Described) {
+fn weight_decay_of(list: &mut Checklist, settings: &OptimizerSummary) {
     let (most, usual) = match settings.name.as_str() {
         "Sgd" => (0.1, "5e-4"),
         _ => (10.0, "0.01"),
@@ -156,7 +156,7 @@ mod tests {
     fn what_is_usual_for_one_optimiser_is_not_for_another() {
         let say = |name: &str, rate| {
             let mut list = Checklist::new("rate");
-            rate_of(&mut list, &Described { name: name.into(), rate, ..Described::default() });
+            rate_of(&mut list, &OptimizerSummary { name: name.into(), learning_rate: rate, ..OptimizerSummary::default() });
             (list.passes(), list.advice().is_empty())
         };
         assert_eq!(say("Sgd", 0.1), (true, true));
@@ -172,7 +172,7 @@ mod tests {
     fn momentum_makes_a_small_rate_larger() {
         let mut list = Checklist::new("rate");
         let (name, rate) = ("Sgd".to_owned(), 1e-3);
-        rate_of(&mut list, &Described { name, rate, momentum: 0.9, ..Described::default() });
+        rate_of(&mut list, &OptimizerSummary { name, learning_rate: rate, momentum: 0.9, ..OptimizerSummary::default() });
         assert!(list.passes() && list.advice().is_empty(), "{list:?}");
     }
 
@@ -181,7 +181,7 @@ mod tests {
         let say = |name: &str, weight_decay| {
             let mut list = Checklist::new("weight decay");
             let name = name.into();
-            weight_decay_of(&mut list, &Described { name, weight_decay, ..Described::default() });
+            weight_decay_of(&mut list, &OptimizerSummary { name, weight_decay, ..OptimizerSummary::default() });
             (list.passes(), list.advice().is_empty())
         };
         assert_eq!(say("Sgd", 5e-4), (true, true));

@@ -48,7 +48,7 @@ pub fn score(evaluation: &Evaluation) -> Checklist {
         }
     }
     let measured_less = evaluation.notes().iter().any(|note| note.starts_with("budget "));
-    let shortened = measured_less || evaluation.shortened.is_some();
+    let shortened = measured_less || evaluation.shortened_by.is_some();
     if !one_answer(&mut list, evaluation, shortened) {
         accuracy(&mut list, low, high, &between, shortened);
         weakest(&mut list, evaluation);
@@ -202,7 +202,7 @@ mod tests {
         let said = |i: usize| (labels[i] + usize::from(i % wrong_every == wrong_every - 1)) % 10;
         let rows =
             Array2::from_shape_fn((examples, 10), |(i, c)| if c == said(i) { 0.91 } else { 0.01 });
-        Evaluation::of_probabilities(&rows, &labels, Vec::new())
+        Evaluation::from_probabilities(&rows, &labels, Vec::new())
     }
 
     #[test]
@@ -231,14 +231,14 @@ mod tests {
         let one =
             Array2::from_shape_fn((100, 10), |(_, class)| if class == 3 { 0.9 } else { 0.01 });
         let labels: Vec<usize> = (0..100).map(|i| i % 10).collect();
-        let same = Evaluation::of_probabilities(&one, &labels, Vec::new());
+        let same = Evaluation::from_probabilities(&one, &labels, Vec::new());
         assert!(format!("{:?}", score(&same)).contains("✘ answers: it answers 3"));
-        let same = score(&same.shortened(Some(Budget::Class)));
+        let same = score(&same.with_shortened_by(Some(Budget::Class)));
         assert!(
             same.passes() && format!("{same:?}").contains("– answers: it answers 3"),
             "{same:?}"
         );
-        let poor = score(&evaluation(20_001, 3).shortened(Some(Budget::Class)));
+        let poor = score(&evaluation(20_001, 3).with_shortened_by(Some(Budget::Class)));
         assert!(poor.passes() && format!("{poor:?}").contains("A budget is at work"), "{poor:?}");
     }
 
@@ -249,7 +249,7 @@ mod tests {
             let said = if labels[i] == 9 { 4 } else { labels[i] };
             if c == said { 0.91f32 } else { 0.01 }
         });
-        let list = score(&Evaluation::of_probabilities(&rows, &labels, Vec::new()));
+        let list = score(&Evaluation::from_probabilities(&rows, &labels, Vec::new()));
         assert!(format!("{list:?}").contains("of class 9 it finds only 0 %"), "{list:?}");
     }
 }

@@ -25,10 +25,10 @@ pub fn training(history: &History) -> Checklist {
     let mut list = Checklist::new("your training");
     let all = history.epochs();
     // Where the weights of an earlier epoch were put back, what came after it is gone.
-    let kept = history.kept.and_then(|kept| all.iter().position(|epoch| epoch.number == kept));
+    let kept = history.restored_epoch.and_then(|kept| all.iter().position(|epoch| epoch.number == kept));
     let epochs = kept.map_or(&all[..], |place| &all[..=place]);
     let Some(last) = epochs.last() else {
-        let why = history.ended().map_or(String::new(), |why| format!(" ({why})"));
+        let why = history.stop_reason().map_or(String::new(), |why| format!(" ({why})"));
         list.wrong(
             "training",
             format!("no epoch was finished{why}. Run fit, and let it go on for a while."),
@@ -42,7 +42,7 @@ pub fn training(history: &History) -> Checklist {
             false => gap(&mut list, epochs, last),
         };
         slow(&mut list, history, epochs, last);
-        if let Some(number) = history.kept {
+        if let Some(number) = history.restored_epoch {
             let text =
                 format!("the weights of epoch {number} were put back: later ones were no better.");
             list.right("epochs", text);
@@ -91,7 +91,7 @@ fn leak(list: &mut Checklist, history: &History) -> bool {
 fn learned(list: &mut Checklist, history: &History, epochs: &[Epoch], last: &Epoch) -> bool {
     let first = &epochs[0];
     let least = epochs.iter().map(|epoch| epoch.loss).fold(f64::INFINITY, f64::min);
-    let rate = epochs.iter().map(|epoch| epoch.rate).fold(0.0, f64::max);
+    let rate = epochs.iter().map(|epoch| epoch.learning_rate).fold(0.0, f64::max);
     let (low, high, best) = usual(&history.optimizer);
     let (shown, best_rate) = (rate_text(rate), rate_text(best));
     // What a loss comes to by guessing is known of the usual one.

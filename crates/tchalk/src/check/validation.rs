@@ -27,7 +27,7 @@ pub fn validation(model: &Model, set: &TensorSet) -> Checklist {
         );
         return list;
     }
-    let notes = model.seen_notes(set);
+    let notes = model.leakage_notes(set);
     match notes.iter().find(|note| note.contains("trained on")) {
         Some(note) => list.wrong(
             "new pictures",

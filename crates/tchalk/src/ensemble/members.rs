@@ -7,7 +7,7 @@ use crate::layers::shape_text;
 use crate::model::Model;
 use crate::runtime::progress::Progress;
 use crate::runtime::{Budget, interrupt};
-use crate::train::{batch_of, check, fastest, guarded, largest};
+use crate::train::{inference_batch_size, check_input, channels_last_on_cpu, catch_torch_error, argmax};
 use ndarray::{Array2, Axis};
 use tch::{Device, Kind, no_grad};
 
@@ -53,11 +53,11 @@ impl Member {
     ) -> Result<Array2<f32>> {
         let (inner, device) = (self.model.inner(), self.model.device());
         let mut rows: Vec<f32> = Vec::with_capacity(set.len() * self.classes());
-        for (x, _) in set.batches(batch_of(set) as i64, device) {
+        for (x, _) in set.batches(inference_batch_size(set) as i64, device) {
             interrupt::check(op)?;
-            let said = guarded(op, || {
+            let said = catch_torch_error(op, || {
                 Ok(no_grad(|| {
-                    let (x, access) = (fastest(self.augmentation.apply(&x)), inner.program.using());
+                    let (x, access) = (channels_last_on_cpu(self.augmentation.apply(&x)), inner.program.using());
                     let said = if scores { access.scores(&x) } else { access.forward(&x) };
                     said.to_device(Device::Cpu).to_kind(Kind::Float).contiguous()
                 }))
@@ -118,13 +118,13 @@ impl Ensemble {
     /// Asks all members, one after the other.
     pub(super) fn member_outputs(&self, op: &str, set: &TensorSet, scores: bool) -> Result<MemberOutputs> {
         let model = &self.members[0].model;
-        check(op, model.inner(), set)?;
+        check_input(op, model.inner(), set)?;
         if self.classes() > set.class_names().len() {
             let expected = format!("networks with {} outputs", set.class_names().len());
             return Err(Error::invalid(op, expected, self.classes().to_string(), ""));
         }
         let budget = Budget::current()?;
-        let kept = budget.evaluation(set.len(), model.device());
+        let kept = budget.evaluation_examples(set.len(), model.device());
         let note = match kept < set.len() {
             true => format!("budget {}: {kept} of {} examples", budget.name(), set.len()),
             false => String::new(),
@@ -144,7 +144,7 @@ impl Ensemble {
 
 /// The most probable class of each example.
 pub(super) fn predicted_classes(probabilities: &Array2<f32>) -> Vec<usize> {
-    probabilities.rows().into_iter().map(|row| largest(row.iter().copied())).collect()
+    probabilities.rows().into_iter().map(|row| argmax(row.iter().copied())).collect()
 }
 
 /// Whether each example's most probable class is the right one.

@@ -23,7 +23,7 @@ use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::table::Table;
-use crate::train::{Evaluation, History, Predictions, Seen, mark, notes_of_all};
+use crate::train::{Evaluation, History, Predictions, TrainingFacts, set_fingerprint, leakage_notes_of_all};
 use meta_learner::MetaLearner;
 use members::Member;
 pub(crate) use members::vote_shares;
@@ -189,7 +189,7 @@ impl Ensemble {
     pub fn predict(&self, set: &TensorSet) -> Result<Predictions> {
         const OP: &str = "Ensemble::predict";
         let opinions = self.member_outputs(OP, set, self.aggregation == Aggregation::AverageLogits)?;
-        Ok(Predictions::new(self.combine(&opinions), opinions.set).of_those_who_saw(self.training_facts()))
+        Ok(Predictions::new(self.combine(&opinions), opinions.set).with_training_facts(self.training_facts()))
     }
 
     /// Loss and accuracy of all members together. The loss is the cross-entropy of the common
@@ -204,8 +204,8 @@ impl Ensemble {
         let probabilities = self.combine(&opinions);
         let notes = Some(opinions.note.clone()).filter(|note| !note.is_empty()).into_iter();
         let notes = notes.chain(self.leakage_notes(&opinions.set)).collect();
-        let shortened = self.training_facts().iter().find_map(|seen| seen.shortened);
-        Ok(Evaluation::of_probabilities(&probabilities, &labels, notes).shortened(shortened))
+        let shortened = self.training_facts().iter().find_map(|seen| seen.shortened_by);
+        Ok(Evaluation::from_probabilities(&probabilities, &labels, notes).with_shortened_by(shortened))
     }
 
     /// What all members say about a set with labels, and the labels of the examples they were asked
@@ -224,8 +224,8 @@ impl Ensemble {
 
     /// What flatters a result on this set: that members or weights have learned from it.
     fn leakage_notes(&self, set: &TensorSet) -> Vec<String> {
-        let mut notes = notes_of_all(&self.training_facts(), set);
-        if self.fitted_on == Some(mark(set)) {
+        let mut notes = leakage_notes_of_all(&self.training_facts(), set);
+        if self.fitted_on == Some(set_fingerprint(set)) {
             notes.push(
                 "the weights of the members were fitted to this set: a fresh one would score a \
                         little lower"
@@ -236,8 +236,8 @@ impl Ensemble {
     }
 
     /// What each member has seen.
-    fn training_facts(&self) -> Vec<Seen> {
-        self.members.iter().map(|member| member.model().seen()).collect()
+    fn training_facts(&self) -> Vec<TrainingFacts> {
+        self.members.iter().map(|member| member.model().training_facts()).collect()
     }
 
     /// How many classes the members tell apart.

@@ -9,7 +9,7 @@ use crate::display::{Notice, Show};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::runtime::seed::{host_rng, shuffle};
-use crate::train::{Fit, History, mark};
+use crate::train::{Fit, History, set_fingerprint};
 use ndarray::{Array2, Axis};
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, Tensor};
@@ -53,7 +53,7 @@ impl Ensemble {
         const OP: &str = "Ensemble::stacked";
         let trainings = models.len() * (folds + 1);
         let (set, note) = prepare(OP, models, set, &how, trainings.max(1))?;
-        let how = how.shared(trainings);
+        let how = how.sharing_budget(trainings);
         let labels = labels(OP, &set, models[0].output_shape()[0])?;
         if folds < 2 || folds > set.len() {
             let expected = format!("2 to {} folds, one example in each at least", set.len());
@@ -106,10 +106,10 @@ impl Ensemble {
     ) -> Result<Ensemble> {
         let (opinions, labels) = self.labeled_outputs(op, held_out, false)?;
         self.aggregation = fit(&opinions.outputs, &labels);
-        self.fitted_on = Some(mark(&opinions.set));
+        self.fitted_on = Some(set_fingerprint(&opinions.set));
         self.notes.extend(Some(opinions.note).filter(|note| !note.is_empty()));
         for member in &self.members {
-            for note in member.model().seen_notes(&opinions.set) {
+            for note in member.model().leakage_notes(&opinions.set) {
                 let note = format!(
                     "the set that {op} learned from is not new to {}: {note}",
                     member.name()
@@ -217,12 +217,12 @@ mod tests {
         for number in 0..3 {
             let (held, kept) = split_fold(&fold, number);
             let (member, _) = one.train_on(&kept, "").unwrap().unwrap();
-            let seen = |places: &[usize]| member.model().seen_notes(&subset(&set, places).unwrap());
+            let seen = |places: &[usize]| member.model().leakage_notes(&subset(&set, places).unwrap());
             assert!(seen(&held).is_empty(), "{:?}", seen(&held));
             assert!(seen(&kept)[0].starts_with("all examples were trained on"));
         }
         let said = one.out_of_fold(&fold, 3).unwrap().unwrap();
         assert!(said.rows().into_iter().all(|row| (row.sum() - 1.0).abs() < 1e-5));
-        assert!(model.seen_notes(&set).is_empty(), "the reader's own network stays as it was");
+        assert!(model.leakage_notes(&set).is_empty(), "the reader's own network stays as it was");
     }
 }

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::plot::Figure;
 use crate::runtime::interrupt;
-use crate::train::{Callback, CallbackResult, Fit, History, Run, Schedule, check};
+use crate::train::{Callback, CallbackResult, Fit, History, Run, Schedule, check_input};
 
 /// Says which of several trainings this is.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub(super) fn train_reinitialized(
     how: &Fit,
 ) -> Result<Option<(Member, History)>> {
     let fresh = model.fresh()?;
-    fresh.compile_as(model, op)?;
+    fresh.compile_like(model, op)?;
     let history = train_member(label, &fresh, set, how)?;
     let member = checked_members(op, &[&fresh])?.remove(0);
     Ok(history.map(|history| (member, history)))
@@ -121,7 +121,7 @@ impl Ensemble {
             return Err(Error::invalid(OP, "at least one member", "0", "3 or 5 are usual."));
         }
         let (set, note) = prepare(OP, &[model], set, &how, members)?;
-        let how = how.shared(members);
+        let how = how.sharing_budget(members);
         let mut series = TrainedMembers::new(OP, members, note.into_iter().collect());
         for number in 1..=members {
             let label = format!("member {number} of {members}");
@@ -163,7 +163,7 @@ impl Ensemble {
         if cycles == 0 {
             return Err(Error::invalid(OP, "at least one cycle", "0", "4 or 5 are usual."));
         }
-        let epochs = how.wanted_epochs();
+        let epochs = how.planned_epochs();
         if epochs == 0 || !epochs.is_multiple_of(cycles) {
             let got = format!("{epochs} epochs for {cycles} cycles");
             let hint = format!("Try .epochs({}).", epochs.div_ceil(cycles).max(1) * cycles);
@@ -174,10 +174,10 @@ impl Ensemble {
             return Err(Error::invalid(OP, "no schedule", "a Fit with one", hint));
         }
         let (set, note) = prepare(OP, &[model], set, &how, cycles)?;
-        let how = how.shared(cycles);
+        let how = how.sharing_budget(cycles);
         let learner = model.copy()?;
-        learner.compile_as(model, OP)?;
-        learner.seen_as(model);
+        learner.compile_like(model, OP)?;
+        learner.copy_training_facts(model);
         let mut series = TrainedMembers::new(OP, cycles, note.into_iter().collect());
         let mut done = 0;
         for cycle in 1..=cycles {
@@ -187,8 +187,8 @@ impl Ensemble {
                 let how = how.schedule(Schedule::cosine());
                 let Some(history) = train_member(&label, &learner, &set, &how)? else { return Ok(None) };
                 let snapshot = learner.copy()?;
-                snapshot.compile_as(model, OP)?;
-                snapshot.seen_as(&learner);
+                snapshot.compile_like(model, OP)?;
+                snapshot.copy_training_facts(&learner);
                 let member = checked_members(OP, &[&snapshot])?.remove(0);
                 Ok(Some((member.with_name(format!("snapshot {cycle}")), history)))
             };
@@ -235,9 +235,9 @@ pub(super) fn prepare(
     checked_members(op, models)?;
     how.check_for_several(op)?;
     for model in models {
-        check(op, model.inner(), set)?;
+        check_input(op, model.inner(), set)?;
         model.check_compiled(op)?;
     }
-    let (share, note) = how.share(set.len(), trainings)?;
+    let (share, note) = how.examples_per_training(set.len(), trainings)?;
     Ok((set.first(share), note))
 }

@@ -39,7 +39,7 @@ impl Predictions {
     pub fn compare(&self, other: &Predictions) -> Result<Comparison> {
         const OP: &str = "Predictions::compare";
         let truth = labels_of(OP, self)?;
-        if self.set_name() != other.set_name() || truth != other.truth(OP)? {
+        if self.set_name() != other.set_name() || truth != other.require_labels(OP)? {
             let told = |predictions: &Predictions| {
                 format!("{} of {}", thousands(predictions.len() as f64), predictions.set_name())
             };

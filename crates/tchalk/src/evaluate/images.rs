@@ -49,7 +49,7 @@ impl Predictions {
     /// If the set has no labels, or these are no probabilities.
     pub fn losses(&self) -> Result<Vec<f64>> {
         const OP: &str = "Predictions::losses";
-        let truth = self.truth(OP)?;
+        let truth = self.require_labels(OP)?;
         let rows = checked_probabilities(OP, self)?;
         let of_truth = truth.iter().zip(rows.rows());
         let of_truth = of_truth.map(|(&truth, row)| row.get(truth).copied().unwrap_or(0.0));

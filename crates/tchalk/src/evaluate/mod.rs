@@ -67,7 +67,7 @@ fn check_not_empty(op: &str, predictions: &Predictions) -> Result<()> {
 
 /// The right classes of at least one picture, or the error that says what is missing.
 fn labels_of(op: &str, predictions: &Predictions) -> Result<Vec<usize>> {
-    let truth = predictions.truth(op)?;
+    let truth = predictions.require_labels(op)?;
     check_not_empty(op, predictions)?;
     Ok(truth)
 }

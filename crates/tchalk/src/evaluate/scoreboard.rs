@@ -112,7 +112,7 @@ impl Scoreboard {
             ["network", "accuracy", "95 % interval", "measured on", "epochs", "training"];
         let table = (1..6).fold(Table::new(headings).rows(rows), Table::align_right);
         let scores = self.rows.iter().filter_map(|row| row.score.as_ref().ok());
-        match scores.filter_map(|score| score.evaluation.shortened).next() {
+        match scores.filter_map(|score| score.evaluation.shortened_by).next() {
             None => table,
             Some(budget) => table.footer(format!(
                 "budget {}: fewer epochs or fewer pictures than are written in the cells",

@@ -26,7 +26,7 @@ impl Predictions {
     pub fn evaluate(&self) -> Result<Evaluation> {
         const OP: &str = "Predictions::evaluate";
         let truth = super::labels_of(OP, self)?;
-        Ok(Evaluation::of_probabilities(&checked_probabilities(OP, self)?, &truth, Vec::new()))
+        Ok(Evaluation::from_probabilities(&checked_probabilities(OP, self)?, &truth, Vec::new()))
     }
 
     /// The mean of what several networks said about the same pictures.
@@ -72,7 +72,7 @@ impl Predictions {
     pub fn stacking_features(all: &[&Predictions]) -> Result<TensorSet> {
         const OP: &str = "Predictions::side_by_side";
         let rows = same_pictures(OP, all)?;
-        let truth: Vec<i64> = all[0].truth(OP)?.iter().map(|&label| label as i64).collect();
+        let truth: Vec<i64> = all[0].require_labels(OP)?.iter().map(|&label| label as i64).collect();
         let views: Vec<_> = rows.iter().map(Array2::view).collect();
         let table = concatenate(ndarray::Axis(1), &views).expect("as many rows each");
         let numbers: Vec<f32> = table.iter().copied().collect();

@@ -41,7 +41,7 @@ pub fn embedding(model: &Model, layer: &str, set: &TensorSet) -> Result<Embeddin
         return Err(Error::invalid(OP, expected, format!("{} of {given:?}", set.len()), ""));
     }
     let (all, device) = (set.len(), model.device());
-    let set = set.first(Budget::current()?.evaluation(all, device));
+    let set = set.first(Budget::current()?.evaluation_examples(all, device));
     let mut progress = Progress::of(format!("what {layer} sees"), "examples", set.len());
     let (mut numbers, mut rows) = (Vec::new(), 0);
     for (x, _) in set.batches(chunk_size(device, &shape), device) {

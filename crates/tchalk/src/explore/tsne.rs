@@ -153,7 +153,7 @@ impl Tsne {
         let rate =
             self.learning_rate.unwrap_or((n as f64 / self.early_exaggeration / 4.0).max(50.0));
         let budget = self.budget.map_or_else(Budget::current, Ok)?;
-        let iterations = budget.embedding(self.iterations);
+        let iterations = budget.embedding_iterations(self.iterations);
         let mut note = String::new();
         if iterations < self.iterations {
             note =

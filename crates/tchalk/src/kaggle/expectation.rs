@@ -1,6 +1,6 @@
 //! The score to expect, from pictures that were held out.
 
-use crate::train::{Evaluation, wilson};
+use crate::train::{Evaluation, wilson_interval};
 
 /// A score and where it will lie, with 95 % confidence.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,8 +21,8 @@ impl Expectation {
     }
 
     fn of(score: f64, examples: usize, pictures: usize) -> Expectation {
-        let (low, high) = wilson(score, examples.max(1));
-        let (least, most) = wilson(score, pictures.max(1));
+        let (low, high) = wilson_interval(score, examples.max(1));
+        let (least, most) = wilson_interval(score, pictures.max(1));
         Expectation {
             low: (score - (score - low).hypot(score - least)).max(0.0),
             score,

@@ -30,7 +30,7 @@ pub(crate) struct Allowance {
 
 /// The work of an epoch over so many examples, and of measuring so many others after it, counted in
 /// examples that are learned from. Measuring goes forwards only, which is a third of a step.
-pub(crate) fn work(examples: usize, measured: usize) -> f64 {
+pub(crate) fn work_units(examples: usize, measured: usize) -> f64 {
     examples as f64 + measured as f64 / 3.0
 }
 
@@ -43,12 +43,12 @@ impl Allowance {
         const FEWEST_EPOCHS: usize = 5;
         const FEWEST_EXAMPLES: usize = 500;
         let work_there_is_time_for = seconds / each.max(f64::MIN_POSITIVE);
-        let epochs = (work_there_is_time_for / work(self.examples, measured)) as usize;
+        let epochs = (work_there_is_time_for / work_units(self.examples, measured)) as usize;
         let fewest = self.epochs.min(FEWEST_EPOCHS);
         if epochs >= fewest {
             return Allowance { epochs: self.epochs.min(epochs), ..self };
         }
-        let examples = work_there_is_time_for / fewest as f64 - work(0, measured);
+        let examples = work_there_is_time_for / fewest as f64 - work_units(0, measured);
         let examples = (examples.max(0.0) as usize / 100 * 100).max(FEWEST_EXAMPLES);
         Allowance { epochs: fewest, examples: self.examples.min(examples) }
     }
@@ -62,18 +62,18 @@ impl Budget {
     ///
     /// If it says anything else: a misspelt budget would be an hour of waiting.
     pub fn current() -> Result<Budget> {
-        Ok(Budget::and_why()?.0)
+        Ok(Budget::current_with_reason()?.0)
     }
 
     /// The same, and what has decided it.
-    pub(crate) fn and_why() -> Result<(Budget, &'static str)> {
+    pub(crate) fn current_with_reason() -> Result<(Budget, &'static str)> {
         let told = std::env::var_os(VARIABLE).unwrap_or_default();
-        decided(&told.to_string_lossy(), Cuda::is_available())
+        choose(&told.to_string_lossy(), Cuda::is_available())
     }
 
     /// What of a training is left before it begins: all, or a taste. What fits into a time is known
     /// only when it has begun ([`Allowance::within`]).
-    pub(crate) fn training(self, epochs: usize, examples: usize) -> Allowance {
+    pub(crate) fn training_allowance(self, epochs: usize, examples: usize) -> Allowance {
         match self {
             Budget::Ci => Allowance { epochs: epochs.min(2), examples: examples.min(1_000) },
             _ => Allowance { epochs, examples },
@@ -82,17 +82,17 @@ impl Budget {
 
     /// How many of `examples` to evaluate on `device`. Looking is quicker than learning, and whoever
     /// enters a competition has to answer for all of its 28,000 pictures.
-    pub(crate) fn evaluation(self, examples: usize, device: Device) -> usize {
+    pub(crate) fn evaluation_examples(self, examples: usize, device: Device) -> usize {
         match self {
             Budget::Class if !device.is_cuda() => examples.min(30_000),
-            _ => self.training(1, examples).examples,
+            _ => self.training_allowance(1, examples).examples,
         }
     }
 
     /// How many of `examples` a large network learns from on `device`, if one example costs so many
     /// multiply-adds: the frozen base of a transfer model goes over all of them before anything is
     /// learned, and no clock breaks that off.
-    pub(crate) fn affordable(self, examples: usize, multiply_adds: usize, device: Device) -> usize {
+    pub(crate) fn affordable_examples(self, examples: usize, multiply_adds: usize, device: Device) -> usize {
         /// A VGG16 at 32 × 32 pixels gets 4,700 examples, which takes two cores three quarters of a
         /// minute.
         const MOST: usize = 1_500_000_000_000;
@@ -106,7 +106,7 @@ impl Budget {
     }
 
     /// How long each of so many trainings in one cell may take on `device`, where that is limited.
-    pub(crate) fn time(self, trainings: usize, device: Device) -> Option<Duration> {
+    pub(crate) fn time_limit(self, trainings: usize, device: Device) -> Option<Duration> {
         const ALL: Duration = Duration::from_secs(150);
         /// In less there would be nothing to see.
         const LEAST: Duration = Duration::from_secs(10);
@@ -117,7 +117,7 @@ impl Budget {
     }
 
     /// How many of `iterations` an embedding takes.
-    pub(crate) fn embedding(self, iterations: usize) -> usize {
+    pub(crate) fn embedding_iterations(self, iterations: usize) -> usize {
         if self == Budget::Ci { iterations.min(300) } else { iterations }
     }
 
@@ -128,7 +128,7 @@ impl Budget {
 }
 
 /// The budget of that name, or the one that suits the machine where there is no name; and why.
-fn decided(name: &str, gpu: bool) -> Result<(Budget, &'static str)> {
+fn choose(name: &str, gpu: bool) -> Result<(Budget, &'static str)> {
     const CHOSEN: &str = "TCHALK_BUDGET says";
     match name {
         "" if gpu => Ok((Budget::Full, "there is a GPU")),
@@ -150,29 +150,29 @@ mod tests {
 
     #[test]
     fn the_machine_decides_where_nobody_has() {
-        let of = |name, gpu| decided(name, gpu).map(|(budget, _)| budget).ok();
+        let of = |name, gpu| choose(name, gpu).map(|(budget, _)| budget).ok();
         assert_eq!([of("", false), of("", true)], [Some(Budget::Class), Some(Budget::Full)]);
         assert_eq!(
             [of("full", false), of("class", true)],
             [Some(Budget::Full), Some(Budget::Class)]
         );
         assert_eq!(of("ci", false), Some(Budget::Ci));
-        let error = decided("fast", false).unwrap_err().to_string();
+        let error = choose("fast", false).unwrap_err().to_string();
         assert!(error.contains("expected full, class or ci, got \"fast\""), "{error}");
-        assert_eq!(decided("", false).unwrap().1, "there is no GPU");
-        assert_eq!(decided("class", false).unwrap().1, "TCHALK_BUDGET says");
+        assert_eq!(choose("", false).unwrap().1, "there is no GPU");
+        assert_eq!(choose("class", false).unwrap().1, "TCHALK_BUDGET says");
     }
 
     #[test]
     fn only_a_taste_is_cut_by_count() {
         let whole = Allowance { epochs: 25, examples: 50_000 };
-        assert_eq!(Budget::Full.training(25, 50_000), whole);
-        assert_eq!(Budget::Class.training(25, 50_000), whole);
+        assert_eq!(Budget::Full.training_allowance(25, 50_000), whole);
+        assert_eq!(Budget::Class.training_allowance(25, 50_000), whole);
         let taste = Allowance { epochs: 2, examples: 1_000 };
-        assert_eq!(Budget::Ci.training(25, 50_000), taste);
-        assert_eq!(Budget::Class.evaluation(28_000, Device::Cpu), 28_000);
-        assert_eq!(Budget::Class.evaluation(60_000, Device::Cpu), 30_000);
-        assert_eq!(Budget::Ci.evaluation(28_000, Device::Cpu), 1_000);
+        assert_eq!(Budget::Ci.training_allowance(25, 50_000), taste);
+        assert_eq!(Budget::Class.evaluation_examples(28_000, Device::Cpu), 28_000);
+        assert_eq!(Budget::Class.evaluation_examples(60_000, Device::Cpu), 30_000);
+        assert_eq!(Budget::Ci.evaluation_examples(28_000, Device::Cpu), 1_000);
     }
 
     #[test]
@@ -200,21 +200,21 @@ mod tests {
 
     #[test]
     fn trainings_of_one_cell_share_its_time() {
-        let of = |trainings| Budget::Class.time(trainings, Device::Cpu).unwrap().as_secs();
+        let of = |trainings| Budget::Class.time_limit(trainings, Device::Cpu).unwrap().as_secs();
         assert_eq!([of(1), of(3), of(100)], [150, 50, 10]);
-        assert_eq!(Budget::Class.time(1, Device::Cuda(0)), None);
-        assert_eq!(Budget::Full.time(1, Device::Cpu), None);
-        assert_eq!(Budget::Ci.time(1, Device::Cpu), None);
+        assert_eq!(Budget::Class.time_limit(1, Device::Cuda(0)), None);
+        assert_eq!(Budget::Full.time_limit(1, Device::Cpu), None);
+        assert_eq!(Budget::Ci.time_limit(1, Device::Cpu), None);
     }
 
     #[test]
     fn only_a_large_network_is_held_back_before_it_begins() {
         let (small, vgg16, giant) = (20_000_000, 313_000_000, usize::MAX);
-        assert_eq!(Budget::Class.affordable(10_000, small, Device::Cpu), 10_000);
-        assert_eq!(Budget::Class.affordable(10_000, vgg16, Device::Cpu), 4_700);
-        assert_eq!(Budget::Class.affordable(10_000, giant, Device::Cpu), 500);
-        assert_eq!(Budget::Class.affordable(300, giant, Device::Cpu), 300);
-        assert_eq!(Budget::Class.affordable(10_000, giant, Device::Cuda(0)), 10_000);
-        assert_eq!(Budget::Full.affordable(50_000, giant, Device::Cpu), 50_000);
+        assert_eq!(Budget::Class.affordable_examples(10_000, small, Device::Cpu), 10_000);
+        assert_eq!(Budget::Class.affordable_examples(10_000, vgg16, Device::Cpu), 4_700);
+        assert_eq!(Budget::Class.affordable_examples(10_000, giant, Device::Cpu), 500);
+        assert_eq!(Budget::Class.affordable_examples(300, giant, Device::Cpu), 300);
+        assert_eq!(Budget::Class.affordable_examples(10_000, giant, Device::Cuda(0)), 10_000);
+        assert_eq!(Budget::Full.affordable_examples(50_000, giant, Device::Cpu), 50_000);
     }
 }

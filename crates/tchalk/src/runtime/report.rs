@@ -70,7 +70,7 @@ fn speed_text(device: Device) -> String {
 }
 
 fn budget_text() -> String {
-    let (budget, why) = match Budget::and_why() {
+    let (budget, why) = match Budget::current_with_reason() {
         Ok(it) => it,
         Err(error) => return error.to_string(),
     };

@@ -2,7 +2,7 @@
 
 use super::fused;
 use super::optimizer::{
-    Memory, Optimizer, Options, check_epsilon, check_fraction, check_rate, common_options,
+    Slots, Optimizer, OptimizerOptions, check_epsilon, check_fraction, check_learning_rate, common_options,
 };
 use crate::error::Result;
 use tch::Tensor;
@@ -13,19 +13,19 @@ use tch::Tensor;
 /// w -= rate * √(1 - beta2ᵗ) / (1 - beta1ᵗ) * m / (√v + 1e-7)` at the weight's step `t`, from 1.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Adam {
-    rate: f64,
+    learning_rate: f64,
     beta1: f64,
     beta2: f64,
     epsilon: f64,
-    options: Options,
+    options: OptimizerOptions,
 }
 
 common_options!(Adam);
 
 impl Adam {
     /// Adam with this learning rate, and with betas of 0.9 and 0.999.
-    pub fn new(rate: f64) -> Adam {
-        Adam { rate, beta1: 0.9, beta2: 0.999, epsilon: 1e-7, options: Options::default() }
+    pub fn new(learning_rate: f64) -> Adam {
+        Adam { learning_rate, beta1: 0.9, beta2: 0.999, epsilon: 1e-7, options: OptimizerOptions::default() }
     }
 
     /// How long the mean and the size of the gradients are remembered, each from 0 to below 1.
@@ -42,15 +42,15 @@ impl Adam {
 }
 
 impl Optimizer for Adam {
-    fn rate(&self) -> f64 {
-        self.rate
+    fn learning_rate(&self) -> f64 {
+        self.learning_rate
     }
 
-    fn update(&self, weight: &Tensor, gradient: &Tensor, memory: &mut Memory, rate: f64) {
+    fn update(&self, weight: &Tensor, gradient: &Tensor, slots: &mut Slots, learning_rate: f64) {
         let mut weight = weight.shallow_clone();
-        let step = i32::try_from(memory.updates() + 1).unwrap_or(i32::MAX);
-        let rate = rate * (1.0 - self.beta2.powi(step)).sqrt() / (1.0 - self.beta1.powi(step));
-        let memory = memory.tensors::<2>(&weight);
+        let step = i32::try_from(slots.updates() + 1).unwrap_or(i32::MAX);
+        let rate = learning_rate * (1.0 - self.beta2.powi(step)).sqrt() / (1.0 - self.beta1.powi(step));
+        let memory = slots.tensors::<2>(&weight);
         let (by, epsilon) = (rate as f32, self.epsilon as f32);
         let (beta1, beta2) = (self.beta1 as f32, self.beta2 as f32);
         let (rest1, rest2) = ((1.0 - self.beta1) as f32, (1.0 - self.beta2) as f32);
@@ -67,12 +67,12 @@ impl Optimizer for Adam {
         }
     }
 
-    fn options(&self) -> Options {
+    fn options(&self) -> OptimizerOptions {
         self.options.clone()
     }
 
     fn check(&self) -> Result<()> {
-        check_rate("Adam::new", self.rate)?;
+        check_learning_rate("Adam::new", self.learning_rate)?;
         check_fraction("Adam::betas", self.beta1)?;
         check_fraction("Adam::betas", self.beta2)?;
         check_epsilon("Adam::epsilon", self.epsilon)

@@ -1,7 +1,7 @@
 //! AdamW: Adam with weights that shrink by themselves.
 
 use super::Adam;
-use super::optimizer::{Memory, Optimizer, Options, common_options};
+use super::optimizer::{Slots, Optimizer, OptimizerOptions, common_options};
 use crate::error::Result;
 use tch::Tensor;
 
@@ -10,16 +10,16 @@ use tch::Tensor;
 #[derive(Debug, Clone, PartialEq)]
 pub struct AdamW {
     adam: Adam,
-    options: Options,
+    options: OptimizerOptions,
 }
 
 common_options!(AdamW);
 
 impl AdamW {
     /// AdamW with this learning rate, betas of 0.9 and 0.999, and a weight decay of 0.004.
-    pub fn new(rate: f64) -> AdamW {
-        let options = Options { weight_decay: 0.004, ..Options::default() };
-        AdamW { adam: Adam::new(rate), options }
+    pub fn new(learning_rate: f64) -> AdamW {
+        let options = OptimizerOptions { weight_decay: 0.004, ..OptimizerOptions::default() };
+        AdamW { adam: Adam::new(learning_rate), options }
     }
 
     /// How long the mean and the size of the gradients are remembered, each from 0 to below 1.
@@ -36,15 +36,15 @@ impl AdamW {
 }
 
 impl Optimizer for AdamW {
-    fn rate(&self) -> f64 {
-        self.adam.rate()
+    fn learning_rate(&self) -> f64 {
+        self.adam.learning_rate()
     }
 
-    fn update(&self, weight: &Tensor, gradient: &Tensor, memory: &mut Memory, rate: f64) {
-        self.adam.update(weight, gradient, memory, rate);
+    fn update(&self, weight: &Tensor, gradient: &Tensor, slots: &mut Slots, learning_rate: f64) {
+        self.adam.update(weight, gradient, slots, learning_rate);
     }
 
-    fn options(&self) -> Options {
+    fn options(&self) -> OptimizerOptions {
         self.options.clone()
     }
 

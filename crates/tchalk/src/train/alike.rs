@@ -1,7 +1,7 @@
 //! Networks that learn alike: one optimiser's description for several, and what they have seen.
 
-use super::notices::Seen;
-use super::{Fit, Schedule, compiled};
+use super::leakage::TrainingFacts;
+use super::{Fit, Schedule, compiled_loss};
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::model::Model;
@@ -13,34 +13,34 @@ impl Model {
     /// # Errors
     ///
     /// If the other is not compiled.
-    pub(crate) fn compile_as(&self, other: &Model, op: &str) -> Result<()> {
-        let (loss, reading) = compiled(other.inner(), op)?;
-        let descent = other.inner().compiled().as_ref().map(|it| it.descent.anew());
-        self.learn_by(descent.expect("it was compiled a moment ago"), loss, reading);
+    pub(crate) fn compile_like(&self, other: &Model, op: &str) -> Result<()> {
+        let (loss, reading) = compiled_loss(other.inner(), op)?;
+        let descent = other.inner().compiled().as_ref().map(|it| it.optimizer_state.restarted());
+        self.set_compiled(descent.expect("it was compiled a moment ago"), loss, reading);
         Ok(())
     }
 
     /// Refuses a network that is not compiled.
     pub(crate) fn check_compiled(&self, op: &str) -> Result<()> {
-        compiled(self.inner(), op).map(drop)
+        compiled_loss(self.inner(), op).map(drop)
     }
 
     /// What the network has seen.
-    pub(crate) fn seen(&self) -> Seen {
+    pub(crate) fn training_facts(&self) -> TrainingFacts {
         let compiled = self.inner().compiled();
-        compiled.as_ref().map(|compiled| compiled.seen.clone()).unwrap_or_default()
+        compiled.as_ref().map(|compiled| compiled.training_facts.clone()).unwrap_or_default()
     }
 
     /// What there is to say when the network is measured on `set`; empty if nothing.
-    pub(crate) fn seen_notes(&self, set: &TensorSet) -> Vec<String> {
-        self.seen().notes(set)
+    pub(crate) fn leakage_notes(&self, set: &TensorSet) -> Vec<String> {
+        self.training_facts().leakage_notes(set)
     }
 
     /// Takes over what another network has seen, of which this one is a copy.
-    pub(crate) fn seen_as(&self, other: &Model) {
-        let seen = other.seen();
+    pub(crate) fn copy_training_facts(&self, other: &Model) {
+        let seen = other.training_facts();
         if let Some(compiled) = self.inner().compiled().as_mut() {
-            compiled.seen = seen;
+            compiled.training_facts = seen;
         }
     }
 }
@@ -58,7 +58,7 @@ impl Fit {
     }
 
     /// How many epochs are wanted.
-    pub(crate) fn wanted_epochs(&self) -> usize {
+    pub(crate) fn planned_epochs(&self) -> usize {
         self.epochs.saturating_sub(self.initial_epoch)
     }
 
@@ -68,14 +68,14 @@ impl Fit {
     }
 
     /// The same for so many trainings, which share the budget's time.
-    pub(crate) fn shared(&self, trainings: usize) -> Fit {
+    pub(crate) fn sharing_budget(&self, trainings: usize) -> Fit {
         Fit { trainings, ..self.clone() }
     }
 
     /// How many examples each of so many trainings may see, so that all of them together see no more
     /// than the budget allows one, unless that leaves each too few; and a sentence on it, where that
     /// is not all.
-    pub(crate) fn share(
+    pub(crate) fn examples_per_training(
         &self,
         examples: usize,
         trainings: usize,
@@ -83,7 +83,7 @@ impl Fit {
         /// With fewer there would be nothing to see.
         const FEWEST: usize = 500;
         let budget = self.chosen_budget()?;
-        let allowed = budget.training(1, examples).examples;
+        let allowed = budget.training_allowance(1, examples).examples;
         if allowed == examples {
             return Ok((examples, None));
         }

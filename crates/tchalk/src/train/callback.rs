@@ -69,33 +69,33 @@ pub trait Callback: std::fmt::Debug + Send {
     }
 
     /// What it has to know when training is taken up again from a checkpoint; nothing by default.
-    fn state(&self) -> State {
-        State::default()
+    fn state(&self) -> CallbackState {
+        CallbackState::default()
     }
 
     /// Takes up what [`Callback::state`] gave.
-    fn restore(&mut self, _state: State) -> CallbackResult {
+    fn restore(&mut self, _state: CallbackState) -> CallbackResult {
         Ok(())
     }
 }
 
 /// What a callback keeps in a checkpoint: numbers and tensors by name.
 #[derive(Default)]
-pub struct State {
+pub struct CallbackState {
     /// Numbers by name.
     pub numbers: BTreeMap<String, f64>,
     /// Tensors by name.
     pub tensors: BTreeMap<String, Tensor>,
 }
 
-impl State {
+impl CallbackState {
     /// The number of this name.
     pub fn number(&self, name: &str) -> Option<f64> {
         self.numbers.get(name).copied()
     }
 }
 
-impl std::fmt::Debug for State {
+impl std::fmt::Debug for CallbackState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:?} and {} tensors", self.numbers, self.tensors.len())
     }
@@ -104,30 +104,30 @@ impl std::fmt::Debug for State {
 /// A callback that several hold: keep one end to look at it after training.
 impl<C: Callback + ?Sized> Callback for Arc<Mutex<C>> {
     fn on_train_begin(&mut self, run: &mut Run) -> CallbackResult {
-        held(self).on_train_begin(run)
+        lock(self).on_train_begin(run)
     }
     fn on_epoch_begin(&mut self, run: &mut Run) -> CallbackResult {
-        held(self).on_epoch_begin(run)
+        lock(self).on_epoch_begin(run)
     }
     fn on_batch_end(&mut self, run: &mut Run) -> CallbackResult {
-        held(self).on_batch_end(run)
+        lock(self).on_batch_end(run)
     }
     fn on_epoch_end(&mut self, run: &mut Run) -> CallbackResult {
-        held(self).on_epoch_end(run)
+        lock(self).on_epoch_end(run)
     }
     fn on_train_end(&mut self, run: &mut Run) -> CallbackResult {
-        held(self).on_train_end(run)
+        lock(self).on_train_end(run)
     }
-    fn state(&self) -> State {
-        held(self).state()
+    fn state(&self) -> CallbackState {
+        lock(self).state()
     }
-    fn restore(&mut self, state: State) -> CallbackResult {
-        held(self).restore(state)
+    fn restore(&mut self, state: CallbackState) -> CallbackResult {
+        lock(self).restore(state)
     }
 }
 
 /// What is behind the lock, whatever has happened to others who had it.
-pub(super) fn held<T: ?Sized>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T: ?Sized>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
@@ -139,7 +139,7 @@ pub(super) struct Callbacks(Vec<Arc<Mutex<dyn Callback>>>);
 impl std::fmt::Debug for Callbacks {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_list()
-            .entries(self.0.iter().map(|callback| format!("{:?}", held(callback))))
+            .entries(self.0.iter().map(|callback| format!("{:?}", lock(callback))))
             .finish()
     }
 }
@@ -156,27 +156,27 @@ impl Callbacks {
         method: impl Fn(&mut dyn Callback, &mut Run) -> CallbackResult,
     ) -> Result<(), String> {
         for callback in &self.0 {
-            let mut callback = held(callback);
-            let problem = match caught(|| method(&mut *callback, run)) {
+            let mut callback = lock(callback);
+            let problem = match catch_panic(|| method(&mut *callback, run)) {
                 Ok(Ok(())) => continue,
                 Ok(Err(error)) => error.to_string(),
-                Err(panic) => panic_text(&*panic),
+                Err(panic) => panic_message(&*panic),
             };
-            return Err(format!("{}: {problem}", short_name(&format!("{callback:?}"))));
+            return Err(format!("{}: {problem}", type_name(&format!("{callback:?}"))));
         }
         Ok(())
     }
 
-    pub(super) fn states(&self) -> Vec<State> {
-        self.0.iter().map(|callback| held(callback).state()).collect()
+    pub(super) fn states(&self) -> Vec<CallbackState> {
+        self.0.iter().map(|callback| lock(callback).state()).collect()
     }
 
     /// Gives each callback the state that one of its place had.
-    pub(super) fn restore(&self, states: Vec<State>) -> Result<()> {
+    pub(super) fn restore(&self, states: Vec<CallbackState>) -> Result<()> {
         for (callback, state) in self.0.iter().zip(states) {
-            let mut callback = held(callback);
+            let mut callback = lock(callback);
             callback.restore(state).map_err(|error| {
-                let name = short_name(&format!("{callback:?}"));
+                let name = type_name(&format!("{callback:?}"));
                 Error::invalid("Fit::resume", format!("what {name} saved"), error.to_string(), "")
             })?;
         }
@@ -185,20 +185,20 @@ impl Callbacks {
 }
 
 /// The name of a type, from what it writes of itself.
-pub(super) fn short_name(written: &str) -> String {
+pub(super) fn type_name(written: &str) -> String {
     let end = written.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(written.len());
     if end == 0 { written.chars().take(40).collect() } else { written[..end].to_owned() }
 }
 
 /// Runs something that may panic. Gradients are kept meanwhile, and afterwards as before: a panic
 /// within [`tch::no_grad`] would leave this thread without them.
-pub(super) fn caught<T>(run: impl FnOnce() -> T) -> std::thread::Result<T> {
+pub(super) fn catch_panic<T>(run: impl FnOnce() -> T) -> std::thread::Result<T> {
     let _as_before = tch::no_grad_guard();
     catch_unwind(AssertUnwindSafe(|| tch::with_grad(run)))
 }
 
 /// What a panic said, in its first line.
-pub(super) fn panic_text(panic: &(dyn Any + Send)) -> String {
+pub(super) fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked");
     text.lines().next().unwrap_or_default().to_owned()
@@ -210,9 +210,9 @@ mod tests {
 
     #[test]
     fn a_callback_is_called_by_its_type() {
-        assert_eq!(short_name("EarlyStopping { patience: 3 }"), "EarlyStopping");
-        assert_eq!(short_name("Patience(3)"), "Patience");
-        assert_eq!(short_name("Mutex { data: 1 }"), "Mutex");
+        assert_eq!(type_name("EarlyStopping { patience: 3 }"), "EarlyStopping");
+        assert_eq!(type_name("Patience(3)"), "Patience");
+        assert_eq!(type_name("Mutex { data: 1 }"), "Mutex");
     }
 
     #[test]
@@ -221,13 +221,13 @@ mod tests {
             let x = Tensor::from_slice(&[2f32]).set_requires_grad(true);
             (&x * &x).requires_grad()
         };
-        assert!(caught(|| tch::no_grad(|| panic!("as libtorch does"))).is_err() && learns());
-        assert_eq!(tch::no_grad(|| (caught(learns).unwrap(), learns())), (true, false));
+        assert!(catch_panic(|| tch::no_grad(|| panic!("as libtorch does"))).is_err() && learns());
+        assert_eq!(tch::no_grad(|| (catch_panic(learns).unwrap(), learns())), (true, false));
     }
 
     #[test]
     fn a_panic_says_its_first_line() {
         let panic = catch_unwind(|| panic!("one\n{}", "two")).unwrap_err();
-        assert_eq!(panic_text(&*panic), "one");
+        assert_eq!(panic_message(&*panic), "one");
     }
 }

@@ -1,57 +1,57 @@
 //! One pass over the examples, step by step.
 
-use super::draws::step_seed;
-use super::fitting::Fitting;
-use super::loss::{Loss, Reading};
-use super::metric::{Counts, Tally};
+use super::random::step_seed;
+use super::trainer::Trainer;
+use super::loss::{Loss, LossInput};
+use super::metric::{MetricResult, MetricState};
 use super::progress::Progress;
-use super::run::{Run, copies, put};
-use super::schedule::Place;
-use super::step::{Learner, guarded};
-use super::{Precision, count_right};
+use super::run::{Run, copy_weights, set_weights};
+use super::schedule::TrainingProgress;
+use super::train_step::{TrainStep, catch_torch_error};
+use super::{Precision, count_correct};
 use crate::error::{Error, Result};
-use crate::runtime::budget::work;
+use crate::runtime::budget::work_units;
 use crate::runtime::interrupt;
 use std::time::Instant;
 use tch::{Kind, Tensor, no_grad};
 
 /// What came of an epoch.
-pub(super) enum Outcome {
+pub(super) enum EpochOutcome {
     /// All of it was done.
-    Finished(Sums),
+    Finished(EpochMeans),
     /// Time was over; it counts as it is.
-    Shortened(Sums, String),
+    Shortened(EpochMeans, String),
     /// It was broken off, for this reason, and does not count.
-    Broken(String),
+    Stopped(String),
 }
 
 /// The means over an epoch.
-pub(super) struct Sums {
+pub(super) struct EpochMeans {
     pub(super) loss: f64,
     pub(super) accuracy: f64,
-    pub(super) rate: f64,
-    pub(super) counts: Option<Counts>,
+    pub(super) learning_rate: f64,
+    pub(super) metrics: Option<MetricResult>,
 }
 
-impl Fitting {
+impl Trainer {
     /// One epoch in the given order.
-    pub(super) fn pass(
+    pub(super) fn train_epoch(
         &mut self,
         order: &Tensor,
         run: &mut Run,
         progress: &mut Progress,
-    ) -> Result<Outcome> {
-        let before = copies(&run.model);
+    ) -> Result<EpochOutcome> {
+        let before = copy_weights(&run.model);
         {
             let program = &self.model.inner().program;
             let _access = program.using();
-            self.replicas.follow(program, true);
+            self.replicas.copy_weights(program, true);
         }
-        let mut sums = Running::new(self);
-        let steps = order.split(self.how.batch_size as i64, 0);
+        let mut sums = EpochSums::new(self);
+        let steps = order.split(self.options.batch_size as i64, 0);
         for (step, positions) in steps.into_iter().enumerate() {
             if interrupt::requested() {
-                return Ok(Outcome::Broken(format!(
+                return Ok(EpochOutcome::Stopped(format!(
                     "stopped in epoch {}; the weights are kept",
                     run.epoch
                 )));
@@ -64,64 +64,64 @@ impl Fitting {
                 let note = format!("epoch {} ended after {step} of {} steps", run.epoch, run.steps);
                 let sums = sums.read();
                 self.check_finite(sums.loss, run, &before)?;
-                return Ok(Outcome::Shortened(sums, note));
+                return Ok(EpochOutcome::Shortened(sums, note));
             }
-            guarded("Model::fit", || self.step(step, &positions, run, &mut sums))?;
+            catch_torch_error("Model::fit", || self.train_step(step, &positions, run, &mut sums))?;
             run.step = step + 1;
             if let Some(clock) = &mut self.clock {
                 let now = Instant::now();
-                clock.worked(work(positions.size()[0] as usize, 0), now);
+                clock.worked(work_units(positions.size()[0] as usize, 0), now);
                 if let Some(each) = clock.each(now) {
-                    self.plan(each, run, progress);
+                    self.plan_within_budget(each, run, progress);
                 }
             }
-            self.show_rate(run);
+            self.publish_learning_rate(run);
             if let Err(problem) =
-                self.how.callbacks.call(run, |callback, run| callback.on_batch_end(run))
+                self.options.callbacks.call(run, |callback, run| callback.on_batch_end(run))
             {
-                return Ok(Outcome::Broken(format!("stopped in epoch {}: {problem}", run.epoch)));
+                return Ok(EpochOutcome::Stopped(format!("stopped in epoch {}: {problem}", run.epoch)));
             }
-            self.take_rate(run);
+            self.apply_learning_rate(run);
             // Reading a number back waits for the device, so it is done only when it will be shown.
             if progress.wants_update() {
                 let (loss, accuracy) = sums.means();
                 self.check_finite(loss, run, &before)?;
                 progress.step_done(run, loss, accuracy);
             }
-            if let Some(reason) = &run.ends {
-                return Ok(Outcome::Broken(format!("stopped in epoch {}: {reason}", run.epoch)));
+            if let Some(reason) = &run.stop_reason {
+                return Ok(EpochOutcome::Stopped(format!("stopped in epoch {}: {reason}", run.epoch)));
             }
         }
         let sums = sums.read();
         self.check_finite(sums.loss, run, &before)?;
-        Ok(Outcome::Finished(sums))
+        Ok(EpochOutcome::Finished(sums))
     }
 
     /// One step. What libtorch refuses, such as more memory, changes no weight.
-    fn step(&self, step: usize, positions: &Tensor, run: &Run, sums: &mut Running) -> Result<()> {
-        let at = Place {
-            step: (run.epoch - 1 - self.first) * run.steps + step,
-            steps: (run.epochs - self.first) * run.steps,
-            per_epoch: run.steps,
+    fn train_step(&self, step: usize, positions: &Tensor, run: &Run, sums: &mut EpochSums) -> Result<()> {
+        let at = TrainingProgress {
+            step: (run.epoch - 1 - self.initial_epoch) * run.steps + step,
+            steps: (run.epochs - self.initial_epoch) * run.steps,
+            steps_per_epoch: run.steps,
         };
-        let factor = self.how.schedule.factor(at);
+        let factor = self.options.schedule.factor(at);
         let inner = self.model.inner();
         let seed = step_seed(self.seed, run.epoch, step);
-        let mut batch = self.feed.take(&inner.program, positions, inner.device);
-        if let (Some(augment), None) = (&self.how.augment, &self.feed.made) {
+        let mut batch = self.train_source.batch(&inner.program, positions, inner.device);
+        if let (Some(augment), None) = (&self.options.augment, &self.train_source.cached_features) {
             for (_, x) in &mut batch.values {
                 *x = no_grad(|| augment.apply(x, seed as u64))?;
             }
         }
-        let learner = Learner {
+        let learner = TrainStep {
             inner,
             replicas: &self.replicas,
             loss: &self.loss,
-            reading: self.reading,
-            mixed: self.how.precision == Precision::Mixed,
+            loss_input: self.loss_input,
+            mixed_precision: self.options.precision == Precision::Mixed,
         };
-        let learned = learner.step(&batch, seed, |rate| rate * factor)?;
-        sums.rate = learned.rate.unwrap_or(sums.rate);
+        let learned = learner.run(&batch, seed, |rate| rate * factor)?;
+        sums.learning_rate = learned.learning_rate.unwrap_or(sums.learning_rate);
         sums.add(&learned.loss, &learned.outputs, &batch.labels, &self.loss);
         Ok(())
     }
@@ -131,9 +131,9 @@ impl Fitting {
         if loss.is_finite() {
             return Ok(());
         }
-        put(&run.model, before)?;
+        set_weights(&run.model, before)?;
         if let Some(compiled) = self.model.inner().compiled().as_mut() {
-            compiled.descent.forget();
+            compiled.optimizer_state.reset();
         }
         let since = match run.epoch - 1 {
             0 => "those from before training".to_owned(),
@@ -152,32 +152,32 @@ impl Fitting {
 }
 
 /// Sums over the steps of an epoch, on the device.
-struct Running {
-    reading: Reading,
+struct EpochSums {
+    loss_input: LossInput,
     loss: Option<Tensor>,
-    right: Option<Tensor>,
-    seen: i64,
-    rate: f64,
-    tally: Option<Tally>,
+    correct: Option<Tensor>,
+    examples: i64,
+    learning_rate: f64,
+    metrics: Option<MetricState>,
 }
 
-impl Running {
-    fn new(fitting: &Fitting) -> Running {
-        let (inner, reading) = (fitting.model.inner(), fitting.reading);
+impl EpochSums {
+    fn new(fitting: &Trainer) -> EpochSums {
+        let (inner, loss_input) = (fitting.model.inner(), fitting.loss_input);
         let outputs = inner.output_shape()[0];
-        let tally = (!fitting.how.metrics.is_empty())
-            .then(|| Tally::new(reading.form, outputs, inner.device));
-        Running { reading, loss: None, right: None, seen: 0, rate: 0.0, tally }
+        let metrics = (!fitting.options.metrics.is_empty())
+            .then(|| MetricState::new(loss_input.form, outputs, inner.device));
+        EpochSums { loss_input, loss: None, correct: None, examples: 0, learning_rate: 0.0, metrics }
     }
 
     fn add(&mut self, batch_loss: &Tensor, outputs: &Tensor, labels: &Tensor, loss: &Loss) {
         let count = labels.size()[0];
         let (l, r) =
-            no_grad(|| (batch_loss * count as f64, count_right(self.reading, outputs, labels)));
+            no_grad(|| (batch_loss * count as f64, count_correct(self.loss_input, outputs, labels)));
         self.loss = Some(self.loss.take().map_or(l.shallow_clone(), |sum| sum + l));
-        self.right = Some(self.right.take().map_or(r.shallow_clone(), |sum| sum + r));
-        self.seen += count;
-        if let Some(tally) = &mut self.tally {
+        self.correct = Some(self.correct.take().map_or(r.shallow_clone(), |sum| sum + r));
+        self.examples += count;
+        if let Some(tally) = &mut self.metrics {
             tally.add(loss, outputs, labels);
         }
     }
@@ -186,13 +186,13 @@ impl Running {
     fn means(&self) -> (f64, f64) {
         let mean = |sum: &Option<Tensor>| {
             let sum = sum.as_ref().map(|sum| sum.to_kind(Kind::Double).double_value(&[]));
-            sum.map_or(f64::NAN, |sum| sum / self.seen as f64)
+            sum.map_or(f64::NAN, |sum| sum / self.examples as f64)
         };
-        (mean(&self.loss), mean(&self.right))
+        (mean(&self.loss), mean(&self.correct))
     }
 
-    fn read(&self) -> Sums {
+    fn read(&self) -> EpochMeans {
         let (loss, accuracy) = self.means();
-        Sums { loss, accuracy, rate: self.rate, counts: self.tally.as_ref().map(Tally::read) }
+        EpochMeans { loss, accuracy, learning_rate: self.learning_rate, metrics: self.metrics.as_ref().map(MetricState::result) }
     }
 }

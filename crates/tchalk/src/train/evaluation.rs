@@ -1,11 +1,11 @@
 //! How well a network does on a set.
 
-use super::feed::Feed;
-use super::loss::{Form, Loss, Reading};
-use super::metric::{Counts, Metric, Tally};
+use super::batch_source::BatchSource;
+use super::loss::{OutputForm, Loss, LossInput};
+use super::metric::{MetricResult, Metric, MetricState};
 use super::mcnemar::{McNemar, Z_95};
-use super::step::guarded;
-use super::{check, check_labels, compiled, target};
+use super::train_step::catch_torch_error;
+use super::{check_input, check_labels, compiled_loss, loss_input_step};
 use crate::data::TensorSet;
 use crate::display::{Content, Show};
 use crate::error::Result;
@@ -25,27 +25,27 @@ pub struct Evaluation {
     pub accuracy: f64,
     /// How many examples that was measured on.
     pub examples: usize,
-    counts: Counts,
+    result: MetricResult,
     /// What a budget left out, and what flatters the result.
     notes: Vec<String>,
     /// The budget that shortened the training, if one did.
-    pub(crate) shortened: Option<Budget>,
+    pub(crate) shortened_by: Option<Budget>,
 }
 
 impl Evaluation {
-    fn new(counts: Counts, notes: Vec<String>) -> Evaluation {
-        let (loss, accuracy) = (counts.value(Metric::Loss), counts.value(Metric::Accuracy));
-        let (examples, shortened) = (counts.examples, None);
-        Evaluation { loss, accuracy, examples, counts, notes, shortened }
+    fn new(result: MetricResult, notes: Vec<String>) -> Evaluation {
+        let (loss, accuracy) = (result.value(Metric::Loss), result.value(Metric::Accuracy));
+        let (examples, shortened_by) = (result.examples, None);
+        Evaluation { loss, accuracy, examples, result, notes, shortened_by }
     }
 
     /// The same, of what a budget has left of a training.
-    pub(crate) fn shortened(self, shortened: Option<Budget>) -> Evaluation {
-        Evaluation { shortened, ..self }
+    pub(crate) fn with_shortened_by(self, shortened: Option<Budget>) -> Evaluation {
+        Evaluation { shortened_by: shortened, ..self }
     }
 
     /// What these probabilities `[examples, classes]` come to for these labels.
-    pub(crate) fn of_probabilities(
+    pub(crate) fn from_probabilities(
         probabilities: &Array2<f32>,
         labels: &[usize],
         notes: Vec<String>,
@@ -54,9 +54,9 @@ impl Evaluation {
         let rows: Vec<f32> = probabilities.iter().copied().collect();
         let rows = Tensor::from_slice(&rows).view([-1, classes as i64]);
         let labels: Vec<i64> = labels.iter().map(|&label| label as i64).collect();
-        let mut tally = Tally::new(Form::Probabilities, classes, Device::Cpu);
+        let mut tally = MetricState::new(OutputForm::Probabilities, classes, Device::Cpu);
         tally.add(&Loss::CategoricalCrossEntropy, &rows, &Tensor::from_slice(&labels));
-        Evaluation::new(tally.read(), notes)
+        Evaluation::new(tally.result(), notes)
     }
 
     /// Any metric, over the same examples.
@@ -72,24 +72,24 @@ impl Evaluation {
     /// # Ok::<(), tchalk::Error>(())
     /// ```
     pub fn metric(&self, metric: Metric) -> f64 {
-        self.counts.value(metric)
+        self.result.value(metric)
     }
 
     /// How often examples of each class (row) were said to be of each class (column).
     pub fn confusion(&self) -> Vec<Vec<usize>> {
-        self.counts.confusion.clone()
+        self.result.confusion.clone()
     }
 
     /// Where the accuracy on endlessly many such examples lies, with 95 % confidence (Wilson 1927,
     /// which keeps within 0 and 1 and holds for small sets).
     pub fn accuracy_interval(&self) -> (f64, f64) {
-        wilson(self.accuracy, self.examples)
+        wilson_interval(self.accuracy, self.examples)
     }
 
     /// Where the mean loss on endlessly many such examples lies, with 95 % confidence (normal
     /// approximation).
     pub fn loss_interval(&self) -> (f64, f64) {
-        let half = Z_95 * self.counts.loss_error();
+        let half = Z_95 * self.result.loss_standard_error();
         (self.loss - half, self.loss + half)
     }
 
@@ -103,7 +103,7 @@ impl Evaluation {
     /// difference. Where both were asked about the same pictures, only those count on which one of
     /// the two was right and the other was not.
     pub fn difference(&self, other: &Evaluation) -> Difference {
-        let paired = self.counts.paired(&other.counts);
+        let paired = self.result.mcnemar(&other.result);
         let apart = || self.margin().hypot(other.margin());
         Difference {
             accuracy: self.accuracy - other.accuracy,
@@ -118,7 +118,7 @@ impl Evaluation {
 }
 
 /// The interval of a fraction measured on so many examples.
-pub(crate) fn wilson(fraction: f64, examples: usize) -> (f64, f64) {
+pub(crate) fn wilson_interval(fraction: f64, examples: usize) -> (f64, f64) {
     let (n, z2) = (examples as f64, Z_95 * Z_95);
     let middle = (fraction + z2 / (2.0 * n)) / (1.0 + z2 / n);
     let spread = (fraction * (1.0 - fraction) / n + z2 / (4.0 * n * n)).sqrt();
@@ -195,11 +195,11 @@ impl Model {
     pub fn evaluate(&self, set: &TensorSet) -> Result<Evaluation> {
         const OP: &str = "Model::evaluate";
         let inner = self.inner();
-        check(OP, inner, set)?;
+        check_input(OP, inner, set)?;
         check_labels(OP, inner, set)?;
-        let (loss, reading) = compiled(inner, OP)?;
+        let (loss, reading) = compiled_loss(inner, OP)?;
         let budget = Budget::current()?;
-        let kept = set.first(budget.evaluation(set.len(), inner.device));
+        let kept = set.first(budget.evaluation_examples(set.len(), inner.device));
         let mut notes = Vec::new();
         if kept.len() < set.len() {
             notes.push(format!(
@@ -209,33 +209,33 @@ impl Model {
                 set.len()
             ));
         }
-        notes.extend(self.seen_notes(&kept));
-        let counts = measure(inner, &Feed::new(kept), &loss, reading, OP, true)?;
-        Ok(Evaluation::new(counts, notes).shortened(self.seen().shortened))
+        notes.extend(self.leakage_notes(&kept));
+        let counts = evaluate_source(inner, &BatchSource::new(kept), &loss, reading, OP, true)?;
+        Ok(Evaluation::new(counts, notes).with_shortened_by(self.training_facts().shortened_by))
     }
 }
 
 /// Counts over a whole feed, in inference mode; whether the page shows how far it is.
-pub(super) fn measure(
+pub(super) fn evaluate_source(
     inner: &Inner,
-    feed: &Feed,
+    feed: &BatchSource,
     loss: &Loss,
-    reading: Reading,
+    reading: LossInput,
     op: &str,
     shown: bool,
-) -> Result<Counts> {
+) -> Result<MetricResult> {
     let _kept = memory::keep();
     let program = &inner.program;
-    let target = target(program, reading);
-    let mut tally = Tally::new(reading.form, inner.output_shape()[0], inner.device);
+    let target = loss_input_step(program, reading);
+    let mut tally = MetricState::new(reading.form, inner.output_shape()[0], inner.device);
     let mut progress = shown.then(|| Progress::of("measured", "examples", feed.len()));
     let mut done = 0;
-    for positions in feed.batches(feed.batch()) {
+    for positions in feed.batch_positions(feed.inference_batch_size()) {
         interrupt::check(op)?;
-        guarded(op, || {
-            let batch = feed.take(program, &positions, inner.device);
+        catch_torch_error(op, || {
+            let batch = feed.batch(program, &positions, inner.device);
             no_grad(|| {
-                let outputs = program.using().run(&batch.known(), &[target]).remove(0);
+                let outputs = program.using().run(&batch.known_values(), &[target]).remove(0);
                 tally.add(loss, &outputs, &batch.labels);
             });
             done += batch.len();
@@ -243,7 +243,7 @@ pub(super) fn measure(
         })?;
         progress.iter_mut().for_each(|progress| progress.done(done));
     }
-    Ok(tally.read())
+    Ok(tally.result())
 }
 
 #[cfg(test)]
@@ -256,9 +256,9 @@ mod tests {
         let close = |got: (f64, f64), low: f64, high: f64| {
             assert!((got.0 - low).abs() < 1e-6 && (got.1 - high).abs() < 1e-6, "{got:?}");
         };
-        close(wilson(0.9, 100), 0.825_634_3, 0.944_770_9);
-        close(wilson(1.0, 10), 0.722_467_2, 1.0);
-        close(wilson(0.0, 10), 0.0, 0.277_532_8);
+        close(wilson_interval(0.9, 100), 0.825_634_3, 0.944_770_9);
+        close(wilson_interval(1.0, 10), 0.722_467_2, 1.0);
+        close(wilson_interval(0.0, 10), 0.0, 0.277_532_8);
     }
 
     #[test]
@@ -269,7 +269,7 @@ mod tests {
             let rows = Array2::from_shape_fn((1000, 2), |(i, class)| {
                 if (class == labels[i]) == right(i) { 0.9 } else { 0.1 }
             });
-            Evaluation::of_probabilities(&rows, labels, Vec::new())
+            Evaluation::from_probabilities(&rows, labels, Vec::new())
         };
         let first = sure(&|i| i < 660, &labels);
         let second = sure(&|i| i < 600 || (660..690).contains(&i), &labels);

@@ -41,7 +41,7 @@ pub struct Fit {
     /// Where replicas of the network are, its own device first; nothing where it learns there alone.
     pub(super) devices: Option<Vec<Device>>,
     pub(super) resume: Option<PathBuf>,
-    pub(super) frozen_memory: Option<usize>,
+    pub(super) feature_cache_bytes: Option<usize>,
     /// The one of `TCHALK_BUDGET` where none was chosen.
     pub(super) budget: Option<Budget>,
     /// So many trainings share the budget's time.
@@ -72,7 +72,7 @@ impl Fit {
             precision: Precision::Full,
             devices: None,
             resume: None,
-            frozen_memory: None,
+            feature_cache_bytes: None,
             budget: None,
             trainings: 1,
         }
@@ -198,8 +198,8 @@ impl Fit {
 
     /// How many bytes the outputs of frozen layers may take, which are computed once; half of the
     /// free memory where not set. With 0 they run in every epoch.
-    pub fn frozen_memory(mut self, bytes: usize) -> Fit {
-        self.frozen_memory = Some(bytes);
+    pub fn feature_cache_bytes(mut self, bytes: usize) -> Fit {
+        self.feature_cache_bytes = Some(bytes);
         self
     }
 
@@ -237,7 +237,7 @@ impl Fit {
     }
 
     /// What each epoch is measured by.
-    pub(super) fn measures(&self, validated: bool) -> Vec<String> {
+    pub(super) fn metric_names(&self, validated: bool) -> Vec<String> {
         let names = ["loss".to_owned(), "accuracy".to_owned()].into_iter();
         let names: Vec<String> = names.chain(self.metrics.iter().map(|m| m.name())).collect();
         let validation = names.iter().filter(|_| validated).map(|name| format!("val_{name}"));

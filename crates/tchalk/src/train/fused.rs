@@ -9,7 +9,7 @@
 use tch::{Device, Kind, Tensor};
 
 /// Tensors of so many numbers are worth a thread each.
-const PER_THREAD: usize = 1 << 19;
+const NUMBERS_PER_THREAD: usize = 1 << 19;
 
 /// Applies `rule` to every place of `weight`, `gradient` and `memory`: it gets the three values and
 /// returns the new ones of weight and memory. Returns `false`, having done nothing, where the tensors
@@ -27,7 +27,7 @@ pub(super) fn update<const N: usize>(
             && tensor.numel() == weight.numel()
     };
     let alike = |tensor: &Tensor| plain(tensor) && tensor.stride() == strides;
-    if !alike(weight) || !memory.iter().all(alike) || !without_gaps(&weight.size(), &strides) {
+    if !alike(weight) || !memory.iter().all(alike) || !is_dense(&weight.size(), &strides) {
         return false;
     }
     // Gradients of convolutions come in another order; a copy costs less than several passes.
@@ -37,12 +37,12 @@ pub(super) fn update<const N: usize>(
         _ => return false,
     };
     let count = weight.numel();
-    let places = Places {
+    let places = Pointers {
         weight: weight.data_ptr().cast(),
         gradient: gradient.data_ptr().cast_const().cast(),
         memory: std::array::from_fn(|i| memory[i].data_ptr().cast()),
     };
-    let threads = (count / PER_THREAD).clamp(1, tch::get_num_threads().max(1) as usize);
+    let threads = (count / NUMBERS_PER_THREAD).clamp(1, tch::get_num_threads().max(1) as usize);
     let share = count.div_ceil(threads);
     // SAFETY: each tensor holds `count` numbers of type f32 without gaps (checked above), and lives
     // as long as this call; threads get ranges that do not overlap.
@@ -62,7 +62,7 @@ pub(super) fn update<const N: usize>(
 }
 
 /// Whether the strides walk over `size` numbers in some order, each once.
-fn without_gaps(size: &[i64], strides: &[i64]) -> bool {
+fn is_dense(size: &[i64], strides: &[i64]) -> bool {
     let mut axes: Vec<(i64, i64)> =
         strides.iter().copied().zip(size.iter().copied()).filter(|&(_, size)| size != 1).collect();
     axes.sort_unstable();
@@ -75,16 +75,16 @@ fn without_gaps(size: &[i64], strides: &[i64]) -> bool {
 }
 
 /// Where the numbers begin.
-struct Places<const N: usize> {
+struct Pointers<const N: usize> {
     weight: *mut f32,
     gradient: *const f32,
     memory: [*mut f32; N],
 }
 
 // SAFETY: threads use ranges that do not overlap; see `update`.
-unsafe impl<const N: usize> Sync for Places<N> {}
+unsafe impl<const N: usize> Sync for Pointers<N> {}
 
-impl<const N: usize> Places<N> {
+impl<const N: usize> Pointers<N> {
     /// # Safety
     ///
     /// All pointers must be valid for `start + count` numbers, and nothing else may touch those of
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn every_number_is_changed_once_whatever_the_size_and_layout() {
         let options = (Kind::Float, Device::Cpu);
-        for size in [vec![], vec![7], vec![3, 5, 2, 2], vec![2 * PER_THREAD as i64 + 3]] {
+        for size in [vec![], vec![7], vec![3, 5, 2, 2], vec![2 * NUMBERS_PER_THREAD as i64 + 3]] {
             let (weight, memory) = (Tensor::ones(&size, options), Tensor::zeros(&size, options));
             let gradient = Tensor::rand(&size, options);
             let done = update(&weight, &gradient, &[memory.shallow_clone()], |w, g, [m]| {

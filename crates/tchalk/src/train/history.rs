@@ -1,6 +1,6 @@
 //! How training went, epoch by epoch.
 
-use super::callbacks::smaller_is_better;
+use super::callbacks::lower_is_better;
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::plot::{Figure, Line, LinePanel};
@@ -28,20 +28,20 @@ pub struct Epoch {
     pub metrics: BTreeMap<String, f64>,
     /// The learning rate of the last step.
     #[serde(default)]
-    pub rate: f64,
+    pub learning_rate: f64,
     /// How long the epoch took, validation included.
     pub seconds: f64,
 }
 
 impl Epoch {
     /// A measure by its name: `loss`, `val_accuracy`, `val_f1`, `rate`, `seconds`.
-    pub fn value(&self, measure: &str) -> Option<f64> {
-        match measure {
+    pub fn value(&self, metric: &str) -> Option<f64> {
+        match metric {
             "loss" => Some(self.loss),
             "accuracy" => Some(self.accuracy),
             "val_loss" => self.val_loss,
             "val_accuracy" => self.val_accuracy,
-            "rate" => Some(self.rate),
+            "rate" => Some(self.learning_rate),
             "seconds" => Some(self.seconds),
             other => self.metrics.get(other).copied(),
         }
@@ -56,10 +56,10 @@ pub struct History {
     pub(crate) notes: Vec<String>,
     /// Why training ended before its last epoch.
     #[serde(default)]
-    pub(crate) ended: Option<String>,
+    pub(crate) stop_reason: Option<String>,
     /// How long the frozen part took, which is computed once, before the epochs.
     #[serde(default)]
-    pub(crate) prepared: f64,
+    pub(crate) feature_cache_seconds: f64,
     /// The names of the optimiser and the loss; empty in what older versions saved.
     #[serde(default)]
     pub(crate) optimizer: String,
@@ -67,11 +67,11 @@ pub struct History {
     pub(crate) loss: String,
     /// The epoch whose weights were put back at the end, if that was done.
     #[serde(default)]
-    pub(crate) kept: Option<usize>,
+    pub(crate) restored_epoch: Option<usize>,
 }
 
 /// So many epochs are shown in full; of more, the first and the last.
-const SHOWN: usize = 40;
+const MAX_ROWS: usize = 40;
 
 impl History {
     /// The epochs, in order.
@@ -96,10 +96,10 @@ impl History {
 
     /// The best epoch by a measure such as `"val_accuracy"`: the one with the smallest loss, or the
     /// largest of anything else. The earliest, where several are equal; none without the measure.
-    pub fn best(&self, measure: &str) -> Option<Epoch> {
-        let sign = if smaller_is_better(measure) { -1.0 } else { 1.0 };
+    pub fn best(&self, metric: &str) -> Option<Epoch> {
+        let sign = if lower_is_better(metric) { -1.0 } else { 1.0 };
         let known = self.epochs.iter().filter_map(|epoch| {
-            let value = epoch.value(measure).filter(|value| value.is_finite())?;
+            let value = epoch.value(metric).filter(|value| value.is_finite())?;
             Some((sign * value, epoch))
         });
         known.reduce(|best, next| if next.0 > best.0 { next } else { best }).map(|(_, e)| e.clone())
@@ -110,11 +110,11 @@ impl History {
     /// # Errors
     ///
     /// If no epoch has it.
-    pub fn values(&self, measure: &str) -> Result<Vec<f64>> {
-        let values: Vec<f64> = self.epochs.iter().filter_map(|e| e.value(measure)).collect();
+    pub fn values(&self, metric: &str) -> Result<Vec<f64>> {
+        let values: Vec<f64> = self.epochs.iter().filter_map(|e| e.value(metric)).collect();
         if values.is_empty() {
-            let known = self.measures().join(", ");
-            let op = format!("History::values({measure:?})");
+            let known = self.metric_names().join(", ");
+            let op = format!("History::values({metric:?})");
             return Err(Error::invalid(op, format!("one of {known}"), "no such measure", ""));
         }
         Ok(values)
@@ -126,8 +126,8 @@ impl History {
     }
 
     /// Why training ended before its last epoch, if it did.
-    pub fn ended(&self) -> Option<String> {
-        self.ended.clone()
+    pub fn stop_reason(&self) -> Option<String> {
+        self.stop_reason.clone()
     }
 
     /// Whether a budget left out a part.
@@ -138,11 +138,11 @@ impl History {
     /// How long training took, in seconds: all epochs, and before them the frozen part, where that
     /// was computed once.
     pub fn seconds(&self) -> f64 {
-        self.prepared + self.epochs.iter().map(|epoch| epoch.seconds).sum::<f64>()
+        self.feature_cache_seconds + self.epochs.iter().map(|epoch| epoch.seconds).sum::<f64>()
     }
 
     /// The measures that the epochs have, the rate and the time apart.
-    fn measures(&self) -> Vec<String> {
+    fn metric_names(&self) -> Vec<String> {
         let Some(epoch) = self.epochs.first() else { return Vec::new() };
         let always = ["loss", "accuracy", "val_loss", "val_accuracy"].map(str::to_owned);
         let always = always.into_iter().filter(|measure| epoch.value(measure).is_some());
@@ -191,11 +191,11 @@ impl History {
             }
         };
         let mut panels = vec![panel("loss").into(), panel("accuracy").into()];
-        let others = self.measures().into_iter().skip(2).filter(|m| !m.starts_with("val_"));
+        let others = self.metric_names().into_iter().skip(2).filter(|m| !m.starts_with("val_"));
         panels.extend(others.map(|measure| panel(&measure).into()));
         // A slow decay is nothing to look at.
-        let first = self.epochs.first().map_or(0.0, |epoch| epoch.rate);
-        if self.epochs.iter().any(|epoch| (epoch.rate - first).abs() > 0.01 * first) {
+        let first = self.epochs.first().map_or(0.0, |epoch| epoch.learning_rate);
+        if self.epochs.iter().any(|epoch| (epoch.learning_rate - first).abs() > 0.01 * first) {
             let rate = LinePanel::new("learning rate").x_label("epoch").integer_x();
             panels.push(rate.line(self.line("rate", "rate")).into());
         }
@@ -295,7 +295,7 @@ impl History {
             ]
         };
         let (first, last) = match self.len() {
-            n if n > SHOWN => (SHOWN / 4, n - SHOWN / 2),
+            n if n > MAX_ROWS => (MAX_ROWS / 4, n - MAX_ROWS / 2),
             n => (n, n),
         };
         let mut rows: Vec<[String; 6]> = self.epochs[..first].iter().map(row).collect();
@@ -347,7 +347,7 @@ mod tests {
             val_loss: Some(loss + 0.1),
             val_accuracy: Some(0.9 / (1.0 + loss)),
             metrics: [("val_f1".to_owned(), 0.5)].into(),
-            rate: 0.1,
+            learning_rate: 0.1,
             seconds: 1.0,
         };
         let epochs = losses.iter().enumerate().map(epoch).collect();
@@ -372,7 +372,7 @@ mod tests {
         assert!(History::from_json("{").unwrap_err().to_string().contains("a saved history"));
         // As it was written before optimiser and loss had names in it.
         let old = History::from_json(r#"{"epochs": [], "notes": []}"#).unwrap();
-        assert_eq!((old.optimizer, old.loss, old.kept), (String::new(), String::new(), None));
+        assert_eq!((old.optimizer, old.loss, old.restored_epoch), (String::new(), String::new(), None));
     }
 
     #[test]

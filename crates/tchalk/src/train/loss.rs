@@ -20,14 +20,14 @@ const EPSILON: f64 = 1e-7;
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Loss {
-    measure: Measure,
-    given: Given,
+    function: LossFunction,
+    declared: DeclaredOutput,
     smoothing: f64,
     weights: Vec<f64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Measure {
+enum LossFunction {
     CategoricalCrossEntropy,
     BinaryCrossEntropy,
     MeanSquaredError,
@@ -35,22 +35,22 @@ enum Measure {
 
 /// What the network's outputs are said to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Given {
+enum DeclaredOutput {
     /// What its last layer tells.
-    Known,
+    FromLastLayer,
     Logits,
     Probabilities,
 }
 
 /// What a loss reads of a network: scores or probabilities, for one class among many or for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
+pub(crate) enum OutputForm {
     /// Scores that a softmax would turn into probabilities.
-    Scores,
+    Logits,
     /// Probabilities that add up to 1.
     Probabilities,
     /// Scores that a sigmoid would turn into probabilities, each for itself.
-    BinaryScores,
+    BinaryLogits,
     /// Probabilities, each for itself.
     BinaryProbabilities,
     /// Any numbers, near 1 at the right class and near 0 elsewhere.
@@ -59,26 +59,26 @@ pub(crate) enum Form {
 
 /// What a loss reads of one network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Reading {
-    pub(crate) form: Form,
+pub(crate) struct LossInput {
+    pub(crate) form: OutputForm,
     /// Whether it reads what comes before the last layer, a softmax or a sigmoid, and computes both
     /// in one, so that no probability is rounded to zero.
-    pub(crate) before_last: bool,
+    pub(crate) before_activation: bool,
 }
 
 impl Loss {
     /// The short form of [`Loss::categorical_cross_entropy`].
     #[allow(non_upper_case_globals)] // Keras's name, as people know it.
-    pub const CategoricalCrossEntropy: Loss = Loss::new(Measure::CategoricalCrossEntropy);
+    pub const CategoricalCrossEntropy: Loss = Loss::new(LossFunction::CategoricalCrossEntropy);
     /// The short form of [`Loss::binary_cross_entropy`].
     #[allow(non_upper_case_globals)]
-    pub const BinaryCrossEntropy: Loss = Loss::new(Measure::BinaryCrossEntropy);
+    pub const BinaryCrossEntropy: Loss = Loss::new(LossFunction::BinaryCrossEntropy);
     /// The short form of [`Loss::mean_squared_error`].
     #[allow(non_upper_case_globals)]
-    pub const MeanSquaredError: Loss = Loss::new(Measure::MeanSquaredError);
+    pub const MeanSquaredError: Loss = Loss::new(LossFunction::MeanSquaredError);
 
-    const fn new(measure: Measure) -> Loss {
-        Loss { measure, given: Given::Known, smoothing: 0.0, weights: Vec::new() }
+    const fn new(function: LossFunction) -> Loss {
+        Loss { function, declared: DeclaredOutput::FromLastLayer, smoothing: 0.0, weights: Vec::new() }
     }
 
     /// Minus the logarithm of the probability given to the right class, averaged over the examples:
@@ -102,14 +102,14 @@ impl Loss {
 
     /// Says that the network's outputs are scores: softmax, or sigmoid, is done by the loss.
     pub fn from_logits(mut self) -> Loss {
-        self.given = Given::Logits;
+        self.declared = DeclaredOutput::Logits;
         self
     }
 
     /// Says that the network's outputs are probabilities though its last layer is no Softmax, such
     /// as an average of several networks. They are kept 1e-7 away from 0, as in Keras.
     pub fn from_probabilities(mut self) -> Loss {
-        self.given = Given::Probabilities;
+        self.declared = DeclaredOutput::Probabilities;
         self
     }
 
@@ -129,10 +129,10 @@ impl Loss {
 
     /// Keras's name of it.
     pub(crate) fn name(&self) -> &'static str {
-        match self.measure {
-            Measure::CategoricalCrossEntropy => "CategoricalCrossEntropy",
-            Measure::BinaryCrossEntropy => "BinaryCrossEntropy",
-            Measure::MeanSquaredError => "MeanSquaredError",
+        match self.function {
+            LossFunction::CategoricalCrossEntropy => "CategoricalCrossEntropy",
+            LossFunction::BinaryCrossEntropy => "BinaryCrossEntropy",
+            LossFunction::MeanSquaredError => "MeanSquaredError",
         }
     }
 
@@ -142,7 +142,7 @@ impl Loss {
     /// # Errors
     ///
     /// If the loss does not go with the network, or its numbers make no sense.
-    pub(crate) fn reading(&self, outputs: &[usize], last: &str, written: &str) -> Result<Reading> {
+    pub(crate) fn input(&self, outputs: &[usize], last: &str, written: &str) -> Result<LossInput> {
         let op = format!("Model::compile with {}", self.name());
         let refuse = |expected: &str, got: &str, hint: &str| {
             Err(Error::invalid(op.clone(), expected, got, hint))
@@ -156,7 +156,7 @@ impl Loss {
             let got = self.smoothing.to_string();
             return refuse("label_smoothing from 0 to below 1", &got, "0.1 is usual.");
         }
-        let classes = classes_of(units);
+        let classes = class_count(units);
         let weights = &self.weights;
         if !weights.is_empty()
             && (weights.len() != classes || weights.iter().any(|w| !w.is_finite() || *w < 0.0))
@@ -164,43 +164,43 @@ impl Loss {
             let expected = format!("class_weights of 0 or more for each of {classes} classes");
             return refuse(&expected, &format!("{weights:?}"), "");
         }
-        let here = |form| Ok(Reading { form, before_last: false });
-        let before = |form| Ok(Reading { form, before_last: true });
-        match (self.measure, self.given, last) {
-            (Measure::MeanSquaredError, ..) if self.smoothing == 0.0 => here(Form::Values),
-            (Measure::MeanSquaredError, ..) => {
+        let here = |form| Ok(LossInput { form, before_activation: false });
+        let before = |form| Ok(LossInput { form, before_activation: true });
+        match (self.function, self.declared, last) {
+            (LossFunction::MeanSquaredError, ..) if self.smoothing == 0.0 => here(OutputForm::Values),
+            (LossFunction::MeanSquaredError, ..) => {
                 refuse("no label_smoothing", "some", "It belongs to the cross-entropies.")
             }
-            (Measure::CategoricalCrossEntropy, ..) if units < 2 => refuse(
+            (LossFunction::CategoricalCrossEntropy, ..) if units < 2 => refuse(
                 "a network with an output for each class",
                 "one output",
                 "Two classes need Dense::new(2), or Loss::BinaryCrossEntropy.",
             ),
-            (Measure::CategoricalCrossEntropy, Given::Logits, "softmax")
-            | (Measure::BinaryCrossEntropy, Given::Logits, "sigmoid" | "softmax") => refuse(
+            (LossFunction::CategoricalCrossEntropy, DeclaredOutput::Logits, "softmax")
+            | (LossFunction::BinaryCrossEntropy, DeclaredOutput::Logits, "sigmoid" | "softmax") => refuse(
                 "from_logits, with a network that ends in scores",
                 written,
                 "Leave out from_logits(): the loss looks at what comes before the last layer.",
             ),
-            (Measure::CategoricalCrossEntropy, _, "softmax") => before(Form::Scores),
-            (Measure::CategoricalCrossEntropy, Given::Logits, _) => here(Form::Scores),
-            (Measure::CategoricalCrossEntropy, Given::Probabilities, _) => {
-                here(Form::Probabilities)
+            (LossFunction::CategoricalCrossEntropy, _, "softmax") => before(OutputForm::Logits),
+            (LossFunction::CategoricalCrossEntropy, DeclaredOutput::Logits, _) => here(OutputForm::Logits),
+            (LossFunction::CategoricalCrossEntropy, DeclaredOutput::Probabilities, _) => {
+                here(OutputForm::Probabilities)
             }
-            (Measure::CategoricalCrossEntropy, Given::Known, _) => refuse(
+            (LossFunction::CategoricalCrossEntropy, DeclaredOutput::FromLastLayer, _) => refuse(
                 "a network that ends in Softmax",
                 written,
                 "Try adding Softmax as the last layer. If its outputs are scores, \
                  Loss::categorical_cross_entropy().from_logits(); if they are probabilities, \
                  from_probabilities().",
             ),
-            (Measure::BinaryCrossEntropy, _, "sigmoid") => before(Form::BinaryScores),
-            (Measure::BinaryCrossEntropy, Given::Logits, _) => here(Form::BinaryScores),
-            (Measure::BinaryCrossEntropy, Given::Probabilities, _)
-            | (Measure::BinaryCrossEntropy, Given::Known, "softmax") => {
-                here(Form::BinaryProbabilities)
+            (LossFunction::BinaryCrossEntropy, _, "sigmoid") => before(OutputForm::BinaryLogits),
+            (LossFunction::BinaryCrossEntropy, DeclaredOutput::Logits, _) => here(OutputForm::BinaryLogits),
+            (LossFunction::BinaryCrossEntropy, DeclaredOutput::Probabilities, _)
+            | (LossFunction::BinaryCrossEntropy, DeclaredOutput::FromLastLayer, "softmax") => {
+                here(OutputForm::BinaryProbabilities)
             }
-            (Measure::BinaryCrossEntropy, Given::Known, _) => refuse(
+            (LossFunction::BinaryCrossEntropy, DeclaredOutput::FromLastLayer, _) => refuse(
                 "a network that ends in Sigmoid",
                 written,
                 "Try adding Sigmoid as the last layer, or \
@@ -212,24 +212,24 @@ impl Loss {
 
     /// The mean over a batch: what training makes small. `outputs` `[batch, outputs]` are what the
     /// reading names, `labels` `[batch]`.
-    pub(crate) fn mean(&self, form: Form, outputs: &Tensor, labels: &Tensor) -> Tensor {
-        if form == Form::Scores && self.weights.is_empty() {
+    pub(crate) fn mean(&self, form: OutputForm, outputs: &Tensor, labels: &Tensor) -> Tensor {
+        if form == OutputForm::Logits && self.weights.is_empty() {
             let none: Option<Tensor> = None;
             return outputs.cross_entropy_loss(labels, none, Reduction::Mean, -100, self.smoothing);
         }
-        let each = self.each(form, outputs, labels);
+        let each = self.per_example(form, outputs, labels);
         let kind = each.kind();
         each.mean(kind)
     }
 
     /// The loss of each example of a batch, `[batch]`.
-    pub(crate) fn each(&self, form: Form, outputs: &Tensor, labels: &Tensor) -> Tensor {
+    pub(crate) fn per_example(&self, form: OutputForm, outputs: &Tensor, labels: &Tensor) -> Tensor {
         let none: Option<Tensor> = None;
         let each = match form {
-            Form::Scores => {
+            OutputForm::Logits => {
                 outputs.cross_entropy_loss(labels, none, Reduction::None, -100, self.smoothing)
             }
-            Form::Probabilities => {
+            OutputForm::Probabilities => {
                 let kind = outputs.kind();
                 let sums = outputs.sum_dim_intlist(-1i64, true, kind);
                 let logarithms = (outputs / sums).clamp(EPSILON, 1.0 - EPSILON).log();
@@ -237,18 +237,18 @@ impl Loss {
                 let all = logarithms.mean_dim(-1i64, false, kind);
                 -(right * (1.0 - self.smoothing) + all * self.smoothing)
             }
-            Form::BinaryScores | Form::BinaryProbabilities | Form::Values => {
+            OutputForm::BinaryLogits | OutputForm::BinaryProbabilities | OutputForm::Values => {
                 let kind = outputs.kind();
-                let truth = truth(outputs, labels);
+                let truth = targets(outputs, labels);
                 let smooth = &truth * (1.0 - self.smoothing) + 0.5 * self.smoothing;
                 let each = match form {
-                    Form::BinaryScores => outputs.binary_cross_entropy_with_logits(
+                    OutputForm::BinaryLogits => outputs.binary_cross_entropy_with_logits(
                         &smooth,
                         none.as_ref(),
                         none.as_ref(),
                         Reduction::None,
                     ),
-                    Form::BinaryProbabilities => {
+                    OutputForm::BinaryProbabilities => {
                         let p = outputs.clamp(EPSILON, 1.0 - EPSILON);
                         let (is, is_not) = (p.log(), p.neg().log1p());
                         -(&smooth * (is - &is_not) + is_not)
@@ -267,12 +267,12 @@ impl Loss {
 }
 
 /// How many classes a network with so many outputs tells apart.
-pub(crate) fn classes_of(outputs: usize) -> usize {
+pub(crate) fn class_count(outputs: usize) -> usize {
     if outputs == 1 { 2 } else { outputs }
 }
 
 /// What `outputs` should be: 1 at the right class, 0 elsewhere; the label itself for one output.
-fn truth(outputs: &Tensor, labels: &Tensor) -> Tensor {
+fn targets(outputs: &Tensor, labels: &Tensor) -> Tensor {
     match outputs.size()[1] {
         1 => labels.unsqueeze(1).to_kind(outputs.kind()),
         classes => labels.one_hot(classes).to_kind(outputs.kind()),
@@ -280,11 +280,11 @@ fn truth(outputs: &Tensor, labels: &Tensor) -> Tensor {
 }
 
 /// The class that each row of outputs names, `i64 [batch]`.
-pub(crate) fn named_class(form: Form, outputs: &Tensor) -> Tensor {
+pub(crate) fn predicted_class(form: OutputForm, outputs: &Tensor) -> Tensor {
     if outputs.size()[1] > 1 {
         return outputs.argmax(1, false);
     }
-    let border = if form == Form::BinaryScores { 0.0 } else { 0.5 };
+    let border = if form == OutputForm::BinaryLogits { 0.0 } else { 0.5 };
     outputs.squeeze_dim(1).gt(border).to_kind(Kind::Int64)
 }
 
@@ -293,18 +293,18 @@ mod tests {
     use super::*;
     use tch::Device;
 
-    fn reading(loss: &Loss, outputs: usize, last: &str) -> Result<Reading> {
-        loss.reading(&[outputs], last, last)
+    fn reading(loss: &Loss, outputs: usize, last: &str) -> Result<LossInput> {
+        loss.input(&[outputs], last, last)
     }
 
     #[test]
     fn a_certain_mistake_costs_much_but_not_infinity() {
         let scores = Tensor::from_slice(&[200f32, 0.0]).view([1, 2]);
         let wrong = Tensor::from_slice(&[1i64]);
-        let loss = Loss::CategoricalCrossEntropy.mean(Form::Scores, &scores, &wrong);
+        let loss = Loss::CategoricalCrossEntropy.mean(OutputForm::Logits, &scores, &wrong);
         assert_eq!(f64::try_from(loss).unwrap(), 200.0);
         let certain = Tensor::from_slice(&[1f32, 0.0]).view([1, 2]);
-        let loss = Loss::CategoricalCrossEntropy.mean(Form::Probabilities, &certain, &wrong);
+        let loss = Loss::CategoricalCrossEntropy.mean(OutputForm::Probabilities, &certain, &wrong);
         assert!((loss.double_value(&[]) + EPSILON.ln()).abs() < 1e-4);
     }
 
@@ -312,7 +312,7 @@ mod tests {
     fn guessing_among_ten_costs_the_logarithm_of_ten() {
         let scores = Tensor::zeros([3, 10], (Kind::Float, Device::Cpu));
         let labels = Tensor::from_slice(&[0i64, 4, 9]);
-        let loss = Loss::CategoricalCrossEntropy.mean(Form::Scores, &scores, &labels);
+        let loss = Loss::CategoricalCrossEntropy.mean(OutputForm::Logits, &scores, &labels);
         assert!((loss.double_value(&[]) - 10f64.ln()).abs() < 1e-6);
     }
 
@@ -323,17 +323,17 @@ mod tests {
         let labels = Tensor::from_slice(&[2i64, 0, 1, 1]);
         let two = Tensor::from_slice(&[1i64, 0, 1, 1]);
         let cases = [
-            (Loss::CategoricalCrossEntropy, Form::Scores, 3),
-            (Loss::CategoricalCrossEntropy, Form::Probabilities, 3),
-            (Loss::BinaryCrossEntropy, Form::BinaryScores, 3),
-            (Loss::BinaryCrossEntropy, Form::BinaryScores, 1),
-            (Loss::BinaryCrossEntropy, Form::BinaryProbabilities, 3),
-            (Loss::MeanSquaredError, Form::Values, 3),
-            (Loss::MeanSquaredError, Form::Values, 1),
+            (Loss::CategoricalCrossEntropy, OutputForm::Logits, 3),
+            (Loss::CategoricalCrossEntropy, OutputForm::Probabilities, 3),
+            (Loss::BinaryCrossEntropy, OutputForm::BinaryLogits, 3),
+            (Loss::BinaryCrossEntropy, OutputForm::BinaryLogits, 1),
+            (Loss::BinaryCrossEntropy, OutputForm::BinaryProbabilities, 3),
+            (Loss::MeanSquaredError, OutputForm::Values, 3),
+            (Loss::MeanSquaredError, OutputForm::Values, 1),
         ];
         for (loss, form, outputs) in cases {
             let weights: &[f64] = if outputs == 1 { &[0.5, 2.0] } else { &[0.5, 2.0, 1.0] };
-            let smooth = if form == Form::Values { 0.0 } else { 0.1 };
+            let smooth = if form == OutputForm::Values { 0.0 } else { 0.1 };
             for loss in [loss.clone(), loss.label_smoothing(smooth).class_weights(weights)] {
                 let labels = if outputs == 1 { &two } else { &labels };
                 let x = Tensor::rand([4, outputs], (Kind::Double, Device::Cpu)) * 0.8 + 0.1;
@@ -359,17 +359,17 @@ mod tests {
     #[test]
     fn the_loss_reads_what_the_last_layer_says() {
         let loss = Loss::CategoricalCrossEntropy;
-        let scores = Reading { form: Form::Scores, before_last: true };
+        let scores = LossInput { form: OutputForm::Logits, before_activation: true };
         assert_eq!(reading(&loss, 10, "softmax").unwrap(), scores);
         let open = loss.clone().from_logits();
-        assert!(!reading(&open, 10, "dense").unwrap().before_last);
+        assert!(!reading(&open, 10, "dense").unwrap().before_activation);
         assert!(reading(&open, 10, "softmax").unwrap_err().to_string().contains("from_logits"));
         let message = reading(&loss, 10, "dense").unwrap_err().to_string();
         assert!(message.contains("ends in Softmax, got dense"), "{message}");
         assert!(reading(&loss, 1, "dense").is_err());
         let binary = reading(&Loss::BinaryCrossEntropy, 1, "sigmoid").unwrap();
-        assert_eq!(binary, Reading { form: Form::BinaryScores, before_last: true });
-        assert_eq!(reading(&Loss::MeanSquaredError, 3, "softmax").unwrap().form, Form::Values);
+        assert_eq!(binary, LossInput { form: OutputForm::BinaryLogits, before_activation: true });
+        assert_eq!(reading(&Loss::MeanSquaredError, 3, "softmax").unwrap().form, OutputForm::Values);
     }
 
     #[test]
@@ -380,15 +380,15 @@ mod tests {
         assert!(refused(loss().class_weights([1.0, 2.0])).contains("each of 3 classes"));
         assert!(refused(loss().class_weights([1.0, -2.0, 1.0])).contains("class_weights"));
         assert!(refused(Loss::mean_squared_error().label_smoothing(0.1)).contains("no label"));
-        let map = Loss::CategoricalCrossEntropy.reading(&[8, 4, 4], "conv2d", "Conv2d::new(8, 3)");
+        let map = Loss::CategoricalCrossEntropy.input(&[8, 4, 4], "conv2d", "Conv2d::new(8, 3)");
         assert!(map.unwrap_err().to_string().contains("Flatten"));
     }
 
     #[test]
     fn one_output_names_one_of_two_classes() {
         let scores = Tensor::from_slice(&[-0.1f32, 0.2, 0.7]).view([3, 1]);
-        let named = |form| Vec::<i64>::try_from(named_class(form, &scores)).unwrap();
-        assert_eq!(named(Form::BinaryScores), [0, 1, 1]);
-        assert_eq!(named(Form::BinaryProbabilities), [0, 0, 1]);
+        let named = |form| Vec::<i64>::try_from(predicted_class(form, &scores)).unwrap();
+        assert_eq!(named(OutputForm::BinaryLogits), [0, 1, 1]);
+        assert_eq!(named(OutputForm::BinaryProbabilities), [0, 0, 1]);
     }
 }

@@ -1,6 +1,6 @@
 //! How well a network does, counted over a whole set.
 
-use super::loss::{Form, Loss, classes_of, named_class};
+use super::loss::{OutputForm, Loss, class_count, predicted_class};
 use super::mcnemar::McNemar;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use tch::{Device, Kind, Tensor, no_grad};
@@ -38,8 +38,8 @@ impl Metric {
 
 /// What is counted while examples go by. Nothing is read back from the device before [`Tally::read`].
 #[derive(Debug)]
-pub(crate) struct Tally {
-    form: Form,
+pub(crate) struct MetricState {
+    form: OutputForm,
     /// Sum and sum of squares of the examples' losses.
     losses: Tensor,
     /// Of each batch `[3, examples]`: the right classes, the named ones, and how many classes came
@@ -48,19 +48,19 @@ pub(crate) struct Tally {
     outputs: usize,
 }
 
-impl Tally {
+impl MetricState {
     /// Nothing counted yet, for a network with so many outputs.
-    pub(crate) fn new(form: Form, outputs: usize, device: Device) -> Tally {
+    pub(crate) fn new(form: OutputForm, outputs: usize, device: Device) -> MetricState {
         let losses = Tensor::zeros([2], (Kind::Double, device));
-        Tally { form, losses, answers: Vec::new(), outputs }
+        MetricState { form, losses, answers: Vec::new(), outputs }
     }
 
     /// Counts a batch: outputs as the loss reads them, and labels.
     pub(crate) fn add(&mut self, loss: &Loss, outputs: &Tensor, labels: &Tensor) {
         no_grad(|| {
             let outputs = outputs.detach();
-            let each = loss.each(self.form, &outputs, labels).to_kind(Kind::Double);
-            let named = named_class(self.form, &outputs);
+            let each = loss.per_example(self.form, &outputs, labels).to_kind(Kind::Double);
+            let named = predicted_class(self.form, &outputs);
             self.losses +=
                 Tensor::stack(&[each.sum(Kind::Double), each.square().sum(Kind::Double)], 0);
             let before = if self.outputs == 1 {
@@ -76,17 +76,17 @@ impl Tally {
     }
 
     /// The counts, read back.
-    pub(crate) fn read(&self) -> Counts {
+    pub(crate) fn result(&self) -> MetricResult {
         let losses = self.losses.to_device(Device::Cpu);
-        let classes = classes_of(self.outputs);
-        let mut counts = Counts {
+        let classes = class_count(self.outputs);
+        let mut counts = MetricResult {
             examples: 0,
             loss_sum: losses.double_value(&[0]),
             loss_squares: losses.double_value(&[1]),
             confusion: vec![vec![0; classes]; classes],
             ranks: vec![0; classes + 1],
-            right: Vec::new(),
-            labels: 0,
+            correct: Vec::new(),
+            labels_fingerprint: 0,
         };
         if self.answers.is_empty() {
             return counts;
@@ -99,18 +99,18 @@ impl Tally {
         for ((&truth, &named), &before) in truth.iter().zip(named).zip(before) {
             counts.confusion[truth as usize][named as usize] += 1;
             counts.ranks[before as usize] += 1;
-            counts.right.push(truth == named);
+            counts.correct.push(truth == named);
         }
         let mut labels = DefaultHasher::new();
         truth.hash(&mut labels);
-        counts.labels = labels.finish();
+        counts.labels_fingerprint = labels.finish();
         counts
     }
 }
 
 /// What was counted over a set.
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) struct Counts {
+pub(crate) struct MetricResult {
     pub(crate) examples: usize,
     loss_sum: f64,
     loss_squares: f64,
@@ -118,12 +118,12 @@ pub(crate) struct Counts {
     pub(crate) confusion: Vec<Vec<usize>>,
     ranks: Vec<usize>,
     /// Whether each example was named rightly, in their order.
-    right: Vec<bool>,
+    correct: Vec<bool>,
     /// A sum over the labels in their order: by it one knows the same examples again.
-    labels: u64,
+    labels_fingerprint: u64,
 }
 
-impl Counts {
+impl MetricResult {
     pub(crate) fn value(&self, metric: Metric) -> f64 {
         let n = self.examples as f64;
         match metric {
@@ -140,13 +140,13 @@ impl Counts {
     }
 
     /// This network beside another on the same examples; nothing if they were others.
-    pub(crate) fn paired(&self, other: &Counts) -> Option<McNemar> {
-        let same = self.examples == other.examples && self.labels == other.labels;
-        same.then(|| McNemar::from_correct(&self.right, &other.right))
+    pub(crate) fn mcnemar(&self, other: &MetricResult) -> Option<McNemar> {
+        let same = self.examples == other.examples && self.labels_fingerprint == other.labels_fingerprint;
+        same.then(|| McNemar::from_correct(&self.correct, &other.correct))
     }
 
     /// The standard error of the mean loss.
-    pub(crate) fn loss_error(&self) -> f64 {
+    pub(crate) fn loss_standard_error(&self) -> f64 {
         let n = self.examples as f64;
         let mean = self.loss_sum / n;
         let variance = (self.loss_squares / n - mean * mean).max(0.0);
@@ -173,13 +173,13 @@ fn ratio(part: usize, whole: usize) -> f64 {
 mod tests {
     use super::*;
 
-    fn counts(rows: &[[f32; 3]], labels: &[i64], batch: usize) -> Counts {
-        let mut tally = Tally::new(Form::Scores, 3, Device::Cpu);
+    fn counts(rows: &[[f32; 3]], labels: &[i64], batch: usize) -> MetricResult {
+        let mut tally = MetricState::new(OutputForm::Logits, 3, Device::Cpu);
         for (rows, labels) in rows.chunks(batch).zip(labels.chunks(batch)) {
             let outputs = Tensor::from_slice(&rows.concat()).view([-1, 3]);
             tally.add(&Loss::CategoricalCrossEntropy, &outputs, &Tensor::from_slice(labels));
         }
-        tally.read()
+        tally.result()
     }
 
     const ROWS: [[f32; 3]; 6] = [
@@ -216,22 +216,22 @@ mod tests {
         assert_eq!(whole.confusion, parts.confusion);
         assert_eq!(whole.ranks, parts.ranks);
         assert!((whole.value(Metric::Loss) - parts.value(Metric::Loss)).abs() < 1e-12);
-        assert!((whole.loss_error() - parts.loss_error()).abs() < 1e-12);
+        assert!((whole.loss_standard_error() - parts.loss_standard_error()).abs() < 1e-12);
     }
 
     #[test]
     fn only_the_same_examples_are_compared_one_by_one() {
         let (whole, parts) = (counts(&ROWS, &LABELS, 6), counts(&ROWS, &LABELS, 4));
         let alone = |paired: McNemar| (paired.only_first, paired.only_second);
-        assert_eq!(whole.paired(&parts).map(alone), Some((0, 0)));
+        assert_eq!(whole.mcnemar(&parts).map(alone), Some((0, 0)));
         let mut better = ROWS;
         better[2] = [0.0, 1.0, 0.0];
         better[0] = [0.0, 1.0, 0.0];
-        assert_eq!(whole.paired(&counts(&better, &LABELS, 6)).map(alone), Some((1, 1)));
+        assert_eq!(whole.mcnemar(&counts(&better, &LABELS, 6)).map(alone), Some((1, 1)));
         let mut others = LABELS;
         others.swap(0, 1);
-        assert_eq!(whole.paired(&counts(&ROWS, &others, 6)), None);
-        assert_eq!(whole.paired(&counts(&ROWS[..5], &LABELS[..5], 6)), None);
+        assert_eq!(whole.mcnemar(&counts(&ROWS, &others, 6)), None);
+        assert_eq!(whole.mcnemar(&counts(&ROWS[..5], &LABELS[..5], 6)), None);
     }
 
     #[test]
@@ -243,10 +243,10 @@ mod tests {
 
     #[test]
     fn one_output_tells_two_classes_apart() {
-        let mut tally = Tally::new(Form::BinaryScores, 1, Device::Cpu);
+        let mut tally = MetricState::new(OutputForm::BinaryLogits, 1, Device::Cpu);
         let outputs = Tensor::from_slice(&[1f32, -1.0, 2.0]).view([3, 1]);
         tally.add(&Loss::BinaryCrossEntropy, &outputs, &Tensor::from_slice(&[1i64, 1, 0]));
-        let counts = tally.read();
+        let counts = tally.result();
         assert_eq!(counts.confusion, [[0, 1], [1, 1]]);
         assert_eq!(counts.value(Metric::TopK(2)), 1.0);
     }

@@ -10,22 +10,22 @@ mod augment;
 mod callback;
 mod callbacks;
 mod clip;
-mod clock;
-mod descent;
-mod draws;
+mod budget_clock;
+mod optimizer_state;
+mod random;
 mod epoch;
 mod evaluation;
-mod feed;
-mod finder;
+mod batch_source;
+mod learning_rate_finder;
 mod fit;
-mod fitting;
-mod frozen;
+mod trainer;
+mod feature_cache;
 mod fused;
 mod history;
-mod layout;
+mod memory_layout;
 mod loss;
 mod metric;
-mod notices;
+mod leakage;
 mod optimizer;
 mod mcnemar;
 mod precision;
@@ -33,27 +33,27 @@ mod predictions;
 mod preparing;
 mod progress;
 mod replicas;
-mod resume;
+mod checkpoint_file;
 mod rmsprop;
 mod run;
 mod schedule;
 mod sgd;
-mod step;
+mod train_step;
 
 pub use adam::Adam;
 pub use adamw::AdamW;
 pub use augment::Augment;
-pub use callback::{Callback, CallbackResult, State};
+pub use callback::{Callback, CallbackResult, CallbackState};
 pub use callbacks::{
     Checkpoint, CsvLog, EarlyStopping, MovingAverage, Print, ReduceOnPlateau, StopAt,
 };
 pub use evaluation::{Difference, Evaluation};
-pub use finder::{RateCurve, RateFinder};
+pub use learning_rate_finder::{LearningRateCurve, LearningRateFinder};
 pub use fit::Fit;
 pub use history::{Epoch, History};
 pub use loss::Loss;
 pub use metric::Metric;
-pub use optimizer::{Memory, Optimizer, Options};
+pub use optimizer::{Slots, Optimizer, OptimizerOptions};
 pub use precision::Precision;
 pub use predictions::Predictions;
 pub use rmsprop::RmsProp;
@@ -61,33 +61,33 @@ pub use run::Run;
 pub use schedule::Schedule;
 pub use sgd::Sgd;
 
-pub(crate) use descent::Described;
-pub(crate) use evaluation::wilson;
-pub(crate) use feed::batch_of;
-pub(crate) use layout::fastest;
-pub(crate) use loss::Form;
-pub(crate) use notices::{Seen, mark, notes_of_all};
+pub(crate) use optimizer_state::OptimizerSummary;
+pub(crate) use evaluation::wilson_interval;
+pub(crate) use batch_source::inference_batch_size;
+pub(crate) use memory_layout::channels_last_on_cpu;
+pub(crate) use loss::OutputForm;
+pub(crate) use leakage::{TrainingFacts, set_fingerprint, leakage_notes_of_all};
 pub(crate) use mcnemar::McNemar;
-pub(crate) use predictions::largest;
-pub(crate) use step::guarded;
+pub(crate) use predictions::argmax;
+pub(crate) use train_step::catch_torch_error;
 
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::layers::shape_text;
 use crate::model::{Inner, Model, Program};
-use descent::Descent;
-use loss::Reading;
+use optimizer_state::OptimizerState;
+use loss::LossInput;
 use tch::{Kind, Tensor};
 
 /// What `compile` has chosen, and what has come of it.
 pub(crate) struct Compiled {
-    pub(crate) descent: Descent,
+    pub(crate) optimizer_state: OptimizerState,
     pub(crate) loss: Loss,
-    pub(crate) reading: Reading,
+    pub(crate) loss_input: LossInput,
     /// The last training, as far as it went.
     pub(crate) history: History,
     /// What the network has been trained on, and which set chose its weights.
-    pub(crate) seen: Seen,
+    pub(crate) training_facts: TrainingFacts,
 }
 
 impl Model {
@@ -100,17 +100,17 @@ impl Model {
         let paths = self.weight_names();
         let inner = self.inner();
         let (last, written) = (inner.last().kind(), inner.last_written());
-        let reading = loss.reading(&inner.output_shape(), last, &written)?;
-        self.learn_by(Descent::new(Box::new(optimizer), &paths)?, loss, reading);
+        let reading = loss.input(&inner.output_shape(), last, &written)?;
+        self.set_compiled(OptimizerState::new(Box::new(optimizer), &paths)?, loss, reading);
         Ok(())
     }
 
-    fn learn_by(&self, descent: Descent, loss: Loss, reading: Reading) {
+    fn set_compiled(&self, descent: OptimizerState, loss: Loss, reading: LossInput) {
         let mut compiled = self.inner().compiled();
         // What has been seen does not become unseen.
-        let seen = compiled.take().map(|before| before.seen).unwrap_or_default();
+        let seen = compiled.take().map(|before| before.training_facts).unwrap_or_default();
         let history = History::default();
-        *compiled = Some(Compiled { descent, loss, reading, history, seen });
+        *compiled = Some(Compiled { optimizer_state: descent, loss, loss_input: reading, history, training_facts: seen });
     }
 
     /// The last training since `compile`, as far as it went: also where `fit` returned an error.
@@ -122,9 +122,9 @@ impl Model {
 }
 
 /// What `compile` chose, or the error that says to compile.
-fn compiled(inner: &Inner, op: &str) -> Result<(Loss, Reading)> {
+fn compiled_loss(inner: &Inner, op: &str) -> Result<(Loss, LossInput)> {
     let compiled = inner.compiled();
-    compiled.as_ref().map(|compiled| (compiled.loss.clone(), compiled.reading)).ok_or_else(|| {
+    compiled.as_ref().map(|compiled| (compiled.loss.clone(), compiled.loss_input)).ok_or_else(|| {
         let hint =
             "Try model.compile(RmsProp::new(1e-3), Loss::CategoricalCrossEntropy)? before it.";
         Error::invalid(op, "a compiled model", "one that is not", hint)
@@ -132,7 +132,7 @@ fn compiled(inner: &Inner, op: &str) -> Result<(Loss, Reading)> {
 }
 
 /// What `fit` and `evaluate` cannot work with is said before anything runs.
-pub(crate) fn check(op: &str, inner: &Inner, set: &TensorSet) -> Result<()> {
+pub(crate) fn check_input(op: &str, inner: &Inner, set: &TensorSet) -> Result<()> {
     if set.is_empty() {
         return Err(Error::invalid(op, "at least one example", "an empty set", ""));
     }
@@ -163,7 +163,7 @@ fn check_labels(op: &str, inner: &Inner, set: &TensorSet) -> Result<()> {
         let hint = "predict() works without labels.";
         Error::invalid(op, "a set with labels", "one without", hint)
     })?;
-    let classes = loss::classes_of(*inner.output_shape().first().unwrap_or(&0));
+    let classes = loss::class_count(*inner.output_shape().first().unwrap_or(&0));
     let (smallest, largest) = (labels.min().int64_value(&[]), labels.max().int64_value(&[]));
     if largest >= classes as i64 || smallest < 0 {
         let hint = "The last Dense layer needs one unit for each class.";
@@ -174,12 +174,12 @@ fn check_labels(op: &str, inner: &Inner, set: &TensorSet) -> Result<()> {
 }
 
 /// The step whose output the loss reads: the last, or the one before a final softmax or sigmoid.
-fn target(program: &Program, reading: Reading) -> usize {
+fn loss_input_step(program: &Program, reading: LossInput) -> usize {
     let output = program.outputs[0];
-    if reading.before_last { program.steps[output].inputs[0] } else { output }
+    if reading.before_activation { program.steps[output].inputs[0] } else { output }
 }
 
 /// How many of these outputs name the right label.
-fn count_right(reading: Reading, outputs: &Tensor, labels: &Tensor) -> Tensor {
-    loss::named_class(reading.form, outputs).eq_tensor(labels).sum(Kind::Int64)
+fn count_correct(reading: LossInput, outputs: &Tensor, labels: &Tensor) -> Tensor {
+    loss::predicted_class(reading.form, outputs).eq_tensor(labels).sum(Kind::Int64)
 }

@@ -34,16 +34,16 @@ use tch::Tensor;
 /// ```
 pub trait Optimizer: std::fmt::Debug + Send {
     /// The learning rate it begins with. Schedules and callbacks start from it.
-    fn rate(&self) -> f64;
+    fn learning_rate(&self) -> f64;
 
     /// Changes one `weight` in place, given its `gradient`, of the same shape, and the `rate` of this
     /// step. Called without gradient tracking.
-    fn update(&self, weight: &Tensor, gradient: &Tensor, memory: &mut Memory, rate: f64);
+    fn update(&self, weight: &Tensor, gradient: &Tensor, slots: &mut Slots, learning_rate: f64);
 
     /// What all optimisers have in common: decay, clipping, rates of parts; nothing by default.
     /// Asked once, by [`compile`](crate::model::Model::compile).
-    fn options(&self) -> Options {
-        Options::default()
+    fn options(&self) -> OptimizerOptions {
+        OptimizerOptions::default()
     }
 
     /// Whether the numbers make sense; the rate and the [`Options`] are looked at anyway.
@@ -58,12 +58,12 @@ pub trait Optimizer: std::fmt::Debug + Send {
 
 /// What an optimiser remembers of one weight from step to step.
 #[derive(Default)]
-pub struct Memory {
+pub struct Slots {
     pub(super) updates: u64,
     pub(super) tensors: Vec<Tensor>,
 }
 
-impl Memory {
+impl Slots {
     /// How often the weight has been changed before.
     pub fn updates(&self) -> u64 {
         self.updates
@@ -79,7 +79,7 @@ impl Memory {
     }
 }
 
-impl std::fmt::Debug for Memory {
+impl std::fmt::Debug for Slots {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} tensors after {} updates", self.tensors.len(), self.updates)
     }
@@ -87,7 +87,7 @@ impl std::fmt::Debug for Memory {
 
 /// What all optimisers have in common. Set by their methods of the same names.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Options {
+pub struct OptimizerOptions {
     /// How fast the rate falls from step to step: `rate / (1 + decay * step)`.
     pub(super) decay: f64,
     /// How fast weights shrink by themselves.
@@ -96,21 +96,21 @@ pub struct Options {
     pub(super) momentum: f64,
     pub(super) clip: Option<Clip>,
     /// Parts of the network by the beginning of their path, and what their rate is multiplied by.
-    pub(super) parts: Vec<(String, f64)>,
+    pub(super) learning_rate_factors: Vec<(String, f64)>,
 }
 
-impl Options {
+impl OptimizerOptions {
     /// What the rate of the weight at `path` is multiplied by: the longest matching beginning counts.
-    pub(super) fn multiplier(&self, path: &str) -> f64 {
-        let parts = self.parts.iter().filter(|(part, _)| begins(path, part));
+    pub(super) fn learning_rate_factor(&self, path: &str) -> f64 {
+        let parts = self.learning_rate_factors.iter().filter(|(part, _)| is_path_prefix(path, part));
         parts.max_by_key(|(part, _)| part.len()).map_or(1.0, |&(_, factor)| factor)
     }
 
     pub(super) fn check(&self) -> Result<()> {
-        check_rate("decay", self.decay)?;
-        check_rate("weight_decay", self.weight_decay)?;
+        check_learning_rate("decay", self.decay)?;
+        check_learning_rate("weight_decay", self.weight_decay)?;
         self.clip.map_or(Ok(()), Clip::check)?;
-        self.parts.iter().try_for_each(|(part, factor)| {
+        self.learning_rate_factors.iter().try_for_each(|(part, factor)| {
             if factor.is_finite() && *factor >= 0.0 {
                 return Ok(());
             }
@@ -125,9 +125,9 @@ impl Options {
     }
 
     /// Refuses a part that no weight of the network belongs to.
-    pub(super) fn check_parts(&self, paths: &[String]) -> Result<()> {
-        for (part, factor) in &self.parts {
-            if !paths.iter().any(|path| begins(path, part)) {
+    pub(super) fn check_paths(&self, paths: &[String]) -> Result<()> {
+        for (part, factor) in &self.learning_rate_factors {
+            if !paths.iter().any(|path| is_path_prefix(path, part)) {
                 return Err(Error::invalid(
                     format!("lr_at({part:?}, {factor})"),
                     "the beginning of a weight's path",
@@ -142,7 +142,7 @@ impl Options {
 }
 
 /// Whether `part` is `path` or its beginning up to a `/` or a `.`.
-fn begins(path: &str, part: &str) -> bool {
+fn is_path_prefix(path: &str, part: &str) -> bool {
     match path.strip_prefix(part) {
         Some(rest) => rest.is_empty() || rest.starts_with(['/', '.']) || part.is_empty(),
         None => false,
@@ -200,7 +200,7 @@ macro_rules! common_options {
 pub(super) use common_options;
 
 /// A learning rate is a small number that is not negative.
-pub(crate) fn check_rate(op: &str, rate: f64) -> Result<()> {
+pub(crate) fn check_learning_rate(op: &str, rate: f64) -> Result<()> {
     if rate.is_finite() && rate >= 0.0 {
         return Ok(());
     }
@@ -232,24 +232,24 @@ pub(crate) fn check_epsilon(op: &str, value: f64) -> Result<()> {
 mod tests {
     use super::*;
 
-    fn options(parts: &[(&str, f64)]) -> Options {
+    fn options(parts: &[(&str, f64)]) -> OptimizerOptions {
         let parts = parts.iter().map(|&(part, factor)| (part.to_owned(), factor)).collect();
-        Options { parts, ..Options::default() }
+        OptimizerOptions { learning_rate_factors: parts, ..OptimizerOptions::default() }
     }
 
     #[test]
     fn the_longest_beginning_of_a_path_counts() {
         let options = options(&[("vgg16", 0.1), ("vgg16/block5_conv1", 0.5), ("dense", 2.0)]);
-        assert_eq!(options.multiplier("vgg16/block1_conv1.weight"), 0.1);
-        assert_eq!(options.multiplier("vgg16/block5_conv1.weight"), 0.5);
-        assert_eq!(options.multiplier("dense.bias"), 2.0);
-        assert_eq!(options.multiplier("dense_1.bias"), 1.0, "names count as a whole");
+        assert_eq!(options.learning_rate_factor("vgg16/block1_conv1.weight"), 0.1);
+        assert_eq!(options.learning_rate_factor("vgg16/block5_conv1.weight"), 0.5);
+        assert_eq!(options.learning_rate_factor("dense.bias"), 2.0);
+        assert_eq!(options.learning_rate_factor("dense_1.bias"), 1.0, "names count as a whole");
     }
 
     #[test]
     fn a_part_that_is_not_there_is_refused() {
         let options = options(&[("vgg19", 0.1)]);
-        let message = options.check_parts(&["vgg16/a.weight".into()]).unwrap_err().to_string();
+        let message = options.check_paths(&["vgg16/a.weight".into()]).unwrap_err().to_string();
         assert!(message.starts_with("lr_at(\"vgg19\", 0.1): expected the beginning"), "{message}");
         assert!(message.contains("weight_names()"), "{message}");
     }
@@ -257,8 +257,8 @@ mod tests {
     #[test]
     fn numbers_that_make_no_sense_are_refused() {
         assert!(options(&[("a", -1.0)]).check().is_err());
-        assert!(Options { weight_decay: f64::NAN, ..Options::default() }.check().is_err());
-        let clip = Options { clip: Some(Clip::Norm(0.0)), ..Options::default() };
+        assert!(OptimizerOptions { weight_decay: f64::NAN, ..OptimizerOptions::default() }.check().is_err());
+        let clip = OptimizerOptions { clip: Some(Clip::Norm(0.0)), ..OptimizerOptions::default() };
         assert!(clip.check().unwrap_err().to_string().contains("clip_norm"));
     }
 }

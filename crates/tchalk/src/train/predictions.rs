@@ -1,11 +1,11 @@
 //! What a network says about pictures.
 
-use super::check;
-use super::feed::batch_of;
-use super::layout;
-use super::loss::{Form, classes_of};
-use super::notices::{Seen, notes_of_all};
-use super::step::guarded;
+use super::check_input;
+use super::batch_source::inference_batch_size;
+use super::memory_layout;
+use super::loss::{OutputForm, class_count};
+use super::leakage::{TrainingFacts, leakage_notes_of_all};
+use super::train_step::catch_torch_error;
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::model::Model;
@@ -24,18 +24,18 @@ pub struct Predictions {
     classes: Vec<usize>,
     set: TensorSet,
     /// Where each picture is in the set.
-    places: Vec<usize>,
+    indices: Vec<usize>,
     /// Which part of the set's pictures these are, in words; empty if all.
-    part: String,
+    subset: String,
     /// What the networks have seen that were asked; empty if that is not known.
-    seen: Vec<Seen>,
+    training_facts: Vec<TrainingFacts>,
 }
 
 impl std::fmt::Debug for Predictions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "predictions for {} pictures", thousands(self.len() as f64))?;
-        match self.fraction_right() {
-            _ if !self.part.is_empty() => write!(f, ", {}", self.part),
+        match self.accuracy() {
+            _ if !self.subset.is_empty() => write!(f, ", {}", self.subset),
             Some(right) => write!(f, ", {:.2} % right", 100.0 * right),
             None => Ok(()),
         }
@@ -80,24 +80,24 @@ impl Predictions {
 
     /// What was said about the examples of `set`: a row of probabilities for each.
     pub(crate) fn new(probabilities: Array2<f32>, set: TensorSet) -> Predictions {
-        let classes = probabilities.rows().into_iter().map(|row| largest(row.iter().copied()));
-        let (classes, places) = (classes.collect(), (0..set.len()).collect());
-        Predictions { probabilities, classes, set, places, part: String::new(), seen: Vec::new() }
+        let classes = probabilities.rows().into_iter().map(|row| argmax(row.iter().copied()));
+        let (classes, indices) = (classes.collect(), (0..set.len()).collect());
+        Predictions { probabilities, classes, set, indices, subset: String::new(), training_facts: Vec::new() }
     }
 
     /// The same, by networks that have seen this.
-    pub(crate) fn of_those_who_saw(self, seen: Vec<Seen>) -> Predictions {
-        Predictions { seen, ..self }
+    pub(crate) fn with_training_facts(self, seen: Vec<TrainingFacts>) -> Predictions {
+        Predictions { training_facts: seen, ..self }
     }
 
     /// What flatters: that the networks had learned from these pictures.
-    pub(crate) fn flattery(&self) -> Vec<String> {
-        notes_of_all(&self.seen, &self.set)
+    pub(crate) fn leakage_notes(&self) -> Vec<String> {
+        leakage_notes_of_all(&self.training_facts, &self.set)
     }
 
     /// The budget that shortened the training, if one did.
-    pub(crate) fn shortened(&self) -> Option<Budget> {
-        self.seen.iter().find_map(|seen| seen.shortened)
+    pub(crate) fn shortened_by(&self) -> Option<Budget> {
+        self.training_facts.iter().find_map(|seen| seen.shortened_by)
     }
 
     /// How many pictures.
@@ -123,7 +123,7 @@ impl Predictions {
     /// The right classes, where they are known.
     pub fn labels(&self) -> Option<Vec<usize>> {
         let labels = self.set.label_vec()?;
-        Some(self.places.iter().map(|&place| labels[place]).collect())
+        Some(self.indices.iter().map(|&place| labels[place]).collect())
     }
 
     /// The probabilities `[pictures, classes]`; each row adds up to 1.
@@ -132,7 +132,7 @@ impl Predictions {
     }
 
     /// The fraction that is right, where the true classes are known.
-    pub fn fraction_right(&self) -> Option<f64> {
+    pub fn accuracy(&self) -> Option<f64> {
         let truth = self.labels()?;
         let right = self.classes.iter().zip(&truth).filter(|(a, b)| a == b).count();
         Some(right as f64 / truth.len() as f64)
@@ -156,10 +156,10 @@ impl Predictions {
     ///
     /// If the set has no labels.
     pub fn wrong(&self) -> Result<Predictions> {
-        let truth = self.truth("Predictions::wrong")?;
+        let truth = self.require_labels("Predictions::wrong")?;
         let places: Vec<usize> = (0..self.len()).filter(|&i| self.classes[i] != truth[i]).collect();
         let (n, all) = (thousands(places.len() as f64), thousands(self.len() as f64));
-        Ok(Predictions { part: format!("the {n} wrong ones of {all}"), ..self.pick(&places) })
+        Ok(Predictions { subset: format!("the {n} wrong ones of {all}"), ..self.select(&places) })
     }
 
     /// Random pictures with what the network says: ✔ where it is right, ✘ with the truth where not.
@@ -173,14 +173,14 @@ impl Predictions {
         let mut rng = runtime::seed::host_rng("predictions");
         let shown = runtime::seed::choose(self.len(), (rows * columns).min(self.len()), &mut rng);
         if self.is_empty() {
-            let hint = if self.part.is_empty() { "" } else { "All of them were right." };
+            let hint = if self.subset.is_empty() { "" } else { "All of them were right." };
             return Err(Error::invalid("Predictions::image_grid", "a picture", "none", hint));
         }
         let captions = self.captions(&shown);
         let figure = image_grid(&self.pictures(&shown)?, &captions, columns)?;
-        Ok(match self.fraction_right() {
-            _ if !self.part.is_empty() => {
-                figure.title(format!("{}: {}", self.set.name(), self.part))
+        Ok(match self.accuracy() {
+            _ if !self.subset.is_empty() => {
+                figure.title(format!("{}: {}", self.set.name(), self.subset))
             }
             Some(right) => figure.title(format!(
                 "{}: {:.1} % of {} right (here {} of {})",
@@ -200,16 +200,16 @@ impl Predictions {
         shown
             .iter()
             .map(|&i| {
-                let said = &names[self.classes[i]];
+                let predicted = &names[self.classes[i]];
                 match &truth {
                     Some(truth) if truth[i] == self.classes[i] => {
-                        Caption::new(said).mark(Mark::Right)
+                        Caption::new(predicted).mark(Mark::Right)
                     }
                     Some(truth) => {
                         let right = names.get(truth[i]).map_or("?", String::as_str);
-                        Caption::new(format!("{said} ({right})")).mark(Mark::Wrong)
+                        Caption::new(format!("{predicted} ({right})")).mark(Mark::Wrong)
                     }
-                    None => Caption::new(said),
+                    None => Caption::new(predicted),
                 }
             })
             .collect()
@@ -217,7 +217,7 @@ impl Predictions {
 
     /// Some of the pictures: `u8 [height, width, channels]`.
     pub(crate) fn pictures(&self, shown: &[usize]) -> Result<Vec<ArcArray<u8, Ix3>>> {
-        self.set.pictures(&shown.iter().map(|&i| self.places[i]).collect::<Vec<_>>())
+        self.set.pictures(&shown.iter().map(|&i| self.indices[i]).collect::<Vec<_>>())
     }
 
     /// The set that the pictures are from.
@@ -226,7 +226,7 @@ impl Predictions {
     }
 
     /// The right classes, each of which has a name, or the error that says that there are none.
-    pub(crate) fn truth(&self, op: &str) -> Result<Vec<usize>> {
+    pub(crate) fn require_labels(&self, op: &str) -> Result<Vec<usize>> {
         let truth = self.labels().ok_or_else(|| {
             let hint = "Without the right answers nobody can tell how good these are.";
             Error::invalid(op, "a set with labels", "one without", hint)
@@ -243,19 +243,19 @@ impl Predictions {
 
     /// Other probabilities for the same pictures.
     pub(crate) fn with_probabilities(&self, probabilities: Array2<f32>) -> Predictions {
-        let classes = probabilities.rows().into_iter().map(|row| largest(row.iter().copied()));
+        let classes = probabilities.rows().into_iter().map(|row| argmax(row.iter().copied()));
         Predictions { classes: classes.collect(), probabilities, ..self.clone() }
     }
 
     /// The predictions for some of the pictures.
-    fn pick(&self, rows: &[usize]) -> Predictions {
+    fn select(&self, rows: &[usize]) -> Predictions {
         Predictions {
             probabilities: self.probabilities.select(ndarray::Axis(0), rows),
             classes: rows.iter().map(|&row| self.classes[row]).collect(),
             set: self.set.clone(),
-            places: rows.iter().map(|&row| self.places[row]).collect(),
-            part: String::new(),
-            seen: self.seen.clone(),
+            indices: rows.iter().map(|&row| self.indices[row]).collect(),
+            subset: String::new(),
+            training_facts: self.training_facts.clone(),
         }
     }
 }
@@ -271,29 +271,29 @@ impl Model {
     pub fn predict(&self, set: &TensorSet) -> Result<Predictions> {
         const OP: &str = "Model::predict";
         let inner = self.inner();
-        check(OP, inner, set)?;
+        check_input(OP, inner, set)?;
         let outputs = inner.output_shape();
-        let classes = outputs.first().map_or(0, |&outputs| classes_of(outputs));
+        let classes = outputs.first().map_or(0, |&outputs| class_count(outputs));
         if outputs.len() != 1 || classes > set.class_names().len() {
             let expected = format!("a network with {} outputs", set.class_names().len());
             return Err(Error::invalid(OP, expected, format!("{outputs:?}"), ""));
         }
         // Where the loss takes the network's outputs for scores, so does this.
-        let form = inner.compiled().as_ref().map(|compiled| compiled.reading);
-        let form = form.filter(|reading| !reading.before_last).map(|reading| reading.form);
-        let set = set.first(Budget::current()?.evaluation(set.len(), inner.device));
+        let form = inner.compiled().as_ref().map(|compiled| compiled.loss_input);
+        let form = form.filter(|reading| !reading.before_activation).map(|reading| reading.form);
+        let set = set.first(Budget::current()?.evaluation_examples(set.len(), inner.device));
         let _kept = memory::keep();
         let mut rows = Vec::with_capacity(set.len() * classes);
         let mut progress = Progress::of("predicted", "examples", set.len());
-        let batch = batch_of(&set) as i64;
+        let batch = inference_batch_size(&set) as i64;
         for (x, _) in set.batches(batch, inner.device) {
             interrupt::check(OP)?;
-            let y = guarded(OP, || {
+            let y = catch_torch_error(OP, || {
                 Ok(no_grad(|| {
-                    let y = inner.program.using().forward(&layout::fastest(x));
+                    let y = inner.program.using().forward(&memory_layout::channels_last_on_cpu(x));
                     let y = match form {
-                        Some(Form::Scores) => y.softmax(-1, None),
-                        Some(Form::BinaryScores) => y.sigmoid(),
+                        Some(OutputForm::Logits) => y.softmax(-1, None),
+                        Some(OutputForm::BinaryLogits) => y.sigmoid(),
                         _ => y,
                     };
                     // One output is the probability of the second of two classes.
@@ -305,7 +305,7 @@ impl Model {
         }
         let probabilities = Array2::from_shape_vec((set.len(), classes), rows)
             .expect("every example gives one row");
-        Ok(Predictions::new(probabilities, set).of_those_who_saw(vec![self.seen()]))
+        Ok(Predictions::new(probabilities, set).with_training_facts(vec![self.training_facts()]))
     }
 }
 
@@ -314,7 +314,7 @@ fn flat(y: &Tensor) -> Tensor {
 }
 
 /// The position of the largest value; the first, where several are equal.
-pub(crate) fn largest(values: impl Iterator<Item = f32>) -> usize {
+pub(crate) fn argmax(values: impl Iterator<Item = f32>) -> usize {
     values
         .enumerate()
         .fold((0, f32::NEG_INFINITY), |best, (i, v)| if v > best.1 { (i, v) } else { best })

@@ -1,10 +1,10 @@
 //! Before the first step: the sets, what a reader should know, and what can be computed once.
 
-use super::feed::Feed;
+use super::batch_source::BatchSource;
 use super::fit::Fit;
-use super::fitting::Fitting;
+use super::trainer::Trainer;
 use super::run::Run;
-use super::{Precision, check, check_labels, draws, frozen, target};
+use super::{Precision, check_input, check_labels, random, feature_cache, loss_input_step};
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::model::Model;
@@ -12,17 +12,17 @@ use crate::plot::thousands;
 
 impl Fit {
     /// The examples to learn from and those to measure, within the budget.
-    pub(super) fn feeds(
+    pub(super) fn batch_sources(
         &self,
         model: &Model,
         set: &TensorSet,
         seed: u64,
-    ) -> Result<(Feed, Option<Feed>)> {
+    ) -> Result<(BatchSource, Option<BatchSource>)> {
         const OP: &str = "Fit::validation";
         let (inner, device) = (model.inner(), model.device());
         let (train, validation) = match &self.validation {
             Some(validation) => {
-                check(OP, inner, validation)?;
+                check_input(OP, inner, validation)?;
                 check_labels(OP, inner, validation)?;
                 let (ours, theirs) = (set.class_names(), validation.class_names());
                 if ours != theirs {
@@ -33,53 +33,53 @@ impl Fit {
                     let hint = "Both sets need the same classes, in the same order.";
                     return Err(Error::invalid(OP, short(&ours), short(&theirs), hint));
                 }
-                (Feed::new(set.clone()), Some(Feed::new(validation.clone())))
+                (BatchSource::new(set.clone()), Some(BatchSource::new(validation.clone())))
             }
             None if self.validation_split > 0.0 => {
                 let labels = set.label_vec().unwrap_or_default();
-                let (kept, held) = draws::stratified(seed, &labels, self.validation_split);
+                let (kept, held) = random::stratified_split(seed, &labels, self.validation_split);
                 if kept.is_empty() || held.is_empty() {
                     let got = format!("{} of {} held back", held.len(), labels.len());
                     let op = "Fit::validation_split";
                     return Err(Error::invalid(op, "at least one example on each side", got, ""));
                 }
-                (Feed::some(set.clone(), &kept), Some(Feed::some(set.clone(), &held)))
+                (BatchSource::subset(set.clone(), &kept), Some(BatchSource::subset(set.clone(), &held)))
             }
-            None => (Feed::new(set.clone()), None),
+            None => (BatchSource::new(set.clone()), None),
         };
         let budget = self.chosen_budget()?;
         let cost = model.multiply_adds_of_one().saturating_mul(self.trainings);
-        let examples = budget.training(1, train.len()).examples;
-        let examples = budget.affordable(examples, cost, device);
+        let examples = budget.training_allowance(1, train.len()).examples;
+        let examples = budget.affordable_examples(examples, cost, device);
         let validation = validation.map(|feed| {
-            let count = budget.evaluation(feed.len(), device);
+            let count = budget.evaluation_examples(feed.len(), device);
             // Half as many are enough to watch by.
-            feed.first(budget.affordable(count, cost.saturating_mul(2), device))
+            feed.first(budget.affordable_examples(count, cost.saturating_mul(2), device))
         });
         Ok((train.first(examples), validation))
     }
 }
 
-impl Fitting {
+impl Trainer {
     /// What a reader should know before training.
     pub(super) fn notes(&self, examples: usize, epochs: usize, wanted: usize) -> Vec<String> {
-        let how = &self.how;
+        let how = &self.options;
         let mut notes = self.replicas.notes(self.model.device(), how.batch_size);
-        let held = self.validation.as_ref().filter(|_| how.validation_split > 0.0);
-        let whole = examples - held.map_or(0, Feed::len);
-        if epochs < wanted || self.feed.len() < whole {
+        let held = self.validation_source.as_ref().filter(|_| how.validation_split > 0.0);
+        let whole = examples - held.map_or(0, BatchSource::len);
+        if epochs < wanted || self.train_source.len() < whole {
             notes.push(format!(
                 "budget {}: {epochs} of {wanted} epochs on {} of {} examples",
                 self.budget.name(),
-                thousands(self.feed.len() as f64),
+                thousands(self.train_source.len() as f64),
                 thousands(whole as f64),
             ));
         }
-        if how.batch_size > self.feed.len() {
+        if how.batch_size > self.train_source.len() {
             notes.push(format!(
                 "batch_size {} is more than there are examples: every epoch is one step of {}",
                 how.batch_size,
-                self.feed.len()
+                self.train_source.len()
             ));
         }
         if how.precision == Precision::Mixed {
@@ -90,11 +90,11 @@ impl Fitting {
         }
         let mut compiled = self.model.inner().compiled();
         let Some(compiled) = compiled.as_mut() else { return notes };
-        if compiled.descent.rate() == 0.0 {
+        if compiled.optimizer_state.learning_rate() == 0.0 {
             notes.push("the learning rate is 0: no weight will change".into());
         }
-        let validation = self.validation.as_ref().map(Feed::marks);
-        notes.extend(compiled.seen.training(&self.feed.marks(), validation.as_deref()));
+        let validation = self.validation_source.as_ref().map(BatchSource::fingerprints);
+        notes.extend(compiled.training_facts.record_training(&self.train_source.fingerprints(), validation.as_deref()));
         notes
     }
 
@@ -103,37 +103,37 @@ impl Fitting {
     pub(super) fn compute_frozen(&mut self, run: &mut Run, epochs: usize) -> Result<bool> {
         let model = self.model.clone();
         let inner = model.inner();
-        let target = target(&inner.program, self.reading);
-        let limit = self.how.frozen_memory.unwrap_or_else(|| frozen::free_memory(inner.device));
-        let validated = self.validation.as_ref().map_or(0, Feed::len);
-        let augmented = self.how.augment.is_some();
-        let learned = if augmented { 0 } else { self.feed.len() };
+        let target = loss_input_step(&inner.program, self.loss_input);
+        let limit = self.options.feature_cache_bytes.unwrap_or_else(|| feature_cache::free_memory(inner.device));
+        let validated = self.validation_source.as_ref().map_or(0, BatchSource::len);
+        let augmented = self.options.augment.is_some();
+        let learned = if augmented { 0 } else { self.train_source.len() };
         if epochs < 2 || learned + validated == 0 {
             return Ok(true);
         }
-        match frozen::plan(&inner.program, target, learned + validated, limit) {
-            frozen::Plan::Nothing => Ok(true),
-            frozen::Plan::TooLarge { bytes } => {
+        match feature_cache::plan(&inner.program, target, learned + validated, limit) {
+            feature_cache::CachePlan::NotWorthwhile => Ok(true),
+            feature_cache::CachePlan::TooLarge { bytes } => {
                 run.note(format!(
                     "the frozen part runs in every epoch: its outputs would take {}, with {} free \
                      for them",
-                    frozen::bytes_text(bytes),
-                    frozen::bytes_text(limit)
+                    feature_cache::bytes_text(bytes),
+                    feature_cache::bytes_text(limit)
                 ));
                 Ok(true)
             }
-            frozen::Plan::Keep { steps, kind } => {
+            feature_cache::CachePlan::Cache { steps, kind } => {
                 if augmented {
                     run.note("with augmentation the frozen part runs in every epoch");
-                } else if !frozen::compute(inner, &mut self.feed, &steps, kind, "training")? {
+                } else if !feature_cache::compute(inner, &mut self.train_source, &steps, kind, "training")? {
                     return Ok(false);
                 }
-                if let Some(feed) = &mut self.validation
-                    && !frozen::compute(inner, feed, &steps, kind, "validation")?
+                if let Some(feed) = &mut self.validation_source
+                    && !feature_cache::compute(inner, feed, &steps, kind, "validation")?
                 {
                     return Ok(false);
                 }
-                run.note(frozen::note(&inner.program, &steps, kind, learned + validated));
+                run.note(feature_cache::note(&inner.program, &steps, kind, learned + validated));
                 Ok(true)
             }
         }

@@ -10,9 +10,9 @@ use std::time::Instant;
 pub(super) struct Progress {
     live: Option<Live>,
     /// So many notes are on the page already.
-    told: usize,
+    notes_shown: usize,
     first: usize,
-    begun: Instant,
+    started: Instant,
     shown: Option<Instant>,
     /// The curves so far, and below them the last finished epoch.
     curves: Option<Content>,
@@ -28,9 +28,9 @@ impl Progress {
         }
         Progress {
             live,
-            told: notes.len(),
+            notes_shown: notes.len(),
             first: run.epoch,
-            begun: Instant::now(),
+            started: Instant::now(),
             shown: None,
             curves: None,
             notes,
@@ -43,7 +43,7 @@ impl Progress {
             println!("{note}");
         }
         self.notes.push(note.to_owned());
-        self.told += 1;
+        self.notes_shown += 1;
     }
 
     /// Whether it is time to show where training is.
@@ -52,13 +52,13 @@ impl Progress {
     }
 
     fn is_due(&self) -> bool {
-        self.shown.unwrap_or(self.begun).elapsed() >= INTERVAL
+        self.shown.unwrap_or(self.started).elapsed() >= INTERVAL
     }
 
     pub(super) fn step_done(&mut self, run: &Run, loss: f64, accuracy: f64) {
         let done = ((run.epoch - 1 - self.first) * run.steps + run.step) as f64;
         let total = ((run.epochs - self.first) * run.steps) as f64;
-        let left = self.begun.elapsed().as_secs_f64() * (total - done) / done;
+        let left = self.started.elapsed().as_secs_f64() * (total - done) / done;
         let line = format!(
             "epoch {}/{}  {}  step {}/{}  loss {loss:.4}  accuracy {accuracy:.4}  rate {}  {} left",
             run.epoch,
@@ -66,14 +66,14 @@ impl Progress {
             bar(run.step as f64 / run.steps as f64),
             run.step,
             run.steps,
-            rate_text(run.rate),
+            format_learning_rate(run.learning_rate),
             duration(left),
         );
         self.update(&line);
     }
 
     /// The epoch's steps are done, and the validation set is being measured.
-    pub(super) fn measuring(&mut self, run: &Run) {
+    pub(super) fn validation_started(&mut self, run: &Run) {
         if self.wants_update() {
             let (epoch, epochs) = (run.epoch, run.epochs);
             self.update(&format!("epoch {epoch}/{epochs}  {}  validation", bar(1.0)));
@@ -100,7 +100,7 @@ impl Progress {
         if let Some(live) = &mut self.live {
             live.update(&history.content());
         } else {
-            history.notes[self.told.min(history.notes.len())..]
+            history.notes[self.notes_shown.min(history.notes.len())..]
                 .iter()
                 .for_each(|note| println!("{note}"));
         }
@@ -141,7 +141,7 @@ fn epoch_line(epoch: &Epoch, epochs: usize) -> String {
 }
 
 /// `0.001`, `2.5e-5`.
-fn rate_text(rate: f64) -> String {
+fn format_learning_rate(rate: f64) -> String {
     let digits = format!("{rate:.1e}");
     if (1e-3..1.0).contains(&rate) { format!("{}", (rate * 1e5).round() / 1e5) } else { digits }
 }
@@ -152,6 +152,6 @@ mod tests {
 
     #[test]
     fn rates_read_like_rates() {
-        assert_eq!([0.1, 0.001, 2.5e-5].map(rate_text), ["0.1", "0.001", "2.5e-5"]);
+        assert_eq!([0.1, 0.001, 2.5e-5].map(format_learning_rate), ["0.1", "0.001", "2.5e-5"]);
     }
 }

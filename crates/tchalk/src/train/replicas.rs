@@ -5,7 +5,7 @@
 //! its own; on GPUs that only hands out the work, which they do side by side. Going back through all
 //! parts is one call, in which libtorch keeps a thread for each GPU.
 
-use super::step::guarded;
+use super::train_step::catch_torch_error;
 use crate::error::{Error, Result};
 use crate::model::{Model, Program};
 use crate::runtime;
@@ -21,7 +21,7 @@ impl Replicas {
     }
 
     /// A copy of `model` for each of these devices but the first, which is its own.
-    pub(super) fn of(model: &Model, devices: &[Device]) -> Result<Replicas> {
+    pub(super) fn new(model: &Model, devices: &[Device]) -> Result<Replicas> {
         const OP: &str = "Fit::devices";
         let here = model.device();
         let Some(&first) = devices.first() else {
@@ -38,7 +38,7 @@ impl Replicas {
             let hint = format!("Build the network with build({first:?}), or name {here:?} first.");
             return Err(Error::invalid(OP, expected, format!("{first:?}"), hint));
         }
-        let copies = devices[1..].iter().map(|&device| guarded(OP, || model.copy_to(device)));
+        let copies = devices[1..].iter().map(|&device| catch_torch_error(OP, || model.copy_to(device)));
         Ok(Replicas(copies.collect::<Result<_>>()?))
     }
 
@@ -48,7 +48,7 @@ impl Replicas {
             return Vec::new();
         }
         let devices = [first].into_iter().chain(self.0.iter().map(Model::device));
-        let names: Vec<String> = devices.map(name).collect();
+        let names: Vec<String> = devices.map(device_name).collect();
         let mut notes = vec![format!("{} replicas: {}", names.len(), names.join(", "))];
         if batch_size < names.len() {
             notes.push(format!(
@@ -61,12 +61,12 @@ impl Replicas {
 
     /// Takes over the weights of the network, and which layers are frozen; the weights of layers that
     /// stay frozen only where `frozen_too` says so. The caller has access to the network.
-    pub(super) fn follow(&self, program: &Program, frozen_too: bool) {
+    pub(super) fn copy_weights(&self, program: &Program, frozen_too: bool) {
         self.0.iter().for_each(|replica| replica.follow(program, frozen_too));
     }
 
     /// How many of `examples` each takes, the network itself first: none one more than another.
-    pub(super) fn shares(&self, examples: usize) -> Vec<usize> {
+    pub(super) fn part_sizes(&self, examples: usize) -> Vec<usize> {
         let count = self.0.len() + 1;
         (0..count).map(|i| examples / count + usize::from(i < examples % count)).collect()
     }
@@ -84,17 +84,17 @@ impl Replicas {
 
     /// Gives the network the mean of what the layers of all replicas keep besides what is learned,
     /// such as running means: each counts by its share of the batch. Whole numbers stay.
-    pub(super) fn average_kept(&self, program: &Program, shares: &[usize]) {
+    pub(super) fn average_buffers(&self, program: &Program, shares: &[usize]) {
         let all: f64 = shares.iter().sum::<usize>() as f64;
         let others: Vec<(Vec<Tensor>, f64)> = self
             .parts(shares)
-            .map(|(replica, _, count)| (kept(&replica.inner().program), count as f64 / all))
+            .map(|(replica, _, count)| (buffers(&replica.inner().program), count as f64 / all))
             .collect();
         if others.is_empty() {
             return;
         }
         no_grad(|| {
-            for (i, mut own) in kept(program).into_iter().enumerate() {
+            for (i, mut own) in buffers(program).into_iter().enumerate() {
                 let mut mean = &own * (shares[0] as f64 / all);
                 for (kept, share) in &others {
                     mean += kept[i].to_device(own.device()) * *share;
@@ -105,11 +105,11 @@ impl Replicas {
     }
 
     /// An error that says which replica it is from.
-    pub(super) fn named(&self, error: Error, i: usize) -> Error {
+    pub(super) fn with_replica(&self, error: Error, i: usize) -> Error {
         match error {
             Error::Torch { op, message } => {
                 let (number, all) = (i + 2, self.0.len() + 1);
-                let device = name(self.0[i].device());
+                let device = device_name(self.0[i].device());
                 let message = format!("{message} (replica {number} of {all}, on {device})");
                 Error::Torch { op, message }
             }
@@ -119,7 +119,7 @@ impl Replicas {
 }
 
 /// What layers that are not frozen keep besides their weights, in order.
-fn kept(program: &Program) -> Vec<Tensor> {
+fn buffers(program: &Program) -> Vec<Tensor> {
     let weights = program.weights().into_iter();
     let kept = weights.filter(|weight| weight.changes() && !weight.trainable);
     let kept = kept.map(|weight| weight.tensor.detach());
@@ -127,7 +127,7 @@ fn kept(program: &Program) -> Vec<Tensor> {
 }
 
 /// `cpu`, `cuda 0`.
-fn name(device: Device) -> String {
+fn device_name(device: Device) -> String {
     match device {
         Device::Cuda(number) => format!("cuda {number}"),
         other => format!("{other:?}").to_lowercase(),
@@ -141,14 +141,14 @@ mod tests {
 
     fn replicas(count: usize) -> Replicas {
         let model = Sequential::new().input_shape([2]).add(Dense::new(2)).build(Device::Cpu);
-        Replicas::of(&model.unwrap(), &vec![Device::Cpu; count]).unwrap()
+        Replicas::new(&model.unwrap(), &vec![Device::Cpu; count]).unwrap()
     }
 
     #[test]
     fn every_example_has_one_place() {
         for (count, examples) in [(1, 5), (2, 5), (3, 8), (3, 2), (4, 1)] {
             let replicas = replicas(count);
-            let shares = replicas.shares(examples);
+            let shares = replicas.part_sizes(examples);
             assert!(shares[0] > 0 && shares[0] - shares[count - 1] <= 1, "{shares:?}");
             let mut next = shares[0];
             for (_, from, count) in replicas.parts(&shares) {
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn devices_read_like_devices() {
-        assert_eq!([Device::Cpu, Device::Cuda(1)].map(name), ["cpu", "cuda 1"]);
+        assert_eq!([Device::Cpu, Device::Cuda(1)].map(device_name), ["cpu", "cuda 1"]);
         assert_eq!(replicas(2).notes(Device::Cpu, 32), ["2 replicas: cpu, cpu"]);
         assert_eq!(replicas(3).notes(Device::Cpu, 2).len(), 2);
         assert!(replicas(1).notes(Device::Cpu, 32).is_empty());

@@ -2,7 +2,7 @@
 
 use super::fused;
 use super::optimizer::{
-    Memory, Optimizer, Options, check_epsilon, check_fraction, check_rate, common_options,
+    Slots, Optimizer, OptimizerOptions, check_epsilon, check_fraction, check_learning_rate, common_options,
 };
 use crate::error::Result;
 use tch::Tensor;
@@ -12,19 +12,19 @@ use tch::Tensor;
 /// `v = rho * v + (1 - rho) * g²; w -= rate * g / √(v + 1e-7)`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RmsProp {
-    rate: f64,
+    learning_rate: f64,
     rho: f64,
     momentum: f64,
     epsilon: f64,
-    options: Options,
+    options: OptimizerOptions,
 }
 
 common_options!(RmsProp);
 
 impl RmsProp {
     /// RMSprop with this learning rate, and with rho = 0.9.
-    pub fn new(rate: f64) -> RmsProp {
-        RmsProp { rate, rho: 0.9, momentum: 0.0, epsilon: 1e-7, options: Options::default() }
+    pub fn new(learning_rate: f64) -> RmsProp {
+        RmsProp { learning_rate, rho: 0.9, momentum: 0.0, epsilon: 1e-7, options: OptimizerOptions::default() }
     }
 
     /// How long gradients are remembered, from 0 to below 1.
@@ -47,16 +47,16 @@ impl RmsProp {
 }
 
 impl Optimizer for RmsProp {
-    fn rate(&self) -> f64 {
-        self.rate
+    fn learning_rate(&self) -> f64 {
+        self.learning_rate
     }
 
-    fn update(&self, weight: &Tensor, gradient: &Tensor, memory: &mut Memory, rate: f64) {
+    fn update(&self, weight: &Tensor, gradient: &Tensor, slots: &mut Slots, learning_rate: f64) {
         let mut weight = weight.shallow_clone();
-        let (by, rho, epsilon) = (rate as f32, self.rho as f32, self.epsilon as f32);
+        let (by, rho, epsilon) = (learning_rate as f32, self.rho as f32, self.epsilon as f32);
         let (rest, momentum) = ((1.0 - self.rho) as f32, self.momentum as f32);
         if self.momentum == 0.0 {
-            let memory = memory.tensors::<1>(&weight);
+            let memory = slots.tensors::<1>(&weight);
             let done = fused::update(&weight, gradient, &memory, |w, g, [v]| {
                 let v = rho * v + rest * g * g;
                 (w - by * g / (v + epsilon).sqrt(), [v])
@@ -64,11 +64,11 @@ impl Optimizer for RmsProp {
             if !done {
                 let [mut square] = memory;
                 let _ = square.lerp_(&gradient.square(), 1.0 - self.rho);
-                weight -= (square + self.epsilon).rsqrt_() * gradient * rate;
+                weight -= (square + self.epsilon).rsqrt_() * gradient * learning_rate;
             }
             return;
         }
-        let memory = memory.tensors::<2>(&weight);
+        let memory = slots.tensors::<2>(&weight);
         let done = fused::update(&weight, gradient, &memory, |w, g, [v, m]| {
             let v = rho * v + rest * g * g;
             let m = momentum * m + by * g / (v + epsilon).sqrt();
@@ -78,17 +78,17 @@ impl Optimizer for RmsProp {
             let [mut square, mut step] = memory;
             let _ = square.lerp_(&gradient.square(), 1.0 - self.rho);
             step *= self.momentum;
-            step += (square + self.epsilon).rsqrt_() * gradient * rate;
+            step += (square + self.epsilon).rsqrt_() * gradient * learning_rate;
             weight -= step;
         }
     }
 
-    fn options(&self) -> Options {
-        Options { momentum: self.momentum, ..self.options.clone() }
+    fn options(&self) -> OptimizerOptions {
+        OptimizerOptions { momentum: self.momentum, ..self.options.clone() }
     }
 
     fn check(&self) -> Result<()> {
-        check_rate("RmsProp::new", self.rate)?;
+        check_learning_rate("RmsProp::new", self.learning_rate)?;
         check_fraction("RmsProp::rho", self.rho)?;
         check_fraction("RmsProp::momentum", self.momentum)?;
         check_epsilon("RmsProp::epsilon", self.epsilon)

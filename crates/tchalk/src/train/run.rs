@@ -18,19 +18,19 @@ pub struct Run {
     pub(super) epochs: usize,
     pub(super) step: usize,
     pub(super) steps: usize,
-    pub(super) rate: f64,
-    pub(super) measures: Vec<String>,
+    pub(super) learning_rate: f64,
+    pub(super) metric_names: Vec<String>,
     /// Why training shall end.
-    pub(super) ends: Option<String>,
+    pub(super) stop_reason: Option<String>,
     /// Where the state of training shall be written after this epoch.
     pub(super) checkpoints: Vec<PathBuf>,
     /// Whether weights of an earlier epoch, chosen by the validation set, were put back.
-    pub(super) chosen: bool,
+    pub(super) chosen_by_validation: bool,
 }
 
 impl Run {
     /// Nothing done yet.
-    pub(super) fn begin(model: &Model, measures: Vec<String>) -> Run {
+    pub(super) fn new(model: &Model, metric_names: Vec<String>) -> Run {
         Run {
             model: model.clone(),
             history: History::default(),
@@ -38,11 +38,11 @@ impl Run {
             epochs: 0,
             step: 0,
             steps: 0,
-            rate: 0.0,
-            measures,
-            ends: None,
+            learning_rate: 0.0,
+            metric_names,
+            stop_reason: None,
             checkpoints: Vec::new(),
-            chosen: false,
+            chosen_by_validation: false,
         }
     }
 
@@ -82,8 +82,8 @@ impl Run {
     }
 
     /// The learning rate, before the schedule and the optimiser's own decay.
-    pub fn rate(&self) -> f64 {
-        self.rate
+    pub fn learning_rate(&self) -> f64 {
+        self.learning_rate
     }
 
     /// Changes the learning rate from the next step on.
@@ -91,20 +91,20 @@ impl Run {
     /// # Errors
     ///
     /// If it is negative or no number.
-    pub fn set_rate(&mut self, rate: f64) -> Result<()> {
-        super::optimizer::check_rate("Run::set_rate", rate)?;
-        self.rate = rate;
+    pub fn set_learning_rate(&mut self, learning_rate: f64) -> Result<()> {
+        super::optimizer::check_learning_rate("Run::set_rate", learning_rate)?;
+        self.learning_rate = learning_rate;
         Ok(())
     }
 
     /// Ends training after what is being done, and says why.
     pub fn stop(&mut self, reason: impl Into<String>) {
-        self.ends.get_or_insert(reason.into());
+        self.stop_reason.get_or_insert(reason.into());
     }
 
     /// What each epoch is measured by: `loss`, `accuracy`, `val_loss`, …
-    pub fn measures(&self) -> Vec<String> {
-        self.measures.clone()
+    pub fn metric_names(&self) -> Vec<String> {
+        self.metric_names.clone()
     }
 
     /// Refuses a measure that no epoch will have.
@@ -112,11 +112,11 @@ impl Run {
     /// # Errors
     ///
     /// If there is no measure of that name.
-    pub fn check_measure(&self, op: &str, name: &str) -> Result<()> {
-        if self.measures.iter().any(|measure| measure == name) {
+    pub fn check_metric(&self, op: &str, name: &str) -> Result<()> {
+        if self.metric_names.iter().any(|measure| measure == name) {
             return Ok(());
         }
-        let expected = format!("one of {}", self.measures.join(", "));
+        let expected = format!("one of {}", self.metric_names.join(", "));
         let hint = if name.starts_with("val_") {
             "Fit::validation(&set) or Fit::validation_split(0.2) give it something to look at."
         } else {
@@ -132,7 +132,7 @@ impl Run {
 
     /// Copies of all weights that training may change, with their names, running means included.
     pub fn weights(&self) -> Vec<(String, Tensor)> {
-        copies(&self.model)
+        copy_weights(&self.model)
     }
 
     /// Puts weights in place of those that there are, by name.
@@ -141,7 +141,7 @@ impl Run {
     ///
     /// If there is no weight of a name, or it has another shape.
     pub fn set_weights(&mut self, weights: &[(String, Tensor)]) -> Result<()> {
-        put(&self.model, weights)
+        set_weights(&self.model, weights)
     }
 
     /// Asks for the state of training to be written to `path` when the epoch's callbacks are done.
@@ -151,7 +151,7 @@ impl Run {
 }
 
 /// Copies of all weights of layers that are not frozen.
-pub(super) fn copies(model: &Model) -> Vec<(String, Tensor)> {
+pub(super) fn copy_weights(model: &Model) -> Vec<(String, Tensor)> {
     let program = &model.inner().program;
     let _access = program.using();
     let weights = program.weights().into_iter().filter(|weight| weight.changes());
@@ -159,7 +159,7 @@ pub(super) fn copies(model: &Model) -> Vec<(String, Tensor)> {
 }
 
 /// Writes values into weights, by name.
-pub(super) fn put(model: &Model, values: &[(String, Tensor)]) -> Result<()> {
+pub(super) fn set_weights(model: &Model, values: &[(String, Tensor)]) -> Result<()> {
     let program = &model.inner().program;
     let _access = program.training();
     let mut weights: HashMap<String, Tensor> =

@@ -47,10 +47,10 @@ impl PartialEq for Shape {
 
 /// How far training is: `step` steps of `steps` in all, `per_epoch` of them to an epoch.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Place {
+pub(crate) struct TrainingProgress {
     pub(crate) step: usize,
     pub(crate) steps: usize,
-    pub(crate) per_epoch: usize,
+    pub(crate) steps_per_epoch: usize,
 }
 
 impl Schedule {
@@ -131,15 +131,15 @@ impl Schedule {
     /// assert_eq!(rates, [1.0, 1.0, 0.1, 0.1]);
     /// # Ok::<(), tchalk::Error>(())
     /// ```
-    pub fn rates(&self, rate: f64, epochs: usize, per_epoch: usize) -> Result<Vec<f64>> {
+    pub fn learning_rates(&self, learning_rate: f64, epochs: usize, steps_per_epoch: usize) -> Result<Vec<f64>> {
         self.check()?;
-        let (steps, mut rate) = (epochs * per_epoch, rate);
+        let (steps, mut rate) = (epochs * steps_per_epoch, learning_rate);
         let mut rates = Vec::with_capacity(steps);
         for step in 0..steps {
-            if step % per_epoch == 0 {
-                rate = self.epoch_rate(step / per_epoch, rate)?;
+            if step % steps_per_epoch == 0 {
+                rate = self.epoch_learning_rate(step / steps_per_epoch, rate)?;
             }
-            rates.push(rate * self.factor(Place { step, steps, per_epoch }));
+            rates.push(rate * self.factor(TrainingProgress { step, steps, steps_per_epoch }));
         }
         Ok(rates)
     }
@@ -166,38 +166,38 @@ impl Schedule {
     }
 
     /// The rate with which the epoch begins, where a function decides it.
-    pub(crate) fn epoch_rate(&self, epoch: usize, rate: f64) -> Result<f64> {
-        let Shape::Function(function) = self.shape else { return Ok(rate) };
-        let new = function(epoch, rate);
+    pub(crate) fn epoch_learning_rate(&self, epoch: usize, learning_rate: f64) -> Result<f64> {
+        let Shape::Function(function) = self.shape else { return Ok(learning_rate) };
+        let new = function(epoch, learning_rate);
         if new.is_finite() && new >= 0.0 {
             return Ok(new);
         }
-        let got = format!("{new} for epoch {epoch} and rate {rate}");
+        let got = format!("{new} for epoch {epoch} and rate {learning_rate}");
         Err(Error::invalid("Schedule::function", "a learning rate of 0 or more", got, ""))
     }
 
     /// What the rate is multiplied by at a step.
-    pub(crate) fn factor(&self, at: Place) -> f64 {
-        let climbing = self.warm_up * at.per_epoch;
+    pub(crate) fn factor(&self, at: TrainingProgress) -> f64 {
+        let climbing = self.warm_up * at.steps_per_epoch;
         if at.step < climbing {
             let climbed = (at.step + 1) as f64 / climbing as f64;
             return self.warm_up_from + (1.0 - self.warm_up_from) * climbed;
         }
         let step = (at.step - climbing) as f64;
         let steps = at.steps.saturating_sub(climbing).max(1) as f64;
-        let epoch = step / at.per_epoch as f64;
+        let epoch = step / at.steps_per_epoch as f64;
         match self.shape {
             Shape::Constant | Shape::Function(_) => 1.0,
             Shape::Step { every, factor } => factor.powf((epoch / every as f64).floor()),
             Shape::Exponential { factor } => factor.powf(epoch),
             Shape::Linear { to } => 1.0 + (to - 1.0) * (step / steps),
-            Shape::Cosine { to, cycles } => wave(1.0, to, (step / steps * cycles as f64).fract()),
+            Shape::Cosine { to, cycles } => cosine_between(1.0, to, (step / steps * cycles as f64).fract()),
             Shape::OneCycle { climb, from, to } => {
                 let (top, end) = (climb * steps - 1.0, steps - 1.0);
                 if step <= top {
-                    wave(from, 1.0, step / top)
+                    cosine_between(from, 1.0, step / top)
                 } else {
-                    wave(1.0, to, (step - top) / (end - top))
+                    cosine_between(1.0, to, (step - top) / (end - top))
                 }
             }
         }
@@ -205,7 +205,7 @@ impl Schedule {
 }
 
 /// From `a` to `b` along half a wave of the cosine.
-fn wave(a: f64, b: f64, part: f64) -> f64 {
+fn cosine_between(a: f64, b: f64, part: f64) -> f64 {
     b + (a - b) * (1.0 + (std::f64::consts::PI * part.clamp(0.0, 1.0)).cos()) / 2.0
 }
 
@@ -215,7 +215,7 @@ mod tests {
 
     fn factors(schedule: Schedule, epochs: usize, per_epoch: usize) -> Vec<f64> {
         let steps = epochs * per_epoch;
-        (0..steps).map(|step| schedule.factor(Place { step, steps, per_epoch })).collect()
+        (0..steps).map(|step| schedule.factor(TrainingProgress { step, steps, steps_per_epoch: per_epoch })).collect()
     }
 
     fn close(got: &[f64], expected: &[f64]) {
@@ -256,11 +256,11 @@ mod tests {
         }
         let schedule = Schedule::function(halved);
         let rates = (0..3).scan(0.8, |rate, epoch| {
-            *rate = schedule.epoch_rate(epoch, *rate).unwrap();
+            *rate = schedule.epoch_learning_rate(epoch, *rate).unwrap();
             Some(*rate)
         });
         close(&rates.collect::<Vec<_>>(), &[0.8, 0.4, 0.2]);
-        let broken = Schedule::function(|_, _| f64::NAN).epoch_rate(1, 0.1).unwrap_err();
+        let broken = Schedule::function(|_, _| f64::NAN).epoch_learning_rate(1, 0.1).unwrap_err();
         assert!(broken.to_string().contains("got NaN for epoch 1 and rate 0.1"), "{broken}");
     }
 

@@ -1,7 +1,7 @@
 //! Stochastic gradient descent.
 
 use super::fused;
-use super::optimizer::{Memory, Optimizer, Options, check_fraction, check_rate, common_options};
+use super::optimizer::{Slots, Optimizer, OptimizerOptions, check_fraction, check_learning_rate, common_options};
 use crate::error::Result;
 use tch::Tensor;
 
@@ -20,18 +20,18 @@ use tch::Tensor;
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sgd {
-    rate: f64,
+    learning_rate: f64,
     momentum: f64,
     nesterov: bool,
-    options: Options,
+    options: OptimizerOptions,
 }
 
 common_options!(Sgd);
 
 impl Sgd {
     /// Descent with this learning rate.
-    pub fn new(rate: f64) -> Sgd {
-        Sgd { rate, momentum: 0.0, nesterov: false, options: Options::default() }
+    pub fn new(learning_rate: f64) -> Sgd {
+        Sgd { learning_rate, momentum: 0.0, nesterov: false, options: OptimizerOptions::default() }
     }
 
     /// The part of its speed that a weight keeps from step to step, from 0 to below 1.
@@ -48,27 +48,27 @@ impl Sgd {
 }
 
 impl Optimizer for Sgd {
-    fn rate(&self) -> f64 {
-        self.rate
+    fn learning_rate(&self) -> f64 {
+        self.learning_rate
     }
 
-    fn update(&self, weight: &Tensor, gradient: &Tensor, memory: &mut Memory, rate: f64) {
+    fn update(&self, weight: &Tensor, gradient: &Tensor, slots: &mut Slots, learning_rate: f64) {
         let mut weight = weight.shallow_clone();
-        let (by, momentum, nesterov) = (rate as f32, self.momentum as f32, self.nesterov);
+        let (by, momentum, nesterov) = (learning_rate as f32, self.momentum as f32, self.nesterov);
         if self.momentum == 0.0 {
             if !fused::update(&weight, gradient, &[], |w, g, []| (w - by * g, [])) {
-                weight -= gradient * rate;
+                weight -= gradient * learning_rate;
             }
             return;
         }
-        let memory = memory.tensors::<1>(&weight);
+        let memory = slots.tensors::<1>(&weight);
         let done = fused::update(&weight, gradient, &memory, |w, g, [v]| {
             let v = momentum * v - by * g;
             (if nesterov { w + momentum * v - by * g } else { w + v }, [v])
         });
         if !done {
             let [mut velocity] = memory;
-            let change = gradient * -rate;
+            let change = gradient * -learning_rate;
             velocity *= self.momentum;
             velocity += &change;
             if nesterov {
@@ -80,12 +80,12 @@ impl Optimizer for Sgd {
         }
     }
 
-    fn options(&self) -> Options {
-        Options { momentum: self.momentum, ..self.options.clone() }
+    fn options(&self) -> OptimizerOptions {
+        OptimizerOptions { momentum: self.momentum, ..self.options.clone() }
     }
 
     fn check(&self) -> Result<()> {
-        check_rate("Sgd::new", self.rate)?;
+        check_learning_rate("Sgd::new", self.learning_rate)?;
         check_fraction("Sgd::momentum", self.momentum)
     }
 }

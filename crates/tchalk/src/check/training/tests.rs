@@ -9,7 +9,7 @@ fn history(epochs: &[(f64, f64, f64)]) -> History {
         val_loss: Some(loss + 1.0 - val_accuracy),
         val_accuracy: Some(val_accuracy),
         metrics: Default::default(),
-        rate: 1e-3,
+        learning_rate: 1e-3,
         seconds: 1.0,
     };
     let epochs = epochs.iter().enumerate().map(epoch).collect();
@@ -49,7 +49,7 @@ fn the_rate_to_try_is_the_optimiser_s() {
     let small = |optimizer: &str| {
         let mut history = stuck.clone();
         history.optimizer = optimizer.into();
-        history.epochs.iter_mut().for_each(|epoch| epoch.rate = 1e-7);
+        history.epochs.iter_mut().for_each(|epoch| epoch.learning_rate = 1e-7);
         said(&history)
     };
     assert!(small("Sgd").contains("hardly moved: try 0.05"));
@@ -78,7 +78,7 @@ fn the_weights_that_were_put_back_are_judged() {
         (0.999, 0.01, 0.80),
     ]);
     assert!(said(&history).contains("✘ over-fitting"));
-    history.kept = Some(4);
+    history.restored_epoch = Some(4);
     let text = said(&history);
     assert!(
         text.contains("✔ over-fitting") && text.contains("the weights of epoch 4 were put back")

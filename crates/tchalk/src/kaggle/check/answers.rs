@@ -91,7 +91,7 @@ pub(super) fn one_digit(submission: &Submission) -> Option<Line> {
             100.0 * most as f64 / all as f64
         ),
     };
-    if let Some(budget) = submission.predictions.as_ref().and_then(Predictions::shortened) {
+    if let Some(budget) = submission.predictions.as_ref().and_then(Predictions::shortened_by) {
         let budget = budget.name();
         let text = format!("{text} The budget {budget} left only a little of the training.");
         return Some(Line::new(Mark::Note, BALANCE, text));
@@ -101,7 +101,7 @@ pub(super) fn one_digit(submission: &Submission) -> Option<Line> {
 
 /// A line where the network has learned from the pictures that it answers for.
 pub(super) fn known(submission: &Submission) -> Option<Line> {
-    let notes = submission.predictions.as_ref()?.flattery();
+    let notes = submission.predictions.as_ref()?.leakage_notes();
     let note = notes.iter().find(|note| note.contains("trained on"))?;
     let text = format!(
         "{note}. The score would say little about the network: answer with one that has learned from \

@@ -49,7 +49,7 @@ pub(in crate::kaggle) fn capped(
     expected: usize,
     budget: Budget,
 ) -> Option<String> {
-    let left = budget.evaluation(expected, Device::Cpu);
+    let left = budget.evaluation_examples(expected, Device::Cpu);
     (left < expected && submission.len() == left).then(|| budget.name())
 }
 

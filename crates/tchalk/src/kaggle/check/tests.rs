@@ -267,13 +267,13 @@ fn what_stands_in_for_kaggle_s_says_what_is_missing() {
 fn an_estimate_says_where_the_score_will_lie() {
     let rows = predictions(&DIGITS.test).probabilities();
     let labels: Vec<usize> = (0..40).map(|i| if i < 2 { 9 } else { i % 10 }).collect();
-    let evaluation = Evaluation::of_probabilities(&rows, &labels, vec![]);
+    let evaluation = Evaluation::from_probabilities(&rows, &labels, vec![]);
     let check = check(&right()).estimate(&evaluation);
     let (low, score, high) = check.expected_score().unwrap();
     assert!((score - 0.95).abs() < 1e-12 && low < 0.84 && high > 0.98, "{low} {high}");
     assert!(marked(&check, Mark::Right).contains("score to expect: 95.00 %"), "{check:?}");
     let notes = vec!["the network was trained on these".to_owned()];
-    let check = check.estimate(&Evaluation::of_probabilities(&rows, &labels, notes));
+    let check = check.estimate(&Evaluation::from_probabilities(&rows, &labels, notes));
     assert!(marked(&check, Mark::Odd).contains("But: the network was trained on these."));
     assert_eq!(format!("{check:?}").matches("score to expect").count(), 1, "the last one holds");
 }

@@ -94,9 +94,9 @@ fn what_a_budget_left_of_a_network_stays_here() {
     let mut rows = Array2::from_elem((28_000, 10), 0.0);
     rows.column_mut(3).fill(1.0);
     let answers = Predictions::from_probabilities(rows, &set.unwrap()).unwrap();
-    let mut seen = crate::train::Seen::default();
-    seen.shortened = Some(Budget::Class);
-    let answers = Submission::new(&answers.of_those_who_saw(vec![seen])).unwrap();
+    let mut seen = crate::train::TrainingFacts::default();
+    seen.shortened_by = Some(Budget::Class);
+    let answers = Submission::new(&answers.with_training_facts(vec![seen])).unwrap();
     let told = submit(&fake, &answers, &[]).unwrap();
     assert!(!told.is_sent() && format!("{told:?}").contains("budget class left only"), "{told:?}");
     assert!(fake.asked().is_empty());

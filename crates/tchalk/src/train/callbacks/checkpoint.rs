@@ -2,7 +2,7 @@
 
 use super::monitor::Monitor;
 use crate::runtime::home::path_of;
-use crate::train::{Callback, CallbackResult, Run, State};
+use crate::train::{Callback, CallbackResult, Run, CallbackState};
 use std::path::PathBuf;
 
 /// Saves training after every epoch, so that nothing is lost and [`Fit::resume`](crate::train::Fit)
@@ -45,9 +45,9 @@ impl Checkpoint {
 impl Callback for Checkpoint {
     fn on_train_begin(&mut self, run: &mut Run) -> CallbackResult {
         if let Some(monitor) = &mut self.best {
-            run.check_measure("Checkpoint::best_only", &monitor.measure)?;
+            run.check_metric("Checkpoint::best_only", &monitor.metric)?;
             if run.history().is_empty() {
-                *monitor = monitor.anew();
+                *monitor = monitor.reset();
             }
         }
         Ok(())
@@ -56,7 +56,7 @@ impl Callback for Checkpoint {
     fn on_epoch_end(&mut self, run: &mut Run) -> CallbackResult {
         let Some(epoch) = run.last() else { return Ok(()) };
         let wanted = match &mut self.best {
-            Some(monitor) => monitor.look(&epoch),
+            Some(monitor) => monitor.update(&epoch),
             None => run.epoch().is_multiple_of(self.every) || run.epoch() == run.epochs(),
         };
         if wanted {
@@ -65,12 +65,12 @@ impl Callback for Checkpoint {
         Ok(())
     }
 
-    fn state(&self) -> State {
+    fn state(&self) -> CallbackState {
         let numbers = self.best.iter().flat_map(Monitor::numbers).collect();
-        State { numbers, ..State::default() }
+        CallbackState { numbers, ..CallbackState::default() }
     }
 
-    fn restore(&mut self, state: State) -> CallbackResult {
+    fn restore(&mut self, state: CallbackState) -> CallbackResult {
         if let Some(monitor) = &mut self.best {
             monitor.restore(&state);
         }

@@ -19,7 +19,7 @@ impl CsvLog {
     }
 
     fn write(&self, run: &Run) -> std::io::Result<()> {
-        let measures = run.measures();
+        let measures = run.metric_names();
         let mut out = csv::Writer::from_writer(Vec::new());
         let ends = ["rate".to_owned(), "seconds".to_owned()];
         out.write_record(["epoch".to_owned()].iter().chain(&measures).chain(&ends))?;
@@ -27,7 +27,7 @@ impl CsvLog {
             let values = measures.iter().map(|measure| {
                 epoch.value(measure).map(|value| value.to_string()).unwrap_or_default()
             });
-            let ends = [epoch.rate.to_string(), format!("{:.3}", epoch.seconds)];
+            let ends = [epoch.learning_rate.to_string(), format!("{:.3}", epoch.seconds)];
             out.write_record([epoch.number.to_string()].into_iter().chain(values).chain(ends))?;
         }
         let text = out.into_inner().map_err(|error| error.into_error())?;

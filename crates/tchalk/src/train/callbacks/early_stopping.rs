@@ -1,7 +1,7 @@
 //! Ends training when it gets no better, and goes back to where it was best.
 
 use super::monitor::Monitor;
-use crate::train::{Callback, CallbackResult, Run, State};
+use crate::train::{Callback, CallbackResult, Run, CallbackState};
 use tch::Tensor;
 
 /// Ends training when the validation loss, or another measure, has not become better for some
@@ -16,7 +16,7 @@ use tch::Tensor;
 pub struct EarlyStopping {
     patience: usize,
     monitor: Monitor,
-    restores: bool,
+    restore_best: bool,
     best: Vec<(String, Tensor)>,
 }
 
@@ -27,41 +27,41 @@ impl EarlyStopping {
         EarlyStopping {
             patience,
             monitor: Monitor::new("val_loss"),
-            restores: true,
+            restore_best: true,
             best: Vec::new(),
         }
     }
 
     /// What to look at instead of `val_loss`: losses shall fall, all else shall rise.
     pub fn monitor(mut self, measure: &str) -> EarlyStopping {
-        self.monitor = self.monitor.of(measure);
+        self.monitor = self.monitor.with_metric(measure);
         self
     }
 
     /// By how much an epoch has to be better to count.
     pub fn min_delta(mut self, least: f64) -> EarlyStopping {
-        self.monitor.least = least.abs();
+        self.monitor.min_delta = least.abs();
         self
     }
 
     /// Leaves the last epoch's weights in place.
     pub fn keep_last(mut self) -> EarlyStopping {
-        self.restores = false;
+        self.restore_best = false;
         self
     }
 }
 
 impl std::fmt::Debug for EarlyStopping {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "EarlyStopping after {} epochs by {}", self.patience, self.monitor.measure)
+        write!(f, "EarlyStopping after {} epochs by {}", self.patience, self.monitor.metric)
     }
 }
 
 impl Callback for EarlyStopping {
     fn on_train_begin(&mut self, run: &mut Run) -> CallbackResult {
-        run.check_measure("EarlyStopping::monitor", &self.monitor.measure)?;
+        run.check_metric("EarlyStopping::monitor", &self.monitor.metric)?;
         if run.history().is_empty() {
-            self.monitor = self.monitor.anew();
+            self.monitor = self.monitor.reset();
             self.best.clear();
         }
         Ok(())
@@ -69,12 +69,12 @@ impl Callback for EarlyStopping {
 
     fn on_epoch_end(&mut self, run: &mut Run) -> CallbackResult {
         let Some(epoch) = run.last() else { return Ok(()) };
-        if self.monitor.look(&epoch) {
-            if self.restores {
+        if self.monitor.update(&epoch) {
+            if self.restore_best {
                 self.best = run.weights();
             }
-        } else if self.monitor.waited >= self.patience.max(1) {
-            let (measure, best) = (&self.monitor.measure, self.monitor.best);
+        } else if self.monitor.epochs_since_best >= self.patience.max(1) {
+            let (measure, best) = (&self.monitor.metric, self.monitor.best);
             let since = self.monitor.epoch;
             run.stop(format!("early stopping: {measure} was best in epoch {since}, at {best:.4}"));
         }
@@ -83,27 +83,27 @@ impl Callback for EarlyStopping {
 
     fn on_train_end(&mut self, run: &mut Run) -> CallbackResult {
         let last = run.last().map_or(0, |epoch| epoch.number);
-        if self.restores && !self.best.is_empty() && self.monitor.epoch != last {
+        if self.restore_best && !self.best.is_empty() && self.monitor.epoch != last {
             run.set_weights(&self.best)?;
-            let (measure, best) = (&self.monitor.measure, self.monitor.best);
+            let (measure, best) = (&self.monitor.metric, self.monitor.best);
             run.note(format!(
                 "the weights are those of epoch {}, chosen by {measure} {best:.4}",
                 self.monitor.epoch
             ));
-            run.history.kept = Some(self.monitor.epoch);
-            run.chosen |= measure.starts_with("val_");
+            run.history.restored_epoch = Some(self.monitor.epoch);
+            run.chosen_by_validation |= measure.starts_with("val_");
         }
         self.best.clear();
         Ok(())
     }
 
-    fn state(&self) -> State {
+    fn state(&self) -> CallbackState {
         let numbers = self.monitor.numbers().into_iter().collect();
         let tensors = self.best.iter().map(|(name, weight)| (name.clone(), weight.shallow_clone()));
-        State { numbers, tensors: tensors.collect() }
+        CallbackState { numbers, tensors: tensors.collect() }
     }
 
-    fn restore(&mut self, state: State) -> CallbackResult {
+    fn restore(&mut self, state: CallbackState) -> CallbackResult {
         self.monitor.restore(&state);
         self.best = state.tensors.into_iter().collect();
         Ok(())

@@ -17,4 +17,4 @@ pub use print::Print;
 pub use reduce_on_plateau::ReduceOnPlateau;
 pub use stop_at::StopAt;
 
-pub(crate) use monitor::smaller_is_better;
+pub(crate) use monitor::lower_is_better;

@@ -1,7 +1,7 @@
 //! The mean of the weights along the way.
 
 use crate::error::Error;
-use crate::train::{Callback, CallbackResult, Run, State};
+use crate::train::{Callback, CallbackResult, Run, CallbackState};
 use std::collections::BTreeMap;
 use tch::{Kind, Tensor, no_grad};
 
@@ -85,12 +85,12 @@ impl Callback for MovingAverage {
         Ok(())
     }
 
-    fn state(&self) -> State {
+    fn state(&self) -> CallbackState {
         let tensors = self.means.iter().map(|(name, mean)| (name.clone(), mean.copy()));
-        State { tensors: tensors.collect(), ..State::default() }
+        CallbackState { tensors: tensors.collect(), ..CallbackState::default() }
     }
 
-    fn restore(&mut self, state: State) -> CallbackResult {
+    fn restore(&mut self, state: CallbackState) -> CallbackResult {
         self.means = state.tensors;
         Ok(())
     }

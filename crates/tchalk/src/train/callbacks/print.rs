@@ -9,7 +9,7 @@ pub struct Print;
 impl Callback for Print {
     fn on_epoch_end(&mut self, run: &mut Run) -> CallbackResult {
         let Some(epoch) = run.last() else { return Ok(()) };
-        let values = run.measures().into_iter().filter_map(|measure| {
+        let values = run.metric_names().into_iter().filter_map(|measure| {
             epoch.value(&measure).map(|value| format!("{measure} {value:.4}"))
         });
         let values = values.collect::<Vec<_>>().join("  ");

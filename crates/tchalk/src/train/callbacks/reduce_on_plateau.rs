@@ -2,7 +2,7 @@
 
 use super::monitor::Monitor;
 use crate::error::Error;
-use crate::train::{Callback, CallbackResult, Run, State};
+use crate::train::{Callback, CallbackResult, Run, CallbackState};
 
 /// Multiplies the learning rate by a factor when the validation loss, or another measure, has not
 /// become better for some epochs.
@@ -16,7 +16,7 @@ pub struct ReduceOnPlateau {
     patience: usize,
     factor: f64,
     cooldown: usize,
-    min_rate: f64,
+    min_learning_rate: f64,
     monitor: Monitor,
     cooling: usize,
 }
@@ -29,7 +29,7 @@ impl ReduceOnPlateau {
             patience,
             factor: 0.1,
             cooldown: 0,
-            min_rate: 0.0,
+            min_learning_rate: 0.0,
             monitor: Monitor::new("val_loss"),
             cooling: 0,
         }
@@ -37,7 +37,7 @@ impl ReduceOnPlateau {
 
     /// What to look at instead of `val_loss`: losses shall fall, all else shall rise.
     pub fn monitor(mut self, measure: &str) -> ReduceOnPlateau {
-        self.monitor = self.monitor.of(measure);
+        self.monitor = self.monitor.with_metric(measure);
         self
     }
 
@@ -49,7 +49,7 @@ impl ReduceOnPlateau {
 
     /// By how much an epoch has to be better to count.
     pub fn min_delta(mut self, least: f64) -> ReduceOnPlateau {
-        self.monitor.least = least.abs();
+        self.monitor.min_delta = least.abs();
         self
     }
 
@@ -60,21 +60,21 @@ impl ReduceOnPlateau {
     }
 
     /// The rate does not fall below this.
-    pub fn min_rate(mut self, rate: f64) -> ReduceOnPlateau {
-        self.min_rate = rate;
+    pub fn min_learning_rate(mut self, rate: f64) -> ReduceOnPlateau {
+        self.min_learning_rate = rate;
         self
     }
 }
 
 impl Callback for ReduceOnPlateau {
     fn on_train_begin(&mut self, run: &mut Run) -> CallbackResult {
-        run.check_measure("ReduceOnPlateau::monitor", &self.monitor.measure)?;
+        run.check_metric("ReduceOnPlateau::monitor", &self.monitor.metric)?;
         if !(self.factor > 0.0 && self.factor < 1.0) {
             let got = self.factor.to_string();
             Err(Error::invalid("ReduceOnPlateau::factor", "a number between 0 and 1", got, ""))?;
         }
         if run.history().is_empty() {
-            self.monitor = self.monitor.anew();
+            self.monitor = self.monitor.reset();
             self.cooling = 0;
         }
         Ok(())
@@ -82,30 +82,30 @@ impl Callback for ReduceOnPlateau {
 
     fn on_epoch_end(&mut self, run: &mut Run) -> CallbackResult {
         let Some(epoch) = run.last() else { return Ok(()) };
-        self.monitor.look(&epoch);
+        self.monitor.update(&epoch);
         if self.cooling > 0 {
             self.cooling -= 1;
-            self.monitor.waited = 0;
+            self.monitor.epochs_since_best = 0;
         }
-        if self.monitor.waited >= self.patience.max(1) {
-            let rate = (run.rate() * self.factor).max(self.min_rate);
-            if rate < run.rate() {
+        if self.monitor.epochs_since_best >= self.patience.max(1) {
+            let rate = (run.learning_rate() * self.factor).max(self.min_learning_rate);
+            if rate < run.learning_rate() {
                 run.note(format!("learning rate {rate:.1e} after epoch {}", run.epoch()));
-                run.set_rate(rate)?;
+                run.set_learning_rate(rate)?;
             }
-            self.monitor.waited = 0;
+            self.monitor.epochs_since_best = 0;
             self.cooling = self.cooldown;
         }
         Ok(())
     }
 
-    fn state(&self) -> State {
+    fn state(&self) -> CallbackState {
         let cooling = ("cooling".to_owned(), self.cooling as f64);
         let numbers = self.monitor.numbers().into_iter().chain([cooling]).collect();
-        State { numbers, ..State::default() }
+        CallbackState { numbers, ..CallbackState::default() }
     }
 
-    fn restore(&mut self, state: State) -> CallbackResult {
+    fn restore(&mut self, state: CallbackState) -> CallbackResult {
         self.monitor.restore(&state);
         self.cooling = state.number("cooling").unwrap_or_default() as usize;
         Ok(())
@@ -126,10 +126,10 @@ mod tests {
             Tensor::read_safetensors(file).unwrap().into_iter().collect();
         let numbers = |name: &str| Vec::<f64>::try_from(&values[name]).unwrap();
         let model = Sequential::new().input_shape([2]).add(Dense::new(2)).build(Device::Cpu);
-        let mut run = Run::begin(&model.unwrap(), vec!["val_loss".into()]);
-        run.rate = 0.1;
+        let mut run = Run::new(&model.unwrap(), vec!["val_loss".into()]);
+        run.learning_rate = 0.1;
         // PyTorch waits for more than `patience` epochs, Keras for as many.
-        let plateau = ReduceOnPlateau::new(3).factor(0.5).cooldown(1).min_rate(0.02);
+        let plateau = ReduceOnPlateau::new(3).factor(0.5).cooldown(1).min_learning_rate(0.02);
         let mut plateau = plateau;
         plateau.on_train_begin(&mut run).unwrap();
         let expected = numbers("plateau rates");
@@ -142,12 +142,12 @@ mod tests {
                 val_loss: Some(loss),
                 val_accuracy: None,
                 metrics: BTreeMap::new(),
-                rate: run.rate,
+                learning_rate: run.learning_rate,
                 seconds: 0.0,
             });
             plateau.on_epoch_end(&mut run).unwrap();
-            assert!((run.rate - expected[i]).abs() < 1e-12, "epoch {}: {}", i + 1, run.rate);
+            assert!((run.learning_rate - expected[i]).abs() < 1e-12, "epoch {}: {}", i + 1, run.learning_rate);
         }
-        assert!(run.rate < 0.03, "it fell twice at least");
+        assert!(run.learning_rate < 0.03, "it fell twice at least");
     }
 }

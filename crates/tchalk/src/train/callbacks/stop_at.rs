@@ -1,36 +1,36 @@
 //! Ends training when a target is reached.
 
-use super::monitor::smaller_is_better;
+use super::monitor::lower_is_better;
 use crate::train::{Callback, CallbackResult, Run};
 
 /// Ends training when a measure reaches a target: `StopAt::new("val_accuracy", 0.99)`. A loss has to
 /// fall to it, all else has to rise to it.
 #[derive(Debug, Clone)]
 pub struct StopAt {
-    measure: String,
+    metric: String,
     target: f64,
 }
 
 impl StopAt {
     /// Ends training when `measure` reaches `target`.
     pub fn new(measure: impl Into<String>, target: f64) -> StopAt {
-        StopAt { measure: measure.into(), target }
+        StopAt { metric: measure.into(), target }
     }
 }
 
 impl Callback for StopAt {
     fn on_train_begin(&mut self, run: &mut Run) -> CallbackResult {
-        Ok(run.check_measure("StopAt::new", &self.measure)?)
+        Ok(run.check_metric("StopAt::new", &self.metric)?)
     }
 
     fn on_epoch_end(&mut self, run: &mut Run) -> CallbackResult {
-        let value = run.last().and_then(|epoch| epoch.value(&self.measure)).unwrap_or(f64::NAN);
-        let there = match smaller_is_better(&self.measure) {
+        let value = run.last().and_then(|epoch| epoch.value(&self.metric)).unwrap_or(f64::NAN);
+        let there = match lower_is_better(&self.metric) {
             true => value <= self.target,
             false => value >= self.target,
         };
         if there {
-            run.stop(format!("target reached: {} {value:.4}", self.measure));
+            run.stop(format!("target reached: {} {value:.4}", self.metric));
         }
         Ok(())
     }

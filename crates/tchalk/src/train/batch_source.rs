@@ -1,30 +1,30 @@
 //! Examples on their way into a network.
 
-use super::layout;
-use super::notices::marks;
+use super::memory_layout;
+use super::leakage::fingerprints;
 use crate::data::TensorSet;
 use crate::model::Program;
 use tch::{Device, Kind, Tensor, no_grad};
 
 /// So many examples go through a network at a time where nothing is learned, if they are small.
-const MOST: usize = 500;
+const MAX_BATCH: usize = 500;
 /// So many numbers at most: 500 pictures of 3 by 32 by 32.
-const NUMBERS: usize = MOST * 3 * 32 * 32;
+const MAX_NUMBERS: usize = MAX_BATCH * 3 * 32 * 32;
 
 /// The examples of a set, or some of them, and, where the network's frozen part has been computed
 /// for them, what that gave.
 #[derive(Debug)]
-pub(super) struct Feed {
+pub(super) struct BatchSource {
     set: TensorSet,
     /// Which examples of the set, in which order; all of them where nothing is said.
-    places: Option<Tensor>,
+    indices: Option<Tensor>,
     /// The steps of the network that the values are for, and the values of each, `[len, …]`.
-    pub(super) made: Option<Made>,
+    pub(super) cached_features: Option<CachedFeatures>,
 }
 
 /// What the frozen part of a network gave for each example.
 #[derive(Debug)]
-pub(super) struct Made {
+pub(super) struct CachedFeatures {
     pub(super) steps: Vec<usize>,
     pub(super) values: Vec<Tensor>,
 }
@@ -42,12 +42,12 @@ impl Batch {
     }
 
     /// The steps whose values are known.
-    pub(super) fn places(&self) -> Vec<usize> {
+    pub(super) fn known_steps(&self) -> Vec<usize> {
         self.values.iter().map(|(step, _)| *step).collect()
     }
 
     /// The values that are known, as a program takes them.
-    pub(super) fn known(&self) -> Vec<(usize, &Tensor)> {
+    pub(super) fn known_values(&self) -> Vec<(usize, &Tensor)> {
         self.values.iter().map(|(step, value)| (*step, value)).collect()
     }
 
@@ -60,26 +60,26 @@ impl Batch {
     }
 }
 
-impl Feed {
+impl BatchSource {
     /// All examples of `set`.
-    pub(super) fn new(set: TensorSet) -> Feed {
-        Feed { set, places: None, made: None }
+    pub(super) fn new(set: TensorSet) -> BatchSource {
+        BatchSource { set, indices: None, cached_features: None }
     }
 
     /// Some of the examples.
-    pub(super) fn some(set: TensorSet, places: &[i64]) -> Feed {
-        Feed { set, places: Some(Tensor::from_slice(places)), made: None }
+    pub(super) fn subset(set: TensorSet, indices: &[i64]) -> BatchSource {
+        BatchSource { set, indices: Some(Tensor::from_slice(indices)), cached_features: None }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.places.as_ref().map_or(self.set.len(), |places| places.size()[0] as usize)
+        self.indices.as_ref().map_or(self.set.len(), |places| places.size()[0] as usize)
     }
 
     /// The first `count` examples.
-    pub(super) fn first(mut self, count: usize) -> Feed {
-        match &self.places {
+    pub(super) fn first(mut self, count: usize) -> BatchSource {
+        match &self.indices {
             Some(places) if count < self.len() => {
-                self.places = Some(places.narrow(0, 0, count as i64));
+                self.indices = Some(places.narrow(0, 0, count as i64));
             }
             Some(_) => {}
             None => self.set = self.set.first(count),
@@ -88,17 +88,17 @@ impl Feed {
     }
 
     /// How many examples to take at a time where nothing is learned.
-    pub(super) fn batch(&self) -> usize {
-        batch_of(&self.set)
+    pub(super) fn inference_batch_size(&self) -> usize {
+        inference_batch_size(&self.set)
     }
 
     /// The examples at these positions (`i64`), on `device`.
-    pub(super) fn take(&self, program: &Program, positions: &Tensor, device: Device) -> Batch {
-        let places = match &self.places {
+    pub(super) fn batch(&self, program: &Program, positions: &Tensor, device: Device) -> Batch {
+        let indices = match &self.indices {
             Some(places) => places.index_select(0, positions),
             None => positions.shallow_clone(),
         };
-        if let Some(made) = &self.made {
+        if let Some(made) = &self.cached_features {
             let labels = self.set.labels().expect("labels were checked");
             let pick = |from: &Tensor, places: &Tensor| {
                 no_grad(|| from.index_select(0, &places.to_device(from.device())).to_device(device))
@@ -106,20 +106,20 @@ impl Feed {
             let values = made.values.iter().map(|values| {
                 let picked = pick(values, positions);
                 let full = picked.kind() != Kind::Half;
-                layout::fastest(if full { picked } else { picked.to_kind(Kind::Float) })
+                memory_layout::channels_last_on_cpu(if full { picked } else { picked.to_kind(Kind::Float) })
             });
             let values = made.steps.iter().copied().zip(values).collect();
-            return Batch { values, labels: pick(&labels, &places) };
+            return Batch { values, labels: pick(&labels, &indices) };
         }
-        let (x, y) = self.set.pick(&places, device);
-        let values = vec![(program.inputs[0], no_grad(|| layout::fastest(x)))];
+        let (x, y) = self.set.pick(&indices, device);
+        let values = vec![(program.inputs[0], no_grad(|| memory_layout::channels_last_on_cpu(x)))];
         Batch { values, labels: y.expect("labels were checked") }
     }
 
     /// A mark for each example, by which it is known again.
-    pub(super) fn marks(&self) -> Vec<u64> {
-        let marks = marks(&self.set);
-        match &self.places {
+    pub(super) fn fingerprints(&self) -> Vec<u64> {
+        let marks = fingerprints(&self.set);
+        match &self.indices {
             None => marks,
             Some(places) => {
                 let places = Vec::<i64>::try_from(places).expect("places are whole numbers");
@@ -129,7 +129,7 @@ impl Feed {
     }
 
     /// All examples in order, `size` at a time.
-    pub(super) fn batches(&self, size: usize) -> impl Iterator<Item = Tensor> + use<> {
+    pub(super) fn batch_positions(&self, size: usize) -> impl Iterator<Item = Tensor> + use<> {
         let n = self.len() as i64;
         (0..n).step_by(size.max(1)).map(move |start| {
             Tensor::arange_start(start, (start + size as i64).min(n), (Kind::Int64, Device::Cpu))
@@ -139,7 +139,7 @@ impl Feed {
 
 /// How many examples of `set` go through a network at a time where nothing is learned: fewer, where
 /// they are large.
-pub(crate) fn batch_of(set: &TensorSet) -> usize {
+pub(crate) fn inference_batch_size(set: &TensorSet) -> usize {
     let numbers: usize = set.example_shape().iter().product();
-    (NUMBERS / numbers.max(1)).clamp(16, MOST)
+    (MAX_NUMBERS / numbers.max(1)).clamp(16, MAX_BATCH)
 }

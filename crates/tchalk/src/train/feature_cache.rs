@@ -4,8 +4,8 @@
 //! over all examples once, and training goes on from what they gave: 25 epochs on a frozen VGG16
 //! then cost little more than one.
 
-use super::feed::{Feed, Made};
-use super::step::guarded;
+use super::batch_source::{BatchSource, CachedFeatures};
+use super::train_step::catch_torch_error;
 use crate::error::Result;
 use crate::model::{Inner, Program};
 use crate::runtime::interrupt;
@@ -13,21 +13,21 @@ use crate::runtime::progress::Progress;
 use tch::{Device, Kind, Tensor, no_grad};
 
 /// Where no system tells how much memory is free, so many bytes are taken at most.
-const UNKNOWN: usize = 4 << 30;
+const DEFAULT_BYTES: usize = 4 << 30;
 
 /// What to do about the frozen part.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Plan {
+pub(super) enum CachePlan {
     /// There is none with weights.
-    Nothing,
+    NotWorthwhile,
     /// Its outputs are kept, for each of these steps, in this kind.
-    Keep { steps: Vec<usize>, kind: Kind },
+    Cache { steps: Vec<usize>, kind: Kind },
     /// They are too many: so many bytes, even in half precision.
     TooLarge { bytes: usize },
 }
 
 /// What to do for `examples` with `limit` bytes of memory: `target` is the step that the loss reads.
-pub(super) fn plan(program: &Program, target: usize, examples: usize, limit: usize) -> Plan {
+pub(super) fn plan(program: &Program, target: usize, examples: usize, limit: usize) -> CachePlan {
     let steps = program.frozen_frontier(target);
     // A frontier behind layers without weights would be another copy of the pictures.
     let behind = program.needed(&[], &steps);
@@ -35,14 +35,14 @@ pub(super) fn plan(program: &Program, target: usize, examples: usize, limit: usi
         *needed && step.cell().is_some_and(|cell| !cell.tensors().is_empty())
     });
     if !worthwhile {
-        return Plan::Nothing;
+        return CachePlan::NotWorthwhile;
     }
     let numbers = steps.iter().map(|&step| program.steps[step].shape.iter().product::<usize>());
     let numbers = numbers.sum::<usize>().saturating_mul(examples);
     match numbers {
-        n if n.saturating_mul(4) <= limit => Plan::Keep { steps, kind: Kind::Float },
-        n if n.saturating_mul(2) <= limit => Plan::Keep { steps, kind: Kind::Half },
-        n => Plan::TooLarge { bytes: n.saturating_mul(2) },
+        n if n.saturating_mul(4) <= limit => CachePlan::Cache { steps, kind: Kind::Float },
+        n if n.saturating_mul(2) <= limit => CachePlan::Cache { steps, kind: Kind::Half },
+        n => CachePlan::TooLarge { bytes: n.saturating_mul(2) },
     }
 }
 
@@ -54,8 +54,8 @@ pub(super) fn free_memory(device: Device) -> usize {
         line.split_whitespace().nth(1)?.parse::<usize>().ok()
     };
     match device {
-        Device::Cpu => free().map_or(UNKNOWN, |kib| kib * 1024 / 2),
-        _ => UNKNOWN,
+        Device::Cpu => free().map_or(DEFAULT_BYTES, |kib| kib * 1024 / 2),
+        _ => DEFAULT_BYTES,
     }
 }
 
@@ -63,7 +63,7 @@ pub(super) fn free_memory(device: Device) -> usize {
 /// leaves the feed as it is, if the reader pressed stop.
 pub(super) fn compute(
     inner: &Inner,
-    feed: &mut Feed,
+    feed: &mut BatchSource,
     steps: &[usize],
     kind: Kind,
     what: &str,
@@ -72,14 +72,14 @@ pub(super) fn compute(
     let mut values: Vec<Tensor> = Vec::new();
     let mut progress = Progress::of(format!("{what}: the frozen part"), "examples", feed.len());
     let mut done = 0;
-    for positions in feed.batches(feed.batch()) {
+    for positions in feed.batch_positions(feed.inference_batch_size()) {
         if interrupt::requested() {
             return Ok(false);
         }
-        let count = guarded("Model::fit, the frozen part", || {
+        let count = catch_torch_error("Model::fit, the frozen part", || {
             no_grad(|| {
-                let batch = feed.take(program, &positions, inner.device);
-                let outputs = program.using().run(&batch.known(), steps);
+                let batch = feed.batch(program, &positions, inner.device);
+                let outputs = program.using().run(&batch.known_values(), steps);
                 if values.is_empty() {
                     let all = outputs.iter().map(|output| {
                         let mut size = output.size();
@@ -97,7 +97,7 @@ pub(super) fn compute(
         done += count;
         progress.done(done);
     }
-    feed.made = Some(Made { steps: steps.to_vec(), values });
+    feed.cached_features = Some(CachedFeatures { steps: steps.to_vec(), values });
     Ok(true)
 }
 
@@ -153,21 +153,21 @@ mod tests {
         let program = &model.inner().program;
         let of = |limit| plan(program, program.scores(), 10, limit);
         let bytes = 10 * 2 * 4 * 4 * 4;
-        let Plan::Keep { steps, kind: Kind::Float } = of(bytes) else { panic!("{:?}", of(bytes)) };
+        let CachePlan::Cache { steps, kind: Kind::Float } = of(bytes) else { panic!("{:?}", of(bytes)) };
         assert_eq!(program.steps[steps[0]].path, "flatten");
-        assert!(matches!(of(bytes - 1), Plan::Keep { kind: Kind::Half, .. }));
-        assert_eq!(of(bytes / 2 - 1), Plan::TooLarge { bytes: bytes / 2 });
+        assert!(matches!(of(bytes - 1), CachePlan::Cache { kind: Kind::Half, .. }));
+        assert_eq!(of(bytes / 2 - 1), CachePlan::TooLarge { bytes: bytes / 2 });
     }
 
     #[test]
     fn without_frozen_weights_there_is_nothing_to_keep() {
         let model = program_of(false);
         let program = &model.inner().program;
-        assert_eq!(plan(program, program.scores(), 10, usize::MAX), Plan::Nothing);
+        assert_eq!(plan(program, program.scores(), 10, usize::MAX), CachePlan::NotWorthwhile);
         let layers = Sequential::new().input_shape([1, 6, 6]).add(Flatten).add(Dense::new(3));
         let model = layers.add(Softmax).build(Device::Cpu).unwrap();
         let program = &model.inner().program;
-        assert_eq!(plan(program, program.scores(), 10, usize::MAX), Plan::Nothing);
+        assert_eq!(plan(program, program.scores(), 10, usize::MAX), CachePlan::NotWorthwhile);
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! Finding a learning rate by trying them all.
 
-use super::draws::{order, step_seed};
-use super::feed::Feed;
+use super::random::{shuffled_order, step_seed};
+use super::batch_source::BatchSource;
 use super::replicas::Replicas;
-use super::run::{copies, put};
-use super::step::{Learner, guarded, trained};
-use super::{check, check_labels, compiled, target};
+use super::run::{copy_weights, set_weights};
+use super::train_step::{TrainStep, catch_torch_error, trainable_weights};
+use super::{check_input, check_labels, compiled_loss, loss_input_step};
 use crate::data::TensorSet;
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
@@ -33,51 +33,51 @@ const WINDOW: usize = 2;
 /// # Ok::<(), tchalk::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
-pub struct RateFinder {
+pub struct LearningRateFinder {
     from: f64,
     to: f64,
     steps: usize,
     batch_size: usize,
 }
 
-impl Default for RateFinder {
-    fn default() -> RateFinder {
-        RateFinder::new()
+impl Default for LearningRateFinder {
+    fn default() -> LearningRateFinder {
+        LearningRateFinder::new()
     }
 }
 
-impl RateFinder {
+impl LearningRateFinder {
     /// A hundred steps, from a rate of 1e-5 to 1, on batches of 32.
-    pub fn new() -> RateFinder {
-        RateFinder { from: 1e-5, to: 1.0, steps: 100, batch_size: 32 }
+    pub fn new() -> LearningRateFinder {
+        LearningRateFinder { from: 1e-5, to: 1.0, steps: 100, batch_size: 32 }
     }
 
     /// The smallest and the largest rate.
-    pub fn range(mut self, from: f64, to: f64) -> RateFinder {
+    pub fn range(mut self, from: f64, to: f64) -> LearningRateFinder {
         (self.from, self.to) = (from, to);
         self
     }
 
     /// In how many steps the rate grows, by the same factor each.
-    pub fn steps(mut self, steps: usize) -> RateFinder {
+    pub fn steps(mut self, steps: usize) -> LearningRateFinder {
         self.steps = steps;
         self
     }
 
     /// How many examples each step looks at; take what training will take.
-    pub fn batch_size(mut self, size: usize) -> RateFinder {
+    pub fn batch_size(mut self, size: usize) -> LearningRateFinder {
         self.batch_size = size;
         self
     }
 
-    fn rate(&self, step: usize) -> f64 {
+    fn learning_rate(&self, step: usize) -> f64 {
         let part = step as f64 / (self.steps - 1) as f64;
         self.from * (self.to / self.from).powf(part)
     }
 
     /// Steps with a growing rate, which change weights and optimiser.
-    fn walk(&self, learner: &Learner<'_>, set: &TensorSet) -> Result<RateCurve> {
-        let (feed, seed) = (Feed::new(set.clone()), runtime::seed::derive("find_rate") as u64);
+    fn run_steps(&self, learner: &TrainStep<'_>, set: &TensorSet) -> Result<LearningRateCurve> {
+        let (feed, seed) = (BatchSource::new(set.clone()), runtime::seed::derive("find_rate") as u64);
         let (program, device) = (&learner.inner.program, learner.inner.device);
         let per_epoch = set.len().div_ceil(self.batch_size);
         let (mut rates, mut losses, mut stopped) = (Vec::new(), Vec::new(), false);
@@ -89,13 +89,13 @@ impl RateFinder {
                 break;
             }
             if batches.is_empty() {
-                let order = order(seed, step / per_epoch + 1, set.len());
+                let order = shuffled_order(seed, step / per_epoch + 1, set.len());
                 batches = order.split(self.batch_size as i64, 0);
                 batches.reverse();
             }
             let positions = batches.pop().expect("a set has at least one batch");
-            let (batch, rate) = (feed.take(program, &positions, device), self.rate(step));
-            let learned = learner.step(&batch, step_seed(seed, 1, step), |_| rate)?;
+            let (batch, rate) = (feed.batch(program, &positions, device), self.learning_rate(step));
+            let learned = learner.run(&batch, step_seed(seed, 1, step), |_| rate)?;
             let value = learned.loss.double_value(&[]);
             if !value.is_finite() {
                 break;
@@ -108,21 +108,21 @@ impl RateFinder {
                 break;
             }
         }
-        Ok(RateCurve::new(rates, losses, stopped))
+        Ok(LearningRateCurve::new(rates, losses, stopped))
     }
 }
 
 /// The loss at each learning rate that was tried.
 #[derive(Clone, PartialEq)]
-pub struct RateCurve {
-    rates: Vec<f64>,
+pub struct LearningRateCurve {
+    learning_rates: Vec<f64>,
     losses: Vec<f64>,
     smoothed: Vec<f64>,
     stopped: bool,
 }
 
-impl RateCurve {
-    fn new(rates: Vec<f64>, losses: Vec<f64>, stopped: bool) -> RateCurve {
+impl LearningRateCurve {
+    fn new(learning_rates: Vec<f64>, losses: Vec<f64>, stopped: bool) -> LearningRateCurve {
         let mut mean = 0.0;
         let smoothed = losses.iter().enumerate().map(|(i, loss)| {
             mean = SMOOTHING * mean + (1.0 - SMOOTHING) * loss;
@@ -130,12 +130,12 @@ impl RateCurve {
             mean / (1.0 - SMOOTHING.powi(i as i32 + 1))
         });
         let smoothed = smoothed.collect();
-        RateCurve { rates, losses, smoothed, stopped }
+        LearningRateCurve { learning_rates, losses, smoothed, stopped }
     }
 
     /// The rates, in the order in which they were tried.
-    pub fn rates(&self) -> Vec<f64> {
-        self.rates.clone()
+    pub fn learning_rates(&self) -> Vec<f64> {
+        self.learning_rates.clone()
     }
 
     /// The loss of the batch at each rate.
@@ -154,7 +154,7 @@ impl RateCurve {
         let slope = |i: usize| self.smoothed[i + WINDOW] - self.smoothed[i - WINDOW];
         let steepest = (first..lowest.min(last)).min_by(|&a, &b| slope(a).total_cmp(&slope(b)))?;
         // Less than rounding is no fall.
-        (slope(steepest) < -1e-9).then_some(self.rates[steepest])
+        (slope(steepest) < -1e-9).then_some(self.learning_rates[steepest])
     }
 
     /// The loss against the logarithm of the rate.
@@ -164,7 +164,7 @@ impl RateCurve {
     /// If nothing was tried.
     pub fn plot(&self) -> Result<Figure> {
         let points = |values: &[f64]| {
-            let pairs = self.rates.iter().zip(values);
+            let pairs = self.learning_rates.iter().zip(values);
             pairs.map(|(rate, loss)| (rate.log10(), *loss)).collect::<Vec<_>>()
         };
         let panel = LinePanel::new("loss")
@@ -179,9 +179,9 @@ impl RateCurve {
     }
 }
 
-impl std::fmt::Debug for RateCurve {
+impl std::fmt::Debug for LearningRateCurve {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (count, end) = (self.rates.len(), self.rates.last().copied().unwrap_or(f64::NAN));
+        let (count, end) = (self.learning_rates.len(), self.learning_rates.last().copied().unwrap_or(f64::NAN));
         write!(f, "the loss at {count} learning rates up to {end:.1e}; ")?;
         match self.suggestion() {
             Some(rate) => write!(f, "it falls fastest at {rate:.1e}")?,
@@ -191,7 +191,7 @@ impl std::fmt::Debug for RateCurve {
     }
 }
 
-impl Show for RateCurve {
+impl Show for LearningRateCurve {
     fn content(&self) -> Content {
         self.plot().map_or_else(|_| Content::text(format!("{self:?}")), |figure| figure.content())
     }
@@ -207,32 +207,32 @@ impl Model {
     ///
     /// If the model is not compiled, the set does not fit, the finder's numbers make no sense, or
     /// libtorch refuses a step; the weights are then as before, too.
-    pub fn find_rate(&self, set: &TensorSet, how: RateFinder) -> Result<RateCurve> {
+    pub fn find_learning_rate(&self, set: &TensorSet, finder: LearningRateFinder) -> Result<LearningRateCurve> {
         const OP: &str = "Model::find_rate";
         let inner = self.inner();
-        let (loss, reading) = compiled(inner, OP)?;
-        check(OP, inner, set)?;
+        let (loss, reading) = compiled_loss(inner, OP)?;
+        check_input(OP, inner, set)?;
         check_labels(OP, inner, set)?;
-        let good = how.from > 0.0 && how.to > how.from && how.to.is_finite();
-        if !good || how.steps < 10 || how.batch_size == 0 {
+        let good = finder.from > 0.0 && finder.to > finder.from && finder.to.is_finite();
+        if !good || finder.steps < 10 || finder.batch_size == 0 {
             let expected = "a rate above 0 that grows, in at least 10 steps";
-            return Err(Error::invalid("RateFinder", expected, format!("{how:?}"), ""));
+            return Err(Error::invalid("RateFinder", expected, format!("{finder:?}"), ""));
         }
         let program = &inner.program;
-        if trained(program, &program.inputs, target(program, reading)).is_empty() {
+        if trainable_weights(program, &program.inputs, loss_input_step(program, reading)).is_empty() {
             return Err(Error::invalid(OP, "weights to train", "none: all are frozen", ""));
         }
-        let before = copies(self);
-        let state = inner.compiled().as_ref().map(|compiled| compiled.descent.state());
+        let before = copy_weights(self);
+        let state = inner.compiled().as_ref().map(|compiled| compiled.optimizer_state.state_dict());
         let replicas = Replicas::none();
-        let learner = Learner { inner, replicas: &replicas, loss: &loss, reading, mixed: false };
+        let learner = TrainStep { inner, replicas: &replicas, loss: &loss, loss_input: reading, mixed_precision: false };
         let _kept = memory::keep();
-        let curve = guarded(OP, || how.walk(&learner, set));
-        put(self, &before)?;
+        let curve = catch_torch_error(OP, || finder.run_steps(&learner, set));
+        set_weights(self, &before)?;
         if let (Some(state), Some(compiled)) = (state, inner.compiled().as_mut()) {
             // Of all weights: what is remembered of frozen ones is for when they are free again.
             let weights = program.weights().into_iter().map(|weight| (weight.name, weight.tensor));
-            compiled.descent.restore(&state, &weights.collect::<Vec<_>>()).map_err(|problem| {
+            compiled.optimizer_state.load_state_dict(&state, &weights.collect::<Vec<_>>()).map_err(|problem| {
                 Error::invalid(OP, "the optimiser as it was before", problem, "")
             })?;
         }
@@ -246,18 +246,18 @@ mod tests {
 
     #[test]
     fn the_suggestion_is_where_the_loss_falls_fastest() {
-        let finder = RateFinder::new().range(1e-5, 1.0).steps(51);
-        let rates: Vec<f64> = (0..51).map(|step| finder.rate(step)).collect();
+        let finder = LearningRateFinder::new().range(1e-5, 1.0).steps(51);
+        let rates: Vec<f64> = (0..51).map(|step| finder.learning_rate(step)).collect();
         assert!((rates[50] - 1.0).abs() < 1e-9 && (rates[10] - 1e-4).abs() < 1e-9);
         // Flat, a fall around 1e-2.5, and a rise at the end.
         let loss = |rate: f64| {
             let x = rate.log10();
             2.0 / (1.0 + (4.0 * (x + 2.5)).exp()) + if x > -0.5 { 8.0 * (x + 0.5) } else { 0.0 }
         };
-        let curve = RateCurve::new(rates.clone(), rates.iter().map(|&r| loss(r)).collect(), false);
+        let curve = LearningRateCurve::new(rates.clone(), rates.iter().map(|&r| loss(r)).collect(), false);
         let suggestion = curve.suggestion().unwrap().log10();
         assert!((-2.6..-1.5).contains(&suggestion), "{suggestion}");
-        let flat = RateCurve::new(rates.clone(), vec![1.0; 51], false);
+        let flat = LearningRateCurve::new(rates.clone(), vec![1.0; 51], false);
         assert_eq!(flat.suggestion(), None);
         assert!(format!("{flat:?}").contains("falls at none"), "{flat:?}");
     }

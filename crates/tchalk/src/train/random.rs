@@ -15,7 +15,7 @@ fn generator(seed: u64, stream: u64) -> ChaCha8Rng {
 }
 
 /// A random order of the examples, the same on every device. Epochs count from 1.
-pub(super) fn order(seed: u64, epoch: usize, examples: usize) -> Tensor {
+pub(super) fn shuffled_order(seed: u64, epoch: usize, examples: usize) -> Tensor {
     let mut order: Vec<i64> = (0..examples as i64).collect();
     shuffle(&mut order, &mut generator(seed, epoch as u64));
     Tensor::from_slice(&order)
@@ -35,7 +35,7 @@ pub(super) fn part_seed(seed: i64, part: usize) -> i64 {
 
 /// Splits places into two parts, the second with about `fraction` of each class, and each in the
 /// order in which they were.
-pub(super) fn stratified(seed: u64, labels: &[usize], fraction: f64) -> (Vec<i64>, Vec<i64>) {
+pub(super) fn stratified_split(seed: u64, labels: &[usize], fraction: f64) -> (Vec<i64>, Vec<i64>) {
     let classes = labels.iter().max().map_or(0, |&most| most + 1);
     let mut rng = generator(seed, 0);
     let mut held = vec![false; labels.len()];
@@ -63,22 +63,22 @@ mod tests {
     #[test]
     fn a_split_holds_the_same_part_of_every_class() {
         let labels: Vec<usize> = (0..1000).map(|i| usize::from(i % 10 == 0)).collect();
-        let (kept, held) = stratified(5, &labels, 0.2);
+        let (kept, held) = stratified_split(5, &labels, 0.2);
         assert_eq!((kept.len(), held.len()), (800, 200));
         assert_eq!(held.iter().filter(|&&i| labels[i as usize] == 1).count(), 20);
         let mut all = [kept.clone(), held].concat();
         all.sort();
         assert_eq!(all, (0..1000).collect::<Vec<_>>());
-        assert_ne!(stratified(6, &labels, 0.2).0, kept, "another seed, another split");
-        assert_eq!(stratified(5, &labels, 0.2).0, kept);
+        assert_ne!(stratified_split(6, &labels, 0.2).0, kept, "another seed, another split");
+        assert_eq!(stratified_split(5, &labels, 0.2).0, kept);
     }
 
     #[test]
     fn epochs_have_orders_of_their_own() {
-        assert_ne!(order(1, 1, 100), order(1, 2, 100));
-        assert_eq!(order(1, 2, 100), order(1, 2, 100));
+        assert_ne!(shuffled_order(1, 1, 100), shuffled_order(1, 2, 100));
+        assert_eq!(shuffled_order(1, 2, 100), shuffled_order(1, 2, 100));
         assert_eq!(
-            order(3, 1, 100).sort(0, false).0,
+            shuffled_order(3, 1, 100).sort(0, false).0,
             Tensor::arange(100, (tch::Kind::Int64, tch::Device::Cpu))
         );
     }

@@ -7,27 +7,27 @@ use std::sync::Arc;
 use tch::{Device, Tensor, no_grad};
 
 /// So many numbers of each example are looked at, evenly spread.
-const LOOKED_AT: i64 = 512;
+const HASHED_NUMBERS: i64 = 512;
 
 /// What a network has seen: kept with it, so that `evaluate` can say when a result flatters.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Seen {
+pub(crate) struct TrainingFacts {
     /// Marks of the examples it was trained on.
     trained: Option<Arc<HashSet<u64>>>,
     /// The marks, summed up, of the set that chose between epochs.
     chosen: Option<u64>,
     /// The budget that shortened the last training, if one did.
-    pub(crate) shortened: Option<Budget>,
+    pub(crate) shortened_by: Option<Budget>,
 }
 
 /// A mark for each example of a set: equal examples have equal marks.
-pub(super) fn marks(set: &TensorSet) -> Vec<u64> {
+pub(super) fn fingerprints(set: &TensorSet) -> Vec<u64> {
     let count = set.len() as i64;
     no_grad(|| {
         let x = set.x().reshape([count, -1]);
         let numbers = x.size()[1];
-        let x = if numbers > LOOKED_AT {
-            let at: Vec<i64> = (0..LOOKED_AT).map(|i| i * numbers / LOOKED_AT).collect();
+        let x = if numbers > HASHED_NUMBERS {
+            let at: Vec<i64> = (0..HASHED_NUMBERS).map(|i| i * numbers / HASHED_NUMBERS).collect();
             x.index_select(1, &Tensor::from_slice(&at).to_device(x.device()))
         } else {
             x
@@ -48,57 +48,57 @@ pub(super) fn marks(set: &TensorSet) -> Vec<u64> {
 }
 
 /// A mark of a whole set, in whatever order its examples are.
-pub(crate) fn mark(set: &TensorSet) -> u64 {
-    summed(&marks(set))
+pub(crate) fn set_fingerprint(set: &TensorSet) -> u64 {
+    combined(&fingerprints(set))
 }
 
 /// The same from the marks of its examples.
-fn summed(marks: &[u64]) -> u64 {
+fn combined(marks: &[u64]) -> u64 {
     marks.iter().fold(marks.len() as u64, |sum, mark| sum.wrapping_add(*mark))
 }
 
-impl Seen {
+impl TrainingFacts {
     /// Remembers the marks of what the network is trained on, and says how many of a validation set's
     /// are among them, or among those of earlier trainings.
-    pub(super) fn training(
+    pub(super) fn record_training(
         &mut self,
         trained: &[u64],
         validation: Option<&[u64]>,
     ) -> Option<String> {
         let mut known = self.trained.take().map(Arc::unwrap_or_clone).unwrap_or_default();
         known.extend(trained);
-        let note = validation.and_then(|marks| shared(&known, marks, "validation "));
+        let note = validation.and_then(|marks| leaked(&known, marks, "validation "));
         self.trained = Some(Arc::new(known));
         note
     }
 
     /// Remembers that the examples with these marks have chosen between epochs.
-    pub(super) fn chosen(&mut self, marks: &[u64]) {
-        self.chosen = Some(summed(marks));
+    pub(super) fn record_choice(&mut self, marks: &[u64]) {
+        self.chosen = Some(combined(marks));
     }
 
     /// What there is to say when the network is measured on `set`.
-    pub(crate) fn notes(&self, set: &TensorSet) -> Vec<String> {
+    pub(crate) fn leakage_notes(&self, set: &TensorSet) -> Vec<String> {
         if self.trained.is_none() && self.chosen.is_none() {
             return Vec::new();
         }
-        let marks = marks(set);
+        let marks = fingerprints(set);
         let mut notes = Vec::new();
-        if self.chosen == Some(summed(&marks)) {
+        if self.chosen == Some(combined(&marks)) {
             notes.push(
                 "this set also chose between the epochs: a fresh set would score a little lower"
                     .to_owned(),
             );
         }
-        notes.extend(self.trained.as_deref().and_then(|trained| shared(trained, &marks, "")));
+        notes.extend(self.trained.as_deref().and_then(|trained| leaked(trained, &marks, "")));
         notes
     }
 }
 
 /// What there is to say when several networks together are measured on `set`, each thing once.
-pub(crate) fn notes_of_all(seen: &[Seen], set: &TensorSet) -> Vec<String> {
+pub(crate) fn leakage_notes_of_all(seen: &[TrainingFacts], set: &TensorSet) -> Vec<String> {
     let mut notes: Vec<String> = Vec::new();
-    for note in seen.iter().flat_map(|seen| seen.notes(set)) {
+    for note in seen.iter().flat_map(|seen| seen.leakage_notes(set)) {
         if !notes.contains(&note) {
             notes.push(note);
         }
@@ -107,7 +107,7 @@ pub(crate) fn notes_of_all(seen: &[Seen], set: &TensorSet) -> Vec<String> {
 }
 
 /// How many of the examples with these marks were trained on, in words.
-fn shared(trained: &HashSet<u64>, marks: &[u64], which: &str) -> Option<String> {
+fn leaked(trained: &HashSet<u64>, marks: &[u64], which: &str) -> Option<String> {
     let known = marks.iter().filter(|mark| trained.contains(mark)).count();
     let (known, all) =
         (crate::plot::thousands(known as f64), crate::plot::thousands(marks.len() as f64));
@@ -133,34 +133,34 @@ mod tests {
 
     #[test]
     fn what_was_trained_on_is_recognised() {
-        let mut seen = Seen::default();
-        let (trained, validation) = (marks(&set(0, 10)), marks(&set(8, 5)));
-        let note = seen.training(&trained, Some(&validation)).unwrap();
+        let mut seen = TrainingFacts::default();
+        let (trained, validation) = (fingerprints(&set(0, 10)), fingerprints(&set(8, 5)));
+        let note = seen.record_training(&trained, Some(&validation)).unwrap();
         assert_eq!(note, "2 of the 5 validation examples were trained on, too");
-        assert!(seen.notes(&set(20, 4)).is_empty());
-        assert!(seen.notes(&set(2, 4))[0].starts_with("all examples were"), "a subset");
+        assert!(seen.leakage_notes(&set(20, 4)).is_empty());
+        assert!(seen.leakage_notes(&set(2, 4))[0].starts_with("all examples were"), "a subset");
         // Trained a second time, on others: the first are still known.
-        assert!(seen.training(&marks(&set(30, 3)), None).is_none());
-        assert_eq!(seen.notes(&set(2, 4)).len(), 1);
+        assert!(seen.record_training(&fingerprints(&set(30, 3)), None).is_none());
+        assert_eq!(seen.leakage_notes(&set(2, 4)).len(), 1);
         // Split anew after a training: what was learned then is no validation now.
-        let note = seen.training(&marks(&set(40, 3)), Some(&validation)).unwrap();
+        let note = seen.record_training(&fingerprints(&set(40, 3)), Some(&validation)).unwrap();
         assert_eq!(note, "2 of the 5 validation examples were trained on, too");
-        assert_eq!(notes_of_all(&[seen.clone(), seen], &set(2, 4)).len(), 1);
+        assert_eq!(leakage_notes_of_all(&[seen.clone(), seen], &set(2, 4)).len(), 1);
     }
 
     #[test]
     fn the_set_that_chose_is_recognised() {
-        let mut seen = Seen::default();
-        seen.chosen(&marks(&set(50, 6)));
-        assert!(seen.notes(&set(50, 6))[0].contains("chose between the epochs"));
-        assert!(seen.notes(&set(50, 5)).is_empty());
+        let mut seen = TrainingFacts::default();
+        seen.record_choice(&fingerprints(&set(50, 6)));
+        assert!(seen.leakage_notes(&set(50, 6))[0].contains("chose between the epochs"));
+        assert!(seen.leakage_notes(&set(50, 5)).is_empty());
     }
 
     #[test]
     fn large_examples_are_told_apart_by_a_part_of_them() {
         let x = Tensor::rand([20, 3, 40, 40], (Kind::Float, Device::Cpu));
         let y = Tensor::zeros([20], (Kind::Int64, Device::Cpu));
-        let marks = marks(&TensorSet::new(&x, &y, &["a"]).unwrap());
+        let marks = fingerprints(&TensorSet::new(&x, &y, &["a"]).unwrap());
         assert_eq!(marks.iter().collect::<HashSet<_>>().len(), 20);
     }
 }

@@ -19,7 +19,7 @@ use tch::{Device, Tensor};
 
 /// A batch of pictures with the channels of each pixel side by side, where that is faster. Anything
 /// else stays as it is.
-pub(crate) fn fastest(x: Tensor) -> Tensor {
+pub(crate) fn channels_last_on_cpu(x: Tensor) -> Tensor {
     let &[n, channels, height, width] = &x.size()[..] else { return x };
     if x.device() != Device::Cpu || height * width == 1 {
         return x;
@@ -41,7 +41,7 @@ mod tests {
         let options = (Kind::Float, Device::Cpu);
         for size in [[2, 3, 4, 5], [2, 1, 4, 5]] {
             let x = Tensor::rand(size, options);
-            let laid = fastest(x.shallow_clone());
+            let laid = channels_last_on_cpu(x.shallow_clone());
             assert_eq!(laid, x);
             assert_eq!(laid.stride(), [20 * size[1], 1, 5 * size[1], size[1]]);
             let kernel = Tensor::rand([6, size[1], 3, 3], options);
@@ -50,6 +50,6 @@ mod tests {
             assert_eq!(y.stride()[1], 1, "what follows keeps it");
         }
         let flat = Tensor::rand([2, 8], options);
-        assert_eq!(fastest(flat.shallow_clone()), flat);
+        assert_eq!(channels_last_on_cpu(flat.shallow_clone()), flat);
     }
 }

@@ -1,86 +1,86 @@
 //! An optimiser at work: its rate, its steps, and what it remembers of each weight.
 
-use super::callback::{held, short_name};
-use super::optimizer::{Memory, Optimizer, Options, check_rate};
+use super::callback::{lock, type_name};
+use super::optimizer::{Slots, Optimizer, OptimizerOptions, check_learning_rate};
 use crate::error::Result;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 use tch::{Tensor, no_grad};
 
 /// An optimiser at work on the weights of one network.
-pub(crate) struct Descent {
+pub(crate) struct OptimizerState {
     /// Shared with the networks that learn alike: what is remembered of weights is not in it.
     optimizer: Arc<Mutex<Box<dyn Optimizer>>>,
     /// What the optimiser said of itself at the beginning.
-    options: Options,
+    options: OptimizerOptions,
     /// The rate that schedules start from; callbacks may change it.
-    rate: f64,
+    learning_rate: f64,
     /// Steps made since `compile`.
     steps: u64,
     /// By the weights' names, so that layers may be frozen and freed in between.
-    memory: HashMap<String, Memory>,
+    slots: HashMap<String, Slots>,
 }
 
-impl Descent {
+impl OptimizerState {
     /// Checks the optimiser's numbers; `paths` are the names of all the network's weights.
-    pub(crate) fn new(optimizer: Box<dyn Optimizer>, paths: &[String]) -> Result<Descent> {
+    pub(crate) fn new(optimizer: Box<dyn Optimizer>, paths: &[String]) -> Result<OptimizerState> {
         optimizer.check()?;
-        check_rate("Optimizer::rate", optimizer.rate())?;
+        check_learning_rate("Optimizer::rate", optimizer.learning_rate())?;
         let options = optimizer.options();
         options.check()?;
-        options.check_parts(paths)?;
-        let rate = optimizer.rate();
+        options.check_paths(paths)?;
+        let rate = optimizer.learning_rate();
         let optimizer = Arc::new(Mutex::new(optimizer));
-        Ok(Descent { optimizer, options, rate, steps: 0, memory: HashMap::new() })
+        Ok(OptimizerState { optimizer, options, learning_rate: rate, steps: 0, slots: HashMap::new() })
     }
 
     /// The same optimiser for another network of the same form, with nothing remembered yet.
-    pub(crate) fn anew(&self) -> Descent {
+    pub(crate) fn restarted(&self) -> OptimizerState {
         let (optimizer, options) = (self.optimizer.clone(), self.options.clone());
-        let rate = held(&self.optimizer).rate();
-        Descent { optimizer, options, rate, steps: 0, memory: HashMap::new() }
+        let rate = lock(&self.optimizer).learning_rate();
+        OptimizerState { optimizer, options, learning_rate: rate, steps: 0, slots: HashMap::new() }
     }
 
-    pub(crate) fn rate(&self) -> f64 {
-        self.rate
+    pub(crate) fn learning_rate(&self) -> f64 {
+        self.learning_rate
     }
 
-    pub(crate) fn set_rate(&mut self, rate: f64) {
-        self.rate = rate;
+    pub(crate) fn set_learning_rate(&mut self, learning_rate: f64) {
+        self.learning_rate = learning_rate;
     }
 
     /// The optimiser in words and numbers.
-    pub(crate) fn described(&self) -> Described {
-        let optimizer = held(&self.optimizer);
-        let Options { decay, weight_decay, momentum, .. } = self.options;
-        let name = short_name(&format!("{optimizer:?}"));
-        Described { name, rate: optimizer.rate(), decay, weight_decay, momentum }
+    pub(crate) fn summary(&self) -> OptimizerSummary {
+        let optimizer = lock(&self.optimizer);
+        let OptimizerOptions { decay, weight_decay, momentum, .. } = self.options;
+        let name = type_name(&format!("{optimizer:?}"));
+        OptimizerSummary { name, learning_rate: optimizer.learning_rate(), decay, weight_decay, momentum }
     }
 
     /// What the optimiser's own decay leaves of `rate` at the coming step.
-    pub(crate) fn decayed(&self, rate: f64) -> f64 {
-        rate / (1.0 + self.options.decay * self.steps as f64)
+    pub(crate) fn decayed_learning_rate(&self, learning_rate: f64) -> f64 {
+        learning_rate / (1.0 + self.options.decay * self.steps as f64)
     }
 
     /// One step: changes each weight in place, with the gradient at the same place. `rate` is what a
     /// schedule makes of [`Descent::rate`].
-    pub(crate) fn step(&mut self, weights: &[(String, Tensor)], gradients: &[Tensor], rate: f64) {
-        let rate = self.decayed(rate);
+    pub(crate) fn step(&mut self, weights: &[(String, Tensor)], gradients: &[Tensor], learning_rate: f64) {
+        let rate = self.decayed_learning_rate(learning_rate);
         let options = &self.options;
-        let optimizer = held(&self.optimizer);
+        let optimizer = lock(&self.optimizer);
         no_grad(|| {
             let clipped = options.clip.map(|clip| clip.apply(gradients));
             let gradients = clipped.as_deref().unwrap_or(gradients);
             for ((name, weight), gradient) in weights.iter().zip(gradients) {
-                let rate = rate * options.multiplier(name);
+                let rate = rate * options.learning_rate_factor(name);
                 if options.weight_decay > 0.0 {
                     let mut weight = weight.shallow_clone();
                     weight *= 1.0 - rate * options.weight_decay;
                 }
-                if !self.memory.contains_key(name) {
-                    self.memory.insert(name.clone(), Memory::default());
+                if !self.slots.contains_key(name) {
+                    self.slots.insert(name.clone(), Slots::default());
                 }
-                let memory = self.memory.get_mut(name).expect("it was just put there");
+                let memory = self.slots.get_mut(name).expect("it was just put there");
                 optimizer.update(weight, gradient, memory, rate);
                 memory.updates += 1;
             }
@@ -89,18 +89,18 @@ impl Descent {
     }
 
     /// Forgets what was remembered of the weights; the rate stays.
-    pub(crate) fn forget(&mut self) {
-        self.memory.clear();
+    pub(crate) fn reset(&mut self) {
+        self.slots.clear();
     }
 
     /// Everything that has to be kept for training to go on later.
-    pub(crate) fn state(&self) -> Remembered {
-        let mut names: Vec<&String> = self.memory.keys().collect();
+    pub(crate) fn state_dict(&self) -> StateDict {
+        let mut names: Vec<&String> = self.slots.keys().collect();
         names.sort();
         let mut remembered =
-            Remembered { rate: self.rate, steps: self.steps, ..Default::default() };
+            StateDict { learning_rate: self.learning_rate, steps: self.steps, ..Default::default() };
         for name in names {
-            let memory = &self.memory[name];
+            let memory = &self.slots[name];
             remembered.updates.insert(name.clone(), memory.updates);
             for (i, tensor) in memory.tensors.iter().enumerate() {
                 remembered.tensors.insert(format!("{i}/{name}"), tensor.copy());
@@ -110,15 +110,15 @@ impl Descent {
     }
 
     /// Takes up what [`Descent::state`] gave; `weights` say where the tensors belong.
-    pub(crate) fn restore(
+    pub(crate) fn load_state_dict(
         &mut self,
-        from: &Remembered,
+        from: &StateDict,
         weights: &[(String, Tensor)],
     ) -> std::result::Result<(), String> {
         let mut restored = HashMap::new();
         for (name, weight) in weights {
             let Some(&updates) = from.updates.get(name) else { continue };
-            let mut memory = Memory { updates, tensors: Vec::new() };
+            let mut memory = Slots { updates, tensors: Vec::new() };
             while let Some(saved) = from.tensors.get(&format!("{}/{name}", memory.tensors.len())) {
                 if saved.size() != weight.size() {
                     return Err(format!(
@@ -131,17 +131,17 @@ impl Descent {
             }
             restored.insert(name.clone(), memory);
         }
-        (self.rate, self.steps, self.memory) = (from.rate, from.steps, restored);
+        (self.learning_rate, self.steps, self.slots) = (from.learning_rate, from.steps, restored);
         Ok(())
     }
 }
 
 /// What an optimiser is called, and the numbers it was given.
 #[derive(Default)]
-pub(crate) struct Described {
+pub(crate) struct OptimizerSummary {
     pub(crate) name: String,
     /// The rate it began with.
-    pub(crate) rate: f64,
+    pub(crate) learning_rate: f64,
     pub(crate) decay: f64,
     pub(crate) weight_decay: f64,
     pub(crate) momentum: f64,
@@ -149,8 +149,8 @@ pub(crate) struct Described {
 
 /// What an optimiser at work has to keep for later.
 #[derive(Default)]
-pub(crate) struct Remembered {
-    pub(crate) rate: f64,
+pub(crate) struct StateDict {
+    pub(crate) learning_rate: f64,
     pub(crate) steps: u64,
     /// How often each weight has been changed, by name.
     pub(crate) updates: BTreeMap<String, u64>,
@@ -158,9 +158,9 @@ pub(crate) struct Remembered {
     pub(crate) tensors: BTreeMap<String, Tensor>,
 }
 
-impl std::fmt::Debug for Descent {
+impl std::fmt::Debug for OptimizerState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:?} after {} steps", held(&self.optimizer), self.steps)
+        write!(f, "{:?} after {} steps", lock(&self.optimizer), self.steps)
     }
 }
 
@@ -190,13 +190,13 @@ mod tests {
         ["a.weight", "a.bias"].map(str::to_owned).into_iter().zip(values).collect()
     }
 
-    fn walk(descent: &mut Descent, weights: &[(String, Tensor)], steps: std::ops::Range<i32>) {
+    fn walk(descent: &mut OptimizerState, weights: &[(String, Tensor)], steps: std::ops::Range<i32>) {
         for step in steps {
             let gradients: Vec<Tensor> = weights
                 .iter()
                 .map(|(_, weight)| (weight * (1.0 + 0.1 * f64::from(step))).sin())
                 .collect();
-            let rate = descent.rate();
+            let rate = descent.learning_rate();
             descent.step(weights, &gradients, rate);
         }
     }
@@ -206,8 +206,8 @@ mod tests {
         for (one, other) in optimizers().into_iter().zip(optimizers()) {
             let name = format!("{one:?}");
             let (fused, plain) = (weights(Kind::Float), weights(Kind::Double));
-            walk(&mut Descent::new(one, &[]).unwrap(), &fused, 0..20);
-            walk(&mut Descent::new(other, &[]).unwrap(), &plain, 0..20);
+            walk(&mut OptimizerState::new(one, &[]).unwrap(), &fused, 0..20);
+            walk(&mut OptimizerState::new(other, &[]).unwrap(), &plain, 0..20);
             for ((_, a), (_, b)) in fused.iter().zip(&plain) {
                 let distance = (a - b).abs().max().double_value(&[]);
                 assert!(distance < 2e-6, "{name}: {distance:e}");
@@ -220,13 +220,13 @@ mod tests {
         for (one, other) in optimizers().into_iter().zip(optimizers()) {
             let name = format!("{one:?}");
             let (unbroken, broken) = (weights(Kind::Float), weights(Kind::Float));
-            let mut descent = Descent::new(one, &[]).unwrap();
+            let mut descent = OptimizerState::new(one, &[]).unwrap();
             walk(&mut descent, &unbroken, 0..4);
             for ((_, from), (_, to)) in unbroken.iter().zip(&broken) {
                 to.shallow_clone().copy_(from);
             }
-            let mut again = Descent::new(other, &[]).unwrap();
-            again.restore(&descent.state(), &broken).unwrap();
+            let mut again = OptimizerState::new(other, &[]).unwrap();
+            again.load_state_dict(&descent.state_dict(), &broken).unwrap();
             walk(&mut descent, &unbroken, 4..9);
             walk(&mut again, &broken, 4..9);
             assert_eq!(unbroken, broken, "{name}");
@@ -239,7 +239,7 @@ mod tests {
         let before: Vec<Tensor> = weights.iter().map(|(_, w)| w.copy()).collect();
         let optimizer = Sgd::new(0.1).lr_at("a.bias", 0.0).lr_at("a", 0.5);
         let names: Vec<String> = weights.iter().map(|(name, _)| name.clone()).collect();
-        let mut descent = Descent::new(Box::new(optimizer), &names).unwrap();
+        let mut descent = OptimizerState::new(Box::new(optimizer), &names).unwrap();
         let gradients: Vec<Tensor> = before.iter().map(Tensor::ones_like).collect();
         descent.step(&weights, &gradients, 0.1);
         assert!(weights[0].1.allclose(&(&before[0] - 0.05), 1e-6, 1e-6, false));

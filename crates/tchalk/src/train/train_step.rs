@@ -1,73 +1,73 @@
 //! One step: what a batch says about the weights, and the move that follows.
 
-use super::callback::{caught, panic_text};
-use super::draws::part_seed;
-use super::feed::Batch;
-use super::loss::{Loss, Reading};
+use super::callback::{catch_panic, panic_message};
+use super::random::part_seed;
+use super::batch_source::Batch;
+use super::loss::{Loss, LossInput};
 use super::replicas::Replicas;
-use super::{Compiled, target};
+use super::{Compiled, loss_input_step};
 use crate::error::{Error, Result};
 use crate::model::{Access, Inner, Program};
 use std::collections::HashSet;
 use tch::Tensor;
 
 /// A network, what it makes small, and its replicas on other devices, if there are any.
-pub(super) struct Learner<'a> {
+pub(super) struct TrainStep<'a> {
     pub(super) inner: &'a Inner,
     pub(super) replicas: &'a Replicas,
     pub(super) loss: &'a Loss,
-    pub(super) reading: Reading,
+    pub(super) loss_input: LossInput,
     /// Whether GPUs compute in half precision.
-    pub(super) mixed: bool,
+    pub(super) mixed_precision: bool,
 }
 
 /// What a step has found, on the network's device.
-pub(super) struct Learned {
+pub(super) struct StepOutput {
     /// The mean loss over the batch.
     pub(super) loss: Tensor,
     /// What the loss read, `[batch, outputs]`.
     pub(super) outputs: Tensor,
     /// The rate of the step; nothing where all weights are frozen.
-    pub(super) rate: Option<f64>,
+    pub(super) learning_rate: Option<f64>,
 }
 
 /// What a part of the batch gave, with all that is needed to go back through it.
-struct Head {
+struct PartOutput {
     /// The part of the mean loss that these examples make.
     loss: Tensor,
     outputs: Tensor,
     weights: Vec<(String, Tensor)>,
 }
 
-impl Learner<'_> {
+impl TrainStep<'_> {
     /// One step on a batch. `rate` makes of the optimiser's rate that of this step; `seed` is for
     /// what layers draw.
-    pub(super) fn step(
+    pub(super) fn run(
         &self,
         batch: &Batch,
         seed: i64,
         rate: impl FnOnce(f64) -> f64,
-    ) -> Result<Learned> {
+    ) -> Result<StepOutput> {
         let (program, device) = (&self.inner.program, self.inner.device);
         // The weights belong to this step until it is done.
-        let access = program.training().mixed(self.mixed && device.is_cuda());
-        self.replicas.follow(program, false);
-        let shares = self.replicas.shares(batch.len());
+        let access = program.training().mixed(self.mixed_precision && device.is_cuda());
+        self.replicas.copy_weights(program, false);
+        let shares = self.replicas.part_sizes(batch.len());
         let part = batch.part(0, shares[0], device);
         let mut heads = vec![self.forward(&access, program, &part, shares[0], batch.len(), seed)];
         for (i, (replica, from, count)) in self.replicas.parts(&shares).enumerate() {
             let seed = part_seed(seed, i + 1);
-            let head = guarded("Model::fit", || {
+            let head = catch_torch_error("Model::fit", || {
                 let inner = replica.inner();
-                let mixed = self.mixed && inner.device.is_cuda();
+                let mixed = self.mixed_precision && inner.device.is_cuda();
                 // Nobody else knows the replica, so this never waits.
                 let access = inner.program.training().mixed(mixed);
                 let part = batch.part(from, count, inner.device);
                 Ok(self.forward(&access, &inner.program, &part, count, batch.len(), seed))
             });
-            heads.push(head.map_err(|error| self.replicas.named(error, i))?);
+            heads.push(head.map_err(|error| self.replicas.with_replica(error, i))?);
         }
-        self.replicas.average_kept(program, &shares);
+        self.replicas.average_buffers(program, &shares);
         let handles: Vec<&Tensor> =
             heads.iter().flat_map(|head| head.weights.iter().map(|(_, weight)| weight)).collect();
         // There are none where everything has been frozen meanwhile.
@@ -76,12 +76,12 @@ impl Learner<'_> {
             let losses: Vec<&Tensor> = heads.iter().map(|head| &head.loss).collect();
             // libtorch goes back through the parts of several GPUs side by side.
             let gradients = Tensor::run_backward(&losses, &handles, false, false);
-            let gradients = summed(gradients, heads[0].weights.len());
+            let gradients = sum_gradients(gradients, heads[0].weights.len());
             let mut compiled = self.inner.compiled();
-            let Compiled { descent, .. } =
+            let Compiled { optimizer_state: descent, .. } =
                 compiled.as_mut().expect("a compiled model stays compiled");
-            let rate = rate(descent.rate());
-            used = Some(descent.decayed(rate));
+            let rate = rate(descent.learning_rate());
+            used = Some(descent.decayed_learning_rate(rate));
             descent.step(&heads[0].weights, &gradients, rate);
         }
         drop(access);
@@ -93,7 +93,7 @@ impl Learner<'_> {
             [one] => one.shallow_clone(),
             several => Tensor::cat(several, 0),
         };
-        Ok(Learned { loss, outputs, rate: used })
+        Ok(StepOutput { loss, outputs, learning_rate: used })
     }
 
     fn forward(
@@ -104,21 +104,21 @@ impl Learner<'_> {
         count: usize,
         all: usize,
         seed: i64,
-    ) -> Head {
+    ) -> PartOutput {
         // Dropout draws from libtorch's one generator: started anew at every step, whatever else
         // has used it in between.
         tch::manual_seed(seed);
-        let target = target(program, self.reading);
-        let weights = trained(program, &part.places(), target);
-        let outputs = access.run(&part.known(), &[target]).remove(0);
-        let loss = self.loss.mean(self.reading.form, &outputs, &part.labels);
+        let target = loss_input_step(program, self.loss_input);
+        let weights = trainable_weights(program, &part.known_steps(), target);
+        let outputs = access.run(&part.known_values(), &[target]).remove(0);
+        let loss = self.loss.mean(self.loss_input.form, &outputs, &part.labels);
         let loss = if count == all { loss } else { loss * (count as f64 / all as f64) };
-        Head { loss, outputs, weights }
+        PartOutput { loss, outputs, weights }
     }
 }
 
 /// The gradients of several parts, `each` of them for every part, added up where the first are.
-fn summed(gradients: Vec<Tensor>, each: usize) -> Vec<Tensor> {
+fn sum_gradients(gradients: Vec<Tensor>, each: usize) -> Vec<Tensor> {
     let mut gradients = gradients.into_iter();
     let mut sums: Vec<Tensor> = gradients.by_ref().take(each).collect();
     for (i, gradient) in gradients.enumerate() {
@@ -129,7 +129,7 @@ fn summed(gradients: Vec<Tensor>, each: usize) -> Vec<Tensor> {
 }
 
 /// The weights that a step changes: those that are not frozen, behind the steps `known`.
-pub(super) fn trained(program: &Program, known: &[usize], target: usize) -> Vec<(String, Tensor)> {
+pub(super) fn trainable_weights(program: &Program, known: &[usize], target: usize) -> Vec<(String, Tensor)> {
     let needed = program.needed(known, &[target]);
     let steps = program.steps.iter().zip(needed).filter(|(_, needed)| *needed);
     let paths: HashSet<&str> = steps.map(|(step, _)| step.path.as_str()).collect();
@@ -141,9 +141,9 @@ pub(super) fn trained(program: &Program, known: &[usize], target: usize) -> Vec<
 }
 
 /// Runs what asks libtorch for much. What it refuses, such as more memory, becomes an error.
-pub(crate) fn guarded<T>(op: &str, run: impl FnOnce() -> Result<T>) -> Result<T> {
-    caught(run).unwrap_or_else(|panic| {
-        let text = panic_text(&*panic);
+pub(crate) fn catch_torch_error<T>(op: &str, run: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_panic(run).unwrap_or_else(|panic| {
+        let text = panic_message(&*panic);
         let start = text.find("Torch(\"").map_or(0, |at| at + 7);
         let mut message = text[start..].split("\\n").next().unwrap_or_default().to_owned();
         if message.contains("out of memory") || message.contains("can't allocate memory") {
@@ -167,7 +167,7 @@ mod tests {
         let said = "called `Result::unwrap()` on an `Err` value: Torch(\"CUDA out of memory. Tried \
                     to allocate 2.00 GiB. GPU 0 has a total capacity of 7.79 GiB.\\nException \
                     raised from malloc at …\")";
-        let told = |op: &str| guarded::<()>(op, || panic!("{said}")).unwrap_err().to_string();
+        let told = |op: &str| catch_torch_error::<()>(op, || panic!("{said}")).unwrap_err().to_string();
         assert_eq!(
             told("Model::fit"),
             "Model::fit: libtorch says: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a \

@@ -4,9 +4,9 @@
 //! the callbacks remember. Its header holds the rest as JSON. Numbers that have to come back to the
 //! bit are written as their bits.
 
-use super::callback::{Callbacks, State};
-use super::descent::Remembered;
-use super::run::put;
+use super::callback::{Callbacks, CallbackState};
+use super::optimizer_state::StateDict;
+use super::run::set_weights;
 use super::{Epoch, History};
 use crate::error::{Error, Result};
 use crate::model::{Model, file};
@@ -45,13 +45,13 @@ struct SavedEpoch {
 }
 
 /// What a file holds.
-pub(super) struct Saved {
+pub(super) struct TrainingCheckpoint {
     pub(super) seed: u64,
     pub(super) history: History,
     path: PathBuf,
     weights: Vec<(String, Tensor)>,
-    descent: Remembered,
-    callbacks: Vec<State>,
+    descent: StateDict,
+    callbacks: Vec<CallbackState>,
 }
 
 /// Writes the state of training. The file appears when it is complete; one that was there before
@@ -70,14 +70,14 @@ pub(super) fn write(
         weights.map(|w| (format!("{WEIGHT}{}", w.name), w.tensor.detach().copy())).collect()
     };
     let remembered = match inner.compiled().as_ref() {
-        Some(compiled) => compiled.descent.state(),
-        None => Remembered::default(),
+        Some(compiled) => compiled.optimizer_state.state_dict(),
+        None => StateDict::default(),
     };
     let states = callbacks.states();
     let header = Header {
         version: VERSION,
         seed,
-        rate: remembered.rate.to_bits(),
+        rate: remembered.learning_rate.to_bits(),
         steps: remembered.steps,
         updates: remembered.updates,
         epochs: history.epochs.iter().map(saved_epoch).collect(),
@@ -98,7 +98,7 @@ pub(super) fn write(
 }
 
 /// Reads a file that [`write`] wrote.
-pub(super) fn read(path: &Path) -> Result<Saved> {
+pub(super) fn read(path: &Path) -> Result<TrainingCheckpoint> {
     let hint = "Fit::new().callback(Checkpoint::new(path)) writes such a file after every epoch.";
     let bytes = std::fs::read(path).map_err(|error| Error::io(path, error, hint))?;
     let bad = |problem: String| Error::bad_file(path, problem, hint);
@@ -114,8 +114,8 @@ pub(super) fn read(path: &Path) -> Result<Saved> {
     let file = SafeTensors::deserialize(&bytes).map_err(|error| bad(error.to_string()))?;
     let (mut weights, mut remembered) = (Vec::new(), BTreeMap::new());
     let numbers = header.callbacks.into_iter();
-    let mut callbacks: Vec<State> = numbers
-        .map(|numbers| State {
+    let mut callbacks: Vec<CallbackState> = numbers
+        .map(|numbers| CallbackState {
             numbers: numbers.into_iter().map(|(k, bits)| (k, f64::from_bits(bits))).collect(),
             tensors: BTreeMap::new(),
         })
@@ -137,8 +137,8 @@ pub(super) fn read(path: &Path) -> Result<Saved> {
             state.tensors.insert(name.to_owned(), tensor);
         }
     }
-    let descent = Remembered {
-        rate: f64::from_bits(header.rate),
+    let descent = StateDict {
+        learning_rate: f64::from_bits(header.rate),
         steps: header.steps,
         updates: header.updates,
         tensors: remembered,
@@ -146,11 +146,11 @@ pub(super) fn read(path: &Path) -> Result<Saved> {
     let epochs = header.epochs.iter().map(epoch).collect();
     let history = History { epochs, notes: header.notes, ..History::default() };
     let (seed, path) = (header.seed, path.to_owned());
-    Ok(Saved { seed, history, path, weights, descent, callbacks })
+    Ok(TrainingCheckpoint { seed, history, path, weights, descent, callbacks })
 }
 
 /// Puts a saved training into a model that was built and compiled as before.
-pub(super) fn take_up(model: &Model, callbacks: &Callbacks, saved: Saved) -> Result<History> {
+pub(super) fn restore(model: &Model, callbacks: &Callbacks, saved: TrainingCheckpoint) -> Result<History> {
     let bad = |problem: String| {
         let hint = "Build and compile the model as when the file was written.";
         Error::bad_file(&saved.path, problem, hint)
@@ -159,12 +159,12 @@ pub(super) fn take_up(model: &Model, callbacks: &Callbacks, saved: Saved) -> Res
     if let Some(missing) = model.weight_names().iter().find(|name| !names.contains(name)) {
         return Err(bad(format!("it holds no weight {missing:?}")));
     }
-    put(model, &saved.weights).map_err(|error| bad(error.to_string()))?;
+    set_weights(model, &saved.weights).map_err(|error| bad(error.to_string()))?;
     let inner = model.inner();
     let weights: Vec<(String, Tensor)> =
         inner.program.weights().into_iter().map(|weight| (weight.name, weight.tensor)).collect();
     if let Some(compiled) = inner.compiled().as_mut() {
-        compiled.descent.restore(&saved.descent, &weights).map_err(bad)?;
+        compiled.optimizer_state.load_state_dict(&saved.descent, &weights).map_err(bad)?;
     }
     callbacks.restore(saved.callbacks)?;
     Ok(saved.history)
@@ -191,7 +191,7 @@ fn epoch(saved: &SavedEpoch) -> Epoch {
         accuracy: accuracy.unwrap_or(f64::NAN),
         val_loss,
         val_accuracy,
-        rate: rate.unwrap_or_default(),
+        learning_rate: rate.unwrap_or_default(),
         seconds: seconds.unwrap_or_default(),
         metrics: values,
     }

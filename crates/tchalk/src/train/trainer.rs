@@ -1,22 +1,22 @@
 //! A training from its beginning to its end: many small steps, each on a batch of examples.
 
-use super::clock::Clock;
-use super::epoch::{Outcome, Sums};
-use super::evaluation::measure;
-use super::feed::Feed;
+use super::budget_clock::Clock;
+use super::epoch::{EpochOutcome, EpochMeans};
+use super::evaluation::evaluate_source;
+use super::batch_source::BatchSource;
 use super::fit::Fit;
-use super::loss::{Loss, Reading};
-use super::metric::{Counts, Metric};
+use super::loss::{Loss, LossInput};
+use super::metric::{MetricResult, Metric};
 use super::progress::Progress;
 use super::replicas::Replicas;
-use super::resume::{self, Saved};
+use super::checkpoint_file::{self, TrainingCheckpoint};
 use super::run::Run;
-use super::{Epoch, History, check, check_labels, compiled, draws};
+use super::{Epoch, History, check_input, check_labels, compiled_loss, random};
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::plot::thousands;
-use crate::runtime::budget::{Allowance, work};
+use crate::runtime::budget::{Allowance, work_units};
 use crate::runtime::progress::duration;
 use crate::runtime::{self, Budget, memory};
 use std::collections::BTreeMap;
@@ -54,43 +54,43 @@ impl Model {
     /// assert_eq!(history.len(), 2);
     /// # Ok::<(), tchalk::Error>(())
     /// ```
-    pub fn fit(&self, set: &TensorSet, how: Fit) -> Result<History> {
+    pub fn fit(&self, set: &TensorSet, options: Fit) -> Result<History> {
         const OP: &str = "Model::fit";
         // Goes last: what the training has taken is free by then.
         let _kept = memory::keep();
         let inner = self.inner();
-        let (loss, reading) = compiled(inner, OP)?;
-        how.check()?;
-        check(OP, inner, set)?;
+        let (loss, reading) = compiled_loss(inner, OP)?;
+        options.check()?;
+        check_input(OP, inner, set)?;
         check_labels(OP, inner, set)?;
         if inner.trainable().is_empty() {
             let hint = "unfreeze() sets all layers free, unfreeze_at(\"name\") one of them.";
             return Err(Error::invalid(OP, "weights to train", "none: all are frozen", hint));
         }
-        let saved = how.resume.as_ref().map(|path| resume::read(path)).transpose()?;
+        let saved = options.resume.as_ref().map(|path| checkpoint_file::read(path)).transpose()?;
         let seed = match &saved {
             Some(saved) => saved.seed,
             None => runtime::seed::derive("fit") as u64,
         };
-        let replicas = match &how.devices {
-            Some(devices) => Replicas::of(self, devices)?,
+        let replicas = match &options.devices {
+            Some(devices) => Replicas::new(self, devices)?,
             None => Replicas::none(),
         };
-        let budget = how.chosen_budget()?;
-        let (feed, validation) = how.feeds(self, set, seed)?;
-        let (model, first) = (self.clone(), how.initial_epoch);
-        let mut fitting = Fitting {
+        let budget = options.chosen_budget()?;
+        let (feed, validation) = options.batch_sources(self, set, seed)?;
+        let (model, first) = (self.clone(), options.initial_epoch);
+        let mut fitting = Trainer {
             model,
-            how,
+            options,
             loss,
-            reading,
+            loss_input: reading,
             seed,
-            feed,
-            validation,
+            train_source: feed,
+            validation_source: validation,
             replicas,
             budget,
-            first,
-            done: first,
+            initial_epoch: first,
+            epochs_before: first,
             clock: None,
         };
         fitting.train(set.len(), saved)
@@ -98,87 +98,87 @@ impl Model {
 }
 
 /// One training at work.
-pub(super) struct Fitting {
+pub(super) struct Trainer {
     pub(super) model: Model,
-    pub(super) how: Fit,
+    pub(super) options: Fit,
     pub(super) loss: Loss,
-    pub(super) reading: Reading,
+    pub(super) loss_input: LossInput,
     pub(super) seed: u64,
-    pub(super) feed: Feed,
-    pub(super) validation: Option<Feed>,
+    pub(super) train_source: BatchSource,
+    pub(super) validation_source: Option<BatchSource>,
     pub(super) replicas: Replicas,
     pub(super) budget: Budget,
     /// So many epochs were done before the schedule begins.
-    pub(super) first: usize,
+    pub(super) initial_epoch: usize,
     /// So many epochs were done before this training.
-    done: usize,
+    epochs_before: usize,
     /// Where the budget limits the time.
     pub(super) clock: Option<Clock>,
 }
 
-impl Fitting {
+impl Trainer {
     /// Trains on what is left of a set of so many examples.
-    fn train(&mut self, examples: usize, saved: Option<Saved>) -> Result<History> {
+    fn train(&mut self, examples: usize, saved: Option<TrainingCheckpoint>) -> Result<History> {
         let model = self.model.clone();
         let inner = model.inner();
         let (mut history, done) = match saved {
             Some(saved) => {
                 let done = saved.history.epochs.last().map_or(0, |epoch| epoch.number);
-                (resume::take_up(&model, &self.how.callbacks, saved)?, done)
+                (checkpoint_file::restore(&model, &self.options.callbacks, saved)?, done)
             }
-            None => (History::default(), self.how.initial_epoch),
+            None => (History::default(), self.options.initial_epoch),
         };
         if let Some(compiled) = inner.compiled().as_ref() {
-            history.optimizer = compiled.descent.described().name;
+            history.optimizer = compiled.optimizer_state.summary().name;
         }
         history.loss = self.loss.name().into();
-        self.first = self.how.initial_epoch.min(done);
-        let wanted = self.how.epochs.saturating_sub(done);
-        self.done = done;
-        let epochs = done + self.budget.training(wanted, self.feed.len()).epochs;
+        self.initial_epoch = self.options.initial_epoch.min(done);
+        let wanted = self.options.epochs.saturating_sub(done);
+        self.epochs_before = done;
+        let epochs = done + self.budget.training_allowance(wanted, self.train_source.len()).epochs;
         history.notes.extend(self.notes(examples, epochs - done, wanted));
-        let mut run = Run::begin(&model, self.how.measures(self.validation.is_some()));
-        let steps = self.feed.len().div_ceil(self.how.batch_size);
+        let mut run = Run::new(&model, self.options.metric_names(self.validation_source.is_some()));
+        let steps = self.train_source.len().div_ceil(self.options.batch_size);
         (run.history, run.epoch, run.epochs, run.steps) = (history, done, epochs, steps);
-        self.show_rate(&mut run);
-        let begun = self.how.callbacks.call(&mut run, |c, run| c.on_train_begin(run));
+        self.publish_learning_rate(&mut run);
+        let begun = self.options.callbacks.call(&mut run, |c, run| c.on_train_begin(run));
         begun.map_err(|problem| {
             let op = "Model::fit, before training";
             Error::invalid(op, "callbacks that can begin", problem, "")
         })?;
-        self.take_rate(&run);
+        self.apply_learning_rate(&run);
         let begun = Instant::now();
         if !self.compute_frozen(&mut run, epochs - done)? {
-            run.history.ended = Some("stopped before the first epoch".into());
+            run.history.stop_reason = Some("stopped before the first epoch".into());
         }
-        run.history.prepared += begun.elapsed().as_secs_f64();
+        run.history.feature_cache_seconds += begun.elapsed().as_secs_f64();
         // What is left of the time is for learning, and some of it always is.
-        self.clock = self.budget.time(self.how.trainings, inner.device).map(|time| {
+        self.clock = self.budget.time_limit(self.options.trainings, inner.device).map(|time| {
             Clock::new(Instant::now(), time.saturating_sub(begun.elapsed()).max(time / 5))
         });
         let mut progress = Progress::new(&run);
         // What fits into the time is known only on the way.
-        while run.epoch < run.epochs && run.history.ended.is_none() {
+        while run.epoch < run.epochs && run.history.stop_reason.is_none() {
             (run.epoch, run.step) = (run.epoch + 1, 0);
-            let ended = self.epoch(&mut run, &mut progress);
+            let ended = self.run_epoch(&mut run, &mut progress);
             if let Some(compiled) = inner.compiled().as_mut() {
                 compiled.history = run.history.clone();
             }
-            run.history.ended = ended?;
+            run.history.stop_reason = ended?;
         }
-        if let Some(reason) = run.history.ended.clone() {
+        if let Some(reason) = run.history.stop_reason.clone() {
             run.history.notes.push(reason);
         }
-        self.show_rate(&mut run);
-        if let Err(problem) = self.how.callbacks.call(&mut run, |c, run| c.on_train_end(run)) {
+        self.publish_learning_rate(&mut run);
+        if let Err(problem) = self.options.callbacks.call(&mut run, |c, run| c.on_train_end(run)) {
             run.history.notes.push(format!("at the end: {problem}"));
-            run.history.ended.get_or_insert(problem);
+            run.history.stop_reason.get_or_insert(problem);
         }
         if let Some(compiled) = inner.compiled().as_mut() {
             compiled.history = run.history.clone();
-            compiled.seen.shortened = run.history.is_shortened().then_some(self.budget);
-            if let Some(validation) = self.validation.as_ref().filter(|_| run.chosen) {
-                compiled.seen.chosen(&validation.marks());
+            compiled.training_facts.shortened_by = run.history.is_shortened().then_some(self.budget);
+            if let Some(validation) = self.validation_source.as_ref().filter(|_| run.chosen_by_validation) {
+                compiled.training_facts.record_choice(&validation.fingerprints());
             }
         }
         progress.finish(&run.history);
@@ -186,30 +186,30 @@ impl Fitting {
     }
 
     /// One epoch with all that belongs to it; why training ends with it, if it does.
-    fn epoch(&mut self, run: &mut Run, progress: &mut Progress) -> Result<Option<String>> {
+    fn run_epoch(&mut self, run: &mut Run, progress: &mut Progress) -> Result<Option<String>> {
         let begun = Instant::now();
-        self.show_rate(run);
-        run.rate = self.how.schedule.epoch_rate(run.epoch - 1, run.rate)?;
-        if let Err(problem) = self.how.callbacks.call(run, |c, run| c.on_epoch_begin(run)) {
+        self.publish_learning_rate(run);
+        run.learning_rate = self.options.schedule.epoch_learning_rate(run.epoch - 1, run.learning_rate)?;
+        if let Err(problem) = self.options.callbacks.call(run, |c, run| c.on_epoch_begin(run)) {
             return Ok(Some(format!("stopped before epoch {}: {problem}", run.epoch)));
         }
-        self.take_rate(run);
-        let order = match self.how.shuffle {
-            true => draws::order(self.seed, run.epoch, self.feed.len()),
-            false => Tensor::arange(self.feed.len() as i64, (Kind::Int64, Device::Cpu)),
+        self.apply_learning_rate(run);
+        let order = match self.options.shuffle {
+            true => random::shuffled_order(self.seed, run.epoch, self.train_source.len()),
+            false => Tensor::arange(self.train_source.len() as i64, (Kind::Int64, Device::Cpu)),
         };
-        let (sums, mut ended) = match self.pass(&order, run, progress)? {
-            Outcome::Finished(sums) => (sums, None),
-            Outcome::Shortened(sums, note) => {
+        let (sums, mut ended) = match self.train_epoch(&order, run, progress)? {
+            EpochOutcome::Finished(sums) => (sums, None),
+            EpochOutcome::Shortened(sums, note) => {
                 (sums, Some(format!("budget {}: {note}", self.budget.name())))
             }
-            Outcome::Broken(reason) => return Ok(Some(reason)),
+            EpochOutcome::Stopped(reason) => return Ok(Some(reason)),
         };
-        let measured = match &self.validation {
+        let measured = match &self.validation_source {
             Some(feed) => {
                 const OP: &str = "Model::fit, validation";
-                progress.measuring(run);
-                match measure(self.model.inner(), feed, &self.loss, self.reading, OP, false) {
+                progress.validation_started(run);
+                match evaluate_source(self.model.inner(), feed, &self.loss, self.loss_input, OP, false) {
                     Ok(counts) => Some(counts),
                     Err(Error::Interrupted { .. }) => {
                         let epoch = run.epoch;
@@ -221,36 +221,36 @@ impl Fitting {
             }
             None => None,
         };
-        if let (Some(clock), Some(feed)) = (&mut self.clock, &self.validation) {
-            clock.worked(work(0, feed.len()), Instant::now());
+        if let (Some(clock), Some(feed)) = (&mut self.clock, &self.validation_source) {
+            clock.worked(work_units(0, feed.len()), Instant::now());
         }
         let seconds = begun.elapsed().as_secs_f64();
-        let callbacks = &self.how.callbacks;
-        run.history.epochs.push(self.record(run.epoch, sums, measured, seconds));
+        let callbacks = &self.options.callbacks;
+        run.history.epochs.push(self.epoch_record(run.epoch, sums, measured, seconds));
         let problem = callbacks.call(run, |callback, run| callback.on_epoch_end(run)).err();
-        self.take_rate(run);
+        self.apply_learning_rate(run);
         let written = std::mem::take(&mut run.checkpoints).into_iter().try_for_each(|path| {
-            resume::write(&path, &self.model, &run.history, self.seed, callbacks)
+            checkpoint_file::write(&path, &self.model, &run.history, self.seed, callbacks)
         });
         progress.epoch_done(&run.history, run.epochs);
         let problem = problem.or(written.err().map(|error| format!("Checkpoint: {error}")));
         Ok(match problem {
             Some(problem) => Some(format!("stopped after epoch {}: {problem}", run.epoch)),
-            None => ended.or(run.ends.take()),
+            None => ended.or(run.stop_reason.take()),
         })
     }
 
     /// Plans once what fits into the time, where learning from an example takes so many seconds.
-    pub(super) fn plan(&self, each: f64, run: &mut Run, progress: &mut Progress) {
+    pub(super) fn plan_within_budget(&self, each: f64, run: &mut Run, progress: &mut Progress) {
         let Some(clock) = &self.clock else { return };
-        let (batch, examples) = (self.how.batch_size, self.feed.len());
-        let wanted = Allowance { epochs: run.epochs - self.done, examples };
-        let measured = self.validation.as_ref().map_or(0, Feed::len);
+        let (batch, examples) = (self.options.batch_size, self.train_source.len());
+        let wanted = Allowance { epochs: run.epochs - self.epochs_before, examples };
+        let measured = self.validation_source.as_ref().map_or(0, BatchSource::len);
         let left = wanted.within(clock.planned(), each, measured);
         // Full steps, and no fewer than were done.
         let steps = left.examples.div_ceil(batch).max(run.step);
         let note = shortened(wanted, left.epochs, examples.min(steps * batch), clock.planned());
-        (run.epochs, run.steps) = ((self.done + left.epochs).max(run.epoch), steps);
+        (run.epochs, run.steps) = ((self.epochs_before + left.epochs).max(run.epoch), steps);
         if let Some(note) = note {
             let note = format!("budget {}: {note}", self.budget.name());
             progress.note(&note);
@@ -258,13 +258,13 @@ impl Fitting {
         }
     }
 
-    fn record(&self, number: usize, sums: Sums, measured: Option<Counts>, seconds: f64) -> Epoch {
+    fn epoch_record(&self, number: usize, sums: EpochMeans, measured: Option<MetricResult>, seconds: f64) -> Epoch {
         let mut metrics = BTreeMap::new();
-        for (prefix, counts) in [("", &sums.counts), ("val_", &measured)] {
+        for (prefix, counts) in [("", &sums.metrics), ("val_", &measured)] {
             let Some(counts) = counts else { continue };
             let named =
                 |metric: &Metric| (format!("{prefix}{}", metric.name()), counts.value(*metric));
-            metrics.extend(self.how.metrics.iter().map(named));
+            metrics.extend(self.options.metrics.iter().map(named));
         }
         let validated = |metric: Metric| measured.as_ref().map(|counts| counts.value(metric));
         Epoch {
@@ -274,22 +274,22 @@ impl Fitting {
             val_loss: validated(Metric::Loss),
             val_accuracy: validated(Metric::Accuracy),
             metrics,
-            rate: sums.rate,
+            learning_rate: sums.learning_rate,
             seconds,
         }
     }
 
     /// Callbacks see the rate of the optimiser,
-    pub(super) fn show_rate(&self, run: &mut Run) {
+    pub(super) fn publish_learning_rate(&self, run: &mut Run) {
         if let Some(compiled) = self.model.inner().compiled().as_ref() {
-            run.rate = compiled.descent.rate();
+            run.learning_rate = compiled.optimizer_state.learning_rate();
         }
     }
 
     /// and what they make of it goes back.
-    pub(super) fn take_rate(&self, run: &Run) {
+    pub(super) fn apply_learning_rate(&self, run: &Run) {
         if let Some(compiled) = self.model.inner().compiled().as_mut() {
-            compiled.descent.set_rate(run.rate);
+            compiled.optimizer_state.set_learning_rate(run.learning_rate);
         }
     }
 }
@@ -314,33 +314,33 @@ fn shortened(wanted: Allowance, epochs: usize, examples: usize, seconds: f64) ->
 mod tests {
     use super::*;
     use crate::prelude::*;
-    use crate::train::compiled;
+    use crate::train::compiled_loss;
     use std::time::Duration;
 
     /// A training of so many epochs on 2,000 examples in batches of 100, whose clock has just begun.
-    fn fitting(epochs: usize) -> (Fitting, Run, Progress) {
+    fn fitting(epochs: usize) -> (Trainer, Run, Progress) {
         let x = Tensor::zeros([2_000, 1, 2, 2], (Kind::Float, Device::Cpu));
         let y = Tensor::zeros([2_000], (Kind::Int64, Device::Cpu));
         let set = TensorSet::new(&x, &y, &["a", "b"]).unwrap();
         let layers = Sequential::new().input_shape([1, 2, 2]).add(Flatten).add(Dense::new(2));
         let model = layers.add(Softmax).build(Device::Cpu).unwrap();
         model.compile(Sgd::new(0.1), Loss::CategoricalCrossEntropy).unwrap();
-        let (loss, reading) = compiled(model.inner(), "test").unwrap();
-        let mut run = Run::begin(&model, Vec::new());
+        let (loss, reading) = compiled_loss(model.inner(), "test").unwrap();
+        let mut run = Run::new(&model, Vec::new());
         (run.epoch, run.epochs, run.steps) = (1, epochs, 20);
         let progress = Progress::new(&run);
-        let fitting = Fitting {
+        let fitting = Trainer {
             model,
-            how: Fit::new().epochs(epochs).batch_size(100),
+            options: Fit::new().epochs(epochs).batch_size(100),
             loss,
-            reading,
+            loss_input: reading,
             seed: 1,
-            feed: Feed::new(set),
-            validation: None,
+            train_source: BatchSource::new(set),
+            validation_source: None,
             replicas: Replicas::none(),
             budget: Budget::Class,
-            first: 0,
-            done: 0,
+            initial_epoch: 0,
+            epochs_before: 0,
             clock: Some(Clock::new(Instant::now(), Duration::from_secs(150))),
         };
         (fitting, run, progress)
@@ -350,7 +350,7 @@ mod tests {
     fn epochs_that_do_not_fit_into_the_time_are_left_out_and_named() {
         let planned = |epochs, each| {
             let (fitting, mut run, mut progress) = fitting(epochs);
-            fitting.plan(each, &mut run, &mut progress);
+            fitting.plan_within_budget(each, &mut run, &mut progress);
             (run.epochs, run.steps, run.history.notes.join("; "))
         };
         assert_eq!(planned(25, 0.001), (25, 20, String::new()));
@@ -365,8 +365,8 @@ mod tests {
     #[test]
     fn a_planned_epoch_ends_after_its_steps() {
         let (mut fitting, mut run, mut progress) = fitting(25);
-        fitting.plan(0.02, &mut run, &mut progress);
-        assert_eq!(fitting.epoch(&mut run, &mut progress).unwrap(), None);
+        fitting.plan_within_budget(0.02, &mut run, &mut progress);
+        assert_eq!(fitting.run_epoch(&mut run, &mut progress).unwrap(), None);
         assert_eq!((run.step, run.history.len()), (12, 1));
     }
 }
