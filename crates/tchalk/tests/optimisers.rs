@@ -59,7 +59,7 @@ fn twenty_steps_are_pytorch_s() {
     assert_optimizer("torch rmsprop", RmsProp::new(1e-2).epsilon(1e-20));
     assert_optimizer("torch adam", Adam::new(1e-2).epsilon(1e-12));
     assert_optimizer("torch adamw", AdamW::new(1e-2).epsilon(1e-12).weight_decay(0.1));
-    assert_optimizer("torch parts", Sgd::new(0.1).lr_at("dense", 0.1));
+    assert_optimizer("torch parts", Sgd::new(0.1).learning_rate_at("dense", 0.1));
 }
 
 #[test]

@@ -199,8 +199,8 @@ fn sets_that_do_not_go_together_are_told() {
     assert!(error(&train, Fit::new().schedule(Schedule::step(0, 0.5))).contains("Schedule::step"));
     model.freeze();
     assert!(error(&train, Fit::new()).contains("unfreeze()"));
-    let parts = linear().compile(Sgd::new(0.1).lr_at("vgg16", 0.1), Loss::CategoricalCrossEntropy);
-    assert!(parts.unwrap_err().to_string().contains("lr_at(\"vgg16\", 0.1)"));
+    let parts = linear().compile(Sgd::new(0.1).learning_rate_at("vgg16", 0.1), Loss::CategoricalCrossEntropy);
+    assert!(parts.unwrap_err().to_string().contains("learning_rate_at(\"vgg16\", 0.1)"));
 }
 
 #[test]

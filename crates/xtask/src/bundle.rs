@@ -14,7 +14,7 @@
 use crate::command::{cargo, first_line, run_quietly};
 use crate::contents::Contents;
 use crate::dist;
-use crate::flavour::Flavour;
+use crate::torch_build::Flavour;
 use crate::gather::{Missing, gather};
 use crate::glue;
 use crate::interpreter;

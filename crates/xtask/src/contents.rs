@@ -1,7 +1,7 @@
 //! What a [bundle](crate::bundle) says of itself: whether it fits a machine is known before anything is
 //! verified or copied.
 
-use crate::flavour::Flavour;
+use crate::torch_build::Flavour;
 use crate::step::whole_file;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};

@@ -11,7 +11,7 @@ use crate::paths::Paths;
 use crate::setup::{self, Ready, Register};
 use crate::step::{copy_file, copy_tree, create_folder, step, whole_file};
 use crate::supplies::{self, CRATES, GLUE, KERNEL, MANIFEST, PREBUILT, RUST_SRC, Supplies};
-use crate::{glue, kernel, licences, python, rust_src, sums, template};
+use crate::{glue, kernel, licenses, python, rust_src, sums, template};
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -109,7 +109,7 @@ fn collect(paths: &Paths, ready: &Ready, to: &Path) -> Result<()> {
     for run in &runs {
         run.keep(&crates)?;
     }
-    licences::collect(paths, &to.join("licences"))?;
+    licenses::collect(paths, &to.join("licences"))?;
     let mut programs: Vec<_> = built.into_iter().filter(|file| is_program(file)).collect();
     programs.push(ready.kernel.clone());
     let manifest = json!({

@@ -1,7 +1,7 @@
 //! `cargo xtask doctor`: a line for everything that can be wrong, with what to do about it.
 
 use crate::command::first_line;
-use crate::flavour;
+use crate::torch_build;
 use crate::past::{self, Checkout};
 use crate::paths::Paths;
 use crate::preflight::{self, Finding, Missing, faults, printed, to_mend};
@@ -98,7 +98,7 @@ fn gpu(paths: &Paths) -> Finding {
         ),
         (Some(name), true) => Good(format!("{name} (name, driver)")),
         (Some(name), false) => {
-            let why = flavour::of_machine(&paths.home).ok().and_then(|choice| choice.passed_over);
+            let why = torch_build::of_machine(&paths.home).ok().and_then(|choice| choice.passed_over);
             let why = why
                 .filter(|_| own)
                 .unwrap_or_else(|| "libtorch was chosen without CUDA (TCHALK_LIBTORCH)".into());

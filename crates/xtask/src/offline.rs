@@ -6,7 +6,7 @@
 use crate::bundle::{ARCHIVE_OF_CRATES, DATA, WHEELS};
 use crate::command::run_quietly;
 use crate::contents::Contents;
-use crate::flavour::{self, Flavour};
+use crate::torch_build::{self, Flavour};
 use crate::paths::{DATA_FOLDER, Paths};
 use crate::python::{self, State};
 use crate::setup::{self, Register};
@@ -50,7 +50,7 @@ pub fn set_up(paths: &Paths, folder: &str) -> Result<()> {
 /// Sees to it that the bundle has the packages that this machine will ask for, unless it needs none.
 fn fit(paths: &Paths, contents: &Contents) -> Result<()> {
     if contents.flavours.contains(&Flavour::Cuda) {
-        flavour::forget(&paths.home)?;
+        torch_build::forget(&paths.home)?;
     }
     if python::environment(paths)?.state() == State::Ready {
         return Ok(());
@@ -59,7 +59,7 @@ fn fit(paths: &Paths, contents: &Contents) -> Result<()> {
         bail!("{why}");
     }
     step::create_folder(&paths.home)?;
-    flavour::choose_from(&paths.home, &contents.flavours)
+    torch_build::choose_from(&paths.home, &contents.flavours)
 }
 
 /// The file of the checkout that tells cargo where crates are; absent where they are on the network.

@@ -2,7 +2,7 @@
 
 use crate::active::{self, Active};
 use crate::command::run_quietly;
-use crate::flavour::{self, Flavour};
+use crate::torch_build::{self, Flavour};
 use crate::interpreter;
 use crate::paths::{Paths, key};
 use crate::step::{meanwhile, step, whole_file};
@@ -137,7 +137,7 @@ pub fn environment(paths: &Paths) -> Result<Environment> {
         let flavour = if active.names_cuda() { Flavour::Cuda } else { Flavour::Cpu };
         return Ok(Environment { folder, flavour, active: Some(active) });
     }
-    let flavour = flavour::of_machine(&paths.home)?.flavour;
+    let flavour = torch_build::of_machine(&paths.home)?.flavour;
     let (_, (major, minor)) = interpreter::find()?;
     let lock = |name: &str| {
         let file = paths.root.join("python").join(name);
@@ -196,7 +196,7 @@ pub fn ensure(paths: &Paths, supplies: &Supplies) -> Result<Environment> {
     if let Some(why) = passed_over() {
         eprintln!("{why}; set-up makes its own");
     }
-    if let Some(why) = flavour::of_machine(&paths.home)?.passed_over {
+    if let Some(why) = torch_build::of_machine(&paths.home)?.passed_over {
         eprintln!("there is an NVIDIA driver, but {why}");
     }
     let wheels = supplies.wheels.as_deref();
@@ -217,7 +217,7 @@ pub fn ensure(paths: &Paths, supplies: &Supplies) -> Result<Environment> {
         whole_file(&folder.join(COMPLETE), &folder.to_string_lossy())
     })?;
     if *flavour == Flavour::Cuda {
-        flavour::forget(&paths.home)?;
+        torch_build::forget(&paths.home)?;
     }
     Ok(environment)
 }

@@ -1,6 +1,6 @@
 //! The room on the disk that set-up needs for what is missing.
 
-use crate::flavour::Flavour;
+use crate::torch_build::Flavour;
 use crate::paths::Paths;
 use crate::python::{self, State};
 use crate::supplies::Supplies;

@@ -85,7 +85,7 @@ impl Ensemble {
     ///
     /// As for [`Ensemble::average`].
     pub fn average_logits(models: &[&Model]) -> Result<Ensemble> {
-        Ensemble::with_aggregation("Ensemble::average_scores", models, Aggregation::AverageLogits)
+        Ensemble::with_aggregation("Ensemble::average_logits", models, Aggregation::AverageLogits)
     }
 
     /// The class that most members name; of equals, the one to which they give more probability
@@ -123,12 +123,12 @@ impl Ensemble {
     /// use tchalk::prelude::*;
     /// let layers = Sequential::new().input_shape([3, 32, 32]).add(MaxPool2d::new(4)).add(Flatten);
     /// let model = layers.add(Dense::new(10)).add(Softmax).build(Device::Cpu)?;
-    /// let both = Ensemble::views(&model, &[View::AsItIs, View::Flipped])?;
+    /// let both = Ensemble::test_time_augmentation(&model, &[View::AsItIs, View::Flipped])?;
     /// assert_eq!(both.members(), ["as it is", "flipped"]);
     /// # Ok::<(), tchalk::Error>(())
     /// ```
     pub fn test_time_augmentation(model: &Model, views: &[TestTimeAugmentation]) -> Result<Ensemble> {
-        const OP: &str = "Ensemble::views";
+        const OP: &str = "Ensemble::test_time_augmentation";
         if views.is_empty() {
             let hint = "Try &[View::AsItIs, View::Flipped].";
             return Err(Error::invalid(OP, "at least one view", "none", hint));

@@ -13,7 +13,7 @@
 //! let predictions = model.predict(&test)?;
 //! let matrix = predictions.confusion_matrix()?;
 //! assert_eq!(matrix.counts().sum(), 50);
-//! assert_eq!(predictions.report()?.accuracy(), predictions.fraction_right().unwrap());
+//! assert_eq!(predictions.report()?.accuracy(), predictions.accuracy().unwrap());
 //! # Ok::<(), tchalk::Error>(())
 //! ```
 

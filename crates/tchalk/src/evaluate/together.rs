@@ -20,7 +20,7 @@ impl Predictions {
     /// # let layers = Sequential::new().input_shape([3, 32, 32]).add(Flatten).add(Dense::new(10));
     /// # let model = layers.add(Softmax).build(Device::Cpu)?;
     /// let predictions = model.predict(&test)?;
-    /// assert_eq!(Some(predictions.evaluate()?.accuracy), predictions.fraction_right());
+    /// assert_eq!(Some(predictions.evaluate()?.accuracy), predictions.accuracy());
     /// # Ok::<(), tchalk::Error>(())
     /// ```
     pub fn evaluate(&self) -> Result<Evaluation> {
@@ -70,7 +70,7 @@ impl Predictions {
     ///
     /// As for [`Predictions::average`], or if there are no labels.
     pub fn stacking_features(all: &[&Predictions]) -> Result<TensorSet> {
-        const OP: &str = "Predictions::side_by_side";
+        const OP: &str = "Predictions::stacking_features";
         let rows = same_pictures(OP, all)?;
         let truth: Vec<i64> = all[0].require_labels(OP)?.iter().map(|&label| label as i64).collect();
         let views: Vec<_> = rows.iter().map(Array2::view).collect();

@@ -19,10 +19,10 @@ const CI_KERNELS: usize = 8;
 ///
 /// ```
 /// use tchalk::prelude::*;
-/// use tchalk::explain::ResponsesOf;
+/// use tchalk::explain::ActivationMaximization;
 /// let model = Sequential::new().input_shape([3, 16, 16]).add(Conv2d::new(4, 3)).add(Relu);
 /// let model = model.build(Device::Cpu)?;
-/// let found = ResponsesOf::new("conv2d").steps(10).kernels(&[1, 3]).find(&model)?;
+/// let found = ActivationMaximization::new("conv2d").steps(10).kernels(&[1, 3]).find(&model)?;
 /// assert_eq!(found.images().size(), [2, 3, 16, 16]);
 /// # Ok::<(), tchalk::Error>(())
 /// ```

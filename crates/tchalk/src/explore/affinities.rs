@@ -1,6 +1,6 @@
 //! How much each example regards each other one as a neighbour: t-SNE's `P`.
 
-use super::neighbours::Neighbours;
+use super::neighbors::Neighbours;
 
 /// A symmetric, sparse matrix whose entries add up to 1.
 pub(super) struct Affinities {

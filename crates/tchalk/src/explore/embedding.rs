@@ -1,6 +1,6 @@
 //! Points that stand for pictures: where PCA and t-SNE end.
 
-use super::neighbours::nearest;
+use super::neighbors::nearest;
 use super::observations::About;
 use super::{Observations, looks};
 use crate::data::TensorSet;

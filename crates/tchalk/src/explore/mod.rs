@@ -19,7 +19,7 @@ mod barnes_hut;
 mod embedding;
 mod fitted_pca;
 mod looks;
-mod neighbours;
+mod neighbors;
 mod observations;
 mod pca;
 mod spectrum;

@@ -2,7 +2,7 @@
 
 use super::affinities::{Affinities, affinities};
 use super::barnes_hut::Tree;
-use super::neighbours::nearest;
+use super::neighbors::nearest;
 use super::observations::{Rows, rows_of};
 use super::spectrum::{self, Wanted};
 use super::{Embedding, Observations};

@@ -3,7 +3,7 @@
 use super::canvas::{Anchor, Area, Canvas, HEADING, LABEL, TICK, Type};
 use super::figure::{Draw, Panel};
 use super::images::Mark;
-use super::picture::picture_url;
+use super::encoded_image::picture_url;
 use super::theme::Ink;
 use ndarray::{ArcArray, Ix3};
 
@@ -98,7 +98,7 @@ impl Draw for AnswerPanel {
         canvas.text(area.x, area.y + 12.0, &title, HEADING.ink(ink));
         let top = area.y + HEADING_HEIGHT;
         let room = Area { x: area.x, y: top, width: PICTURE, height: PICTURE };
-        canvas.picture(room.fitted(self.shape), &self.picture.0, self.picture.1);
+        canvas.scaled_image(room.fitted(self.shape), &self.picture.0, self.picture.1);
         let left = area.x + PICTURE + 14.0;
         let set = |bold| Type { bold, ..NAME };
         let room = 0.4 * (area.right() - left);

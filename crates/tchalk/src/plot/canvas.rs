@@ -266,7 +266,7 @@ impl Canvas {
     }
 
     /// A picture whose pixels stay square, or, where `smooth`, flow into one another.
-    pub(super) fn picture(&mut self, area: Area, data_url: &str, smooth: bool) {
+    pub(super) fn scaled_image(&mut self, area: Area, data_url: &str, smooth: bool) {
         if !smooth {
             return self.image(area, data_url);
         }

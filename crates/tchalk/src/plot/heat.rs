@@ -2,7 +2,7 @@
 
 use super::figure::{Figure, Panel};
 use super::heat_panel::{Drawn, HeatPanel, Legend};
-use super::picture::{check_picture, picture_url, png_url};
+use super::encoded_image::{check_picture, picture_url, png_url};
 use super::scale::ColourScale;
 use crate::error::{Error, Result};
 use ndarray::{ArcArray, Array2, Ix3};

@@ -2,7 +2,7 @@
 
 use super::canvas::{Anchor, Area, Canvas, LABEL, TICK, Type};
 use super::figure::Draw;
-use super::picture::{GAP, tile_height, tile_width};
+use super::encoded_image::{GAP, tile_height, tile_width};
 use super::text;
 use super::theme::Ink;
 
@@ -108,11 +108,11 @@ impl Draw for HeatPanel {
                 let (url, smooth) = &self.pictures[number];
                 match &defined[number] {
                     Some(id) => canvas.use_picture(place, tile.shape, id),
-                    None => canvas.picture(place, url, *smooth),
+                    None => canvas.scaled_image(place, url, *smooth),
                 }
             }
             if let Some((url, smooth)) = &tile.map {
-                canvas.picture(place, url, *smooth);
+                canvas.scaled_image(place, url, *smooth);
             }
         }
         if let Some(legend) = &self.legend {
@@ -125,7 +125,7 @@ impl Draw for HeatPanel {
             };
             write(canvas, &low, TICK);
             let bar = Area { x, y: y - 8.5, width: BAR.0, height: BAR.1 };
-            canvas.picture(bar, &legend.url, true);
+            canvas.scaled_image(bar, &legend.url, true);
             canvas.outline(bar, 0.0, Ink::Rule, 1.0, false);
             x += BAR.0 + 7.0;
             canvas.text(x, y, &high, TICK);

@@ -2,7 +2,7 @@
 
 use super::canvas::{Anchor, Area, Canvas, LABEL};
 use super::figure::{Draw, Figure, Panel};
-use super::picture::{GAP, check_picture, png_url, tile_height, tile_width};
+use super::encoded_image::{GAP, check_picture, png_url, tile_height, tile_width};
 use super::text;
 use super::theme::Ink;
 use crate::error::{Error, Result};

@@ -2,7 +2,7 @@
 
 use super::canvas::{Anchor, Area, Canvas, LABEL, TICK, Type};
 use super::figure::{Draw, Panel};
-use super::picture::png_url;
+use super::encoded_image::png_url;
 use super::text::thousands;
 use super::theme::{Ink, Theme};
 use ndarray::Array2;

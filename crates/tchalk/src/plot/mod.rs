@@ -29,7 +29,7 @@ mod images;
 mod intervals;
 mod lines;
 mod matrix;
-mod picture;
+mod encoded_image;
 mod scale;
 mod scatter;
 mod scatter3d;

@@ -2,7 +2,7 @@
 
 use super::canvas::{Area, Canvas, HEADING, TICK};
 use super::figure::{Draw, Panel};
-use super::picture::{jpeg_url, png_url};
+use super::encoded_image::{jpeg_url, png_url};
 use super::theme::Ink;
 use image::imageops::FilterType;
 use ndarray::{ArcArray, Ix3, s};
@@ -173,7 +173,7 @@ impl Draw for TilePanel {
             let x = area.x + (i % self.columns) as f64 * (width + GAP);
             let y = area.y + self.head() + (i / self.columns) as f64 * (height + GAP);
             let area = Area { x, y, width, height };
-            canvas.picture(area, url, self.smooth);
+            canvas.scaled_image(area, url, self.smooth);
             // What is as white as the paper still ends somewhere.
             canvas.outline(area, 0.0, Ink::Rule, 0.5, false);
         }

@@ -36,7 +36,7 @@ impl Metric {
     }
 }
 
-/// What is counted while examples go by. Nothing is read back from the device before [`Tally::read`].
+/// What is counted while examples go by. Nothing is read back from the device before [`MetricState::result`].
 #[derive(Debug)]
 pub(crate) struct MetricState {
     form: OutputForm,

@@ -7,7 +7,7 @@ use tch::Tensor;
 /// What turns gradients into better weights.
 ///
 /// An optimiser is a plain description: what it remembers of each weight is kept for it, in a
-/// [`Memory`], so that training can be saved and goes on when layers are frozen or freed. One of your
+/// [`Slots`], so that training can be saved and goes on when layers are frozen or freed. One of your
 /// own needs a rate and an update:
 ///
 /// ```
@@ -116,7 +116,7 @@ impl OptimizerOptions {
             }
             let hint = "0.1 lets that part learn at a tenth of the rate.";
             Err(Error::invalid(
-                format!("lr_at({part:?}, {factor})"),
+                format!("learning_rate_at({part:?}, {factor})"),
                 "a factor of 0 or more",
                 factor.to_string(),
                 hint,
@@ -129,7 +129,7 @@ impl OptimizerOptions {
         for (part, factor) in &self.learning_rate_factors {
             if !paths.iter().any(|path| is_path_prefix(path, part)) {
                 return Err(Error::invalid(
-                    format!("lr_at({part:?}, {factor})"),
+                    format!("learning_rate_at({part:?}, {factor})"),
                     "the beginning of a weight's path",
                     "no such path",
                     "weight_names() lists them; whole names count: \"vgg16\" or \
@@ -188,10 +188,10 @@ macro_rules! common_options {
             }
 
             /// Multiplies the rate of one part of the network: of all weights whose path is `part`
-            /// or begins with it, as in `lr_at("vgg16", 0.1)`. Of several that match, the longest
+            /// or begins with it, as in `learning_rate_at("vgg16", 0.1)`. Of several that match, the longest
             /// counts. [`compile`](crate::model::Model::compile) refuses a part that is not there.
-            pub fn lr_at(mut self, part: impl Into<String>, factor: f64) -> $optimizer {
-                self.options.parts.push((part.into(), factor));
+            pub fn learning_rate_at(mut self, part: impl Into<String>, factor: f64) -> $optimizer {
+                self.options.learning_rate_factors.push((part.into(), factor));
                 self
             }
         }
@@ -250,7 +250,7 @@ mod tests {
     fn a_part_that_is_not_there_is_refused() {
         let options = options(&[("vgg19", 0.1)]);
         let message = options.check_paths(&["vgg16/a.weight".into()]).unwrap_err().to_string();
-        assert!(message.starts_with("lr_at(\"vgg19\", 0.1): expected the beginning"), "{message}");
+        assert!(message.starts_with("learning_rate_at(\"vgg19\", 0.1): expected the beginning"), "{message}");
         assert!(message.contains("weight_names()"), "{message}");
     }
 

@@ -25,7 +25,7 @@ impl OptimizerState {
     /// Checks the optimiser's numbers; `paths` are the names of all the network's weights.
     pub(crate) fn new(optimizer: Box<dyn Optimizer>, paths: &[String]) -> Result<OptimizerState> {
         optimizer.check()?;
-        check_learning_rate("Optimizer::rate", optimizer.learning_rate())?;
+        check_learning_rate("Optimizer::learning_rate", optimizer.learning_rate())?;
         let options = optimizer.options();
         options.check()?;
         options.check_paths(paths)?;
@@ -63,7 +63,7 @@ impl OptimizerState {
     }
 
     /// One step: changes each weight in place, with the gradient at the same place. `rate` is what a
-    /// schedule makes of [`Descent::rate`].
+    /// schedule makes of [`OptimizerState::rate`].
     pub(crate) fn step(&mut self, weights: &[(String, Tensor)], gradients: &[Tensor], learning_rate: f64) {
         let rate = self.decayed_learning_rate(learning_rate);
         let options = &self.options;
@@ -109,7 +109,7 @@ impl OptimizerState {
         remembered
     }
 
-    /// Takes up what [`Descent::state`] gave; `weights` say where the tensors belong.
+    /// Takes up what [`OptimizerState::state`] gave; `weights` say where the tensors belong.
     pub(crate) fn load_state_dict(
         &mut self,
         from: &StateDict,
@@ -237,7 +237,7 @@ mod tests {
     fn parts_learn_at_their_own_rate_and_frozen_ones_not_at_all() {
         let weights = weights(Kind::Float);
         let before: Vec<Tensor> = weights.iter().map(|(_, w)| w.copy()).collect();
-        let optimizer = Sgd::new(0.1).lr_at("a.bias", 0.0).lr_at("a", 0.5);
+        let optimizer = Sgd::new(0.1).learning_rate_at("a.bias", 0.0).learning_rate_at("a", 0.5);
         let names: Vec<String> = weights.iter().map(|(name, _)| name.clone()).collect();
         let mut descent = OptimizerState::new(Box::new(optimizer), &names).unwrap();
         let gradients: Vec<Tensor> = before.iter().map(Tensor::ones_like).collect();

@@ -92,7 +92,7 @@ impl Run {
     ///
     /// If it is negative or no number.
     pub fn set_learning_rate(&mut self, learning_rate: f64) -> Result<()> {
-        super::optimizer::check_learning_rate("Run::set_rate", learning_rate)?;
+        super::optimizer::check_learning_rate("Run::set_learning_rate", learning_rate)?;
         self.learning_rate = learning_rate;
         Ok(())
     }

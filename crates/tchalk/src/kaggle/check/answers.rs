@@ -162,12 +162,12 @@ pub(super) fn balance(submission: &Submission, known: &[usize]) -> Option<Line> 
 /// Whether the answers are for the pictures to be guessed, in their order, where that can be told.
 pub(super) fn order(submission: &Submission, test: &Split) -> Option<Line> {
     let predictions = submission.predictions.as_ref()?;
-    let (shown, images) = (submission.len().min(test.len()), test.images());
+    let (shown, test_images) = (submission.len().min(test.len()), test.images());
     let step = (shown / LOOKED_AT).max(1);
     let places: Vec<usize> = (0..shown).step_by(step).take(LOOKED_AT).collect();
     let pictures = predictions.pictures(&places).ok()?;
     let mut at: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
-    for (place, image) in images.outer_iter().enumerate() {
+    for (place, image) in test_images.outer_iter().enumerate() {
         at.entry(image.iter().copied().collect()).or_default().push(place);
     }
     let (mut same, mut elsewhere) = (0, None);

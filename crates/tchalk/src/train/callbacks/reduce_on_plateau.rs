@@ -9,7 +9,7 @@ use crate::train::{Callback, CallbackResult, Run, CallbackState};
 ///
 /// ```
 /// use tchalk::prelude::*;
-/// let fit = Fit::new().epochs(50).callback(ReduceOnPlateau::new(3).factor(0.5).min_rate(1e-5));
+/// let fit = Fit::new().epochs(50).callback(ReduceOnPlateau::new(3).factor(0.5).min_learning_rate(1e-5));
 /// ```
 #[derive(Debug, Clone)]
 pub struct ReduceOnPlateau {
