@@ -1,4 +1,4 @@
-"""Pictures read, looked at and changed, beside what Python readers use for it: both sides in one run.
+"""Images read, looked at and changed, beside what Python readers use for it: both sides in one run.
 
     python benches/data.py FOLDER [--data FILES]
 
@@ -83,7 +83,7 @@ class Bench:
         for (name, aim), times in best.items():
             self.line("train.csv to an array", min(ours), min(times), name, aim)
 
-    def pictures(self, name):
+    def images(self, name):
         if name == "mnist":
             raw = gzip.decompress(next((self.data / "mnist").glob("*train-images*")).read_bytes())
             return np.frombuffer(raw[16:], np.uint8).reshape(60_000, -1)
@@ -97,21 +97,21 @@ class Bench:
         from sklearn.decomposition import PCA
 
         for name in ["cifar10", "mnist"]:
-            pictures = self.pictures(name)
-            x = pictures.astype(np.float32) / 255
+            images = self.images(name)
+            x = images.astype(np.float32) / 255
             # As a reader gives them, bytes (which scikit-learn makes doubles), and as single numbers.
             ours, theirs, single = [], [], []
             with tempfile.TemporaryDirectory() as folder:
                 out = Path(folder) / "pca.safetensors"
                 for _ in range(self.rounds):
                     ours.append(self.rust("pca", name, 40, out)["fit"])
-                    spent, found = seconds(lambda: PCA(40, random_state=0).fit(pictures))
+                    spent, found = seconds(lambda: PCA(40, random_state=0).fit(images))
                     theirs.append(spent)
                     single.append(seconds(lambda: PCA(40, random_state=0).fit(x))[0])
                 own = load_file(out)
             # The exact answer, in double precision.
-            mean, covariance = pictures.mean(0, dtype=np.float64) / 255, 0
-            for part in np.array_split(pictures, 12):
+            mean, covariance = images.mean(0, dtype=np.float64) / 255, 0
+            for part in np.array_split(images, 12):
                 part = part / 255 - mean
                 covariance = covariance + part.T @ part
             variance, vectors = np.linalg.eigh(covariance / (len(x) - 1))
@@ -137,7 +137,7 @@ class Bench:
         from sklearn.manifold._t_sne import _joint_probabilities
         from sklearn.metrics import pairwise_distances
 
-        x = self.pictures("mnist")[:5_000].astype(np.float32) / 255
+        x = self.images("mnist")[:5_000].astype(np.float32) / 255
         points = np.ascontiguousarray(PCA(50, random_state=0).fit_transform(x).astype(np.float32))
         p = squareform(_joint_probabilities(pairwise_distances(points, squared=True).astype(np.float32), 30, 0))
 

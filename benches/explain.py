@@ -1,9 +1,9 @@
-"""How long it takes to find the pictures that excite kernels most: tchalk, and plain PyTorch.
+"""How long it takes to find the images that excite kernels most: tchalk, and plain PyTorch.
 
     explain.py FOLDER [--threads 2] [--rounds 3] [--kernels 64] [--sample 64]
 
 FOLDER holds bench_explain, built from crates/tchalk/examples with --release. Looked at are the first and
-the second layer of VGG16, with random weights on both sides, at 32 x 32 pixels: 40 steps of normalised
+the second layer of VGG16, with random weights on both sides, at 32 x 32 pixels: 40 steps of normalized
 gradient ascent for each kernel. PyTorch does it as it is usually written, one kernel at a time: the network
 up to that layer, the mean of the kernel's map as loss, its gradient divided by the root of its mean square.
 Of the kernels it is timed for the first `--sample`, and the time is multiplied. On a GPU where there is

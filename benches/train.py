@@ -6,9 +6,9 @@ FOLDER holds bench_train, built from crates/tchalk/examples with --release. Ever
 contender runs in a process of its own, one after another, `--rounds` times in turns. Printed are the
 median of the rounds (each itself the median step), which part of it the first one takes, and peak memory.
 
-The network is the tutorial's CNN, 1,250,858 parameters, on batches of 128 pictures of 3 x 32 x 32,
+The network is the tutorial's CNN, 1,250,858 parameters, on batches of 128 images of 3 x 32 x 32,
 with dropout, trained by RMSprop. PyTorch is timed in its usual order of memory and, as tchalk chooses,
-with the channels last. Then: a head on a frozen VGG16 for 25 epochs on 1,000 pictures, with its base
+with the channels last. Then: a head on a frozen VGG16 for 25 epochs on 1,000 images, with its base
 computed once and in every epoch (of which a fifth is run, and the time multiplied).
 """
 
@@ -151,7 +151,7 @@ def main():
         every = run([program, "frozen", threads, "5", "every"])
         every["seconds"] *= 5
         found["base in every epoch"].append(every)
-    print(f"25 epochs of a head on a frozen VGG16, 1,000 pictures, {len(found['base in every epoch'])} rounds")
+    print(f"25 epochs of a head on a frozen VGG16, 1,000 images, {len(found['base in every epoch'])} rounds")
     table(found)
 
 

@@ -165,7 +165,7 @@ class Kernel(unittest.TestCase):
         cls.folder.cleanup()
 
     def run_cell(self, code):
-        """What a cell shows: its text, and its pictures and tables with what they replace."""
+        """What a cell shows: its text, and its images and tables with what they replace."""
         text, shown = io.StringIO(), []
         with mock.patch.object(self.shell.display_pub, "publish", lambda **what: shown.append(what)):
             with contextlib.redirect_stdout(text):

@@ -53,7 +53,7 @@ def execute(notebook, kernel, timeout, folder):
 
 
 def write_page(notebook, path):
-    """The page needs nothing from the network: no remote scripts, pictures inside."""
+    """The page needs nothing from the network: no remote scripts, images inside."""
     exporter = HTMLExporter(template_name="lab", embed_images=True)
     exporter.mathjax_url = ""
     exporter.require_js_url = ""

@@ -88,10 +88,10 @@ pub fn about_torch(message: &str) -> Option<String> {
         .unwrap_or(said);
     let said = said.replace("\\n", "\n").replace("\\\"", "\"");
     let advice = if said.contains("DefaultCPUAllocator") || said.contains("can't allocate memory") {
-        "\nThe computer's memory does not suffice. Use fewer pictures (`.take(10_000)`), smaller ones or \
+        "\nThe computer's memory does not suffice. Use fewer images (`.take(10_000)`), smaller ones or \
          a smaller batch_size, and let go of what you no longer need (`drop(name)`)."
     } else if said.contains("out of memory") {
-        "\nThe GPU's memory is full. Use a smaller batch_size or fewer pictures (`.take(10_000)`), let go \
+        "\nThe GPU's memory is full. Use a smaller batch_size or fewer images (`.take(10_000)`), let go \
          of what you no longer need (`drop(name)`), or restart the kernel."
     } else {
         ""

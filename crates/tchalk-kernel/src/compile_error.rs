@@ -17,7 +17,7 @@ pub fn headline(error: &CompilationError) -> String {
     }
 }
 
-/// The whole complaint in colour, with the reader's own lines; it was found in `lent`, which was made of
+/// The whole complaint in color, with the reader's own lines; it was found in `lent`, which was made of
 /// `code`.
 pub fn report(error: &CompilationError, code: &str, lent: &Lent) -> String {
     let mut report = format!("{RED}{BOLD}error{PLAIN}{BOLD}: {}{PLAIN}", headline(error));

@@ -115,7 +115,7 @@ impl Engine {
         let library = toml(home.library.to_str().context("the library's path is not UTF-8")?);
         for line in [
             ":offline 1",
-            // A cell is built in a third of a second this way; the library in it is optimised.
+            // A cell is built in a third of a second this way; the library in it is optimized.
             ":opt 0",
             ":efmt {}",
             &format!(":dep tchalk = {{ path = {library} }}"),
@@ -386,7 +386,7 @@ fn short_type(kind: &str) -> String {
 /// What the end of the cell process usually means.
 fn why_it_ended(how: &str) -> &'static str {
     if how.contains("SIGKILL") {
-        " If nobody stopped it, the computer's memory was probably full: use fewer pictures or a \
+        " If nobody stopped it, the computer's memory was probably full: use fewer images or a \
          smaller batch_size."
     } else if how.contains("SIGSEGV") {
         " That is often a function that calls itself without end."

@@ -7,7 +7,7 @@ pub fn same_line(source: &str, number: usize, code: &str) -> Option<usize> {
     let trimmed = |text: &str| text.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>();
     let (source, code) = (trimmed(source), trimmed(code));
     let at = number.checked_sub(1).filter(|&at| at < source.len())?;
-    let neighbours = |line: usize| {
+    let neighbors = |line: usize| {
         let same = |(a, b): &(&String, &String)| a == b;
         let before = source[..at].iter().rev().zip(code[..line].iter().rev());
         let after = source[at..].iter().zip(&code[line..]);
@@ -19,7 +19,7 @@ pub fn same_line(source: &str, number: usize, code: &str) -> Option<usize> {
         (Some(line), None) if !source[at].is_empty() => Some(line),
         _ => None,
     };
-    Some(whole.rev().max_by_key(|&line| neighbours(line)).or(only_part)? + 1)
+    Some(whole.rev().max_by_key(|&line| neighbors(line)).or(only_part)? + 1)
 }
 
 /// Whether a file is neither the reader's nor the library's.

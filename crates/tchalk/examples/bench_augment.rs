@@ -1,5 +1,5 @@
-//! How long the augmentation of an epoch takes: 50,000 pictures of 3 × 32 × 32 in batches, flipped,
-//! cropped and with a hole; beside it `tch`'s own, which goes picture by picture.
+//! How long the augmentation of an epoch takes: 50,000 images of 3 × 32 × 32 in batches, flipped,
+//! cropped and with a hole; beside it `tch`'s own, which goes image by image.
 //!
 //! Prints seconds as JSON. On a GPU where there is one.
 
@@ -7,12 +7,12 @@ use std::time::Instant;
 use tchalk::prelude::*;
 use tchalk::tch::vision::dataset;
 
-const PICTURES: i64 = 50_000;
+const IMAGES: i64 = 50_000;
 const ROUNDS: usize = 3;
 
 fn main() -> tchalk::Result<()> {
     let device = Device::cuda_if_available();
-    let x = Tensor::rand([PICTURES, 3, 32, 32], (Kind::Float, device));
+    let x = Tensor::rand([IMAGES, 3, 32, 32], (Kind::Float, device));
     let wait = || {
         if let Device::Cuda(number) = device {
             tchalk::tch::Cuda::synchronize(number as i64);
@@ -44,13 +44,13 @@ fn main() -> tchalk::Result<()> {
             let _ = places.apply(batch, step as u64).expect("checked");
         }
     });
-    // On a GPU its three kernels a picture take minutes: a part is enough.
-    let part = if device.is_cuda() { 2_000 } else { PICTURES };
+    // On a GPU its three kernels an image take minutes: a part is enough.
+    let part = if device.is_cuda() { 2_000 } else { IMAGES };
     let one_by_one = best(&|| {
         for batch in x.narrow(0, 0, part).split(128, 0) {
             let _ = dataset::augmentation(&batch, true, 4, 8);
         }
-    }) * (PICTURES / part) as f64;
+    }) * (IMAGES / part) as f64;
     println!(
         "{{\"device\": \"{device:?}\", \"batches_of_128\": {batches}, \"batches_of_1000\": {large}, \
          \"affine\": {affine}, \"tch\": {one_by_one}}}"

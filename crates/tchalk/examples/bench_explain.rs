@@ -1,4 +1,4 @@
-//! Times the pictures that excite kernels most, for `benches/explain.py`: `bench_explain THREADS LAYER
+//! Times the images that excite kernels most, for `benches/explain.py`: `bench_explain THREADS LAYER
 //! KERNELS`, where LAYER is a path in VGG16, which has random weights here and looks at 32 × 32 pixels.
 //!
 //! Prints what it found as JSON.

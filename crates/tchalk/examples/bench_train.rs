@@ -1,7 +1,7 @@
 //! Times training for `benches/train.py`, and prints what it found as JSON.
 //!
 //!     bench_train cnn THREADS STEPS          a step of the tutorial's CNN on batches of 128
-//!     bench_train frozen THREADS EPOCHS WAY  a head on a frozen VGG16, 1,000 pictures; WAY: once, every
+//!     bench_train frozen THREADS EPOCHS WAY  a head on a frozen VGG16, 1,000 images; WAY: once, every
 
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -22,7 +22,7 @@ impl Callback for Clock {
     }
 }
 
-fn pictures(count: usize) -> tchalk::Result<TensorSet> {
+fn images(count: usize) -> tchalk::Result<TensorSet> {
     let x = Tensor::rand([count as i64, 3, 32, 32], (Kind::Float, Device::Cpu));
     let y = Tensor::randint(10, [count as i64], (Kind::Int64, Device::Cpu));
     TensorSet::new(&x, &y, &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"])
@@ -72,7 +72,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             model.compile(optimizer, Loss::CategoricalCrossEntropy)?;
             let clock = Arc::new(Mutex::new(Clock::default()));
             let how = Fit::new().batch_size(BATCH).callback(clock.clone());
-            model.fit(&pictures(BATCH * (count + 3))?, how)?;
+            model.fit(&images(BATCH * (count + 3))?, how)?;
             // The first steps fill caches.
             let times = clock.lock().unwrap().0.split_off(2);
             let mut steps: Vec<f64> =
@@ -81,7 +81,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             steps[steps.len() / 2]
         }
         "frozen" => {
-            let (model, train) = (on_frozen_vgg16()?, pictures(1_000)?);
+            let (model, train) = (on_frozen_vgg16()?, images(1_000)?);
             model.compile(optimizer, Loss::CategoricalCrossEntropy)?;
             let how = Fit::new().epochs(count).batch_size(BATCH);
             let how = if text(3) == "every" { how.feature_cache_bytes(0) } else { how };

@@ -61,7 +61,7 @@ impl Report {
     }
 }
 
-/// The tutorial's network from scratch, for pictures of this shape.
+/// The tutorial's network from scratch, for images of this shape.
 fn simple_cnn(shape: [usize; 3]) -> tchalk::Result<Model> {
     let mut layers = Sequential::new().input_shape(shape);
     for filters in [32, 64] {

@@ -8,7 +8,7 @@
 use ndarray::{Array2, Array3, Axis};
 use std::path::{Path, PathBuf};
 use tchalk::plot::{
-    BarPanel, ColourScale, Diagram, DiagramGroup, DiagramNode, HeatGrid, HeatMap, HistogramPanel,
+    BarPanel, ColorScale, Diagram, DiagramGroup, DiagramNode, HeatGrid, HeatMap, HistogramPanel,
     Line, LinePanel, NodeKind, Theme,
 };
 use tchalk::prelude::*;
@@ -33,7 +33,7 @@ fn main() -> Fallible {
     gallery.figure("image grid", train.image_grid(4, 10)?)?;
     gallery.figure("image grid of strokes", datasets::strokes()?.train.image_grid(4, 10)?)?;
     let both = [&train.image(0), &train.image(1), &train.image(2)];
-    gallery.figure("pictures side by side", Picture::side_by_side(&both)?)?;
+    gallery.figure("images side by side", Image::side_by_side(&both)?)?;
     gallery.figure("histograms", train.histograms()?)?;
     gallery.table("description of a data set", &shapes.describe())?;
 
@@ -67,7 +67,7 @@ fn main() -> Fallible {
     gallery.table("history as a table", &history.table())?;
     gallery.figure("several runs", several_runs()?)?;
     let (other, other_history) = trained(&train.take(600), &held_out)?;
-    let histories = [("2,400 pictures", &history), ("600 pictures", &other_history)];
+    let histories = [("2,400 images", &history), ("600 images", &other_history)];
     gallery.figure("histories compared", History::compare(&histories)?)?;
     let finder = LearningRateFinder::new().steps(40);
     let rates = model.find_learning_rate(&train.take(600).to_tensors(Device::Cpu), finder)?;
@@ -98,8 +98,8 @@ fn main() -> Fallible {
 
     let mut board = Scoreboard::new();
     let scored = test.to_tensors(Device::Cpu);
-    board.add("2,400 pictures", &model.evaluate(&scored)?, &history);
-    board.add("600 pictures", &other.evaluate(&scored)?, &other_history);
+    board.add("2,400 images", &model.evaluate(&scored)?, &history);
+    board.add("600 images", &other.evaluate(&scored)?, &other_history);
     board.add_missing("a giant", "its weights are not here");
     gallery.show("a scoreboard", &board)?;
     gallery.figure("a scoreboard with its intervals", board.figure()?)?;
@@ -112,7 +112,7 @@ fn main() -> Fallible {
     };
     let (first, second) = (Submission::from_labels(said(9))?, Submission::from_labels(said(14))?);
     gallery.figure("how often each digit is the answer", first.label_counts()?)?;
-    let differences = first.differences(&second)?.pictures(&digits)?;
+    let differences = first.differences(&second)?.images(&digits)?;
     gallery.table("differences", &differences.table(8))?;
     let differences = differences.names("network A", "network B").image_grid(2, 10)?;
     gallery.figure("where two submissions differ", differences)?;
@@ -128,12 +128,14 @@ fn main() -> Fallible {
     gallery.figure("responses with jitter and blur", clearer.run(&model)?.figure()?)?;
     let cam = explain::grad_cam(&model, "conv2d_2", &photo)?.class_names(&shapes.classes());
     gallery.figure("Grad-CAM", cam.figure()?)?;
-    let check = explain::grad_cam_sanity_check(&model, "conv2d_2", &photo)?.class_names(&shapes.classes());
+    let check =
+        explain::grad_cam_sanity_check(&model, "conv2d_2", &photo)?.class_names(&shapes.classes());
     gallery.figure("Grad-CAM beside shuffled weights", check.figure()?)?;
     let saliency = explain::saliency(&model, &photo, None)?.class_names(&shapes.classes());
     gallery.figure("saliency", saliency.figure()?)?;
     let contributions = explain::integrated_gradients(&model, &photo, None)?;
-    gallery.figure("integrated gradients", contributions.class_names(&shapes.classes()).figure()?)?;
+    gallery
+        .figure("integrated gradients", contributions.class_names(&shapes.classes()).figure()?)?;
     let covered = explain::occlusion(&model, &photo, None, 8)?.class_names(&shapes.classes());
     gallery.figure("occlusion", covered.figure()?)?;
 
@@ -154,8 +156,8 @@ fn main() -> Fallible {
     gallery.table("report, 100 classes", &answers.classification_report()?.table())?;
 
     gallery.section("Heat maps")?;
-    gallery.figure("maps over a picture", maps(ColourScale::Heat)?)?;
-    gallery.figure("signed maps", maps(ColourScale::Signed)?)?;
+    gallery.figure("maps over an image", maps(ColorScale::Heat)?)?;
+    gallery.figure("signed maps", maps(ColorScale::Signed)?)?;
 
     gallery.section("Panels")?;
     gallery.figure("bars", bars()?)?;
@@ -285,16 +287,16 @@ fn trained(split: &Split, validation: &TensorSet) -> Fallible<(Model, History)> 
     Ok((model, history))
 }
 
-/// Predictions for pictures whose labels nobody knows.
+/// Predictions for images whose labels nobody knows.
 fn blind(split: &Split) -> Fallible<Predictions> {
     let few = split.take(20);
-    let unknown = Split::new("pictures without labels", few.images(), vec![], few.classes())?;
+    let unknown = Split::new("images without labels", few.images(), vec![], few.classes())?;
     let table =
         Array2::from_shape_fn((20, 10), |(row, class)| if row % 10 == class { 0.64 } else { 0.04 });
     Ok(Predictions::from_probabilities(table, &unknown.to_tensors(Device::Cpu))?)
 }
 
-/// Pictures under a hundred invented names.
+/// Images under a hundred invented names.
 fn many(split: &Split) -> Fallible<Split> {
     let names: Vec<String> = (0..100)
         .map(|i| format!("{} {}", ["small", "great", "long-tailed", "spotted"][i % 4], 100 + i))
@@ -304,7 +306,7 @@ fn many(split: &Split) -> Fallible<Split> {
     Ok(Split::new("a hundred classes", images, labels.collect(), names)?)
 }
 
-/// Invented answers of a network that mostly is right, and confuses neighbours.
+/// Invented answers of a network that mostly is right, and confuses neighbors.
 fn uncertain(split: &Split) -> Fallible<Predictions> {
     let labels = split.labels();
     let mut table = Array2::from_elem((labels.len(), 100), 0.002);
@@ -341,14 +343,14 @@ fn several_runs() -> Fallible<Figure> {
     let panel = rates.fold(panel, |panel, (run, rate)| {
         let validation = Line::new(format!("rate {rate}, validation"), curve(0.8 * rate));
         panel
-            .line(Line::new(format!("rate {rate}, train"), curve(rate)).colour(run))
-            .line(validation.colour(run).dashed())
+            .line(Line::new(format!("rate {rate}, train"), curve(rate)).color(run))
+            .line(validation.color(run).dashed())
     });
     Ok(Figure::grid(vec![panel.into()], 1)?.title("four runs"))
 }
 
-fn maps(scale: ColourScale) -> Fallible<Figure> {
-    let picture = Array3::from_shape_fn((224, 224, 3), |(y, x, channel)| {
+fn maps(scale: ColorScale) -> Fallible<Figure> {
+    let image = Array3::from_shape_fn((224, 224, 3), |(y, x, channel)| {
         let (dx, dy) = (x as f64 - 112.0, y as f64 - 100.0);
         let ball = (dx * dx + dy * dy).sqrt() < 60.0;
         let sky = [90.0, 140.0, 200.0][channel] + y as f64 * 0.2;
@@ -358,7 +360,7 @@ fn maps(scale: ColourScale) -> Fallible<Figure> {
         Array2::from_shape_fn((14, 14), |(y, x)| {
             let (dx, dy) = (x as f32 - cx, y as f32 - cy);
             let height = (-(dx * dx + dy * dy) / 12.0).exp();
-            if scale == ColourScale::Signed {
+            if scale == ColorScale::Signed {
                 height - 0.5 * (-(dx * dx) / 40.0).exp()
             } else {
                 height
@@ -366,10 +368,10 @@ fn maps(scale: ColourScale) -> Fallible<Figure> {
         })
     };
     let grid = HeatGrid::new(5).scale(scale).label("how much it matters");
-    let grid = grid.picture("the picture", picture.clone());
+    let grid = grid.image("the image", image.clone());
     let places = [("ball 0.91", 6.5, 6.0), ("sky 0.06", 2.0, 2.0), ("sea 0.02", 11.0, 12.0)];
     let grid = places.into_iter().fold(grid, |grid, (title, x, y)| {
-        grid.map(HeatMap::new(title, spot(x, y)).over(picture.clone()))
+        grid.map(HeatMap::new(title, spot(x, y)).over(image.clone()))
     });
     Ok(grid.map(HeatMap::new("by itself", spot(6.5, 6.0))).figure()?)
 }

@@ -1,12 +1,12 @@
 //! Trains the built-in base: a small network in VGG16's form, on the training images of CIFAR-10.
 //!
-//!     train_base OUT.safetensors [WHAT-IS-KNOWN-OF-THE-PICTURES [EPOCHS]]
+//!     train_base OUT.safetensors [WHAT-IS-KNOWN-OF-THE-IMAGES [EPOCHS]]
 //!
 //! It takes CIFAR-10 from `TCHALK_DATA_DIR`, and writes the weights of the convolutions in half
 //! precision, with their evidence in the header: data, accuracy, seed, versions. Five blocks of two
 //! convolutions and a pooling; the classifier that was trained with them is left out.
 //!
-//! Pictures that are not CIFAR-10's own, bit for bit, have to be named as what they are: the second
+//! Images that are not CIFAR-10's own, bit for bit, have to be named as what they are: the second
 //! argument follows the set's name in the evidence, `"rebuilt from JPEG copies"`.
 
 use safetensors::tensor::{Dtype, TensorView};
@@ -74,13 +74,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             (name, TensorView::new(Dtype::F16, shape.clone(), bytes).unwrap())
         })
         .collect();
-    let pictures = |part: &str, count: usize| {
+    let images = |part: &str, count: usize| {
         let (thousands, rest) = (count / 1_000, count % 1_000);
-        format!("the {thousands},{rest:03} {part} pictures of {}{note}", cifar10.name())
+        format!("the {thousands},{rest:03} {part} images of {}{note}", cifar10.name())
     };
     let evidence = HashMap::from([
-        ("trained on".to_owned(), pictures("training", cifar10.train.len())),
-        ("tested on".to_owned(), pictures("test", cifar10.test.len())),
+        ("trained on".to_owned(), images("training", cifar10.train.len())),
+        ("tested on".to_owned(), images("test", cifar10.test.len())),
         ("test accuracy".to_owned(), format!("{:.4}", result.accuracy)),
         ("epochs".to_owned(), history.len().to_string()),
         ("seed".to_owned(), SEED.to_string()),

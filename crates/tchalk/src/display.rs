@@ -1,6 +1,6 @@
 //! The one door to the page: how a value reaches the notebook.
 //!
-//! A value that implements [`Show`] becomes a picture or a table when it is the last expression of a
+//! A value that implements [`Show`] becomes an image or a table when it is the last expression of a
 //! cell, and `.show()` puts it on the page from the middle of one. In a terminal or a test the same
 //! call prints plain text. Nothing else in the library knows the kernel's output protocol.
 

@@ -3,7 +3,7 @@
 //! ```
 //! use tchalk::prelude::*;
 //!
-//! let shapes = datasets::shapes()?; // 5,000 + 1,000 pictures that the library draws itself
+//! let shapes = datasets::shapes()?; // 5,000 + 1,000 images that the library draws itself
 //! let train = shapes.train.take(500).to_tensors(Device::Cpu);
 //! let model = Sequential::new()
 //!     .input_shape([3, 32, 32])

@@ -11,14 +11,16 @@ pub use crate::data::augment::{
     RandomShift, RandomZoom,
 };
 pub use crate::data::{
-    Augmentation, CsvTable, Dataset, Framing, ImageFolder, Picture, PictureStream, Split, TensorSet,
+    Augmentation, CsvTable, Dataset, Framing, Image, ImageFolder, ImageStream, Split, TensorSet,
 };
 pub use crate::datasets;
 #[doc(hidden)]
 pub use crate::display::ShowDebug as _;
 pub use crate::display::{self, Show};
 pub use crate::ensemble::{Ensemble, TestTimeAugmentation};
-pub use crate::evaluate::{Calibration, Claim, Comparison, ConfusionMatrix, ClassificationReport, Scoreboard};
+pub use crate::evaluate::{
+    Calibration, Claim, ClassificationReport, Comparison, ConfusionMatrix, Scoreboard,
+};
 pub use crate::explain;
 pub use crate::explore::{Embedding, FittedPca, Pca, Tsne};
 pub use crate::kaggle::{self, Submission, SubmissionCheck};
@@ -33,8 +35,8 @@ pub use crate::plot::{Diagram, Figure, Scatter3d};
 pub use crate::runtime::{self, Budget};
 pub use crate::table::Table;
 pub use crate::train::{
-    Adam, AdamW, Checkpoint, CsvLog, EarlyStopping, Evaluation, Fit, History, Loss, Metric,
-    MovingAverage, Precision, Predictions, Print, LearningRateFinder, ReduceOnPlateau, RmsProp, Schedule,
+    Adam, AdamW, Checkpoint, CsvLog, EarlyStopping, Evaluation, Fit, History, LearningRateFinder,
+    Loss, Metric, MovingAverage, Precision, Predictions, Print, ReduceOnPlateau, RmsProp, Schedule,
     Sgd, StopAt,
 };
 pub use tch::{Device, Kind, Tensor};

@@ -316,7 +316,7 @@ struct Beginning(f64);
 
 impl Callback for Beginning {
     fn on_train_begin(&mut self, run: &mut Run) -> CallbackResult {
-        assert_eq!(run.learning_rate(), 0.01, "the optimiser's");
+        assert_eq!(run.learning_rate(), 0.01, "the optimizer's");
         Ok(run.set_learning_rate(self.0)?)
     }
 }

@@ -128,9 +128,9 @@ fn a_wrong_input_shape() {
     };
     let shape = |shape: &[usize]| Sequential::new().input_shape(shape);
     mends(&ends(shape(&[28, 28, 1])), &["the channels come first", "input_shape([1, 28, 28])"]);
-    mends(&ends(shape(&[3, 28, 28])), &["grey pictures have one"]);
+    mends(&ends(shape(&[3, 28, 28])), &["gray images have one"]);
     mends(&ends(shape(&[784])), &["a row of 784 numbers", "let Flatten be the first layer"]);
-    mends(&ends(shape(&[1, 32, 32])), &["the pictures are [1, 28, 28]"]);
+    mends(&ends(shape(&[1, 32, 32])), &["the images are [1, 28, 28]"]);
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn a_single_epoch_and_no_validation() {
 }
 
 #[test]
-fn validation_on_the_training_pictures() {
+fn validation_on_the_training_images() {
     let _guard = alone();
     let (train, test) = digits(500);
     let model = quick();
@@ -184,7 +184,7 @@ fn validation_on_the_training_pictures() {
     mends(&check::score(&model.evaluate(&train).unwrap()), &["held back from training"]);
     let list = check::validation(&model, &test);
     advises(&list, "Hold 10 % of the training set back");
-    assert!(format!("{list:?}").contains("✔ new pictures: none of them"), "{list:?}");
+    assert!(format!("{list:?}").contains("✔ new images: none of them"), "{list:?}");
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn heavy_over_fitting() {
 }
 
 #[test]
-fn labels_that_belong_to_other_pictures() {
+fn labels_that_belong_to_other_images() {
     let _guard = alone();
     let strokes = datasets::strokes().unwrap();
     let part = strokes.train.take(200);
@@ -213,7 +213,7 @@ fn labels_that_belong_to_other_pictures() {
     model.compile(Adam::new(1e-3), Loss::CategoricalCrossEntropy).unwrap();
     let how = Fit::new().epochs(20).batch_size(20).validation(&test).budget(Budget::Full);
     let history = model.fit(&mixed.to_tensors(Device::Cpu), how).unwrap();
-    mends(&check::training(&history), &["Do the labels still belong to the pictures?"]);
+    mends(&check::training(&history), &["Do the labels still belong to the images?"]);
 }
 
 #[test]
@@ -225,7 +225,7 @@ fn the_same_answer_to_everything() {
     let bias: Vec<f32> = (0..10).map(|class| if class == 3 { 90.0 } else { 0.0 }).collect();
     model.set_weight("dense_1.bias", &Tensor::from_slice(&bias)).unwrap();
     let list = check::score(&model.evaluate(&test).unwrap());
-    mends(&list, &["it answers 3 to 100 % of all pictures", "learning rate"]);
+    mends(&list, &["it answers 3 to 100 % of all images", "learning rate"]);
 }
 
 #[test]
@@ -296,7 +296,7 @@ fn convolutional() -> Result<Model> {
         .build(Device::Cpu)
 }
 
-/// Batch normalisation between a convolution and its bend, bends inside layers, no dense layer but one.
+/// Batch normalization between a convolution and its bend, bends inside layers, no dense layer but one.
 fn fully_convolutional() -> Result<Model> {
     start()
         .add(Conv2d::new(16, 3))

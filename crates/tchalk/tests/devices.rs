@@ -142,8 +142,9 @@ fn a_frozen_base_comes_to_the_same_computed_once_or_in_every_epoch() {
     let _guard = alone();
     let (train, test) = sets(50, 20);
     let fit = || Fit::new().epochs(3).batch_size(16).validation(&test).metrics([Metric::F1]);
-    for fit in [|fit: Fit| fit, |fit: Fit| fit.feature_cache_bytes(0), |fit: Fit| fit.augment(Mirror)]
-        .map(|with| move || with(fit()))
+    for fit in
+        [|fit: Fit| fit, |fit: Fit| fit.feature_cache_bytes(0), |fit: Fit| fit.augment(Mirror)]
+            .map(|with| move || with(fit()))
     {
         let (one, several) = (transfer(), transfer());
         let expected = fitted(&one, Sgd::new(0.05), &train, fit());
@@ -183,7 +184,7 @@ fn two_runs_from_one_seed_agree_bit_for_bit_and_parts_draw_for_themselves() {
 }
 
 #[test]
-fn what_batch_normalisation_keeps_is_the_average_over_the_parts() {
+fn what_batch_normalization_keeps_is_the_average_over_the_parts() {
     let _guard = alone();
     let (train, _) = sets(31, 10);
     let (one, several) = (with_batch_norm(), with_batch_norm());

@@ -113,7 +113,7 @@ fn disagreement_names_who_and_where() {
     let text = format!("{disagreement:?}");
     assert!(text.contains("all agree on") && text.contains("at least one is right"), "{text}");
     let figure = disagreement.image_grid(2, 5).unwrap();
-    assert!(figure.description().contains("10 pictures"), "{figure:?}");
+    assert!(figure.description().contains("10 images"), "{figure:?}");
     let message = refused(
         Ensemble::average(&[&a, &a]).unwrap().disagreement(&test).unwrap().image_grid(1, 1),
     );
@@ -139,7 +139,7 @@ fn gains_are_counted_in_pairs() {
 }
 
 #[test]
-fn views_of_one_picture_are_members_too() {
+fn views_of_one_image_are_members_too() {
     let [a, ..] = members();
     let (_, _, test) = sets();
     let plain = Ensemble::test_time_augmentation(&a, &[TestTimeAugmentation::Identity]).unwrap();
@@ -150,13 +150,19 @@ fn views_of_one_picture_are_members_too() {
         &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
     )
     .unwrap();
-    let mirror = Ensemble::test_time_augmentation(&a, &[TestTimeAugmentation::HorizontalFlip]).unwrap().predict(&test).unwrap();
+    let mirror = Ensemble::test_time_augmentation(&a, &[TestTimeAugmentation::HorizontalFlip])
+        .unwrap()
+        .predict(&test)
+        .unwrap();
     assert_eq!(mirror.classes(), a.predict(&flipped).unwrap().classes());
     let shifts = Ensemble::test_time_augmentation(&a, &TestTimeAugmentation::shifts(1)).unwrap();
     assert_eq!(shifts.members()[4], "shifted by (0, -1)");
     assert_eq!(shifts.gain(&test).unwrap().members().len(), 5);
     assert!(refused(Ensemble::test_time_augmentation(&a, &[])).contains("at least one view"));
-    assert!(refused(Ensemble::test_time_augmentation(&a, &[TestTimeAugmentation::Shift(40, 0)])).contains("less than 32"));
+    assert!(
+        refused(Ensemble::test_time_augmentation(&a, &[TestTimeAugmentation::Shift(40, 0)]))
+            .contains("less than 32")
+    );
 }
 
 #[test]
@@ -171,7 +177,7 @@ fn members_that_do_not_go_together_are_told() {
     let narrow = narrow.add(Softmax).build(Device::Cpu).unwrap();
     let message = refused(Ensemble::average(&[&a, &narrow]));
     assert!(message.contains("from [3, 32, 32] to [10], as the first"), "{message}");
-    let grey = Sequential::new().input_shape([1, 32, 32]).add(Flatten).add(Dense::new(10));
-    let grey = Ensemble::average(&[&grey.add(Softmax).build(Device::Cpu).unwrap()]).unwrap();
-    assert!(refused(grey.predict(&test)).contains("1 for grey pictures"));
+    let gray = Sequential::new().input_shape([1, 32, 32]).add(Flatten).add(Dense::new(10));
+    let gray = Ensemble::average(&[&gray.add(Softmax).build(Device::Cpu).unwrap()]).unwrap();
+    assert!(refused(gray.predict(&test)).contains("1 for gray images"));
 }

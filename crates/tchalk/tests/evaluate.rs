@@ -27,8 +27,8 @@ fn predictions(case: &Value) -> Predictions {
     let values = rows.concat().into_iter().map(|p| p as f32).collect();
     let probabilities = Array2::from_shape_vec((rows.len(), classes), values).unwrap();
     let names = (0..classes).map(|class| class.to_string()).collect();
-    let pictures = Array4::zeros((rows.len(), 2, 2, 1));
-    let set = Split::new("reference", pictures, truth, names).unwrap().to_tensors(Device::Cpu);
+    let images = Array4::zeros((rows.len(), 2, 2, 1));
+    let set = Split::new("reference", images, truth, names).unwrap().to_tensors(Device::Cpu);
     Predictions::from_probabilities(probabilities, &set).unwrap()
 }
 
@@ -91,7 +91,7 @@ fn the_calibration_error_is_that_of_its_definition() {
     for case in cases() {
         let predictions = predictions(&case);
         let calibration = predictions.calibration_in(15).unwrap();
-        // Straight from the definition, bin by bin over all pictures.
+        // Straight from the definition, bin by bin over all images.
         let (rows, said) = (predictions.probabilities(), predictions.classes());
         let truth = predictions.labels().unwrap();
         let n = said.len() as f64;

@@ -89,7 +89,7 @@ fn responses_of_a_network_in_another_are_found() {
     assert!(found.improved() >= 0.95, "{found:?}");
 }
 
-/// Of the pictures of a layer, the part that excites its kernel more than noise does; every picture
+/// Of the images of a layer, the part that excites its kernel more than noise does; every image
 /// drawn, and not too large a figure.
 fn improved(model: &Model, layer: &str, kernels: usize) -> f64 {
     let kernels: Vec<usize> = (0..kernels).collect();

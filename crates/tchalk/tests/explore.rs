@@ -135,7 +135,7 @@ fn t_sne_comes_as_near_to_the_points_as_scikit_learn_s() {
     let map = Tsne::new(2).budget(Budget::Full).fit(&values["points"]).unwrap();
     let ours = divergence(&values["points"], &tensor(&map), 30.0);
     assert!(ours < 1.03 * theirs, "{ours:.4} against scikit-learn's {theirs:.4}");
-    // What the library says of its own map leaves out far neighbours' views, and little else.
+    // What the library says of its own map leaves out far neighbors' views, and little else.
     assert!((map.divergence().unwrap() / ours - 1.0).abs() < 0.15, "{:?} {ours}", map.divergence());
 }
 
@@ -151,14 +151,14 @@ fn nearest(points: &Array2<f32>, count: usize) -> Vec<HashSet<usize>> {
 }
 
 #[test]
-fn a_sample_goes_from_pictures_to_a_map() {
+fn a_sample_goes_from_images_to_a_map() {
     let sample = datasets::shapes().unwrap().train.take(300);
     let points = Pca::with_variance(0.9).fit_transform(&sample).unwrap();
     let map = Tsne::new(2).iterations(400).budget(Budget::Full).fit(&points).unwrap();
     assert_eq!((map.len(), map.labels()), (300, sample.labels()));
     let html = map.scatter().title("a map").content().as_html().unwrap();
     assert!(html.contains("tk-spot") && html.len() < 300_000);
-    // Of the ten nearest neighbours of a point by chance one in thirty would stay near.
+    // Of the ten nearest neighbors of a point by chance one in thirty would stay near.
     let (before, after) = (nearest(&points.points(), 10), nearest(&map.points(), 10));
     let stayed = before.iter().zip(&after).map(|(a, b)| a.intersection(b).count()).sum::<usize>();
     assert!(stayed as f64 / 3000.0 > 0.3, "{stayed} of 3000");

@@ -65,7 +65,7 @@ fn computing_it_once_comes_to_the_same_as_the_long_way() {
 }
 
 #[test]
-fn augmented_pictures_go_through_the_frozen_part_every_time() {
+fn augmented_images_go_through_the_frozen_part_every_time() {
     let _guard = alone();
     let (train, test) = sets(100, 30);
     let fit = || Fit::new().epochs(2).validation(&test);
@@ -87,7 +87,7 @@ fn a_frozen_part_that_branches_off_is_computed_once() {
     let (train, test) = sets(60, 20);
     let base = |frozen: bool| {
         runtime::seed(3);
-        let input = Input::new("picture", [3, 32, 32]);
+        let input = Input::new("image", [3, 32, 32]);
         let first = Conv2d::new(4, 3).named("one").call(&input).unwrap();
         let second = MaxPool2d::new(4).call(&first).unwrap();
         let small = MaxPool2d::new(8).call(&input).unwrap();

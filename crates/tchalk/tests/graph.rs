@@ -158,7 +158,7 @@ fn a_model_is_a_layer_in_another_one_to_any_depth() {
 
 #[test]
 fn a_model_used_twice_runs_twice_and_learns_once() {
-    let input = Input::new("picture", [3, 16, 16]);
+    let input = Input::new("image", [3, 16, 16]);
     let base = base();
     let (a, b) = (base.call(&input).unwrap(), base.call(&input).unwrap());
     let x = Flatten.call(&Add::new().call(&[a, b]).unwrap()).unwrap();
@@ -289,7 +289,7 @@ fn a_split_at_the_poolings_puts_together_again() {
 fn five_branches_off_one_base_share_it() {
     let base = base();
     base.freeze();
-    let input = Input::new("picture", [3, 16, 16]);
+    let input = Input::new("image", [3, 16, 16]);
     let mut x = input.clone();
     let mut branches = vec![Flatten.call(&input).unwrap()];
     for part in base.split_at_pools().unwrap() {
@@ -307,11 +307,11 @@ fn five_branches_off_one_base_share_it() {
 
 #[test]
 fn wrong_graphs_are_told() {
-    let input = Input::new("picture", [3, 16, 16]);
+    let input = Input::new("image", [3, 16, 16]);
     let small = MaxPool2d::new(2).call(&input).unwrap();
     let message = refused(Concatenate::new().call(&[&input, &small]));
     assert!(
-        message.contains("[3, 16, 16] from \"picture\" and [3, 8, 8] from \"max_pool2d\""),
+        message.contains("[3, 16, 16] from \"image\" and [3, 8, 8] from \"max_pool2d\""),
         "{message}"
     );
     assert!(message.contains("Flatten each"), "{message}");
@@ -335,7 +335,7 @@ fn wrong_graphs_are_told() {
     );
 
     let message = refused(Dense::new(4).call(&input));
-    assert!(message.contains("got [3, 16, 16] from \"picture\"") && message.contains("Flatten"));
+    assert!(message.contains("got [3, 16, 16] from \"image\"") && message.contains("Flatten"));
     let mut x = input.clone();
     let message = loop {
         match MaxPool2d::new(2).call(&x) {
@@ -360,7 +360,7 @@ fn wrong_graphs_are_told() {
 
     assert!(refused(Model::new("a/b", &input, &sum, Device::Cpu)).contains("without /"));
     let message = refused(Model::new("twice", &[&input, &input], &sum, Device::Cpu));
-    assert!(message.contains("\"picture\" twice"), "{message}");
+    assert!(message.contains("\"image\" twice"), "{message}");
     let empty = Input::new("empty", [3, 0]);
     let model = Model::new("empty", &empty, &Relu.call(&empty).unwrap(), Device::Cpu);
     assert!(refused(model).contains("[3, 0] for \"empty\""));

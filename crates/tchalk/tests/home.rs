@@ -12,11 +12,11 @@ fn a_tilde_means_the_home_wherever_a_path_goes() {
         std::env::set_var("HOME", home.path());
         std::env::set_var("TCHALK_DATA_DIR", "~/data");
     }
-    let pictures = home.path().join("data/pictures/one");
-    std::fs::create_dir_all(&pictures).unwrap();
-    image::RgbImage::new(4, 4).save(pictures.join("a.png")).unwrap();
-    std::fs::create_dir_all(home.path().join("data/pictures/two")).unwrap();
-    image::RgbImage::new(4, 4).save(home.path().join("data/pictures/two/b.png")).unwrap();
+    let images = home.path().join("data/images/one");
+    std::fs::create_dir_all(&images).unwrap();
+    image::RgbImage::new(4, 4).save(images.join("a.png")).unwrap();
+    std::fs::create_dir_all(home.path().join("data/images/two")).unwrap();
+    image::RgbImage::new(4, 4).save(home.path().join("data/images/two/b.png")).unwrap();
 
     let few = datasets::shapes().unwrap().train.take(20).to_tensors(Device::Cpu);
     let layers = Sequential::new().input_shape([3, 32, 32]).add(Flatten).add(Dense::new(10));
@@ -42,8 +42,8 @@ fn a_tilde_means_the_home_wherever_a_path_goes() {
     assert_eq!(History::load("~/h.json").unwrap().len(), 1);
     assert_eq!(CsvTable::read("~/l.csv").unwrap().len(), 1);
     assert_eq!(Submission::latest("~/answers").unwrap().labels(), Some(vec![7]));
-    model.predict_file("~/data/pictures/one/a.png").unwrap();
+    model.predict_file("~/data/images/one/a.png").unwrap();
     // By its own path, and inside the folder that the variable names.
-    assert_eq!(datasets::image_folder("~/data/pictures", [8, 8]).unwrap().len(), 2);
-    assert_eq!(datasets::image_folder("pictures", [8, 8]).unwrap().len(), 2);
+    assert_eq!(datasets::image_folder("~/data/images", [8, 8]).unwrap().len(), 2);
+    assert_eq!(datasets::image_folder("images", [8, 8]).unwrap().len(), 2);
 }

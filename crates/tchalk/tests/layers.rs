@@ -138,7 +138,7 @@ fn convolutions_with_more_settings_are_keras_s() {
 }
 
 #[test]
-fn dense_layers_and_batch_normalisation_are_keras_s() {
+fn dense_layers_and_batch_normalization_are_keras_s() {
     let reference = Reference::read();
     let check = |case: &str, layer: &dyn Layer, mode| check(&reference, case, layer, mode);
     check("dense", &Dense::new(3), Mode::Training);

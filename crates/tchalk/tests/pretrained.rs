@@ -39,7 +39,7 @@ fn squeezenet_knows_its_photos() {
     // Several classes are cats, several are parrots.
     let cases = [
         ("cat_720p.jpg", &["cat", "tabby", "lynx"][..]),
-        ("parrot.jpg", &["macaw", "lorikeet", "cockatoo", "parrot", "African grey"]),
+        ("parrot.jpg", &["macaw", "lorikeet", "cockatoo", "parrot", "African gray"]),
         ("hot_dog.jpg", &["hotdog", "hot dog"]),
     ];
     for (photo, words) in cases {
@@ -105,7 +105,7 @@ fn cifar_resnet(blocks: usize) -> tchalk::Result<Model> {
     };
     let norm =
         |name: &str, x: &Symbol| BatchNorm2d::new().momentum(0.9).epsilon(1e-5).named(name).call(x);
-    let input = Input::new("picture", [3, 32, 32]);
+    let input = Input::new("image", [3, 32, 32]);
     let x = Normalize::new([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]).call(&input)?;
     let mut x = Relu.call(&norm("bn1", &conv("conv1", 16, 1, &x)?)?)?;
     for (stage, filters) in [(1, 16), (2, 32), (3, 64)] {
@@ -127,10 +127,10 @@ fn cifar_resnet(blocks: usize) -> tchalk::Result<Model> {
     Model::new("cifar_resnet", &input, &Softmax.call(&x)?, Device::Cpu)
 }
 
-/// 400 training pictures of CIFAR-10 that were never JPEGs.
+/// 400 training images of CIFAR-10 that were never JPEGs.
 const LOSSLESS: &str = "cifar10/lossless_train_400.bin";
 
-/// The 400 pictures `[400, 3, 32, 32]` from 0 to 1, and their labels.
+/// The 400 images `[400, 3, 32, 32]` from 0 to 1, and their labels.
 fn lossless(folder: &Path) -> (Tensor, Vec<i64>) {
     let bytes = std::fs::read(folder.join(LOSSLESS)).unwrap();
     let records = bytes.chunks(3_073);
@@ -141,7 +141,7 @@ fn lossless(folder: &Path) -> (Tensor, Vec<i64>) {
 }
 
 #[test]
-fn residual_networks_for_cifar10_are_right_about_their_training_pictures() {
+fn residual_networks_for_cifar10_are_right_about_their_training_images() {
     const FILES: [&str; 2] =
         ["weights/resnet20-12fca82f.safetensors", "weights/resnet56-4bfd9763.safetensors"];
     let Some(folder) = bundle(&[FILES[0], FILES[1], LOSSLESS]) else { return };

@@ -37,7 +37,7 @@ fn mnist_is_what_its_page_says() {
     assert_eq!(mnist.test.images().shape(), [10_000, 28, 28, 1]);
     assert_eq!(mnist.train.labels()[..5], [5, 0, 4, 1, 9]);
     assert_eq!(mnist.test.labels()[..5], [7, 2, 1, 0, 4]);
-    // Mean and deviation as everybody normalises by them.
+    // Mean and deviation as everybody normalizes by them.
     let images = mnist.train.images();
     let mean = images.iter().map(|&value| f64::from(value)).sum::<f64>() / images.len() as f64;
     let spread = images.iter().map(|&value| (f64::from(value) - mean).powi(2)).sum::<f64>();
@@ -48,14 +48,14 @@ fn mnist_is_what_its_page_says() {
 }
 
 #[test]
-fn lossless_pictures_are_found_again_among_those_that_were_jpegs() {
+fn lossless_images_are_found_again_among_those_that_were_jpegs() {
     const RECORD: usize = 3_073;
     const LOSSLESS: &str = "cifar10/lossless_train_400.bin";
     let Some(folder) = bundle(&[LOSSLESS, "cifar10/cifar-10-binary.tar.gz"]) else { return };
     let records = std::fs::read(folder.join(LOSSLESS)).unwrap();
     let train = datasets::cifar10().unwrap().train;
     let (images, labels) = (train.images(), train.labels());
-    // Coarse pictures, a mean for each 8 by 8 pixels and colour, find the counterpart quickly.
+    // Coarse images, a mean for each 8 by 8 pixels and color, find the counterpart quickly.
     let coarse = |pixel: &dyn Fn(usize, usize, usize) -> f32| -> Vec<f32> {
         let mut means = vec![0.0; 48];
         for (row, column, channel) in
@@ -90,7 +90,7 @@ fn lossless_pictures_are_found_again_among_those_that_were_jpegs() {
     assert_eq!((errors.len(), same_label), (400, 400));
     let mean = errors.iter().sum::<f32>() / 400.0;
     let worst = errors.iter().copied().fold(0.0, f32::max);
-    eprintln!("mean absolute difference {mean:.2}, of the worst picture {worst:.2}, of 255");
+    eprintln!("mean absolute difference {mean:.2}, of the worst image {worst:.2}, of 255");
     assert!(mean < 8.0 && worst < 16.0, "{mean} {worst}");
 }
 
@@ -126,7 +126,7 @@ fn kaggles_files_have_the_right_counts() {
     assert_eq!(digits.test.images().shape(), [28_000, 28, 28, 1]);
     assert_eq!((digits.train.labels().len(), digits.test.labels().len()), (42_000, 0));
     assert!(digits.source().contains("verified against SHA256SUMS"), "{}", digits.source());
-    // Both together are MNIST's 70,000 pictures.
+    // Both together are MNIST's 70,000 images.
     let folder = std::env::var("TCHALK_DATA_DIR").unwrap();
     let test =
         CsvTable::read(std::path::Path::new(&folder).join("digit-recognizer/test.csv")).unwrap();
@@ -162,7 +162,7 @@ fn kaggle_s_sample_and_the_withheld_labels_go_through_the_checklist() {
     eprintln!("{check:?}");
     assert!(check.passes() && check.is_ready(), "{check:?}");
     assert!(!format!("{check:?}").contains("\n! "), "{check:?}");
-    // As a network's answers, for the pictures in their order and for mixed ones.
+    // As a network's answers, for the images in their order and for mixed ones.
     let labels = truth.labels().unwrap();
     let answers = |split: &Split| {
         let rows = ndarray::Array2::from_shape_fn((28_000, 10), |(row, class)| {
@@ -177,7 +177,7 @@ fn kaggle_s_sample_and_the_withheld_labels_go_through_the_checklist() {
     assert!(text.contains("the answers are for digit-recognizer test, in its order"), "{text}");
     assert!(text.contains("every answer is that of test_labels.csv"), "{text}");
     let mixed = answers(&digits.test.shuffle()).check(&digits).unwrap();
-    assert!(format!("{mixed:?}").contains("the pictures were mixed"), "{mixed:?}");
+    assert!(format!("{mixed:?}").contains("the images were mixed"), "{mixed:?}");
     let differences = mine.differences(&sample).unwrap();
     let zeros = labels.iter().filter(|&&label| label == 0).count();
     assert_eq!(differences.count(), 28_000 - zeros);

@@ -53,7 +53,8 @@ fn child() {
     let history = model.fit(&train, how).unwrap();
     let mut said = String::new();
     for epoch in history.epochs() {
-        let values = [Some(epoch.loss), epoch.val_loss, epoch.value("val_f1"), Some(epoch.learning_rate)];
+        let values =
+            [Some(epoch.loss), epoch.val_loss, epoch.value("val_f1"), Some(epoch.learning_rate)];
         said.push_str(&format!("{} {:?}\n", epoch.number, values.map(|v| v.map(f64::to_bits))));
     }
     for name in model.weight_names() {

@@ -22,7 +22,7 @@ fn everything() -> Model {
     let base = base.build(Device::Cpu).unwrap();
     let middle = Sequential::new().add(&base).add(Conv2d::new(4, 3).padding(Padding::Same));
     let middle = middle.add(Conv2d::new(2, 3).stride(2)).build(Device::Cpu).unwrap();
-    let input = Input::new("picture", [3, 12, 12]);
+    let input = Input::new("image", [3, 12, 12]);
     let shared = Dense::new(6);
     let a = Flatten.call(&middle.call(&input).unwrap()).unwrap();
     let b = Flatten.call(&middle.call(&Relu.call(&input).unwrap()).unwrap()).unwrap();

@@ -246,14 +246,14 @@ fn what_cannot_be_trained_together_is_told() {
         let message = refused(Ensemble::stacked(&[&model], folds, &train, fit()));
         assert!(message.contains("2 to 40 folds"), "{message}");
     }
-    let unlabelled = datasets::shapes().unwrap().train.take(40);
-    let images = unlabelled.images();
-    let unlabelled = Split::new("nameless", images, Vec::new(), unlabelled.classes()).unwrap();
-    let unlabelled = unlabelled.to_tensors(Device::Cpu);
+    let unlabeled = datasets::shapes().unwrap().train.take(40);
+    let images = unlabeled.images();
+    let unlabeled = Split::new("nameless", images, Vec::new(), unlabeled.classes()).unwrap();
+    let unlabeled = unlabeled.to_tensors(Device::Cpu);
     for message in [
-        refused(Ensemble::train(&model, 2, &unlabelled, fit())),
-        refused(Ensemble::stacked(&[&model], 2, &unlabelled, fit())),
-        refused(Ensemble::stacked_on(&[&model], &unlabelled)),
+        refused(Ensemble::train(&model, 2, &unlabeled, fit())),
+        refused(Ensemble::stacked(&[&model], 2, &unlabeled, fit())),
+        refused(Ensemble::stacked_on(&[&model], &unlabeled)),
     ] {
         assert!(message.contains("a set with labels"), "{message}");
     }

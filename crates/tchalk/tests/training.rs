@@ -14,7 +14,7 @@ use hungry::Hungry;
 use shapes::sets;
 use tchalk::prelude::*;
 use tchalk::runtime::interrupt;
-use tchalk::train::{Slots, Optimizer};
+use tchalk::train::{Optimizer, Slots};
 
 fn small_cnn() -> Model {
     Sequential::new()
@@ -199,7 +199,8 @@ fn sets_that_do_not_go_together_are_told() {
     assert!(error(&train, Fit::new().schedule(Schedule::step(0, 0.5))).contains("Schedule::step"));
     model.freeze();
     assert!(error(&train, Fit::new()).contains("unfreeze()"));
-    let parts = linear().compile(Sgd::new(0.1).learning_rate_at("vgg16", 0.1), Loss::CategoricalCrossEntropy);
+    let parts = linear()
+        .compile(Sgd::new(0.1).learning_rate_at("vgg16", 0.1), Loss::CategoricalCrossEntropy);
     assert!(parts.unwrap_err().to_string().contains("learning_rate_at(\"vgg16\", 0.1)"));
 }
 
@@ -214,7 +215,7 @@ fn a_rate_is_found_and_nothing_has_changed() {
     let rate = curve.suggestion().unwrap();
     assert!((1e-6..0.1).contains(&rate), "{curve:?}");
     assert!(curve.plot().unwrap().description().contains("falls fastest"), "{curve:?}");
-    // The optimiser remembers nothing of it, either.
+    // The optimizer remembers nothing of it, either.
     let other = compiled(small_cnn(), RmsProp::new(1e-3));
     for name in model.weight_names() {
         other.set_weight(&name, &model.weight(&name).unwrap()).unwrap();
@@ -272,10 +273,11 @@ fn a_search_for_a_rate_that_libtorch_ends_leaves_the_weights_as_they_were() {
     let (train, _) = sets(100, 10);
     let model = compiled(linear(), Refused);
     let before = model.weight("dense.weight").unwrap();
-    let error = model.find_learning_rate(&train, LearningRateFinder::new()).unwrap_err().to_string();
+    let error =
+        model.find_learning_rate(&train, LearningRateFinder::new()).unwrap_err().to_string();
     assert!(error.starts_with("Model::find_rate: libtorch says: shape '[0]'"), "{error}");
     assert_eq!(model.weight("dense.weight").unwrap(), before);
-    // The optimiser was refused where no gradients are kept; training keeps them again.
+    // The optimizer was refused where no gradients are kept; training keeps them again.
     assert_eq!(model.fit(&train, Fit::new().batch_size(64)).unwrap().len(), 1);
 }
 
@@ -283,7 +285,7 @@ fn a_search_for_a_rate_that_libtorch_ends_leaves_the_weights_as_they_were() {
 fn one_output_tells_two_classes_apart() {
     let _guard = alone();
     let (train, _) = sets(400, 10);
-    // Is the picture's first channel brighter than its last, on average?
+    // Is the image's first channel brighter than its last, on average?
     let bright =
         |at: i64| train.x().narrow(1, at, 1).mean_dim(&[1i64, 2, 3][..], false, Kind::Float);
     let y = bright(0).gt_tensor(&bright(2)).to_kind(Kind::Int64);
@@ -324,15 +326,15 @@ fn a_difference_says_whether_chance_explains_it() {
 fn what_does_not_fit_is_told_before_anything_runs() {
     let _guard = alone();
     let (train, _) = sets(50, 10);
-    let grey =
+    let gray =
         Sequential::new().input_shape([1, 32, 32]).add(Flatten).add(Dense::new(10)).add(Softmax);
-    let grey = grey.build(Device::Cpu).unwrap();
+    let gray = gray.build(Device::Cpu).unwrap();
     let error = |model: &Model| model.fit(&train, Fit::new()).unwrap_err().to_string();
-    assert!(error(&grey).contains("model.compile("), "{}", error(&grey));
-    let grey = compiled(grey, Sgd::new(0.1));
-    let message = error(&grey);
+    assert!(error(&gray).contains("model.compile("), "{}", error(&gray));
+    let gray = compiled(gray, Sgd::new(0.1));
+    let message = error(&gray);
     assert!(message.contains("expected examples [1, 32, 32], got [3, 32, 32]"), "{message}");
-    assert!(message.contains("1 for grey pictures, 3 for colour"), "{message}");
+    assert!(message.contains("1 for gray images, 3 for color"), "{message}");
 
     let narrow =
         Sequential::new().input_shape([3, 32, 32]).add(Flatten).add(Dense::new(4)).add(Softmax);
@@ -361,6 +363,6 @@ fn predictions_agree_with_the_evaluation() {
     let rows = predictions.probabilities();
     assert!(rows.rows().into_iter().all(|row| (row.sum() - 1.0).abs() < 1e-5));
     let figure = predictions.image_grid(2, 5).unwrap();
-    assert!(figure.description().contains("10 pictures"), "{figure:?}");
+    assert!(figure.description().contains("10 images"), "{figure:?}");
     assert!(predictions.image_grid(0, 5).is_err());
 }

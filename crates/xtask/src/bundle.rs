@@ -14,13 +14,13 @@
 use crate::command::{cargo, first_line, run_quietly};
 use crate::contents::Contents;
 use crate::dist;
-use crate::torch_build::Flavour;
 use crate::gather::{Missing, gather};
 use crate::glue;
 use crate::interpreter;
 use crate::paths::{Paths, data_folder, files_below};
 use crate::python;
 use crate::step::{copy_file, create_folder, step, whole_file};
+use crate::torch_build::Flavor;
 use crate::{rust_src, sums};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
@@ -64,9 +64,9 @@ impl Options {
         Ok(options)
     }
 
-    fn flavours(&self) -> Vec<Flavour> {
-        let cuda = self.cuda.then_some(Flavour::Cuda);
-        [Some(Flavour::Cpu), cuda].into_iter().flatten().collect()
+    fn flavors(&self) -> Vec<Flavor> {
+        let cuda = self.cuda.then_some(Flavor::Cuda);
+        [Some(Flavor::Cpu), cuda].into_iter().flatten().collect()
     }
 }
 
@@ -82,7 +82,7 @@ pub fn make(paths: &Paths, options: &Options) -> Result<()> {
     let contents = Contents {
         target: glue::host()?,
         pythons: versions.iter().filter_map(|text| interpreter::version(text)).collect(),
-        flavours: options.flavours(),
+        flavors: options.flavors(),
     };
     contents.write(out)?;
     let texts = Texts { target: contents.target, pythons: versions, cuda: options.cuda };
@@ -140,8 +140,8 @@ fn wheels(paths: &Paths, options: &Options) -> Result<Vec<String>> {
                 python::download(&paths.target().join("dist"), &python, &lock_file, &wheels, more)
             };
             download("jupyter.txt", &[])?;
-            for flavour in options.flavours() {
-                download(flavour.lock_file(), flavour.options())?;
+            for flavor in options.flavors() {
+                download(flavor.lock_file(), flavor.options())?;
             }
             std::fs::remove_dir_all(&environment).context("cannot remove the environment")
         })?;
@@ -206,8 +206,8 @@ mod tests {
         let options = parse(&["/stick", "--cuda", "--python", "python3.12"]).unwrap();
         assert_eq!(options.out, Path::new("/stick"));
         assert!(options.cuda && options.pythons == ["python3.12"]);
-        assert_eq!(options.flavours(), [Flavour::Cpu, Flavour::Cuda]);
-        assert_eq!(Options::default().flavours(), [Flavour::Cpu]);
+        assert_eq!(options.flavors(), [Flavor::Cpu, Flavor::Cuda]);
+        assert_eq!(Options::default().flavors(), [Flavor::Cpu]);
         assert!(parse(&[]).unwrap_err().to_string().contains("the folder to make"));
         assert!(parse(&["/a", "/b"]).is_err());
         assert!(parse(&["/a", "--python"]).unwrap_err().to_string().contains("python3.12"));

@@ -1,8 +1,8 @@
 //! What a [bundle](crate::bundle) says of itself: whether it fits a machine is known before anything is
 //! verified or copied.
 
-use crate::torch_build::Flavour;
 use crate::step::whole_file;
+use crate::torch_build::Flavor;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -16,14 +16,14 @@ pub struct Contents {
     pub target: String,
     /// The Pythons that its packages are for.
     pub pythons: Vec<(u32, u32)>,
-    pub flavours: Vec<Flavour>,
+    pub flavors: Vec<Flavor>,
 }
 
 impl Contents {
     pub fn write(&self, bundle: &Path) -> Result<()> {
         let pythons: Vec<String> = self.pythons.iter().map(named).collect();
-        let flavours: Vec<&str> = self.flavours.iter().map(|flavour| flavour.name()).collect();
-        let json = json!({"target": self.target, "pythons": pythons, "libtorch": flavours});
+        let flavors: Vec<&str> = self.flavors.iter().map(|flavor| flavor.name()).collect();
+        let json = json!({"target": self.target, "pythons": pythons, "libtorch": flavors});
         whole_file(&bundle.join(FILE), &(serde_json::to_string_pretty(&json)? + "\n"))
     }
 
@@ -44,12 +44,11 @@ impl Contents {
             let (major, minor) = name.split_once('.')?;
             Some((major.parse().ok()?, minor.parse().ok()?))
         };
-        let flavour =
-            |name: &String| Flavour::ALL.into_iter().find(|flavour| flavour.name() == name);
+        let flavor = |name: &String| Flavor::ALL.into_iter().find(|flavor| flavor.name() == name);
         Some(Contents {
             target: json["target"].as_str()?.to_owned(),
             pythons: words("pythons")?.iter().map(python).collect::<Option<_>>()?,
-            flavours: words("libtorch")?.iter().map(flavour).collect::<Option<_>>()?,
+            flavors: words("libtorch")?.iter().map(flavor).collect::<Option<_>>()?,
         })
     }
 
@@ -85,7 +84,7 @@ mod tests {
 
     fn contents() -> Contents {
         let pythons = vec![(3, 11), (3, 13)];
-        Contents { target: "x86_64-linux".into(), pythons, flavours: vec![Flavour::Cpu] }
+        Contents { target: "x86_64-linux".into(), pythons, flavors: vec![Flavor::Cpu] }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! It holds the files of the checkout, and beside them, in `prebuilt`, what set-up would compile for
 //! ten minutes: the kernel's program, the glue, the library's dependencies, and the sources of the
-//! standard library; with the licences of all of these. None of them holds a path that would have to be kept: the glue is not linked yet,
+//! standard library; with the licenses of all of these. None of them holds a path that would have to be kept: the glue is not linked yet,
 //! and the dependencies are known by cargo's names for them (the kernel's `prebuilt.rs`).
 
 use crate::build_script::{self, Run};
@@ -109,7 +109,7 @@ fn collect(paths: &Paths, ready: &Ready, to: &Path) -> Result<()> {
     for run in &runs {
         run.keep(&crates)?;
     }
-    licenses::collect(paths, &to.join("licences"))?;
+    licenses::collect(paths, &to.join("licenses"))?;
     let mut programs: Vec<_> = built.into_iter().filter(|file| is_program(file)).collect();
     programs.push(ready.kernel.clone());
     let manifest = json!({

@@ -1,12 +1,12 @@
 //! `cargo xtask doctor`: a line for everything that can be wrong, with what to do about it.
 
 use crate::command::first_line;
-use crate::torch_build;
 use crate::past::{self, Checkout};
 use crate::paths::Paths;
 use crate::preflight::{self, Finding, Missing, faults, printed, to_mend};
 use crate::python::{self, State, TORCH};
 use crate::supplies::Supplies;
+use crate::torch_build;
 use crate::{glue, kernel, nvidia, offline, rust_src, step, template, variables};
 use Finding::{Bad, Good, Note};
 use anyhow::{Result, bail};
@@ -62,7 +62,7 @@ fn libtorch(paths: &Paths) -> Finding {
             }
             None => Good(format!(
                 "{TORCH} for {}, {}{}",
-                environment.flavour.name(),
+                environment.flavor.name(),
                 environment.torch().map(|torch| torch.display().to_string()).unwrap_or_default(),
                 own()
             )),
@@ -98,7 +98,8 @@ fn gpu(paths: &Paths) -> Finding {
         ),
         (Some(name), true) => Good(format!("{name} (name, driver)")),
         (Some(name), false) => {
-            let why = torch_build::of_machine(&paths.home).ok().and_then(|choice| choice.passed_over);
+            let why =
+                torch_build::of_machine(&paths.home).ok().and_then(|choice| choice.passed_over);
             let why = why
                 .filter(|_| own)
                 .unwrap_or_else(|| "libtorch was chosen without CUDA (TCHALK_LIBTORCH)".into());
@@ -233,7 +234,7 @@ mod tests {
     fn printed() -> String {
         let sources = [
             include_str!("doctor.rs"),
-            include_str!("flavour.rs"),
+            include_str!("torch_build.rs"),
             include_str!("glue.rs"),
             include_str!("interpreter.rs"),
             include_str!("preflight/cargo.rs"),

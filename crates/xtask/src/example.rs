@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
 use std::process::Command;
 
-/// The folder of these programs, optimised, built if need be.
+/// The folder of these programs, optimized, built if need be.
 pub fn release(paths: &Paths, names: &[&str]) -> Result<PathBuf> {
     let mut build = cargo();
     build.args(["build", "--release", "--locked", "--package", "tchalk"]);
@@ -40,7 +40,7 @@ pub fn draw_gallery(paths: &Paths) -> Result<PathBuf> {
 }
 
 /// Trains the built-in base on the CIFAR-10 of `TCHALK_DATA_DIR`, into the crate. `note` says what is
-/// known of these pictures, where they are not CIFAR-10's own.
+/// known of these images, where they are not CIFAR-10's own.
 pub fn train_base(paths: &Paths, note: &[String]) -> Result<()> {
     data_folder()
         .context("the built-in base is trained on CIFAR-10: name its folder in TCHALK_DATA_DIR")?;

@@ -59,8 +59,8 @@ fn folder(paths: &Paths, environment: &Environment, torch_sys: &str) -> Result<P
     let package = format!("torch-sys-{torch_sys}");
     // Somebody else may put another libtorch where this one is.
     let about = environment.active.as_ref().map_or("", |active| &active.about_torch);
-    let key = key(&[&package, &torch.to_string_lossy(), environment.flavour.name(), about, WAY]);
-    Ok(paths.home.join(format!("glue-{}-{}", environment.flavour.name(), &key[..8])))
+    let key = key(&[&package, &torch.to_string_lossy(), environment.flavor.name(), about, WAY]);
+    Ok(paths.home.join(format!("glue-{}-{}", environment.flavor.name(), &key[..8])))
 }
 
 /// Links the glue, if it is not there, and compiles what is needed for that.

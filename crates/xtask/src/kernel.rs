@@ -208,7 +208,7 @@ pub fn user_jupyter() -> Option<PathBuf> {
 }
 
 /// The kernel's sessions are built in folders below the state folder: this configuration reaches
-/// them all. The library is optimised although cells are not.
+/// them all. The library is optimized although cells are not.
 pub fn configure_sessions(paths: &Paths, glue: &Path) -> Result<()> {
     let profile = "[profile.dev.package.\"*\"]\nopt-level = 3\ndebug = false\n\
                    debug-assertions = false\noverflow-checks = false\n";

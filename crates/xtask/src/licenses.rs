@@ -1,4 +1,4 @@
-//! The licences of those whose code a release holds, compiled: each asks that its text goes along.
+//! The licenses of those whose code a release holds, compiled: each asks that its text goes along.
 
 use crate::glue;
 use crate::metadata;
@@ -9,22 +9,22 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 use std::path::Path;
 
-/// Says which package is under which licence.
+/// Says which package is under which license.
 const LIST: &str = "packages.txt";
 const HEADER: &str = "\
-What is compiled into this release, and under which licences. A package without a folder beside this
+What is compiled into this release, and under which licenses. A package without a folder beside this
 list came without their text; that of Apache-2.0 is LICENSE-APACHE in the release's own folder.
 
 ";
 
-/// Puts the licences of all packages, and of Rust's standard library, into `to`.
+/// Puts the licenses of all packages, and of Rust's standard library, into `to`.
 pub fn collect(paths: &Paths, to: &Path) -> Result<()> {
     let host = glue::host()?;
     let packages = metadata::packages(&paths.root, &["--filter-platform", &host])?;
     of_packages(&packages, to)?;
     let rust = rust_src::sysroot()?.join("share/doc/rust");
     if rust.is_dir() {
-        copy_licences(&rust, &to.join("rust"))?;
+        copy_licenses(&rust, &to.join("rust"))?;
     }
     Ok(())
 }
@@ -38,16 +38,16 @@ fn of_packages(packages: &[Value], to: &Path) -> Result<()> {
         let name = format!("{}-{}", says("name"), says("version"));
         let folder = Path::new(says("manifest_path")).parent().context("a package has a folder")?;
         list += &format!("{name}: {}\n", says("license"));
-        copy_licences(folder, &to.join(name))?;
+        copy_licenses(folder, &to.join(name))?;
     }
     whole_file(&to.join(LIST), &list)
 }
 
-/// Copies the files and folders of licences that lie in `from`.
-fn copy_licences(from: &Path, to: &Path) -> Result<()> {
+/// Copies the files and folders of licenses that lie in `from`.
+fn copy_licenses(from: &Path, to: &Path) -> Result<()> {
     let entries =
         std::fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))?;
-    for entry in entries.flatten().filter(|entry| is_licence(&entry.file_name().to_string_lossy()))
+    for entry in entries.flatten().filter(|entry| is_license(&entry.file_name().to_string_lossy()))
     {
         create_folder(to)?;
         match entry.path().is_dir() {
@@ -58,7 +58,7 @@ fn copy_licences(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-fn is_licence(name: &str) -> bool {
+fn is_license(name: &str) -> bool {
     let name = name.to_lowercase();
     ["license", "licence", "unlicense", "copying", "copyright", "notice"]
         .iter()
@@ -71,7 +71,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn the_licences_of_others_go_along() {
+    fn the_licenses_of_others_go_along() {
         let folder = tempfile::tempdir().unwrap();
         let package = folder.path().join("serde");
         std::fs::create_dir_all(package.join("LICENSES")).unwrap();
@@ -82,7 +82,7 @@ mod tests {
                             "manifest_path": package.join("Cargo.toml")});
         let ours = json!({"name": "tchalk", "version": "0.1.0", "source": null,
                           "manifest_path": "/nowhere/Cargo.toml"});
-        let to = folder.path().join("licences");
+        let to = folder.path().join("licenses");
         of_packages(&[others, ours], &to).unwrap();
         let list = std::fs::read_to_string(to.join(LIST)).unwrap();
         assert_eq!(list.strip_prefix(HEADER), Some("serde-1.0.2: MIT\n"));

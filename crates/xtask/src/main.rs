@@ -16,7 +16,6 @@ mod dist;
 mod doctor;
 mod example;
 mod exercise;
-mod torch_build;
 mod gather;
 mod glue;
 mod interpreter;
@@ -40,6 +39,7 @@ mod sums;
 mod supplies;
 mod template;
 mod test_counts;
+mod torch_build;
 mod variables;
 
 use anyhow::{Result, bail};
@@ -73,7 +73,7 @@ cargo xtask: set up, run and test tchalk
   exercise          make notebooks/exercise.ipynb from its solution, which is the one to edit
   cloud             make the notebooks for Colab and Kaggle, cloud/*.ipynb, of the two in notebooks
   train-base [NOTE] train the built-in base anew on the CIFAR-10 in TCHALK_DATA_DIR; NOTE says what
-                    its pictures are, if not CIFAR-10's own
+                    its images are, if not CIFAR-10's own
   evidence WHAT     a longer run: cifar10, mnist, ants-bees or built-in-base
   references        compute the tests' reference values anew (installs PyTorch, Keras, scikit-learn)
 

@@ -6,12 +6,12 @@
 use crate::bundle::{ARCHIVE_OF_CRATES, DATA, WHEELS};
 use crate::command::run_quietly;
 use crate::contents::Contents;
-use crate::torch_build::{self, Flavour};
 use crate::paths::{DATA_FOLDER, Paths};
 use crate::python::{self, State};
 use crate::setup::{self, Register};
 use crate::step::{self, copy_tree, step, whole_file, whole_folder};
 use crate::supplies::{self, Supplies};
+use crate::torch_build::{self, Flavor};
 use crate::{glue, interpreter, sums};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
@@ -49,7 +49,7 @@ pub fn set_up(paths: &Paths, folder: &str) -> Result<()> {
 
 /// Sees to it that the bundle has the packages that this machine will ask for, unless it needs none.
 fn fit(paths: &Paths, contents: &Contents) -> Result<()> {
-    if contents.flavours.contains(&Flavour::Cuda) {
+    if contents.flavors.contains(&Flavor::Cuda) {
         torch_build::forget(&paths.home)?;
     }
     if python::environment(paths)?.state() == State::Ready {
@@ -59,7 +59,7 @@ fn fit(paths: &Paths, contents: &Contents) -> Result<()> {
         bail!("{why}");
     }
     step::create_folder(&paths.home)?;
-    torch_build::choose_from(&paths.home, &contents.flavours)
+    torch_build::choose_from(&paths.home, &contents.flavors)
 }
 
 /// The file of the checkout that tells cargo where crates are; absent where they are on the network.

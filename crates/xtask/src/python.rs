@@ -2,11 +2,11 @@
 
 use crate::active::{self, Active};
 use crate::command::run_quietly;
-use crate::torch_build::{self, Flavour};
 use crate::interpreter;
 use crate::paths::{Paths, key};
 use crate::step::{meanwhile, step, whole_file};
 use crate::supplies::Supplies;
+use crate::torch_build::{self, Flavor};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,7 +20,7 @@ const COMPLETE: &str = "tchalk-complete";
 /// An environment that is ready.
 pub struct Environment {
     pub folder: PathBuf,
-    pub flavour: Flavour,
+    pub flavor: Flavor,
     /// The environment that somebody else made, where it is used as it is.
     pub active: Option<Active>,
 }
@@ -45,7 +45,7 @@ impl Environment {
     pub fn has_cuda(&self) -> bool {
         match &self.active {
             Some(active) => active.has_cuda(),
-            None => self.flavour == Flavour::Cuda,
+            None => self.flavor == Flavor::Cuda,
         }
     }
 
@@ -134,18 +134,18 @@ pub enum State {
 pub fn environment(paths: &Paths) -> Result<Environment> {
     if let Some(active) = wanted_active()? {
         let folder = active.prefix.clone();
-        let flavour = if active.names_cuda() { Flavour::Cuda } else { Flavour::Cpu };
-        return Ok(Environment { folder, flavour, active: Some(active) });
+        let flavor = if active.names_cuda() { Flavor::Cuda } else { Flavor::Cpu };
+        return Ok(Environment { folder, flavor, active: Some(active) });
     }
-    let flavour = torch_build::of_machine(&paths.home)?.flavour;
+    let flavor = torch_build::of_machine(&paths.home)?.flavor;
     let (_, (major, minor)) = interpreter::find()?;
     let lock = |name: &str| {
         let file = paths.root.join("python").join(name);
         std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))
     };
-    let key = key(&[&lock("jupyter.txt")?, &lock(flavour.lock_file())?]);
-    let name = format!("python{major}.{minor}-{}-{}", flavour.name(), &key[..8]);
-    Ok(Environment { folder: paths.home.join(name), flavour, active: None })
+    let key = key(&[&lock("jupyter.txt")?, &lock(flavor.lock_file())?]);
+    let name = format!("python{major}.{minor}-{}-{}", flavor.name(), &key[..8]);
+    Ok(Environment { folder: paths.home.join(name), flavor, active: None })
 }
 
 /// The active environment, if it is asked for or is one of conda's that fits.
@@ -200,23 +200,23 @@ pub fn ensure(paths: &Paths, supplies: &Supplies) -> Result<Environment> {
         eprintln!("there is an NVIDIA driver, but {why}");
     }
     let wheels = supplies.wheels.as_deref();
-    let Environment { folder, flavour, .. } = &environment;
+    let Environment { folder, flavor, .. } = &environment;
     let lock_folder = paths.root.join("python");
     step("Python environment with JupyterLab (about 120 packages)", || {
         create(folder)?;
         install(&paths.home, &environment.python(), &lock_folder.join("jupyter.txt"), wheels, &[])
     })?;
-    let what = match flavour {
+    let what = match flavor {
         _ if wheels.is_some() => "libtorch 2.11.0, from the bundle",
-        Flavour::Cpu => "libtorch 2.11.0 for the CPU (about 550 MB to download)",
-        Flavour::Cuda => "libtorch 2.11.0 with CUDA (about 3 GB to download)",
+        Flavor::Cpu => "libtorch 2.11.0 for the CPU (about 550 MB to download)",
+        Flavor::Cuda => "libtorch 2.11.0 with CUDA (about 3 GB to download)",
     };
     step(what, || {
-        let lock_file = lock_folder.join(flavour.lock_file());
-        install(&paths.home, &environment.python(), &lock_file, wheels, flavour.options())?;
+        let lock_file = lock_folder.join(flavor.lock_file());
+        install(&paths.home, &environment.python(), &lock_file, wheels, flavor.options())?;
         whole_file(&folder.join(COMPLETE), &folder.to_string_lossy())
     })?;
-    if *flavour == Flavour::Cuda {
+    if *flavor == Flavor::Cuda {
         torch_build::forget(&paths.home)?;
     }
     Ok(environment)
@@ -293,7 +293,7 @@ mod tests {
     fn an_environment_says_what_became_of_it() {
         let home = tempfile::tempdir().unwrap();
         let environment =
-            Environment { folder: home.path().join("e"), flavour: Flavour::Cpu, active: None };
+            Environment { folder: home.path().join("e"), flavor: Flavor::Cpu, active: None };
         assert_eq!(environment.state(), State::Missing);
         let torch = environment.folder.join("lib/python3.11/site-packages/torch");
         std::fs::create_dir_all(torch.join("lib")).unwrap();
@@ -316,7 +316,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let at = |name: &str| Environment {
             folder: home.path().join(name),
-            flavour: Flavour::Cpu,
+            flavor: Flavor::Cpu,
             active: None,
         };
         let (here, before) = (at("here"), home.path().join("before"));

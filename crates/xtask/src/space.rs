@@ -1,9 +1,9 @@
 //! The room on the disk that set-up needs for what is missing.
 
-use crate::torch_build::Flavour;
 use crate::paths::Paths;
 use crate::python::{self, State};
 use crate::supplies::Supplies;
+use crate::torch_build::Flavor;
 use crate::{kernel, step, template};
 use anyhow::Result;
 use std::path::Path;
@@ -14,10 +14,10 @@ const KERNEL: f64 = 3.0;
 const KERNEL_ALONE: f64 = 0.5;
 const TEMPLATE: f64 = 0.5;
 
-fn of_environment(flavour: Flavour) -> f64 {
-    match flavour {
-        Flavour::Cpu => 2.5,
-        Flavour::Cuda => 12.5,
+fn of_environment(flavor: Flavor) -> f64 {
+    match flavor {
+        Flavor::Cpu => 2.5,
+        Flavor::Cuda => 12.5,
     }
 }
 
@@ -26,7 +26,7 @@ fn needed(paths: &Paths, supplies: &Supplies) -> Result<f64> {
     let environment = python::environment(paths)?;
     let mut needed = 0.0;
     if environment.state() != State::Ready {
-        needed += of_environment(environment.flavour);
+        needed += of_environment(environment.flavor);
     }
     if !kernel::binary(paths)?.is_file() && !supplies.has_kernel(&kernel::sources_key(paths)?) {
         let built = kernel::target(paths).is_dir();
@@ -60,8 +60,8 @@ mod tests {
 
     #[test]
     fn what_the_readme_says_of_the_disk_is_what_is_asked_for() {
-        let all = |flavour| of_environment(flavour) + KERNEL + TEMPLATE;
-        assert_eq!((all(Flavour::Cpu), all(Flavour::Cuda)), (6.0, 16.0));
+        let all = |flavor| of_environment(flavor) + KERNEL + TEMPLATE;
+        assert_eq!((all(Flavor::Cpu), all(Flavor::Cuda)), (6.0, 16.0));
         let readme = include_str!("../../../README.md");
         assert!(readme.contains("6 GB of disk (16 GB with an NVIDIA GPU)"));
     }

@@ -7,26 +7,26 @@ use std::path::Path;
 
 /// Which libtorch goes into the environment.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Flavour {
+pub enum Flavor {
     Cpu,
     Cuda,
 }
 
-impl Flavour {
-    pub const ALL: [Flavour; 2] = [Flavour::Cpu, Flavour::Cuda];
+impl Flavor {
+    pub const ALL: [Flavor; 2] = [Flavor::Cpu, Flavor::Cuda];
 
     pub fn name(self) -> &'static str {
         match self {
-            Flavour::Cpu => "cpu",
-            Flavour::Cuda => "cuda",
+            Flavor::Cpu => "cpu",
+            Flavor::Cuda => "cuda",
         }
     }
 
     /// The lock file that names its packages, and how pip has to read it.
     pub fn lock_file(self) -> &'static str {
         match self {
-            Flavour::Cpu => "libtorch-cpu.txt",
-            Flavour::Cuda => "libtorch-cuda.txt",
+            Flavor::Cpu => "libtorch-cpu.txt",
+            Flavor::Cuda => "libtorch-cuda.txt",
         }
     }
 
@@ -34,8 +34,8 @@ impl Flavour {
     /// are not followed.
     pub fn options(self) -> &'static [&'static str] {
         match self {
-            Flavour::Cpu => &["--no-deps"],
-            Flavour::Cuda => &[],
+            Flavor::Cpu => &["--no-deps"],
+            Flavor::Cuda => &[],
         }
     }
 }
@@ -43,7 +43,7 @@ impl Flavour {
 /// What was chosen for this machine.
 #[derive(Debug, PartialEq)]
 pub struct Choice {
-    pub flavour: Flavour,
+    pub flavor: Flavor,
     /// Why it is not CUDA, though there is an NVIDIA driver and nobody has asked for the processor.
     pub passed_over: Option<String>,
 }
@@ -63,22 +63,22 @@ fn choose(
     driver: impl FnOnce() -> Option<String>,
     bundle_has_none: bool,
 ) -> Result<Choice> {
-    let choice = |flavour, passed_over| Ok(Choice { flavour, passed_over });
+    let choice = |flavor, passed_over| Ok(Choice { flavor, passed_over });
     match wanted {
-        "cpu" => choice(Flavour::Cpu, None),
-        "cuda" => choice(Flavour::Cuda, None),
+        "cpu" => choice(Flavor::Cpu, None),
+        "cuda" => choice(Flavor::Cuda, None),
         "" => match driver() {
-            None => choice(Flavour::Cpu, None),
+            None => choice(Flavor::Cpu, None),
             Some(version) if nvidia::is_too_old(&version) => {
                 let why = format!(
                     "the driver {version} is older than {}, which CUDA 13 needs, so libtorch is the \
                      one for the processor (\"An older driver\" in docs/gpu.md has a way)",
                     nvidia::OLDEST
                 );
-                choice(Flavour::Cpu, Some(why))
+                choice(Flavor::Cpu, Some(why))
             }
-            Some(_) if bundle_has_none => choice(Flavour::Cpu, Some(WITHOUT.into())),
-            Some(_) => choice(Flavour::Cuda, None),
+            Some(_) if bundle_has_none => choice(Flavor::Cpu, Some(WITHOUT.into())),
+            Some(_) => choice(Flavor::Cuda, None),
         },
         other => bail!("TCHALK_LIBTORCH: expected cpu, cuda or environment, got {other:?}"),
     }
@@ -91,7 +91,7 @@ const WITHOUT: &str = "the bundle has brought the libtorch for the processor alo
 const REMEMBERED: &str = "libtorch-of-bundle";
 
 fn is_remembered(home: &Path) -> bool {
-    std::fs::read_to_string(home.join(REMEMBERED)).is_ok_and(|it| it == Flavour::Cpu.name())
+    std::fs::read_to_string(home.join(REMEMBERED)).is_ok_and(|it| it == Flavor::Cpu.name())
 }
 
 /// From now on the driver alone decides again.
@@ -109,12 +109,12 @@ pub fn forget(home: &Path) -> Result<()> {
 /// # Errors
 ///
 /// If `TCHALK_LIBTORCH` asks for what it does not hold.
-pub fn choose_from(home: &Path, held: &[Flavour]) -> Result<()> {
-    settle(home, &wanted(), of_machine(home)?.flavour, held)
+pub fn choose_from(home: &Path, held: &[Flavor]) -> Result<()> {
+    settle(home, &wanted(), of_machine(home)?.flavor, held)
 }
 
-fn settle(home: &Path, wanted: &str, flavour: Flavour, held: &[Flavour]) -> Result<()> {
-    if held.contains(&flavour) {
+fn settle(home: &Path, wanted: &str, flavor: Flavor, held: &[Flavor]) -> Result<()> {
+    if held.contains(&flavor) {
         return Ok(());
     }
     if !wanted.is_empty() {
@@ -123,48 +123,48 @@ fn settle(home: &Path, wanted: &str, flavour: Flavour, held: &[Flavour]) -> Resu
              bundle with --cuda"
         );
     }
-    whole_file(&home.join(REMEMBERED), Flavour::Cpu.name())
+    whole_file(&home.join(REMEMBERED), Flavor::Cpu.name())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn flavour(wanted: &str, driver: Option<&str>, bundle_has_none: bool) -> Choice {
+    fn flavor(wanted: &str, driver: Option<&str>, bundle_has_none: bool) -> Choice {
         choose(wanted, || driver.map(str::to_owned), bundle_has_none).unwrap()
     }
 
     #[test]
     fn the_driver_decides_where_nobody_has_asked_for_anything() {
-        assert_eq!(flavour("", Some("580.95.05"), false).flavour, Flavour::Cuda);
-        assert_eq!(flavour("", Some(""), false).flavour, Flavour::Cuda, "its version is not told");
-        assert_eq!(flavour("", None, false), Choice { flavour: Flavour::Cpu, passed_over: None });
-        assert_eq!(flavour("cpu", Some("580.95.05"), false).flavour, Flavour::Cpu);
-        assert_eq!(flavour("cuda", None, true).flavour, Flavour::Cuda);
+        assert_eq!(flavor("", Some("580.95.05"), false).flavor, Flavor::Cuda);
+        assert_eq!(flavor("", Some(""), false).flavor, Flavor::Cuda, "its version is not told");
+        assert_eq!(flavor("", None, false), Choice { flavor: Flavor::Cpu, passed_over: None });
+        assert_eq!(flavor("cpu", Some("580.95.05"), false).flavor, Flavor::Cpu);
+        assert_eq!(flavor("cuda", None, true).flavor, Flavor::Cuda);
         let error = choose("gpu", || None, false).unwrap_err().to_string();
         assert!(error.contains("got \"gpu\""), "{error}");
     }
 
     #[test]
     fn an_older_driver_and_a_bundle_without_cuda_leave_the_processor_and_it_is_said_why() {
-        let old = flavour("", Some("550.54.15"), false);
-        assert_eq!(old.flavour, Flavour::Cpu);
+        let old = flavor("", Some("550.54.15"), false);
+        assert_eq!(old.flavor, Flavor::Cpu);
         assert!(old.passed_over.unwrap().contains("550.54.15 is older than 580"));
-        let bundle = flavour("", Some("580.95.05"), true);
-        assert_eq!(bundle.flavour, Flavour::Cpu);
+        let bundle = flavor("", Some("580.95.05"), true);
+        assert_eq!(bundle.flavor, Flavor::Cpu);
         assert!(bundle.passed_over.unwrap().contains("the bundle"));
-        assert_eq!(flavour("", None, true).passed_over, None, "nothing was passed over");
+        assert_eq!(flavor("", None, true).passed_over, None, "nothing was passed over");
     }
 
     #[test]
     fn what_a_bundle_lacked_is_remembered_until_it_is_forgotten() {
         let home = tempfile::tempdir().unwrap();
-        let settle = |wanted, held: &[Flavour]| settle(home.path(), wanted, Flavour::Cuda, held);
-        settle("", &Flavour::ALL).unwrap();
+        let settle = |wanted, held: &[Flavor]| settle(home.path(), wanted, Flavor::Cuda, held);
+        settle("", &Flavor::ALL).unwrap();
         assert!(!is_remembered(home.path()), "it has what the machine can use");
-        let error = settle("cuda", &[Flavour::Cpu]).unwrap_err().to_string();
+        let error = settle("cuda", &[Flavor::Cpu]).unwrap_err().to_string();
         assert!(error.contains("with --cuda") && !is_remembered(home.path()), "{error}");
-        settle("", &[Flavour::Cpu]).unwrap();
+        settle("", &[Flavor::Cpu]).unwrap();
         assert!(is_remembered(home.path()));
         forget(home.path()).unwrap();
         forget(home.path()).unwrap();

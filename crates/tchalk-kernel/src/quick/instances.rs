@@ -1,5 +1,5 @@
 /// What the compiler would make anew in each cell, for types that are usual in notebooks: how their
-/// variables come and go, how they are shown, how they end. Cells are not optimised, and neither is
+/// variables come and go, how they are shown, how they end. Cells are not optimized, and neither is
 /// this, so they use what they find here.
 pub mod instances {
     use super::{Failure, cell::VariableStore};
@@ -39,9 +39,9 @@ pub mod instances {
     }
 
     each!(kept with keep: Dataset, Device, Fit, Initializer, Input, Kind, Pca, Sequential, Split, Summary,
-        Symbol, TensorSet, Tsne, Vec<Model>, Vec<Picture>, Vec<Predictions>, Vec<Symbol>, Vec<Tensor>);
+        Symbol, TensorSet, Tsne, Vec<Model>, Vec<Image>, Vec<Predictions>, Vec<Symbol>, Vec<Tensor>);
     each!(shown with keep_and_show: Augmentation, Calibration, Comparison, ConfusionMatrix, CsvTable,
-        Diagram, Embedding, Ensemble, Evaluation, Figure, FittedPca, History, Model, Picture, Report,
+        Diagram, Embedding, Ensemble, Evaluation, Figure, FittedPca, History, Model, Image, Report,
         Scatter3d, Scoreboard, Submission, SubmissionCheck, Table);
     each!(printed with keep_and_print: bool, char, f32, f64, i32, i64, u8, u64, usize, &'static str, String,
         Option<f64>, Option<usize>, Vec<f32>, Vec<f64>, Vec<i32>, Vec<i64>, Vec<u8>, Vec<usize>,

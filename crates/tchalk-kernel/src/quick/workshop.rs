@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn without_knowledge_cargo_is_asked_and_its_success_is_learnt_from() {
+    fn without_knowledge_cargo_is_asked_and_its_success_is_learned_from() {
         let session = tempfile::tempdir().unwrap();
         fs::create_dir(session.path().join(FOLDER)).unwrap();
         let (kernel, mut stand_in) = UnixStream::pair().unwrap();

@@ -92,8 +92,8 @@ class Page:
         return self.ask(script % cell) or ""
 
     def screenshot(self, path):
-        picture = self.call("Page.captureScreenshot", format="png")
-        path.write_bytes(base64.b64decode(picture["data"]))
+        image = self.call("Page.captureScreenshot", format="png")
+        path.write_bytes(base64.b64decode(image["data"]))
 
     def close(self):
         self.socket.close()
@@ -131,9 +131,9 @@ class Browser(unittest.TestCase):
         self.page = Page(self.folder)
 
     def tearDown(self):
-        pictures = pathlib.Path(os.environ.get("TCHALK_PICTURES", self.folder))
-        pictures.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(pictures / "lab.png")
+        images = pathlib.Path(os.environ.get("TCHALK_PICTURES", self.folder))
+        images.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(images / "lab.png")
         self.page.close()
         self.lab.terminate()
         self.lab.wait(30)

@@ -128,7 +128,7 @@ class Mistakes(unittest.TestCase):
     def test_an_err_is_an_error_with_its_message(self):
         reply = notebook.run("datasets::shapes()?.train.sample(9_999)?")
         self.assertEqual(reply.status, "error")
-        self.assertIn("at most 5000 pictures of shapes train", reply.content["evalue"])
+        self.assertIn("at most 5000 images of shapes train", reply.content["evalue"])
 
     def test_what_does_not_compile_changes_nothing(self):
         notebook.run("let text = String::from(\"abc\");")
@@ -337,7 +337,7 @@ class Help(unittest.TestCase):
         self.assertIn("shapes", " ".join(reply["matches"]))
         self.assertEqual((reply["cursor_start"], reply["cursor_end"]), (len(code) - 3, len(code)))
 
-    def test_unfinished_cells_are_recognised(self):
+    def test_unfinished_cells_are_recognized(self):
         self.client = notebook.client
         for code, status in [("let a = 1;", "complete"), ("fn f() {", "incomplete")]:
             self.assertEqual(self.wait(self.client.is_complete(code))["status"], status)

@@ -9,9 +9,9 @@ use crate::model::{CallLayer, CallMerge, Symbol};
 pub(super) struct Architecture {
     /// The network's name, also that of its function.
     pub(super) name: &'static str,
-    /// The smallest pictures that it can take, in pixels along each side.
+    /// The smallest images that it can take, in pixels along each side.
     pub(super) min_size: usize,
-    /// From pictures to the last feature maps.
+    /// From images to the last feature maps.
     pub(super) features: fn(&mut NetworkBuilder, Symbol) -> Result<Symbol>,
     /// From the last feature maps to the scores of the classes.
     pub(super) top: fn(&mut NetworkBuilder, Symbol) -> Result<Symbol>,
@@ -68,7 +68,7 @@ impl NetworkBuilder {
         self.layer(name, layer, x)
     }
 
-    /// Batch normalisation with PyTorch's numbers.
+    /// Batch normalization with PyTorch's numbers.
     pub(super) fn batch_norm(&mut self, name: &str, x: &Symbol) -> Result<Symbol> {
         self.layer(name, BatchNorm2d::new().momentum(0.9).epsilon(1e-5), x)
     }

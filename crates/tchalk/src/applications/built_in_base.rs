@@ -14,7 +14,7 @@ use tch::{Device, Kind, Tensor, no_grad};
 pub(super) const BUILT_IN_BASE: Architecture =
     Architecture { name: "built_in_base", min_size: 32, features, top: |_, x| Ok(x) };
 
-/// The side of the pictures that it was trained on.
+/// The side of the images that it was trained on.
 pub(super) const INPUT_SIZE: usize = 32;
 
 /// The filters of the convolutions in each block.
@@ -62,7 +62,7 @@ pub(super) fn provenance() -> String {
     format!(
         "a small network of VGG16's form with {} parameters, which this project trained on {}. A \
          classifier trained with it was right about {:.1} % of {}. It has seen the labels of CIFAR-10's \
-         training pictures: what is reached with it on CIFAR-10 is no transfer from other pictures.",
+         training images: what is reached with it on CIFAR-10 is no transfer from other images.",
         thousands(count as f64),
         file_metadata("trained on"),
         100.0 * accuracy,

@@ -46,8 +46,13 @@ fn convolution(net: &NetworkBuilder, filters: usize, kernel: usize) -> Conv2d {
     Conv2d::new(filters, kernel).use_bias(false).kernel_initializer(net.initializer())
 }
 
-/// A convolution, normalised and bent.
-fn conv_norm_relu6(net: &mut NetworkBuilder, name: &str, layer: Conv2d, x: &Symbol) -> Result<Symbol> {
+/// A convolution, normalized and bent.
+fn conv_norm_relu6(
+    net: &mut NetworkBuilder,
+    name: &str,
+    layer: Conv2d,
+    x: &Symbol,
+) -> Result<Symbol> {
     let x = net.layer(&format!("{name}.0"), layer, x)?;
     let x = net.batch_norm(&format!("{name}.1"), &x)?;
     net.layer(&format!("{name}.2"), Relu6, &x)

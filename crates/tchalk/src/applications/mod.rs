@@ -12,7 +12,7 @@
 //! # Ok::<(), tchalk::Error>(())
 //! ```
 //!
-//! | network | parameters | smallest picture | top-1 on ImageNet |
+//! | network | parameters | smallest image | top-1 on ImageNet |
 //! |---|---|---|---|
 //! | [`vgg16`] | 138,357,544 | 32 | 71.6 % |
 //! | [`resnet18`] | 11,699,112 | 1 | 69.8 % |
@@ -25,21 +25,21 @@
 //! can be had.
 //!
 //! The accuracies are those that torchvision states for its weights. Parameters are counted as Keras
-//! does, with the running means and variances of normalisations.
+//! does, with the running means and variances of normalizations.
 
 mod architecture;
 mod built_in_base;
-mod weight_lookup;
 mod mobilenet_v2;
 mod pickle;
 mod pickle_machine;
 mod prediction;
 mod resnet;
-mod squeezenet;
 mod safetensors_subset;
+mod squeezenet;
 mod torch_file;
 mod vgg16;
 mod weight_file;
+mod weight_lookup;
 mod weights;
 
 pub use prediction::Prediction;
@@ -49,10 +49,10 @@ use crate::error::{Error, Result};
 use crate::layers::{Layer, Softmax};
 use crate::model::{CallLayer, Input, Model, Symbol};
 use architecture::{Architecture, NetworkBuilder};
-use weight_lookup::Lookup;
 use std::path::Path;
 use tch::{Device, Tensor, no_grad};
 use weight_file::WeightFile;
+use weight_lookup::Lookup;
 use weights::{TORCHVISION, image_size_from_note};
 
 /// VGG16 (Simonyan and Zisserman 2014). Its layers have Keras's names, `block1_conv1` to
@@ -91,7 +91,7 @@ pub fn mobilenet_v2() -> Application {
 /// `block1_conv1` to `block5_pool`; it has no top. This project trained it on CIFAR-10's training
 /// images; [`Model::source`] says how well, and on what.
 ///
-/// It takes pictures `[3, height, width]` of at least 32 by 32 pixels with values from 0 to 1, 32 by 32
+/// It takes images `[3, height, width]` of at least 32 by 32 pixels with values from 0 to 1, 32 by 32
 /// where nothing else is said. With [`Weights::Random`] it is the same network before it learned.
 ///
 /// ```
@@ -109,7 +109,7 @@ pub fn built_in_base() -> Application {
 /// A ready-made network before it is built.
 ///
 /// Built with its top, a network ends in [`Softmax`] and gives probabilities; without, it gives its
-/// last feature maps. Pictures come with values from 0 to 1; a first layer, `preprocessing`, brings
+/// last feature maps. Images come with values from 0 to 1; a first layer, `preprocessing`, brings
 /// them to what the weights were trained with.
 ///
 /// ```
@@ -157,7 +157,7 @@ impl Application {
         self
     }
 
-    /// The shape of one picture, `[3, height, width]`; from the beginning `[3, 224, 224]`, or what
+    /// The shape of one image, `[3, height, width]`; from the beginning `[3, 224, 224]`, or what
     /// the file of weights speaks of. With random weights there may be another number of channels.
     pub fn input_shape(mut self, shape: impl Into<Vec<usize>>) -> Application {
         self.input_shape = Some(shape.into());
@@ -170,7 +170,7 @@ impl Application {
         self
     }
 
-    /// What happens to pictures before the first layer: `false` for nothing, or a
+    /// What happens to images before the first layer: `false` for nothing, or a
     /// [`Preprocessing`] of your own. From the beginning, what the weights were trained with.
     pub fn preprocessing(mut self, preprocessing: impl Into<Preprocessing>) -> Application {
         self.preprocessing = preprocessing.into();
@@ -206,19 +206,23 @@ impl Application {
     ///
     /// # Errors
     ///
-    /// If the pictures are too small or have another number of channels than the weights; if there
+    /// If the images are too small or have another number of channels than the weights; if there
     /// is no file of weights, or it cannot be fetched, is damaged, or is that of another network.
     /// With [`or_built_in`](Application::or_built_in) weights that cannot be had are no error.
     pub fn build(self, device: Device) -> Result<Model> {
         self.check_weights()?;
-        // The names of the weights don't depend on the picture's size, and the size may depend on
+        // The names of the weights don't depend on the image's size, and the size may depend on
         // the file, so a draft is made first.
         let mut file = match &self.weights {
             Weights::Random | Weights::BuiltIn => None,
             Weights::File(path) => Some(weight_lookup::find_file(&self.repr(), path)?),
             Weights::ImageNet => {
                 let names = self.published_names()?;
-                match weight_lookup::find_imagenet_weights(&self.repr(), self.architecture.name, &names)? {
+                match weight_lookup::find_imagenet_weights(
+                    &self.repr(),
+                    self.architecture.name,
+                    &names,
+                )? {
                     Lookup::Found(path) => Some(path),
                     Lookup::Missing(why) if self.or_built_in => {
                         return self.build_fallback(&why, device);
@@ -299,16 +303,16 @@ impl Application {
         let op = format!("{}.input_shape({shape:?})", self.repr());
         let &[channels, height, width] = shape else {
             let hint = "Try .input_shape([3, 224, 224]).";
-            return Err(Error::invalid(op, "pictures [channels, height, width]", "others", hint));
+            return Err(Error::invalid(op, "images [channels, height, width]", "others", hint));
         };
         if channels != 3 && self.weights != Weights::Random {
-            let hint = "Grey pictures can be given as three equal channels.";
+            let hint = "Gray images can be given as three equal channels.";
             let got = format!("{channels} channels");
             return Err(Error::invalid(op, "3 channels, as the weights have", got, hint));
         }
         if height < smallest || width < smallest {
-            let expected = format!("pictures of at least {smallest} by {smallest} pixels");
-            let hint = format!("Resize::new({smallest}, {smallest}) makes small pictures larger.");
+            let expected = format!("images of at least {smallest} by {smallest} pixels");
+            let hint = format!("Resize::new({smallest}, {smallest}) makes small images larger.");
             return Err(Error::invalid(op, expected, format!("{height} by {width}"), hint));
         }
         if self.top && self.classes != IMAGENET_CLASSES && self.weights == Weights::ImageNet {
@@ -325,7 +329,12 @@ impl Application {
 const IMAGENET_CLASSES: usize = 1000;
 
 /// Reads all weights of the network from the file; tensors that it does not need are left alone.
-fn load_weights(model: &Model, builder: &NetworkBuilder, open: &mut WeightFile, path: &Path) -> Result<()> {
+fn load_weights(
+    model: &Model,
+    builder: &NetworkBuilder,
+    open: &mut WeightFile,
+    path: &Path,
+) -> Result<()> {
     let weights = model.inner().program.weights();
     let shape = |tensor: &Tensor| tensor.size().iter().map(|&n| n as usize).collect::<Vec<_>>();
     let wanted = || weights.iter().map(|it| (builder.published_name(&it.name), it));

@@ -146,8 +146,10 @@ impl Pickle {
 
     fn tensors_in(&self, place: ValueIndex) -> Vec<(String, TensorInfo)> {
         let Value::Dict { entries, .. } = &self.values[place] else { return Vec::new() };
-        let tensor = |&(key, value): &(ValueIndex, ValueIndex)| match (&self.values[key], &self.values[value])
-        {
+        let tensor = |&(key, value): &(ValueIndex, ValueIndex)| match (
+            &self.values[key],
+            &self.values[value],
+        ) {
             (Value::Str(name), Value::Tensor(view)) => Some((name.to_string(), view.clone())),
             _ => None,
         };
@@ -156,7 +158,8 @@ impl Pickle {
 
     fn entry(&self, place: ValueIndex, wanted: &str) -> Option<ValueIndex> {
         let Value::Dict { entries, .. } = &self.values[place] else { return None };
-        let is = |place: ValueIndex| matches!(&self.values[place], Value::Str(key) if **key == *wanted);
+        let is =
+            |place: ValueIndex| matches!(&self.values[place], Value::Str(key) if **key == *wanted);
         entries.iter().find(|(key, _)| is(*key)).map(|&(_, value)| value)
     }
 }

@@ -1,6 +1,6 @@
 //! The machine that reads a pickle: a stack, a memory, and no way to run anything.
 
-use super::pickle::{Global, Pickle, ValueIndex, Problem, Storage, Value, TensorInfo};
+use super::pickle::{Global, Pickle, Problem, Storage, TensorInfo, Value, ValueIndex};
 use std::collections::HashMap;
 use std::io::Read;
 use std::rc::Rc;

@@ -84,7 +84,7 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// If the file is no picture, or the network does not turn pictures of 1 or 3 channels into
+    /// If the file is no image, or the network does not turn images of 1 or 3 channels into
     /// probabilities of classes.
     pub fn predict_file(&self, path: impl AsRef<Path>) -> Result<Prediction> {
         let path = &path_of(path);
@@ -92,7 +92,7 @@ impl Model {
         let (input, output) = (self.input_shape(), self.output_shape());
         let (&[channels @ (1 | 3), height, width], &[classes]) = (&input[..], &output[..]) else {
             let got = format!("one from {input:?} to {output:?}");
-            let expected = "a network from pictures [3, height, width] to classes";
+            let expected = "a network from images [3, height, width] to classes";
             return Err(Error::invalid(op, expected, got, "Build it with its top."));
         };
         if !self.inner().ends_in_softmax() {
@@ -105,9 +105,9 @@ impl Model {
         let size = [around(height), around(width)];
         let pixels = decode(&bytes, size, Framing::Crop, path)?;
         let sizes = [size[0] as i64, size[1] as i64, 3];
-        let picture = Tensor::f_from_data_size(&pixels, &sizes, Kind::Uint8)?;
+        let image = Tensor::f_from_data_size(&pixels, &sizes, Kind::Uint8)?;
         let middle = |whole: usize, part: usize| ((whole - part) / 2) as i64;
-        let x = picture
+        let x = image
             .narrow(0, middle(size[0], height), height as i64)
             .narrow(1, middle(size[1], width), width as i64)
             .permute([2, 0, 1])

@@ -24,7 +24,12 @@ pub(super) const RESNET50: Architecture = Architecture {
 /// Makes one block: its name, its input, the width, the stride.
 type Block = fn(&mut NetworkBuilder, &str, &Symbol, usize, usize) -> Result<Symbol>;
 
-fn features(net: &mut NetworkBuilder, x: Symbol, counts: [usize; 4], block: Block) -> Result<Symbol> {
+fn features(
+    net: &mut NetworkBuilder,
+    x: Symbol,
+    counts: [usize; 4],
+    block: Block,
+) -> Result<Symbol> {
     let x = net.layer("conv1", convolution(net, 64, 7, 2), &x)?;
     let x = net.batch_norm("bn1", &x)?;
     let x = net.layer("relu", Relu, &x)?;
@@ -50,7 +55,13 @@ fn convolution(net: &NetworkBuilder, filters: usize, kernel: usize, stride: usiz
     layer.kernel_initializer(net.initializer())
 }
 
-fn basic_block(net: &mut NetworkBuilder, name: &str, x: &Symbol, width: usize, stride: usize) -> Result<Symbol> {
+fn basic_block(
+    net: &mut NetworkBuilder,
+    name: &str,
+    x: &Symbol,
+    width: usize,
+    stride: usize,
+) -> Result<Symbol> {
     let y = net.layer(&format!("{name}.conv1"), convolution(net, width, 3, stride), x)?;
     let y = net.batch_norm(&format!("{name}.bn1"), &y)?;
     let y = net.layer(&format!("{name}.relu1"), Relu, &y)?;
@@ -78,7 +89,13 @@ fn bottleneck_block(
 }
 
 /// The input, brought to the shape of `y` where it has another, plus `y`.
-fn add_shortcut(net: &mut NetworkBuilder, name: &str, x: &Symbol, y: Symbol, stride: usize) -> Result<Symbol> {
+fn add_shortcut(
+    net: &mut NetworkBuilder,
+    name: &str,
+    x: &Symbol,
+    y: Symbol,
+    stride: usize,
+) -> Result<Symbol> {
     let shortcut = if x.shape()[0] == y.shape()[0] && stride == 1 {
         x.clone()
     } else {

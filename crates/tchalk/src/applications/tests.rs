@@ -42,7 +42,8 @@ fn weight(name: &str, size: &[i64]) -> Tensor {
 /// The network with made-up weights, and what the files call them, in the network's order.
 fn network(application: Application) -> (Model, Vec<String>) {
     let application = application.weights(Weights::Random).classes(7);
-    let (model, builder) = application.build_untrained([3, 1, 1], Preprocessing::None, Device::Cpu).unwrap();
+    let (model, builder) =
+        application.build_untrained([3, 1, 1], Preprocessing::None, Device::Cpu).unwrap();
     let names = model.weight_names();
     let theirs: Vec<String> = names.iter().map(|ours| builder.published_name(ours)).collect();
     for (ours, theirs) in names.iter().zip(&theirs) {
@@ -78,7 +79,7 @@ fn check(case: &str, application: Application, size: [usize; 2]) {
         };
         access.run(&[(program.inputs[0], &x)], &[program.scores()]).remove(0)
     };
-    // A normalisation over the few values of a small batch's last layers makes much of the order in
+    // A normalization over the few values of a small batch's last layers makes much of the order in
     // which sums are formed, and that hangs on the number of threads: here it is the reference's.
     tch::set_num_threads(2);
     let y = if backwards { run() } else { tch::no_grad(run) };
@@ -171,7 +172,7 @@ fn sizes_are_the_published_ones() {
 }
 
 #[test]
-fn the_smallest_pictures_go_through() {
+fn the_smallest_images_go_through() {
     for application in [resnet18(), squeezenet1_0(), squeezenet1_1(), mobilenet_v2()] {
         let side = application.architecture.min_size;
         let net = random(application).classes(5).input_shape([3, side, side]);
@@ -182,21 +183,21 @@ fn the_smallest_pictures_go_through() {
 }
 
 #[test]
-fn wrong_pictures_are_told() {
+fn wrong_images_are_told() {
     let refusal =
         |application: Application| application.build(Device::Cpu).unwrap_err().to_string();
     assert_eq!(
         refusal(random(vgg16()).input_shape([3, 28, 28])),
-        "applications::vgg16().input_shape([3, 28, 28]): expected pictures of at least 32 by 32 \
-         pixels, got 28 by 28.\nResize::new(32, 32) makes small pictures larger."
+        "applications::vgg16().input_shape([3, 28, 28]): expected images of at least 32 by 32 \
+         pixels, got 28 by 28.\nResize::new(32, 32) makes small images larger."
     );
     assert!(
         refusal(random(resnet18()).input_shape([3, 224])).contains("[channels, height, width]")
     );
     let none = squeezenet1_0().weights(Weights::file("/no/such/file.safetensors"));
     assert!(refusal(none).contains("expected an existing file of weights"));
-    let grey = random(resnet18()).without_top().input_shape([1, 32, 32]).build(Device::Cpu);
-    assert_eq!(grey.unwrap().output_shape(), [512, 1, 1]);
+    let gray = random(resnet18()).without_top().input_shape([1, 32, 32]).build(Device::Cpu);
+    assert_eq!(gray.unwrap().output_shape(), [512, 1, 1]);
 }
 
 /// A file of the base's weights under torchvision's names, by whatever writes it.
@@ -351,8 +352,8 @@ fn what_the_built_in_base_cannot_stand_in_for_is_told() {
          The built-in base stands in for vgg16().without_top() alone."
     );
     assert!(refusal(resnet18().without_top().or_built_in()).contains("expected vgg16()"));
-    let grey = vgg16().without_top().input_shape([1, 32, 32]).or_built_in();
-    assert!(refusal(grey).contains("3 channels"));
+    let gray = vgg16().without_top().input_shape([1, 32, 32]).or_built_in();
+    assert!(refusal(gray).contains("3 channels"));
     let small = vgg16().without_top().input_shape([3, 28, 28]).or_built_in();
     assert!(refusal(small).contains("at least 32 by 32"));
     let other = random(vgg16().without_top()).or_built_in();

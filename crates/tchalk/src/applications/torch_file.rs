@@ -188,7 +188,8 @@ fn from_legacy(mut file: BufReader<File>) -> Result<Contents, Problem> {
         return Err("its numbers were written by a machine with another byte order".into());
     }
     let pickle = Pickle::read(&mut list)?;
-    let keys = Pickle::read(&mut list)?.strings().ok_or("its list of pieces of memory is damaged")?;
+    let keys =
+        Pickle::read(&mut list)?.strings().ok_or("its list of pieces of memory is damaged")?;
     let known: HashMap<&str, &Storage> =
         pickle.storages().map(|storage| (&*storage.key, storage)).collect();
     let mut places = HashMap::new();

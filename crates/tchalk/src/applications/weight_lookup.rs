@@ -56,7 +56,12 @@ pub(super) fn find_imagenet_weights(op: &str, name: &str, tensors: &[String]) ->
 }
 
 /// A file with these tensors in the cache, or from the network.
-fn cached_or_downloaded(op: &str, name: &str, published: &PublishedFile, tensors: &[String]) -> Result<PathBuf> {
+fn cached_or_downloaded(
+    op: &str,
+    name: &str,
+    published: &PublishedFile,
+    tensors: &[String],
+) -> Result<PathBuf> {
     let Some(folder) = cache::folder("weights") else {
         let hint = format!("Set {} to a folder for downloads.", cache::HOME);
         return Err(Error::invalid(op, "a folder for downloads", "none", hint));
@@ -141,7 +146,12 @@ fn verified(bundle: &Bundle, path: PathBuf) -> Result<PathBuf> {
 }
 
 /// Fetches the base of a network alone and keeps it as a file of its own.
-fn download_base(name: &str, base: &BasePrefix, tensors: &[String], folder: &Path) -> Result<PathBuf> {
+fn download_base(
+    name: &str,
+    base: &BasePrefix,
+    tensors: &[String],
+    folder: &Path,
+) -> Result<PathBuf> {
     let kept = Source::new(format!("{name}-base.safetensors"), base.url);
     if let Some(path) = download::kept(&kept, folder)? {
         return Ok(path);

@@ -29,16 +29,16 @@ impl Weights {
     }
 }
 
-/// What happens to pictures before the first layer with weights.
+/// What happens to images before the first layer with weights.
 ///
-/// Pictures come with values from 0 to 1. A network that learned from pictures with mean 0 and
-/// deviation 1 expects such pictures for ever after.
+/// Images come with values from 0 to 1. A network that learned from images with mean 0 and
+/// deviation 1 expects such images for ever after.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum Preprocessing {
     /// What the weights were trained with; for fresh weights, nothing.
     #[default]
     FromWeights,
-    /// Nothing: pictures come in as they are.
+    /// Nothing: images come in as they are.
     None,
     /// From each of the three channels its mean is subtracted, and the rest divided.
     Normalize {
@@ -57,7 +57,9 @@ impl Preprocessing {
     /// The layer that does it, if it is more than nothing.
     pub(super) fn layer(self) -> Option<Normalize> {
         match self {
-            Preprocessing::Normalize { mean, std: deviation } => Some(Normalize::new(mean, deviation)),
+            Preprocessing::Normalize { mean, std: deviation } => {
+                Some(Normalize::new(mean, deviation))
+            }
             Preprocessing::FromWeights | Preprocessing::None => None,
         }
     }
@@ -94,7 +96,7 @@ fn three_numbers_after(text: &str, word: &str) -> Option<[f64; 3]> {
     Some([next()?, next()?, next()?])
 }
 
-/// The side of the pictures that a note speaks of, as "227x227".
+/// The side of the images that a note speaks of, as "227x227".
 pub(super) fn image_size_from_note(note: &str) -> Option<usize> {
     let sizes = note.split(|c: char| !c.is_ascii_alphanumeric());
     let square = |text: &str| {
@@ -197,7 +199,8 @@ mod tests {
     #[test]
     fn notes_say_what_weights_want() {
         let caffe = "RGB order, pixel values 0..255 minus mean [123,117,104], no scaling; 227x227";
-        let Some(Preprocessing::Normalize { mean, std: deviation }) = Preprocessing::from_note(caffe)
+        let Some(Preprocessing::Normalize { mean, std: deviation }) =
+            Preprocessing::from_note(caffe)
         else {
             panic!("the note is understood")
         };
@@ -220,7 +223,8 @@ mod tests {
             assert_eq!(file.sha256_prefix().len(), 8, "{name}");
             assert!(file.file.starts_with(name) && file.url().ends_with(".pth"));
             assert!(
-                file.sha256.is_none_or(|sum| sum.starts_with(file.sha256_prefix()) && sum.len() == 64)
+                file.sha256
+                    .is_none_or(|sum| sum.starts_with(file.sha256_prefix()) && sum.len() == 64)
             );
         }
     }

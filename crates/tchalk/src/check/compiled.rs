@@ -5,7 +5,7 @@ use crate::model::Model;
 use crate::train::OptimizerSummary;
 
 /// Looks at what `compile` chose: whether the loss fits the network's end, and whether the learning
-/// rate is one that its optimiser can use.
+/// rate is one that its optimizer can use.
 ///
 /// ```
 /// use tchalk::prelude::*;
@@ -52,7 +52,7 @@ pub fn compiled(model: &Model) -> Checklist {
         ),
         ("BinaryCrossEntropy", ..) => list.odd(
             "loss",
-            "binary cross-entropy asks ten separate questions. That works; for one digit a picture, \
+            "binary cross-entropy asks ten separate questions. That works; for one digit an image, \
              Softmax and Loss::CategoricalCrossEntropy are the usual choice.",
         ),
         (name, ..) => list.odd(
@@ -80,7 +80,7 @@ pub fn compiled(model: &Model) -> Checklist {
     list
 }
 
-/// The rates at which an optimiser usually works: below, above, and one to try.
+/// The rates at which an optimizer usually works: below, above, and one to try.
 pub(super) fn usual(optimizer: &str) -> (f64, f64, f64) {
     match optimizer {
         "Sgd" => (3e-3, 0.5, 0.05),
@@ -153,10 +153,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_usual_for_one_optimiser_is_not_for_another() {
+    fn what_is_usual_for_one_optimizer_is_not_for_another() {
         let say = |name: &str, rate| {
             let mut list = Checklist::new("rate");
-            rate_of(&mut list, &OptimizerSummary { name: name.into(), learning_rate: rate, ..OptimizerSummary::default() });
+            rate_of(
+                &mut list,
+                &OptimizerSummary {
+                    name: name.into(),
+                    learning_rate: rate,
+                    ..OptimizerSummary::default()
+                },
+            );
             (list.passes(), list.advice().is_empty())
         };
         assert_eq!(say("Sgd", 0.1), (true, true));
@@ -172,7 +179,15 @@ mod tests {
     fn momentum_makes_a_small_rate_larger() {
         let mut list = Checklist::new("rate");
         let (name, rate) = ("Sgd".to_owned(), 1e-3);
-        rate_of(&mut list, &OptimizerSummary { name, learning_rate: rate, momentum: 0.9, ..OptimizerSummary::default() });
+        rate_of(
+            &mut list,
+            &OptimizerSummary {
+                name,
+                learning_rate: rate,
+                momentum: 0.9,
+                ..OptimizerSummary::default()
+            },
+        );
         assert!(list.passes() && list.advice().is_empty(), "{list:?}");
     }
 
@@ -181,7 +196,10 @@ mod tests {
         let say = |name: &str, weight_decay| {
             let mut list = Checklist::new("weight decay");
             let name = name.into();
-            weight_decay_of(&mut list, &OptimizerSummary { name, weight_decay, ..OptimizerSummary::default() });
+            weight_decay_of(
+                &mut list,
+                &OptimizerSummary { name, weight_decay, ..OptimizerSummary::default() },
+            );
             (list.passes(), list.advice().is_empty())
         };
         assert_eq!(say("Sgd", 5e-4), (true, true));

@@ -18,18 +18,18 @@ pub(super) fn end(list: &mut Checklist, model: &Model, structure: &Structure) {
         "sigmoid" if binary => list.odd(
             "end",
             "Sigmoid asks ten separate questions (is it a 0? is it a 1? …), and the answers do not add \
-             up to 1. That works; a picture shows one digit, and Softmax with \
+             up to 1. That works; an image shows one digit, and Softmax with \
              CategoricalCrossEntropy says so.",
         ),
         "sigmoid" if told.is_none() => list.odd(
             "end",
-            "it ends in Sigmoid, which asks ten separate questions. Each picture shows one digit: let \
+            "it ends in Sigmoid, which asks ten separate questions. Each image shows one digit: let \
              Softmax be the last layer; or keep Sigmoid, and compile with Loss::BinaryCrossEntropy.",
         ),
         "sigmoid" => list.wrong(
             "end",
             "it ends in Sigmoid, which gives each class a probability of its own: they do not add up \
-             to 1. Each picture shows one digit, so the last layer should be Softmax.",
+             to 1. Each image shows one digit, so the last layer should be Softmax.",
         ),
         "dropout" if structure.drops_answers() => list.wrong(
             "end",

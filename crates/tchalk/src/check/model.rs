@@ -8,14 +8,14 @@ use crate::layers::shape_text;
 use crate::model::Model;
 use crate::plot::thousands;
 
-/// More parameters than this are more than a few ten thousand pictures can teach.
+/// More parameters than this are more than a few ten thousand images can teach.
 const MANY: usize = 10_000_000;
 /// More than this, and an epoch on a processor takes ten times as long as the tutorial's network needs.
 const SLOW: usize = 150_000_000;
 /// A network on a drawing of 28 pixels that sees less than this sees no whole loop.
 const NARROW: usize = 10;
 
-/// Looks at a network before it is trained: whether it takes the pictures of `set` and answers with a
+/// Looks at a network before it is trained: whether it takes the images of `set` and answers with a
 /// probability for each class, whether its layers can do what they are there for, whether it is too
 /// small or too large for its task.
 ///
@@ -38,7 +38,7 @@ pub fn model(model: &Model, set: &TensorSet) -> Checklist {
     if model.input_shapes().len() != 1 || model.output_shapes().len() != 1 {
         list.wrong(
             "ends",
-            "it has several inputs or outputs, and a classifier of pictures has one each.",
+            "it has several inputs or outputs, and a classifier of images has one each.",
         );
         return list;
     }
@@ -53,31 +53,31 @@ pub fn model(model: &Model, set: &TensorSet) -> Checklist {
 }
 
 fn input(list: &mut Checklist, model: &Model, set: &TensorSet) {
-    let (takes, pictures) = (model.input_shape(), set.example_shape());
-    if takes == pictures {
-        return list.right("input", format!("it takes pictures {}.", shape_text(&pictures)));
+    let (takes, images) = (model.input_shape(), set.example_shape());
+    if takes == images {
+        return list.right("input", format!("it takes images {}.", shape_text(&images)));
     }
-    let (got, fits) = (shape_text(&takes), shape_text(&pictures));
-    let same_numbers = takes.iter().product::<usize>() == pictures.iter().product::<usize>();
-    let mut sorted = (takes.clone(), pictures.clone());
+    let (got, fits) = (shape_text(&takes), shape_text(&images));
+    let same_numbers = takes.iter().product::<usize>() == images.iter().product::<usize>();
+    let mut sorted = (takes.clone(), images.clone());
     sorted.0.sort();
     sorted.1.sort();
     let why = match takes.len() {
         1 if same_numbers => format!(
-            "it takes a row of {} numbers, but the pictures are {fits}. Begin with \
+            "it takes a row of {} numbers, but the images are {fits}. Begin with \
              input_shape({fits}), and let Flatten be the first layer.",
             takes[0]
         ),
         3 if sorted.0 == sorted.1 => format!(
-            "it takes {got}, but the pictures are {fits}: the channels come first, then the rows, \
+            "it takes {got}, but the images are {fits}: the channels come first, then the rows, \
              then the columns. Write input_shape({fits})."
         ),
-        3 if takes[1..] == pictures[1..] => format!(
-            "it takes {} channels, but the pictures have {}: grey pictures have one, colour pictures \
+        3 if takes[1..] == images[1..] => format!(
+            "it takes {} channels, but the images have {}: gray images have one, color images \
              three. Write input_shape({fits}).",
-            takes[0], pictures[0]
+            takes[0], images[0]
         ),
-        _ => format!("it takes {got}, but the pictures are {fits}. Write input_shape({fits})."),
+        _ => format!("it takes {got}, but the images are {fits}. Write input_shape({fits})."),
     };
     list.wrong("input", why);
 }
@@ -178,7 +178,7 @@ fn kind(list: &mut Checklist, model: &Model, structure: &Structure) {
         list.right(
             "kind",
             "dense: that reaches 98 % if it is wide enough. Convolutions reach 99 % and more, because \
-             they look at neighbouring pixels together.",
+             they look at neighboring pixels together.",
         );
     }
     let narrow = structure.globally_pooled().into_iter().find_map(|step| {
@@ -225,7 +225,7 @@ fn size(list: &mut Checklist, model: &Model, structure: &Structure) {
         return list.wrong(
             "size",
             format!(
-                "{parameters} parameters are out of all proportion to 60,000 pictures: slow, and \
+                "{parameters} parameters are out of all proportion to 60,000 images: slow, and \
                  ready to learn them by heart. A good network here has 0.1 to 2 million. Pool more \
                  before Flatten, or use fewer units."
             ),
@@ -244,7 +244,7 @@ fn size(list: &mut Checklist, model: &Model, structure: &Structure) {
         list.wrong(
             "size",
             format!(
-                "all that is known of a picture has to pass through {narrowest} number{} in the \
+                "all that is known of an image has to pass through {narrowest} number{} in the \
                  narrowest hidden layer. Give it at least 64 units.",
                 if narrowest == 1 { "" } else { "s" }
             ),
@@ -254,7 +254,7 @@ fn size(list: &mut Checklist, model: &Model, structure: &Structure) {
             "size",
             format!(
                 "a hidden layer of {widest} units is too small for 98 %: it keeps {widest} \
-                 numbers of each picture. Try 128 to 512, or convolutions."
+                 numbers of each image. Try 128 to 512, or convolutions."
             ),
         );
     } else if convolutional && free < 1_000 {
@@ -277,7 +277,7 @@ fn size(list: &mut Checklist, model: &Model, structure: &Structure) {
         list.odd(
             "size",
             format!(
-                "{parameters} parameters are many for these pictures: more memory and time, and no \
+                "{parameters} parameters are many for these images: more memory and time, and no \
                  more accuracy. A good network here has 0.1 to 2 million."
             ),
         );
@@ -299,7 +299,7 @@ fn size(list: &mut Checklist, model: &Model, structure: &Structure) {
         list.odd(
             "time",
             format!(
-                "{} million multiplications a picture: without a GPU an epoch takes about {} times as \
+                "{} million multiplications an image: without a GPU an epoch takes about {} times as \
                  long as with the tutorial's kind of network. Fewer kernels, or pool earlier.",
                 thousands((steps / 1_000_000) as f64),
                 steps / 15_000_000

@@ -5,11 +5,11 @@ use super::checklist::Mark;
 use crate::plot::thousands;
 use crate::train::Evaluation;
 
-/// What a classifier that only weighs pixels gets right of MNIST's test pictures.
+/// What a classifier that only weighs pixels gets right of MNIST's test images.
 const LINEAR: f64 = 0.92;
 /// What a small convolutional network gets right of them.
 const SMALL_CNN: f64 = 0.99;
-/// Beyond this, single networks do not go without having seen the pictures.
+/// Beyond this, single networks do not go without having seen the images.
 const TOO_GOOD: f64 = 0.9985;
 
 /// Sets an accuracy beside what is known of handwritten digits: guessing (10 %), a classifier that only
@@ -29,7 +29,7 @@ pub fn score(evaluation: &Evaluation) -> Checklist {
     let mut list = Checklist::new("your score");
     let (low, high) = evaluation.accuracy_interval();
     let between = format!(
-        "{:.2} % of {} pictures right (with 95 % confidence between {:.2} and {:.2} %)",
+        "{:.2} % of {} images right (with 95 % confidence between {:.2} and {:.2} %)",
         100.0 * evaluation.accuracy,
         thousands(evaluation.examples as f64),
         100.0 * low,
@@ -38,8 +38,8 @@ pub fn score(evaluation: &Evaluation) -> Checklist {
     for note in evaluation.notes() {
         if note.contains("trained on") {
             list.wrong(
-                "new pictures",
-                format!("{note}. Measure on pictures that were held back from training."),
+                "new images",
+                format!("{note}. Measure on images that were held back from training."),
             );
         } else if note.contains("chose between the epochs") {
             list.odd("choice", note);
@@ -57,7 +57,7 @@ pub fn score(evaluation: &Evaluation) -> Checklist {
         list.note(
             "size",
             format!(
-                "so few pictures tell the accuracy only to within ± {:.1} points.",
+                "so few images tell the accuracy only to within ± {:.1} points.",
                 100.0 * evaluation.margin()
             ),
         );
@@ -86,7 +86,7 @@ fn one_answer(list: &mut Checklist, evaluation: &Evaluation, shortened: bool) ->
         list.note(
             "answers",
             format!(
-                "it answers {class} to {percent:.0} % of all pictures, whatever they show. (A budget is \
+                "it answers {class} to {percent:.0} % of all images, whatever they show. (A budget is \
                  at work: it may only have been trained too little.)"
             ),
         );
@@ -94,10 +94,10 @@ fn one_answer(list: &mut Checklist, evaluation: &Evaluation, shortened: bool) ->
         list.wrong(
             "answers",
             format!(
-                "it answers {class} to {percent:.0} % of all pictures, whatever they show: it has learned \
+                "it answers {class} to {percent:.0} % of all images, whatever they show: it has learned \
                  nothing, or forgotten it. Usual causes: a learning rate that is too large, an \
                  activation between the last Dense and Softmax, labels that do not belong to the \
-                 pictures. Build the network anew before you train it again."
+                 images. Build the network anew before you train it again."
             ),
         );
     }
@@ -115,7 +115,7 @@ fn accuracy(list: &mut Checklist, low: f64, high: f64, between: &str, shortened:
             "accuracy",
             format!(
                 "{between}: better than any single network is known for. Make sure that none of these \
-                 pictures was learned from."
+                 images was learned from."
             ),
         );
     } else if low > SMALL_CNN {
@@ -154,7 +154,7 @@ fn accuracy(list: &mut Checklist, low: f64, high: f64, between: &str, shortened:
             "accuracy",
             format!(
                 "{between}: less than a single layer that only weighs pixels (92 %). Did it learn long \
-                 enough? Does the learning rate suit the optimiser? check::training(&history) may \
+                 enough? Does the learning rate suit the optimizer? check::training(&history) may \
                  know.{early}"
             ),
         );
@@ -163,7 +163,7 @@ fn accuracy(list: &mut Checklist, low: f64, high: f64, between: &str, shortened:
             poor,
             "accuracy",
             format!(
-                "{between}: no better than guessing among ten. Was the network trained, and on pictures \
+                "{between}: no better than guessing among ten. Was the network trained, and on images \
                  with their own labels?{early}"
             ),
         );
@@ -210,7 +210,7 @@ mod tests {
         // 98.5 % of 200 may well be a network of 99 %.
         let few = score(&evaluation(200, 67));
         assert!(few.passes() && format!("{few:?}").contains("as far as one can tell"), "{few:?}");
-        assert!(format!("{few:?}").contains("so few pictures"), "{few:?}");
+        assert!(format!("{few:?}").contains("so few images"), "{few:?}");
         // 98.5 % of 20,000 may not, and is still good.
         let many = score(&evaluation(20_001, 67));
         assert!(many.passes() && format!("{many:?}").contains("clearly better"), "{many:?}");

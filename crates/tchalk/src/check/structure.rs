@@ -132,7 +132,7 @@ impl Structure {
         output.kind() == "average" && inputs.all(|&input| ends_in_softmax(&self.steps[input]))
     }
 
-    /// What the first layer multiplies the pictures by, if it does. (Networks inside know why.)
+    /// What the first layer multiplies the images by, if it does. (Networks inside know why.)
     pub(super) fn first_scale(&self) -> Option<f64> {
         let is_input = |&input: &usize| self.steps[input].kind() == "input";
         let mut scales = self.steps.iter().filter(|step| {
@@ -147,7 +147,7 @@ impl Structure {
         flat.map(|step| step.shape.iter().product()).max().unwrap_or(0)
     }
 
-    /// The steps that a pooling over the whole picture takes in.
+    /// The steps that a pooling over the whole image takes in.
     pub(super) fn globally_pooled(&self) -> Vec<usize> {
         let global = ["global_average_pool2d", "global_max_pool2d"];
         let pools = self.steps.iter().filter(|step| global.contains(&step.kind()));

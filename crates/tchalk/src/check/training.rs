@@ -7,11 +7,11 @@ use crate::train::{Epoch, History};
 /// Below this, ten classes are hardly told apart.
 const GUESSING: f64 = 0.2;
 
-/// In fewer epochs nobody learns pictures by heart.
+/// In fewer epochs nobody learns images by heart.
 const BY_HEART: usize = 4;
 
 /// Reads the curves of a training: whether the network learned at all, whether it was still getting
-/// better, whether it learned its pictures by heart, whether the steps were too large, and whether the
+/// better, whether it learned its images by heart, whether the steps were too large, and whether the
 /// validation can be trusted.
 ///
 /// What it says of guessing holds for ten classes.
@@ -25,7 +25,8 @@ pub fn training(history: &History) -> Checklist {
     let mut list = Checklist::new("your training");
     let all = history.epochs();
     // Where the weights of an earlier epoch were put back, what came after it is gone.
-    let kept = history.restored_epoch.and_then(|kept| all.iter().position(|epoch| epoch.number == kept));
+    let kept =
+        history.restored_epoch.and_then(|kept| all.iter().position(|epoch| epoch.number == kept));
     let epochs = kept.map_or(&all[..], |place| &all[..=place]);
     let Some(last) = epochs.last() else {
         let why = history.stop_reason().map_or(String::new(), |why| format!(" ({why})"));
@@ -59,8 +60,8 @@ pub fn training(history: &History) -> Checklist {
     } else if !leaks {
         list.right(
             "validation",
-            "on pictures that were not learned from. What you choose by it (epochs, layers, rate) makes \
-             it a little too good: measure once more, at the end, on pictures that chose nothing.",
+            "on images that were not learned from. What you choose by it (epochs, layers, rate) makes \
+             it a little too good: measure once more, at the end, on images that chose nothing.",
         );
     }
     let notes = history.notes();
@@ -68,7 +69,7 @@ pub fn training(history: &History) -> Checklist {
     list
 }
 
-/// The library recognises pictures that it has seen.
+/// The library recognizes images that it has seen.
 fn is_leak(note: &str) -> bool {
     note.contains("validation examples were trained on")
 }
@@ -80,7 +81,7 @@ fn leak(list: &mut Checklist, history: &History) -> bool {
         "validation",
         format!(
             "{note}. A network is not asked what it was told before: such an accuracy is bound to be \
-             too high. Hold pictures back with .validation_split(0.1), or split the set before \
+             too high. Hold images back with .validation_split(0.1), or split the set before \
              training; if you split anew after training, build the network anew."
         ),
     );
@@ -131,9 +132,9 @@ fn learned(list: &mut Checklist, history: &History, epochs: &[Epoch], last: &Epo
         list.wrong(
             "learning",
             format!(
-                "it knows {percent:.1} % of its training pictures, but of others only {:.1} %: it has \
-                 learned them one by one. Do the labels still belong to the pictures? Look at an \
-                 image_grid; shuffling pictures or labels alone breaks them apart.",
+                "it knows {percent:.1} % of its training images, but of others only {:.1} %: it has \
+                 learned them one by one. Do the labels still belong to the images? Look at an \
+                 image_grid; shuffling images or labels alone breaks them apart.",
                 100.0 * val
             ),
         );
@@ -174,7 +175,7 @@ fn learned(list: &mut Checklist, history: &History, epochs: &[Epoch], last: &Epo
         };
         format!("It has begun to learn, slowly: more epochs{more}.")
     } else {
-        "A loss near 2.30 means guessing among ten. Do the labels still belong to the pictures (look at \
+        "A loss near 2.30 means guessing among ten. Do the labels still belong to the images (look at \
          an image_grid)? Does the network end in Dense::new(10) and Softmax, with nothing between them?"
             .into()
     };
@@ -210,8 +211,8 @@ fn early_gap(list: &mut Checklist, last: &Epoch, count: usize) -> bool {
             "over-fitting",
             format!(
                 "after {count} {epochs} it is too early to tell. It does {points:.1} points better on \
-                 its training pictures; learning by heart takes longer. With BatchNorm2d the averages \
-                 that it uses on new pictures need some hundred steps to become right: train on, or let \
+                 its training images; learning by heart takes longer. With BatchNorm2d the averages \
+                 that it uses on new images need some hundred steps to become right: train on, or let \
                  them follow more quickly with .momentum(0.9)."
             ),
         );
@@ -225,7 +226,7 @@ fn none_to_speak_of(list: &mut Checklist, accuracy: f64, val_accuracy: f64) {
     list.right(
         "over-fitting",
         format!(
-            "none to speak of: {:.1} % of the training pictures, {:.1} % of the others.",
+            "none to speak of: {:.1} % of the training images, {:.1} % of the others.",
             100.0 * accuracy,
             100.0 * val_accuracy
         ),
@@ -242,12 +243,12 @@ fn gap(list: &mut Checklist, epochs: &[Epoch], last: &Epoch) -> bool {
     let (number, least) = best.unwrap_or((last.number, val_loss));
     let points = 100.0 * (last.accuracy - val_accuracy);
     let risen = number < last.number && val_loss > 1.15 * least && val_loss > least + 0.01;
-    let remedy = "Stop there (EarlyStopping), or add Dropout, augmentation, or more pictures.";
+    let remedy = "Stop there (EarlyStopping), or add Dropout, augmentation, or more images.";
     if points > 3.0 && (risen || points > 6.0) {
         list.wrong(
             "over-fitting",
             format!(
-                "it knows {:.1} % of its training pictures and {:.1} % of the others: a gap of \
+                "it knows {:.1} % of its training images and {:.1} % of the others: a gap of \
                  {points:.1} points. It was best at epoch {number}; since then it learns by heart. \
                  {remedy}",
                 100.0 * last.accuracy,
@@ -270,7 +271,7 @@ fn gap(list: &mut Checklist, epochs: &[Epoch], last: &Epoch) -> bool {
         list.odd(
             "over-fitting",
             format!(
-                "it does {points:.1} points better on its training pictures than on others. Dropout or \
+                "it does {points:.1} points better on its training images than on others. Dropout or \
                  augmentation would close the gap."
             ),
         );
@@ -280,7 +281,7 @@ fn gap(list: &mut Checklist, epochs: &[Epoch], last: &Epoch) -> bool {
     true
 }
 
-/// A network that does not even know its training pictures has not learned all it could.
+/// A network that does not even know its training images has not learned all it could.
 fn slow(list: &mut Checklist, history: &History, epochs: &[Epoch], last: &Epoch) {
     let poor = |accuracy: f64| accuracy < 0.9;
     let knows_others = last.val_accuracy.is_some_and(|accuracy| !poor(accuracy));
@@ -289,13 +290,13 @@ fn slow(list: &mut Checklist, history: &History, epochs: &[Epoch], last: &Epoch)
         return;
     }
     let rate = match history.optimizer.as_str() {
-        "" => "a learning rate that suits the optimiser".to_owned(),
+        "" => "a learning rate that suits the optimizer".to_owned(),
         name => format!("a learning rate near {} (usual with {name})", rate_text(usual(name).2)),
     };
     list.odd(
         "under-fitting",
         format!(
-            "after {} epochs it knows only {:.1} % of its own training pictures: it learns more slowly \
+            "after {} epochs it knows only {:.1} % of its own training images: it learns more slowly \
              than usual. Try {rate}, a larger network, or a smaller decay.",
             epochs.len(),
             100.0 * last.accuracy

@@ -6,7 +6,7 @@ use crate::model::Model;
 use crate::plot::thousands;
 
 /// Looks at a set that is to tell how good a network is: whether the network has learned from its
-/// pictures, whether it is the test set, whether it is large enough to tell good from better.
+/// images, whether it is the test set, whether it is large enough to tell good from better.
 ///
 /// ```
 /// use tchalk::prelude::*;
@@ -22,7 +22,7 @@ pub fn validation(model: &Model, set: &TensorSet) -> Checklist {
     if set.is_empty() || set.labels().is_none() {
         list.wrong(
             "labels",
-            "without labels nobody can tell how good the answers are. Use pictures with labels that \
+            "without labels nobody can tell how good the answers are. Use images with labels that \
              were held back: split(0.1) makes two sets of one.",
         );
         return list;
@@ -30,26 +30,26 @@ pub fn validation(model: &Model, set: &TensorSet) -> Checklist {
     let notes = model.leakage_notes(set);
     match notes.iter().find(|note| note.contains("trained on")) {
         Some(note) => list.wrong(
-            "new pictures",
+            "new images",
             format!(
-                "{note}. Hold pictures back before training: split(0.1), or .validation_split(0.1) in \
+                "{note}. Hold images back before training: split(0.1), or .validation_split(0.1) in \
                  Fit."
             ),
         ),
-        None => list.right("new pictures", "none of them was learned from."),
+        None => list.right("new images", "none of them was learned from."),
     }
     if notes.iter().any(|note| note.contains("chose between the epochs")) {
         list.odd(
             "choice",
             "this set also chose between the epochs, so its accuracy is a little too good. For the \
-             last word use pictures that chose nothing.",
+             last word use images that chose nothing.",
         );
     }
     if set.name().ends_with(" test") {
         list.odd(
             "test set",
             "this is a test set. To watch it is harmless; but if you choose by it (when to stop, which \
-             network to keep), it has become a part of the training, and no pictures are left that \
+             network to keep), it has become a part of the training, and no images are left that \
              could tell you the truth. Hold 10 % of the training set back, and choose by those.",
         );
     }
@@ -57,7 +57,7 @@ pub fn validation(model: &Model, set: &TensorSet) -> Checklist {
     // Half the width of the 95 % interval of an accuracy of 99 %.
     let margin = 100.0 * 1.96 * (0.99f64 * 0.01 / count as f64).sqrt();
     let text = format!(
-        "{} pictures tell an accuracy of 99 % to within ± {margin:.2} points",
+        "{} images tell an accuracy of 99 % to within ± {margin:.2} points",
         thousands(count as f64)
     );
     match margin > 0.5 {

@@ -26,7 +26,7 @@ pub(crate) const BATCHES: [&str; 6] = [
 pub(crate) const CLASSES: [&str; 10] =
     ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
-/// Pictures `[n, 32, 32, 3]` and their labels.
+/// Images `[n, 32, 32, 3]` and their labels.
 pub(crate) type Records = (Array4<u8>, Vec<usize>);
 
 /// The training and the test records in the archive `cifar-10-binary.tar.gz`.

@@ -1,13 +1,13 @@
-//! Two splits of one kind of pictures, and where they came from.
+//! Two splits of one kind of images, and where they came from.
 
 use super::Split;
 
-/// A picture set in two splits: one to learn from, one to tell how well it was learned.
+/// An image set in two splits: one to learn from, one to tell how well it was learned.
 #[derive(Clone)]
 pub struct Dataset {
-    /// The pictures to learn from.
+    /// The images to learn from.
     pub train: Split,
-    /// The pictures to be tested on.
+    /// The images to be tested on.
     pub test: Split,
     name: String,
     source: String,

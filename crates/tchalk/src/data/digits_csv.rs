@@ -7,13 +7,13 @@ use crate::error::{Error, Result};
 use ndarray::Array4;
 use std::path::Path;
 
-/// Height and width of the pictures.
+/// Height and width of the images.
 const SIDE: usize = 28;
 const PIXELS: usize = SIDE * SIDE;
 /// Below this there is no need for a second thread.
 const SHARE: usize = 1 << 20;
 
-/// Pictures `[n, 28, 28, 1]` and their labels; none where the file has no such column.
+/// Images `[n, 28, 28, 1]` and their labels; none where the file has no such column.
 pub(crate) type Digits = (Array4<u8>, Vec<usize>);
 
 /// The digits in the bytes of a CSV file.
@@ -23,12 +23,12 @@ pub(crate) fn digits(bytes: &[u8], path: &Path) -> Result<Digits> {
         Some(end) => (&bytes[..end], &bytes[end + 1..]),
         None => (bytes, &[][..]),
     };
-    let labelled = header(head.strip_suffix(b"\r").unwrap_or(head), path)?;
+    let labeled = header(head.strip_suffix(b"\r").unwrap_or(head), path)?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let parts = parts(body, threads.min(body.len() / SHARE).max(1));
     let read: Vec<Result<Part, Bad>> = std::thread::scope(|scope| {
         let threads: Vec<_> =
-            parts.iter().map(|part| scope.spawn(move || rows(part, labelled))).collect();
+            parts.iter().map(|part| scope.spawn(move || rows(part, labeled))).collect();
         threads.into_iter().map(|thread| thread.join().expect("reading does not panic")).collect()
     });
     let (mut pixels, mut labels, mut lines) = (Vec::new(), Vec::new(), 1);
@@ -43,12 +43,12 @@ pub(crate) fn digits(bytes: &[u8], path: &Path) -> Result<Digits> {
                     labels.extend(part.labels);
                 }
             }
-            Err(bad) => return Err(bad.told(lines, labelled, path)),
+            Err(bad) => return Err(bad.told(lines, labeled, path)),
         }
     }
     let n = pixels.len() / PIXELS;
     let images = Array4::from_shape_vec((n, SIDE, SIDE, 1), pixels)
-        .expect("every row gave the pixels of one picture");
+        .expect("every row gave the pixels of one image");
     Ok((images, labels))
 }
 
@@ -63,11 +63,11 @@ fn header(head: &[u8], path: &Path) -> Result<bool> {
     }
     let text = String::from_utf8_lossy(head);
     let names: Vec<&str> = text.split(',').map(|name| name.trim().trim_matches('"')).collect();
-    let labelled = names.first() == Some(&"label");
-    let pixels = &names[usize::from(labelled)..];
+    let labeled = names.first() == Some(&"label");
+    let pixels = &names[usize::from(labeled)..];
     for (number, name) in pixels.iter().enumerate() {
         if *name != format!("pixel{number}") || number >= PIXELS {
-            let column = number + usize::from(labelled) + 1;
+            let column = number + usize::from(labeled) + 1;
             let problem = format!("expected {expected}, got {:?} in column {column}", short(name));
             return Err(Error::bad_file(path, problem, hint));
         }
@@ -76,7 +76,7 @@ fn header(head: &[u8], path: &Path) -> Result<bool> {
         let problem = format!("expected {expected}, got {} columns of pixels", pixels.len());
         return Err(Error::bad_file(path, problem, hint));
     }
-    Ok(labelled)
+    Ok(labeled)
 }
 
 fn short(text: &str) -> String {
@@ -128,11 +128,11 @@ enum BadKind {
 }
 
 impl Bad {
-    fn told(self, before: usize, labelled: bool, path: &Path) -> Error {
-        let (row, width) = (before + self.line + 1, PIXELS + usize::from(labelled));
-        let column = match (labelled, self.column) {
+    fn told(self, before: usize, labeled: bool, path: &Path) -> Error {
+        let (row, width) = (before + self.line + 1, PIXELS + usize::from(labeled));
+        let column = match (labeled, self.column) {
             (true, 0) => "label".to_owned(),
-            (labelled, column) => format!("pixel{}", column - usize::from(labelled)),
+            (labeled, column) => format!("pixel{}", column - usize::from(labeled)),
         };
         let most = if column == "label" { 9 } else { 255 };
         let (problem, hint) = match self.kind {
@@ -160,11 +160,11 @@ impl Bad {
 }
 
 /// The digits in some lines.
-fn rows(bytes: &[u8], labelled: bool) -> Result<Part, Bad> {
+fn rows(bytes: &[u8], labeled: bool) -> Result<Part, Bad> {
     // A cell is at least one byte and a comma, so there are no more rows than this.
     let guess = bytes.len() / (2 * PIXELS);
     let mut pixels = Vec::with_capacity(guess * PIXELS);
-    let mut labels = Vec::with_capacity(if labelled { guess } else { 0 });
+    let mut labels = Vec::with_capacity(if labeled { guess } else { 0 });
     let (mut at, mut line) = (0, 0);
     while at < bytes.len() {
         // Empty lines are passed over, as at the end of a file.
@@ -175,7 +175,7 @@ fn rows(bytes: &[u8], labelled: bool) -> Result<Part, Bad> {
             continue;
         }
         let mut column = 0;
-        if labelled {
+        if labeled {
             let (value, after) = number(bytes, at);
             match value {
                 Some(digit @ 0..=9) if bytes.get(after) == Some(&b',') => {
@@ -256,9 +256,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn head(labelled: bool) -> String {
+    fn head(labeled: bool) -> String {
         let pixels = (0..PIXELS).map(|i| format!("pixel{i}")).collect::<Vec<_>>().join(",");
-        if labelled { format!("label,{pixels}") } else { pixels }
+        if labeled { format!("label,{pixels}") } else { pixels }
     }
 
     /// A row whose pixels count up from `first`, and wrap at 256.
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_become_pictures_with_and_without_labels() {
+    fn rows_become_images_with_and_without_labels() {
         for end in ["\n", "\r\n"] {
             for last in ["", end] {
                 let lines = [head(true), row(Some(7), 0), row(Some(0), 100)].join(end) + last;

@@ -1,4 +1,4 @@
-//! What a picture set looks like: a grid of examples, histograms, a table of its shapes.
+//! What an image set looks like: a grid of examples, histograms, a table of its shapes.
 
 use super::{Dataset, Split};
 use crate::error::Result;
@@ -10,7 +10,7 @@ use crate::table::Table;
 const MOST_NAMES: usize = 40;
 
 impl Split {
-    /// Random pictures with their labels. Another call shows others.
+    /// Random images with their labels. Another call shows others.
     ///
     /// # Errors
     ///
@@ -24,9 +24,9 @@ impl Split {
             .iter()
             .map(|&i| Caption::new(labels.get(i).map_or("", |&label| classes[label].as_str())))
             .collect();
-        let pictures: Vec<_> =
+        let images: Vec<_> =
             shown.iter().map(|&i| images.index_axis(ndarray::Axis(0), i).to_shared()).collect();
-        Ok(image_grid(&pictures, &captions, columns)?.title(self.name()))
+        Ok(image_grid(&images, &captions, columns)?.title(self.name()))
     }
 
     /// How often each label and each pixel value occurs. Of more than 40 classes only the numbers are
@@ -42,7 +42,7 @@ impl Split {
         let mut pixel_counts = vec![0usize; 256];
         self.images().iter().for_each(|&value| pixel_counts[usize::from(value)] += 1);
         let pixels = pixel_counts.iter().sum::<usize>();
-        let title = format!("labels of {} pictures", thousands(self.len() as f64));
+        let title = format!("labels of {} images", thousands(self.len() as f64));
         let counts = label_counts.into_iter().map(|n| n as f64);
         let labels: Panel = match classes.len() > MOST_NAMES {
             true => HistogramPanel::new(title)
@@ -91,7 +91,7 @@ impl Dataset {
                 range,
             ]
         };
-        Table::new(["", "pictures", "type", "min", "max", "mean", "labels"])
+        Table::new(["", "images", "type", "min", "max", "mean", "labels"])
             .rows([row(&self.train), row(&self.test)])
             .align_right(3)
             .align_right(4)

@@ -1,8 +1,8 @@
-//! Pictures of your own: a folder for each class.
+//! Images of your own: a folder for each class.
 
 use super::bundle::Bundle;
 use super::framing::{Framing, decode};
-use super::stream::{Decoding, PictureStream};
+use super::stream::{Decoding, ImageStream};
 use super::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::runtime::home::path_of;
@@ -18,9 +18,9 @@ use std::sync::Arc;
 /// val/bees/72100438_73de9f17af.jpg
 /// ```
 ///
-/// The names of the folders are the classes, in alphabetical order. Pictures may differ in size; the
+/// The names of the folders are the classes, in alphabetical order. Images may differ in size; the
 /// call says how they are brought to one: [`Framing::Crop`] unless [`ImageFolder::framing`] names
-/// another. All become colour pictures.
+/// another. All become color images.
 ///
 /// A path that is not there is also looked for in `TCHALK_DATA_DIR`.
 ///
@@ -46,38 +46,38 @@ pub(super) struct Files {
 }
 
 impl ImageFolder {
-    /// The folder at `path`, for pictures of 224 by 224 pixels.
+    /// The folder at `path`, for images of 224 by 224 pixels.
     pub fn new(path: impl AsRef<Path>) -> ImageFolder {
         ImageFolder { path: path_of(path), size: [224, 224], framing: Framing::Crop }
     }
 
-    /// Height and width of the pictures, in pixels.
+    /// Height and width of the images, in pixels.
     pub fn size(mut self, size: [usize; 2]) -> ImageFolder {
         self.size = size;
         self
     }
 
-    /// How pictures of another shape are brought to that size.
+    /// How images of another shape are brought to that size.
     pub fn framing(mut self, framing: Framing) -> ImageFolder {
         self.framing = framing;
         self
     }
 
-    /// All pictures, in memory: `u8 [n, height, width, 3]`, ordered by class and name.
+    /// All images, in memory: `u8 [n, height, width, 3]`, ordered by class and name.
     ///
-    /// They are decoded by several threads. For more pictures than fit into memory there is
+    /// They are decoded by several threads. For more images than fit into memory there is
     /// [`ImageFolder::stream`].
     ///
     /// # Errors
     ///
-    /// If the folder is not there, or has no class folders with pictures; if a file is no picture (the
+    /// If the folder is not there, or has no class folders with images; if a file is no image (the
     /// message names it); or after the stop button.
     pub fn load(&self) -> Result<Split> {
         let (path, bundle) = self.resolve()?;
         self.load_from(self.scan(&path)?, bundle)
     }
 
-    /// The pictures in `train` and those in `val` (or `test`, or `valid`) of this folder, as a set to
+    /// The images in `train` and those in `val` (or `test`, or `valid`) of this folder, as a set to
     /// learn from and one to be tested on.
     ///
     /// # Errors
@@ -111,20 +111,20 @@ impl ImageFolder {
         Ok(Dataset::new(name, source, train, test))
     }
 
-    /// The pictures in batches of `size`, decoded by several threads while you work on the batch
+    /// The images in batches of `size`, decoded by several threads while you work on the batch
     /// before, never more than a few batches in memory. In order, or in a random order after
-    /// [`PictureStream::shuffle`].
+    /// [`ImageStream::shuffle`].
     ///
     /// # Errors
     ///
-    /// If the folder is not there or has no class folders with pictures, or `size` is zero.
-    pub fn stream(&self, size: usize) -> Result<PictureStream> {
+    /// If the folder is not there or has no class folders with images, or `size` is zero.
+    pub fn stream(&self, size: usize) -> Result<ImageStream> {
         let (path, bundle) = self.resolve()?;
         if size == 0 {
             let hint = "128 is a good number.";
-            return Err(Error::invalid("ImageFolder::stream", "at least 1 picture", "0", hint));
+            return Err(Error::invalid("ImageFolder::stream", "at least 1 image", "0", hint));
         }
-        Ok(PictureStream::new(self.scan(&path)?, self.decoding(bundle), size))
+        Ok(ImageStream::new(self.scan(&path)?, self.decoding(bundle), size))
     }
 
     /// How the call reads in a message.
@@ -159,21 +159,21 @@ impl ImageFolder {
         Decoding { size: self.size, framing: self.framing, bundle }
     }
 
-    /// The class folders in `path` and the pictures in them.
+    /// The class folders in `path` and the images in them.
     fn scan(&self, path: &Path) -> Result<Files> {
         let mut classes = Vec::new();
         let mut files = Vec::new();
         for folder in entries(path)?.into_iter().filter(|entry| entry.is_dir()) {
-            let pictures: Vec<PathBuf> =
-                entries(&folder)?.into_iter().filter(|file| is_picture(file)).collect();
-            if !pictures.is_empty() {
-                files.extend(pictures.into_iter().map(|file| (file, classes.len())));
+            let images: Vec<PathBuf> =
+                entries(&folder)?.into_iter().filter(|file| is_image(file)).collect();
+            if !images.is_empty() {
+                files.extend(images.into_iter().map(|file| (file, classes.len())));
                 classes.push(file_name(&folder));
             }
         }
         if classes.is_empty() {
             let hint =
-                "Make a folder for each class and put its pictures there: cats/1.jpg, dogs/1.jpg.";
+                "Make a folder for each class and put its images there: cats/1.jpg, dogs/1.jpg.";
             let got = format!("no such folders in {}", path.display());
             let expected = "a folder of .jpg, .jpeg or .png files for each class";
             return Err(Error::invalid(self.op(), expected, got, hint));
@@ -192,18 +192,18 @@ impl ImageFolder {
             let gigabytes = (n * height * width * 3) as f64 / 1e9;
             let hint =
                 "Ask for a smaller size, or read it piece by piece with ImageFolder::stream.";
-            let got = format!("{n} pictures of {height} × {width}, which take {gigabytes:.1} GB");
-            return Err(Error::invalid(self.op(), "pictures that fit into memory", got, hint));
+            let got = format!("{n} images of {height} × {width}, which take {gigabytes:.1} GB");
+            return Err(Error::invalid(self.op(), "images that fit into memory", got, hint));
         }
-        let mut progress = Progress::of(format!("reading {name}"), "pictures", n);
-        let stream = PictureStream::new(files, self.decoding(bundle), 16);
+        let mut progress = Progress::of(format!("reading {name}"), "images", n);
+        let stream = ImageStream::new(files, self.decoding(bundle), 16);
         while let Some(part) = stream.next_pixels()? {
-            part.into_iter().for_each(|picture| pixels.extend(picture.1));
+            part.into_iter().for_each(|image| pixels.extend(image.1));
             progress.done(pixels.len() / (height * width * 3));
         }
-        progress.finish(&format!("{n} pictures"));
+        progress.finish(&format!("{n} images"));
         let images = Array4::from_shape_vec((n, height, width, 3), pixels)
-            .expect("every file gave one picture");
+            .expect("every file gave one image");
         Split::new(name, images, labels, classes)
     }
 }
@@ -236,7 +236,7 @@ fn entries(path: &Path) -> Result<Vec<PathBuf>> {
     Ok(entries)
 }
 
-fn is_picture(path: &Path) -> bool {
+fn is_image(path: &Path) -> bool {
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
     matches!(ending.as_deref(), Some("jpg" | "jpeg" | "png")) && path.is_file()
 }
@@ -252,16 +252,16 @@ mod tests {
     use image::{Rgb, RgbImage};
     use tempfile::TempDir;
 
-    /// Two classes, `dark` and `light`, with pictures of different sizes whose red says which it is.
+    /// Two classes, `dark` and `light`, with images of different sizes whose red says which it is.
     fn folder(count: usize) -> TempDir {
         let home = tempfile::tempdir().unwrap();
         for (class, base) in [("light", 100), ("dark", 0)] {
             let folder = home.path().join("pets").join(class);
             std::fs::create_dir_all(&folder).unwrap();
-            std::fs::write(folder.join("notes.txt"), "no picture").unwrap();
+            std::fs::write(folder.join("notes.txt"), "no image").unwrap();
             for i in 0..count {
-                let picture = RgbImage::from_pixel(20 + i as u32, 30, Rgb([base + i as u8, 0, 0]));
-                picture.save(folder.join(format!("{i:03}.png"))).unwrap();
+                let image = RgbImage::from_pixel(20 + i as u32, 30, Rgb([base + i as u8, 0, 0]));
+                image.save(folder.join(format!("{i:03}.png"))).unwrap();
             }
         }
         std::fs::create_dir(home.path().join("pets/empty")).unwrap();
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_gives_every_picture_once_in_batches() {
+    fn a_stream_gives_every_image_once_in_batches() {
         let home = folder(20);
         let folder = ImageFolder::new(home.path().join("pets")).size([4, 4]);
         let stream = folder.stream(16).unwrap();
@@ -310,7 +310,7 @@ mod tests {
         // Every thread holds the bundle, so its holders tell which still run.
         let bundle = Arc::new(Bundle::open(home.path()).unwrap());
         let files = folder.scan(&home.path().join("pets")).unwrap();
-        let stream = PictureStream::new(files, folder.decoding(Some(bundle.clone())), 2);
+        let stream = ImageStream::new(files, folder.decoding(Some(bundle.clone())), 2);
         stream.next_batch().unwrap();
         drop(stream);
         let begun = std::time::Instant::now();
@@ -347,7 +347,7 @@ mod tests {
         let path = home.path().join("pets");
         std::fs::write(path.join("dark/001.png"), "<html>").unwrap();
         let message = refuse(&path);
-        assert!(message.contains("001.png: this is no picture"), "{message}");
+        assert!(message.contains("001.png: this is no image"), "{message}");
         let error = ImageFolder::new(&path).size([0, 4]).load().unwrap_err().to_string();
         assert!(error.contains("1 to 10,000 pixels, got [0, 4]"), "{error}");
         assert!(ImageFolder::new(&path).stream(0).is_err());

@@ -7,7 +7,7 @@ use image::{DynamicImage, ImageDecoder, ImageReader, Limits, RgbImage};
 use std::io::Cursor;
 use std::path::Path;
 
-/// How a picture of another shape is brought to one size.
+/// How an image of another shape is brought to one size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Framing {
     /// Resized until it fills the frame, then what stands out on two sides is cut off. Nothing is
@@ -26,7 +26,7 @@ const MOST_PIXELS: u32 = 20_000;
 /// What decoding one photo may take.
 const MOST_BYTES: u64 = 1 << 30;
 
-/// The picture in the bytes of a JPEG or PNG file, upright, as `height × width × 3` bytes.
+/// The image in the bytes of a JPEG or PNG file, upright, as `height × width × 3` bytes.
 pub(crate) fn decode(
     bytes: &[u8],
     [height, width]: [usize; 2],
@@ -35,7 +35,7 @@ pub(crate) fn decode(
 ) -> Result<Vec<u8>> {
     let broken = |error: &dyn std::fmt::Display| {
         let hint = "Remove it from the folder, or get it again.";
-        Error::bad_file(path, format!("this is no picture that can be read: {error}"), hint)
+        Error::bad_file(path, format!("this is no image that can be read: {error}"), hint)
     };
     let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
     let mut reader = reader.map_err(|error| broken(&error))?;
@@ -45,28 +45,28 @@ pub(crate) fn decode(
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(|error| broken(&error))?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| broken(&error))?;
+    let mut image = DynamicImage::from_decoder(decoder).map_err(|error| broken(&error))?;
     // Cameras store how they were held.
-    picture.apply_orientation(orientation);
-    Ok(framed(&picture.to_rgb8(), height as u32, width as u32, framing).into_raw())
+    image.apply_orientation(orientation);
+    Ok(framed(&image.to_rgb8(), height as u32, width as u32, framing).into_raw())
 }
 
-fn framed(picture: &RgbImage, height: u32, width: u32, framing: Framing) -> RgbImage {
+fn framed(image: &RgbImage, height: u32, width: u32, framing: Framing) -> RgbImage {
     // As PyTorch does it: linear, over all pixels that become one.
     let resize = |width: u32, height: u32| {
-        if picture.dimensions() == (width, height) {
-            picture.clone()
+        if image.dimensions() == (width, height) {
+            image.clone()
         } else {
-            image::imageops::resize(picture, width, height, FilterType::Triangle)
+            image::imageops::resize(image, width, height, FilterType::Triangle)
         }
     };
     let (across, down) = (
-        f64::from(width) / f64::from(picture.width()),
-        f64::from(height) / f64::from(picture.height()),
+        f64::from(width) / f64::from(image.width()),
+        f64::from(height) / f64::from(image.height()),
     );
     let scaled = |scale: f64| {
         let side = |length: u32| ((f64::from(length) * scale).round() as u32).max(1);
-        (side(picture.width()), side(picture.height()))
+        (side(image.width()), side(image.height()))
     };
     match framing {
         Framing::Stretch => resize(width, height),
@@ -120,23 +120,23 @@ mod tests {
     #[test]
     fn every_size_comes_out_as_asked_for() {
         for (width, height) in [(1, 1), (1, 300), (299, 2), (33, 57), (224, 224)] {
-            let picture = RgbImage::new(width, height);
+            let image = RgbImage::new(width, height);
             for framing in [Framing::Crop, Framing::Pad, Framing::Stretch] {
-                assert_eq!(framed(&picture, 17, 31, framing).dimensions(), (31, 17));
+                assert_eq!(framed(&image, 17, 31, framing).dimensions(), (31, 17));
             }
         }
     }
 
     #[test]
-    fn what_is_no_picture_is_told_and_large_claims_are_not_believed() {
+    fn what_is_no_image_is_told_and_large_claims_are_not_believed() {
         let refuse = |bytes: &[u8]| {
             decode(bytes, [8, 8], Framing::Crop, Path::new("cat.jpg")).unwrap_err().to_string()
         };
-        assert!(refuse(b"").contains("cat.jpg: this is no picture"), "{}", refuse(b""));
+        assert!(refuse(b"").contains("cat.jpg: this is no image"), "{}", refuse(b""));
         // A PNG header that claims 100,000 by 100,000 pixels.
         let mut header = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR".to_vec();
         header.extend([0, 1, 0x86, 0xa0, 0, 1, 0x86, 0xa0, 8, 2, 0, 0, 0]);
         header.extend([0; 40]);
-        assert!(refuse(&header).contains("no picture that can be read"));
+        assert!(refuse(&header).contains("no image that can be read"));
     }
 }

@@ -11,7 +11,7 @@ const LABELS: u32 = 2049;
 /// No digit set is larger: what a header says is not believed beyond this.
 const MOST_BYTES: u64 = 1 << 30;
 
-/// The pictures in an idx file, gzipped or not: `[n, height, width, 1]`.
+/// The images in an idx file, gzipped or not: `[n, height, width, 1]`.
 pub(crate) fn images(bytes: &[u8], path: &Path) -> Result<Array4<u8>> {
     let bytes = unpacked(bytes, path)?;
     let [n, height, width] = header(&bytes, IMAGES, path)?;
@@ -49,7 +49,7 @@ fn number(bytes: &[u8], place: usize) -> Option<u32> {
 fn header<const AXES: usize>(bytes: &[u8], magic: u32, path: &Path) -> Result<[usize; AXES]> {
     let found = number(bytes, 0);
     if found != Some(magic) {
-        let what = |magic| if magic == IMAGES { "pictures" } else { "labels" };
+        let what = |magic| if magic == IMAGES { "images" } else { "labels" };
         let likely = match found {
             Some(IMAGES | LABELS) => format!("This is the file of {}.", what(found.unwrap_or(0))),
             _ if bytes.first() == Some(&b'<') => {
@@ -104,14 +104,14 @@ mod tests {
     }
 
     #[test]
-    fn pictures_and_labels_are_read_plain_and_gzipped() {
+    fn images_and_labels_are_read_plain_and_gzipped() {
         let plain = file(&[IMAGES, 2, 1, 2], &[1, 2, 3, 4]);
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         encoder.write_all(&plain).unwrap();
         for bytes in [plain, encoder.finish().unwrap()] {
-            let pictures = images(&bytes, Path::new("x")).unwrap();
-            assert_eq!(pictures.dim(), (2, 1, 2, 1));
-            assert_eq!(pictures[[1, 0, 1, 0]], 4);
+            let images = images(&bytes, Path::new("x")).unwrap();
+            assert_eq!(images.dim(), (2, 1, 2, 1));
+            assert_eq!(images[[1, 0, 1, 0]], 4);
         }
         assert_eq!(labels(&file(&[LABELS, 3], &[7, 0, 9]), Path::new("x")).unwrap(), [7, 0, 9]);
     }

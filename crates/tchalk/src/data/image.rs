@@ -1,19 +1,19 @@
-//! A single picture.
+//! A single image.
 
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::plot::{Caption, Figure, image_grid};
 use ndarray::{ArcArray, ArrayView1, Ix3};
 
-/// One picture, with its label where that is known.
+/// One image, with its label where that is known.
 #[derive(Clone, PartialEq)]
-pub struct Picture {
+pub struct Image {
     pub(super) pixels: ArcArray<u8, Ix3>,
     pub(super) label: Option<usize>,
     pub(super) class: Option<String>,
 }
 
-impl Picture {
+impl Image {
     /// The pixels, `u8 [height, width, channels]`.
     pub fn pixels(&self) -> ArcArray<u8, Ix3> {
         self.pixels.clone()
@@ -23,11 +23,11 @@ impl Picture {
     ///
     /// ```
     /// use tchalk::prelude::*;
-    /// let rows = datasets::shapes()?.test.image(0).grey();
+    /// let rows = datasets::shapes()?.test.image(0).gray();
     /// assert_eq!((rows.len(), rows[0].len()), (32, 32));
     /// # Ok::<(), tchalk::Error>(())
     /// ```
-    pub fn grey(&self) -> Vec<Vec<f64>> {
+    pub fn gray(&self) -> Vec<Vec<f64>> {
         let channels = self.pixels.dim().2 as f64;
         let bright = |pixel: ArrayView1<'_, u8>| {
             pixel.iter().map(|&byte| f64::from(byte)).sum::<f64>() / (255.0 * channels)
@@ -36,7 +36,7 @@ impl Picture {
         rows.map(|row| row.outer_iter().map(bright).collect()).collect()
     }
 
-    /// A grey picture of any numbers, row by row: the least is black, the largest white.
+    /// A gray image of any numbers, row by row: the least is black, the largest white.
     ///
     /// # Errors
     ///
@@ -45,34 +45,34 @@ impl Picture {
     /// ```
     /// use tchalk::prelude::*;
     /// let ramp = vec![vec![0.0, 1.0, 2.0], vec![1.0, 2.0, 3.0]];
-    /// assert_eq!(Picture::of_numbers("a ramp", &ramp)?.pixels()[[1, 2, 0]], 255);
+    /// assert_eq!(Image::of_numbers("a ramp", &ramp)?.pixels()[[1, 2, 0]], 255);
     /// # Ok::<(), tchalk::Error>(())
     /// ```
-    pub fn of_numbers(name: &str, rows: &[Vec<f64>]) -> Result<Picture> {
+    pub fn of_numbers(name: &str, rows: &[Vec<f64>]) -> Result<Image> {
         let width = rows.first().map_or(0, Vec::len);
         if width == 0 || rows.iter().any(|row| row.len() != width) {
             let lengths: Vec<usize> = rows.iter().map(Vec::len).take(4).collect();
             let got = format!("{} rows of {lengths:?}, …", rows.len());
-            return Err(Error::invalid("Picture::of_numbers", "rows of one length", got, ""));
+            return Err(Error::invalid("Image::of_numbers", "rows of one length", got, ""));
         }
         let all = || rows.iter().flatten().copied().filter(|number| number.is_finite());
         let (low, high) = (all().fold(f64::INFINITY, f64::min), all().fold(f64::MIN, f64::max));
         let range = if high > low { high - low } else { 1.0 };
-        let grey =
+        let gray =
             |(y, x, _): (usize, usize, usize)| ((rows[y][x] - low) / range * 255.0).round() as u8;
-        let pixels = ArcArray::from_shape_fn((rows.len(), width, 1), grey);
-        Ok(Picture { pixels, label: None, class: Some(name.to_owned()) })
+        let pixels = ArcArray::from_shape_fn((rows.len(), width, 1), gray);
+        Ok(Image { pixels, label: None, class: Some(name.to_owned()) })
     }
 
-    /// Pictures beside one another, the name of its class below each.
+    /// Images beside one another, the name of its class below each.
     ///
     /// # Errors
     ///
-    /// If there are no pictures.
-    pub fn side_by_side(pictures: &[&Picture]) -> Result<Figure> {
-        let pixels: Vec<_> = pictures.iter().map(|picture| picture.pixels()).collect();
-        let names = pictures.iter().map(|picture| picture.class.clone().unwrap_or_default());
-        image_grid(&pixels, &names.map(Caption::new).collect::<Vec<_>>(), pictures.len())
+    /// If there are no images.
+    pub fn side_by_side(images: &[&Image]) -> Result<Figure> {
+        let pixels: Vec<_> = images.iter().map(|image| image.pixels()).collect();
+        let names = images.iter().map(|image| image.class.clone().unwrap_or_default());
+        image_grid(&pixels, &names.map(Caption::new).collect::<Vec<_>>(), images.len())
     }
 
     /// The label, as a place in the list of classes.
@@ -86,15 +86,15 @@ impl Picture {
     }
 }
 
-impl std::fmt::Debug for Picture {
+impl std::fmt::Debug for Image {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (height, width, channels) = self.pixels.dim();
         let class = self.class.as_deref().unwrap_or("without a label");
-        write!(f, "a picture, {height} × {width} × {channels}, {class}")
+        write!(f, "an image, {height} × {width} × {channels}, {class}")
     }
 }
 
-impl Show for Picture {
+impl Show for Image {
     fn content(&self) -> Content {
         let caption = Caption::new(self.class.clone().unwrap_or_default());
         match image_grid(std::slice::from_ref(&self.pixels), &[caption], 1) {
@@ -109,15 +109,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_become_grey_from_the_least_to_the_largest() {
-        let picture = Picture::of_numbers("three", &[vec![-1.0, 0.0, 1.0]]).unwrap();
-        assert_eq!(picture.pixels().iter().copied().collect::<Vec<_>>(), [0, 128, 255]);
-        assert_eq!(picture.grey(), [[0.0, 128.0 / 255.0, 1.0]]);
-        let flat = Picture::of_numbers("flat", &[vec![3.0, 3.0]]).unwrap();
+    fn numbers_become_gray_from_the_least_to_the_largest() {
+        let image = Image::of_numbers("three", &[vec![-1.0, 0.0, 1.0]]).unwrap();
+        assert_eq!(image.pixels().iter().copied().collect::<Vec<_>>(), [0, 128, 255]);
+        assert_eq!(image.gray(), [[0.0, 128.0 / 255.0, 1.0]]);
+        let flat = Image::of_numbers("flat", &[vec![3.0, 3.0]]).unwrap();
         assert_eq!(flat.pixels().iter().copied().collect::<Vec<_>>(), [0, 0]);
-        let both = Picture::side_by_side(&[&picture, &flat]).unwrap();
+        let both = Image::side_by_side(&[&image, &flat]).unwrap();
         assert!(both.overlaps().is_empty());
-        let ragged = Picture::of_numbers("ragged", &[vec![1.0], vec![1.0, 2.0]]).unwrap_err();
+        let ragged = Image::of_numbers("ragged", &[vec![1.0], vec![1.0, 2.0]]).unwrap_err();
         assert!(ragged.to_string().contains("[1, 2]"), "{ragged}");
     }
 }

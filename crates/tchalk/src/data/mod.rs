@@ -1,6 +1,6 @@
-//! What a picture set is: pictures, labels, and the names of the classes.
+//! What an image set is: images, labels, and the names of the classes.
 //!
-//! A [`Dataset`] has two [`Split`]s, train and test. A split's pictures are bytes,
+//! A [`Dataset`] has two [`Split`]s, train and test. A split's images are bytes,
 //! `[n, height, width, channels]`; [`Split::to_tensors`] turns them into a [`TensorSet`] for a
 //! network. Readers call [`crate::datasets`] for the sets there are.
 
@@ -31,8 +31,8 @@ pub use csv_table::CsvTable;
 pub use dataset::Dataset;
 pub use folder::ImageFolder;
 pub use framing::Framing;
-pub use image::Picture;
+pub use image::Image;
 pub use split::Split;
-pub use stream::PictureStream;
+pub use stream::ImageStream;
 pub use tensor_set::TensorSet;
 pub(crate) use tensor_set::to_bytes;

@@ -1,9 +1,9 @@
 //! The built-in sample: ten kinds of shapes, drawn by the library.
 //!
-//! Place, size, turn, colours and background of every picture are random, and either of shape and
+//! Place, size, turn, colors and background of every image are random, and either of shape and
 //! background may be the lighter one: so single pixels say little about the class, and a network has
 //! to find edges and corners. Drawing uses only arithmetic that is exact to the bit everywhere
-//! (no sines), so the pictures are the same on every machine.
+//! (no sines), so the images are the same on every machine.
 
 use crate::runtime::seed::{below, between};
 use ndarray::Array4;
@@ -24,44 +24,44 @@ pub(crate) const CLASSES: [&str; 10] = [
     "lightning",
 ];
 
-/// The pictures' width and height.
+/// The images' width and height.
 const SIZE: usize = 32;
 
 /// What the generator starts from: fixed, so that the sample is one set and not many.
 const SEED: u64 = 0x7463_6861_6c6b;
 
-/// `count` pictures `u8 [count, 32, 32, 3]` and their labels, with the classes equally frequent and
+/// `count` images `u8 [count, 32, 32, 3]` and their labels, with the classes equally frequent and
 /// in random order. Another `stream` draws others of the same kind.
 pub(crate) fn draw(count: usize, stream: u64) -> (Array4<u8>, Vec<usize>) {
     let mut rng = ChaCha8Rng::seed_from_u64(SEED);
     rng.set_stream(stream);
     let mut labels: Vec<usize> = (0..count).map(|i| i % CLASSES.len()).collect();
     crate::runtime::seed::shuffle(&mut labels, &mut rng);
-    let pixels = labels.iter().flat_map(|&label| picture(label, &mut rng)).collect();
+    let pixels = labels.iter().flat_map(|&label| image(label, &mut rng)).collect();
     let images =
-        Array4::from_shape_vec((count, SIZE, SIZE, 3), pixels).expect("every picture has one size");
+        Array4::from_shape_vec((count, SIZE, SIZE, 3), pixels).expect("every image has one size");
     (images, labels)
 }
 
 type Point = [f32; 2];
-type Colour = [f32; 3];
+type Color = [f32; 3];
 
-/// One picture, row by row.
-fn picture(label: usize, rng: &mut ChaCha8Rng) -> Vec<u8> {
-    let (shape_colour, ground, far_ground) = colours(rng);
+/// One image, row by row.
+fn image(label: usize, rng: &mut ChaCha8Rng) -> Vec<u8> {
+    let (shape_color, ground, far_ground) = colors(rng);
     let radius = between(8.5, 13.5, rng);
     let room = (SIZE as f32 / 2.0 - radius).max(0.0) * 0.8;
     let middle = SIZE as f32 / 2.0;
-    let centre = [middle + between(-room, room, rng), middle + between(-room, room, rng)];
+    let center = [middle + between(-room, room, rng), middle + between(-room, room, rng)];
     let (cos, sin) = turn(label, rng);
     let shade = [between(-0.25, 0.25, rng), between(-0.25, 0.25, rng)];
     let slope = [between(-1.0, 1.0, rng), between(-1.0, 1.0, rng)];
-    let dots: Vec<(Point, f32, Colour)> = (0..below(4, rng))
+    let dots: Vec<(Point, f32, Color)> = (0..below(4, rng))
         .map(|_| {
             let size = SIZE as f32;
             let place = [between(0.0, size, rng), between(0.0, size, rng)];
-            let colour = mixed(ground, shape_colour, between(0.15, 0.5, rng));
-            (place, between(1.0, 2.6, rng), colour)
+            let color = mixed(ground, shape_color, between(0.15, 0.5, rng));
+            (place, between(1.0, 2.6, rng), color)
         })
         .collect();
     let mut pixels = Vec::with_capacity(SIZE * SIZE * 3);
@@ -69,29 +69,29 @@ fn picture(label: usize, rng: &mut ChaCha8Rng) -> Vec<u8> {
         for column in 0..SIZE {
             let place = [column as f32 + 0.5, row as f32 + 0.5];
             let along = (place[0] - middle) * slope[0] + (place[1] - middle) * slope[1];
-            let mut colour = mixed(ground, far_ground, (0.5 + along / SIZE as f32).clamp(0.0, 1.0));
-            for &(dot, size, dot_colour) in &dots {
+            let mut color = mixed(ground, far_ground, (0.5 + along / SIZE as f32).clamp(0.0, 1.0));
+            for &(dot, size, dot_color) in &dots {
                 let distance = length([place[0] - dot[0], place[1] - dot[1]]) - size;
-                colour = mixed(colour, dot_colour, covered(distance));
+                color = mixed(color, dot_color, covered(distance));
             }
             // The place as the shape sees it: unturned, with radius 1.
-            let from = [(place[0] - centre[0]) / radius, (place[1] - centre[1]) / radius];
+            let from = [(place[0] - center[0]) / radius, (place[1] - center[1]) / radius];
             let inside = [cos * from[0] + sin * from[1], cos * from[1] - sin * from[0]];
             let light = 1.0 + shade[0] * inside[0] + shade[1] * inside[1];
-            let lit = shape_colour.map(|channel| channel * light);
-            colour = mixed(colour, lit, covered(distance(label, inside) * radius));
+            let lit = shape_color.map(|channel| channel * light);
+            color = mixed(color, lit, covered(distance(label, inside) * radius));
             let grain = between(-0.02, 0.02, rng);
             pixels.extend(
-                colour.map(|channel| ((channel + grain).clamp(0.0, 1.0) * 255.0 + 0.5) as u8),
+                color.map(|channel| ((channel + grain).clamp(0.0, 1.0) * 255.0 + 0.5) as u8),
             );
         }
     }
     pixels
 }
 
-/// A colour for the shape, and two for the ground; they differ clearly in brightness, and in four
-/// pictures out of five the shape is the lighter one.
-fn colours(rng: &mut ChaCha8Rng) -> (Colour, Colour, Colour) {
+/// A color for the shape, and two for the ground; they differ clearly in brightness, and in four
+/// images out of five the shape is the lighter one.
+fn colors(rng: &mut ChaCha8Rng) -> (Color, Color, Color) {
     let lighter = below(5, rng) < 4;
     loop {
         let any = |rng: &mut ChaCha8Rng| {
@@ -109,12 +109,12 @@ fn colours(rng: &mut ChaCha8Rng) -> (Colour, Colour, Colour) {
     }
 }
 
-fn brightness([red, green, blue]: Colour) -> f32 {
+fn brightness([red, green, blue]: Color) -> f32 {
     0.3 * red + 0.59 * green + 0.11 * blue
 }
 
 /// Hue from 0 to 6, saturation and value from 0 to 1.
-fn hsv(hue: f32, saturation: f32, value: f32) -> Colour {
+fn hsv(hue: f32, saturation: f32, value: f32) -> Color {
     [0.0f32, 4.0, 2.0].map(|offset| {
         let position = (hue + offset) % 6.0;
         let share = ((position - 3.0).abs() - 1.0).clamp(0.0, 1.0);
@@ -122,7 +122,7 @@ fn hsv(hue: f32, saturation: f32, value: f32) -> Colour {
     })
 }
 
-fn mixed(a: Colour, b: Colour, share: f32) -> Colour {
+fn mixed(a: Color, b: Color, share: f32) -> Color {
     [0, 1, 2].map(|channel| a[channel] + (b[channel] - a[channel]) * share)
 }
 
@@ -244,14 +244,14 @@ mod tests {
     }
 
     #[test]
-    fn the_pictures_are_the_same_on_every_machine() {
+    fn the_images_are_the_same_on_every_machine() {
         let (images, labels) = draw(100, 0);
         let sum = sha256_of(images.as_slice().unwrap());
         assert_eq!((&sum[..16], &labels[..5]), ("b5838f5604ff0bb6", &[3, 1, 2, 0, 8][..]));
     }
 
     #[test]
-    fn a_stream_draws_other_pictures() {
+    fn a_stream_draws_other_images() {
         assert_ne!(draw(10, 0).0, draw(10, 1).0);
     }
 

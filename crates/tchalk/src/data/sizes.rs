@@ -1,16 +1,16 @@
-//! Whole sets made to fit a network: other sizes, colours, ranges.
+//! Whole sets made to fit a network: other sizes, colors, ranges.
 
 use super::TensorSet;
 use crate::error::{Error, Result};
 use tch::{Kind, Tensor, no_grad};
 
 impl TensorSet {
-    /// Grey pictures with three equal channels; coloured ones stay as they are. The memory is
+    /// Gray images with three equal channels; colored ones stay as they are. The memory is
     /// shared: nothing is copied.
     ///
     /// # Errors
     ///
-    /// If the examples are no pictures of one or three channels.
+    /// If the examples are no images of one or three channels.
     ///
     /// ```
     /// use tchalk::prelude::*;
@@ -22,30 +22,30 @@ impl TensorSet {
     /// # Ok::<(), tchalk::Error>(())
     /// ```
     pub fn to_rgb(&self) -> Result<TensorSet> {
-        match self.picture_shape("TensorSet::to_rgb")? {
+        match self.image_shape("TensorSet::to_rgb")? {
             [1, ..] => Ok(self.with_x(self.x().expand([-1, 3, -1, -1], false))),
             [3, ..] => Ok(self.clone()),
             [channels, ..] => Err(Error::invalid(
                 "TensorSet::to_rgb",
-                "pictures of 1 or 3 channels",
+                "images of 1 or 3 channels",
                 channels.to_string(),
                 "",
             )),
         }
     }
 
-    /// Pictures of this height and width, with black pixels around those there are; an odd pixel
+    /// Images of this height and width, with black pixels around those there are; an odd pixel
     /// comes below or to the right.
     ///
     /// # Errors
     ///
-    /// If the examples are no pictures, or larger already.
+    /// If the examples are no images, or larger already.
     pub fn pad_to(&self, [height, width]: [usize; 2]) -> Result<TensorSet> {
-        let [_, h, w] = self.picture_shape("TensorSet::pad_to")?;
+        let [_, h, w] = self.image_shape("TensorSet::pad_to")?;
         if h > height || w > width {
             let op = format!("TensorSet::pad_to([{height}, {width}])");
             let hint = format!("Try resize([{height}, {width}]).");
-            let expected = format!("pictures of at most {height} × {width}");
+            let expected = format!("images of at most {height} × {width}");
             return Err(Error::invalid(op, expected, format!("{h} × {w}"), hint));
         }
         let (down, right) = ((height - h) as i64, (width - w) as i64);
@@ -53,14 +53,14 @@ impl TensorSet {
         Ok(self.with_x(no_grad(|| self.x().constant_pad_nd(around))))
     }
 
-    /// Pictures of this height and width, resampled: mixed from the nearest pixels, and from all
+    /// Images of this height and width, resampled: mixed from the nearest pixels, and from all
     /// that fall together where they become smaller.
     ///
     /// # Errors
     ///
-    /// If the examples are no pictures, or a length is zero.
+    /// If the examples are no images, or a length is zero.
     pub fn resize(&self, [height, width]: [usize; 2]) -> Result<TensorSet> {
-        self.picture_shape("TensorSet::resize")?;
+        self.image_shape("TensorSet::resize")?;
         if height == 0 || width == 0 {
             let got = format!("{height} × {width}");
             return Err(Error::invalid("TensorSet::resize", "at least 1 × 1", got, ""));
@@ -82,12 +82,12 @@ impl TensorSet {
     ///
     /// # Errors
     ///
-    /// If the examples are no pictures, or there are none.
+    /// If the examples are no images, or there are none.
     pub fn channel_statistics(&self) -> Result<(Vec<f64>, Vec<f64>)> {
         const OP: &str = "TensorSet::channel_statistics";
-        let [channels, ..] = self.picture_shape(OP)?;
+        let [channels, ..] = self.image_shape(OP)?;
         if self.is_empty() {
-            return Err(Error::invalid(OP, "at least one picture", "none", ""));
+            return Err(Error::invalid(OP, "at least one image", "none", ""));
         }
         no_grad(|| {
             let axes = [0i64, 2, 3];
@@ -119,13 +119,13 @@ impl TensorSet {
     /// If there are not as many numbers as channels, or a deviation is not above zero.
     pub fn normalize(&self, mean: &[f64], deviation: &[f64]) -> Result<TensorSet> {
         const OP: &str = "TensorSet::normalize";
-        let [channels, ..] = self.picture_shape(OP)?;
+        let [channels, ..] = self.image_shape(OP)?;
         if mean.len() != channels || deviation.len() != channels {
             let got = format!("{} and {}", mean.len(), deviation.len());
             return Err(Error::invalid(OP, format!("{channels} numbers each"), got, ""));
         }
         if let Some(wrong) = deviation.iter().find(|&&d| d.is_nan() || d <= 0.0) {
-            let hint = "A channel in which all pixels are equal cannot be normalised.";
+            let hint = "A channel in which all pixels are equal cannot be normalized.";
             return Err(Error::invalid(OP, "deviations above 0", wrong.to_string(), hint));
         }
         let column = |numbers: &[f64]| {
@@ -136,9 +136,9 @@ impl TensorSet {
     }
 
     /// Channels, height and width.
-    fn picture_shape(&self, op: &str) -> Result<[usize; 3]> {
+    fn image_shape(&self, op: &str) -> Result<[usize; 3]> {
         <[usize; 3]>::try_from(self.example_shape()).map_err(|shape| {
-            Error::invalid(op, "pictures [channels, height, width]", format!("{shape:?}"), "")
+            Error::invalid(op, "images [channels, height, width]", format!("{shape:?}"), "")
         })
     }
 }
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn grey_pictures_become_coloured_and_larger() {
+    fn gray_images_become_colored_and_larger() {
         let small = set([2, 1, 4, 5]);
         let large = small.to_rgb().unwrap().pad_to([7, 8]).unwrap().x();
         assert_eq!(large.size(), [2, 3, 7, 8]);
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_smaller_picture_is_the_mean_of_what_falls_together() {
+    fn a_smaller_image_is_the_mean_of_what_falls_together() {
         let x = set([3, 2, 4, 6]);
         let flat = x.with_x(x.x().zeros_like() + 0.25).resize([2, 3]).unwrap();
         assert!((flat.x() - 0.25).abs().max().double_value(&[]) < 1e-6);
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn normalised_channels_have_mean_0_and_deviation_1() {
+    fn normalized_channels_have_mean_0_and_deviation_1() {
         let set = set([5, 3, 4, 4]);
         let (mean, deviation) = set.channel_statistics().unwrap();
         let (mean, deviation) =

@@ -1,12 +1,12 @@
-//! Pictures of one kind in memory, as bytes.
+//! Images of one kind in memory, as bytes.
 
-use super::Picture;
+use super::Image;
 use crate::error::{Error, Result};
 use crate::runtime;
 use ndarray::{ArcArray, Array2, Axis, Ix4};
 use std::sync::Arc;
 
-/// Pictures, their labels, and the names of the classes. Cloning shares the pictures.
+/// Images, their labels, and the names of the classes. Cloning shares the images.
 #[derive(Clone)]
 pub struct Split {
     images: ArcArray<u8, Ix4>,
@@ -16,12 +16,12 @@ pub struct Split {
 }
 
 impl Split {
-    /// A split of your own: pictures `u8 [n, height, width, channels]`, a label for each (or none at
+    /// A split of your own: images `u8 [n, height, width, channels]`, a label for each (or none at
     /// all), and the names of the classes.
     ///
     /// # Errors
     ///
-    /// If the numbers of pictures and labels differ, or a label has no class.
+    /// If the numbers of images and labels differ, or a label has no class.
     pub fn new(
         name: impl Into<String>,
         images: impl Into<ArcArray<u8, Ix4>>,
@@ -31,8 +31,8 @@ impl Split {
         let (name, images) = (name.into(), images.into());
         let n = images.len_of(Axis(0));
         if !labels.is_empty() && labels.len() != n {
-            let got = format!("{} labels for {n} pictures", labels.len());
-            return Err(Error::invalid(name, "a label for each picture, or none", got, ""));
+            let got = format!("{} labels for {n} images", labels.len());
+            return Err(Error::invalid(name, "a label for each image, or none", got, ""));
         }
         if let Some(label) = labels.iter().find(|&&label| label >= classes.len()) {
             let expected = format!("labels below {}", classes.len());
@@ -41,7 +41,7 @@ impl Split {
         Ok(Split { images, labels: Arc::new(labels), classes: Arc::new(classes), name })
     }
 
-    /// The pictures, `u8 [n, height, width, channels]`. No pixels are copied.
+    /// The images, `u8 [n, height, width, channels]`. No pixels are copied.
     pub fn images(&self) -> ArcArray<u8, Ix4> {
         self.images.clone()
     }
@@ -61,7 +61,7 @@ impl Split {
         self.name.clone()
     }
 
-    /// How many pictures.
+    /// How many images.
     pub fn len(&self) -> usize {
         self.images.len_of(Axis(0))
     }
@@ -71,57 +71,57 @@ impl Split {
         self.len() == 0
     }
 
-    /// One picture, with its label.
+    /// One image, with its label.
     ///
     /// # Panics
     ///
-    /// If there is no picture of that number, like indexing a slice.
-    pub fn image(&self, number: usize) -> Picture {
+    /// If there is no image of that number, like indexing a slice.
+    pub fn image(&self, number: usize) -> Image {
         assert!(
             number < self.len(),
-            "image({number}): {} has {} pictures, numbered from 0",
+            "image({number}): {} has {} images, numbered from 0",
             self.name,
             self.len()
         );
         let label = self.labels.get(number).copied();
-        Picture {
+        Image {
             pixels: self.images.index_axis(Axis(0), number).to_shared(),
             label,
             class: label.map(|label| self.classes[label].clone()),
         }
     }
 
-    /// The first `count` pictures, or all where there are fewer.
+    /// The first `count` images, or all where there are fewer.
     pub fn take(&self, count: usize) -> Split {
         self.pick(&(0..count.min(self.len())).collect::<Vec<_>>())
     }
 
-    /// `count` different pictures at random. Another call draws others.
+    /// `count` different images at random. Another call draws others.
     ///
     /// # Errors
     ///
     /// If there are fewer.
     pub fn sample(&self, count: usize) -> Result<Split> {
         if count > self.len() {
-            let expected = format!("at most {} pictures of {}", self.len(), self.name);
+            let expected = format!("at most {} images of {}", self.len(), self.name);
             return Err(Error::invalid("Split::sample", expected, count.to_string(), ""));
         }
         let mut rng = runtime::seed::host_rng("sample");
         Ok(self.pick(&runtime::seed::choose(self.len(), count, &mut rng)))
     }
 
-    /// The same pictures in a random order.
+    /// The same images in a random order.
     pub fn shuffle(&self) -> Split {
         let mut rng = runtime::seed::host_rng("shuffle");
         self.pick(&runtime::seed::choose(self.len(), self.len(), &mut rng))
     }
 
-    /// Two parts at random: `fraction` of the pictures is held out, as a validation set, in the second
+    /// Two parts at random: `fraction` of the images is held out, as a validation set, in the second
     /// one. Every class loses the same fraction, so both parts have the classes equally often.
     ///
     /// # Errors
     ///
-    /// If `fraction` is not between 0 and 1, or leaves one part without pictures.
+    /// If `fraction` is not between 0 and 1, or leaves one part without images.
     ///
     /// ```
     /// use tchalk::prelude::*;
@@ -132,7 +132,7 @@ impl Split {
     pub fn split(&self, fraction: f64) -> Result<(Split, Split)> {
         let mut rng = runtime::seed::host_rng("split");
         let order = runtime::seed::choose(self.len(), self.len(), &mut rng);
-        // Without labels all pictures are of one class.
+        // Without labels all images are of one class.
         let mut groups = vec![Vec::new(); self.classes.len().max(1)];
         for &place in &order {
             groups[self.labels.get(place).copied().unwrap_or(0)].push(place);
@@ -147,9 +147,8 @@ impl Split {
             group[..count].iter().for_each(|&place| held[place] = true);
         }
         if !(fraction > 0.0 && fraction < 1.0) || done == 0 || done == self.len() {
-            let expected =
-                format!("a fraction of {} pictures that leaves some for both", self.len());
-            let hint = "0.1 holds out every tenth picture.";
+            let expected = format!("a fraction of {} images that leaves some for both", self.len());
+            let hint = "0.1 holds out every tenth image.";
             return Err(Error::invalid("Split::split", expected, fraction.to_string(), hint));
         }
         let part = |wanted: bool, name: &str| {
@@ -161,7 +160,7 @@ impl Split {
         Ok((part(false, ""), part(true, " held out")))
     }
 
-    /// Only the pictures of these classes, whose labels become places in the new, shorter list.
+    /// Only the images of these classes, whose labels become places in the new, shorter list.
     ///
     /// # Errors
     ///
@@ -176,7 +175,7 @@ impl Split {
     pub fn filter_classes(&self, names: &[&str]) -> Result<Split> {
         let op = "Split::filter_classes";
         if self.labels.is_empty() && !self.is_empty() {
-            return Err(Error::invalid(op, "pictures with labels", "none have any", ""));
+            return Err(Error::invalid(op, "images with labels", "none have any", ""));
         }
         let mut new_label = vec![None; self.classes.len()];
         for (label, name) in names.iter().enumerate() {
@@ -199,27 +198,27 @@ impl Split {
         })
     }
 
-    /// The pictures of both, these first.
+    /// The images of both, these first.
     ///
     /// # Errors
     ///
-    /// If pictures or classes differ in kind, or only one of the two has labels.
+    /// If images or classes differ in kind, or only one of the two has labels.
     pub fn concatenate(&self, other: &Split) -> Result<Split> {
         let kind = |split: &Split| {
             let shape = split.images.shape()[1..].to_vec();
-            let labelled = !split.labels.is_empty() || split.is_empty();
-            (shape, split.classes.clone(), labelled)
+            let labeled = !split.labels.is_empty() || split.is_empty();
+            (shape, split.classes.clone(), labeled)
         };
         let (own, others) = (kind(self), kind(other));
         if own != others {
-            let text = |(shape, classes, labelled): (Vec<usize>, Arc<Vec<String>>, bool)| {
-                let labels = if labelled { "with labels" } else { "without labels" };
-                format!("pictures {shape:?} {labels}, classes {}", classes.join(", "))
+            let text = |(shape, classes, labeled): (Vec<usize>, Arc<Vec<String>>, bool)| {
+                let labels = if labeled { "with labels" } else { "without labels" };
+                format!("images {shape:?} {labels}, classes {}", classes.join(", "))
             };
             return Err(Error::invalid("Split::concatenate", text(own), text(others), ""));
         }
         let images = ndarray::concatenate(Axis(0), &[self.images.view(), other.images.view()])
-            .expect("both have pictures of the same shape");
+            .expect("both have images of the same shape");
         Ok(Split {
             images: images.into(),
             labels: Arc::new([&self.labels[..], &other.labels[..]].concat()),
@@ -243,7 +242,7 @@ impl Split {
         rows
     }
 
-    /// A split whose labels come as rows `f32 [n, classes]`: each picture is of the class with the
+    /// A split whose labels come as rows `f32 [n, classes]`: each image is of the class with the
     /// largest number in its row, so rows of probabilities will do.
     ///
     /// # Errors
@@ -277,7 +276,7 @@ impl Split {
         Split::new(name, images, labels, classes)
     }
 
-    /// The pictures at these places, in this order.
+    /// The images at these places, in this order.
     pub(crate) fn pick(&self, places: &[usize]) -> Split {
         let labels = if self.labels.is_empty() {
             Vec::new()
@@ -296,8 +295,8 @@ impl Split {
 impl std::fmt::Debug for Split {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (n, height, width, channels) = self.images.dim();
-        let labels = if self.labels.is_empty() { "no labels" } else { "labelled" };
-        write!(f, "{}: {n} pictures of {height} × {width} × {channels}, {labels}", self.name)
+        let labels = if self.labels.is_empty() { "no labels" } else { "labeled" };
+        write!(f, "{}: {n} images of {height} × {width} × {channels}, {labels}", self.name)
     }
 }
 
@@ -312,25 +311,25 @@ mod tests {
     }
 
     #[test]
-    fn a_sample_keeps_pictures_and_labels_together() {
+    fn a_sample_keeps_images_and_labels_together() {
         let split = split(vec![0, 1, 0, 1]).unwrap();
         let sample = split.sample(3).unwrap();
         for (image, label) in sample.images().outer_iter().zip(sample.labels()) {
             assert_eq!(usize::from(image[[0, 0, 0]]) % 2, label);
         }
-        assert!(split.sample(5).unwrap_err().to_string().contains("at most 4 pictures of digits"));
+        assert!(split.sample(5).unwrap_err().to_string().contains("at most 4 images of digits"));
     }
 
     #[test]
     fn wrong_labels_are_refused_and_none_are_welcome() {
-        assert!(split(vec![0, 1]).unwrap_err().to_string().contains("2 labels for 4 pictures"));
+        assert!(split(vec![0, 1]).unwrap_err().to_string().contains("2 labels for 4 images"));
         assert!(split(vec![0, 1, 2, 0]).unwrap_err().to_string().contains("labels below 2"));
-        let unlabelled = split(vec![]).unwrap();
-        assert_eq!(unlabelled.image(3).label(), None);
-        assert!(unlabelled.take(2).labels().is_empty());
+        let unlabeled = split(vec![]).unwrap();
+        assert_eq!(unlabeled.image(3).label(), None);
+        assert!(unlabeled.take(2).labels().is_empty());
     }
 
-    /// Ten of the first class, thirty of the second, each picture with a number of its own.
+    /// Ten of the first class, thirty of the second, each image with a number of its own.
     fn uneven() -> Split {
         let images = Array4::from_shape_fn((40, 1, 1, 1), |(n, ..)| n as u8);
         let labels = (0..40).map(|n| usize::from(n >= 10)).collect();
@@ -380,10 +379,10 @@ mod tests {
         let both = uneven().concatenate(&a).unwrap();
         assert_eq!((both.len(), numbers(&both)[42], both.labels()[42]), (43, 2, 0));
         let error = a.concatenate(&b).unwrap_err().to_string();
-        assert!(error.contains("classes few, many, got pictures [1, 1, 1]"), "{error}");
-        let unlabelled = Split::new("x", a.images(), vec![], a.classes()).unwrap();
-        assert!(a.concatenate(&unlabelled).is_err());
-        assert_eq!(unlabelled.concatenate(&unlabelled).unwrap().len(), 6);
+        assert!(error.contains("classes few, many, got images [1, 1, 1]"), "{error}");
+        let unlabeled = Split::new("x", a.images(), vec![], a.classes()).unwrap();
+        assert!(a.concatenate(&unlabeled).is_err());
+        assert_eq!(unlabeled.concatenate(&unlabeled).unwrap().len(), 6);
     }
 
     #[test]
@@ -400,11 +399,11 @@ mod tests {
         };
         assert!(refuse(&Array2::zeros((40, 3))).contains("3 columns"));
         assert!(refuse(&Array2::from_elem((40, 2), f32::NAN)).contains("NaN in row 0"));
-        assert!(refuse(&Array2::zeros((2, 2))).contains("2 labels for 40 pictures"));
+        assert!(refuse(&Array2::zeros((2, 2))).contains("2 labels for 40 images"));
     }
 
     #[test]
-    #[should_panic(expected = "image(4): digits has 4 pictures, numbered from 0")]
+    #[should_panic(expected = "image(4): digits has 4 images, numbered from 0")]
     fn a_number_outside_is_told() {
         split(vec![]).unwrap().image(4);
     }

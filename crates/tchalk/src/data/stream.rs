@@ -1,4 +1,4 @@
-//! Pictures that are decoded by several threads, a few at a time.
+//! Images that are decoded by several threads, a few at a time.
 
 use super::Split;
 use super::bundle::Bundle;
@@ -21,10 +21,10 @@ pub(super) struct Decoding {
     pub(super) bundle: Option<Arc<Bundle>>,
 }
 
-/// A picture's label and its pixels.
+/// An image's label and its pixels.
 type Decoded = (usize, Vec<u8>);
 
-/// Pictures of a folder, in batches; made by [`ImageFolder::stream`](super::ImageFolder::stream).
+/// Images of a folder, in batches; made by [`ImageFolder::stream`](super::ImageFolder::stream).
 ///
 /// ```no_run
 /// use tchalk::prelude::*;
@@ -34,7 +34,7 @@ type Decoded = (usize, Vec<u8>);
 /// }
 /// # Ok::<(), tchalk::Error>(())
 /// ```
-pub struct PictureStream {
+pub struct ImageStream {
     name: String,
     classes: Vec<String>,
     files: Vec<(PathBuf, usize)>,
@@ -45,28 +45,28 @@ pub struct PictureStream {
 
 #[derive(Default)]
 struct State {
-    /// One for each thread; picture `i` comes from thread `i % threads`, so the order is kept.
+    /// One for each thread; image `i` comes from thread `i % threads`, so the order is kept.
     threads: Vec<Receiver<Result<Decoded>>>,
-    /// How many pictures have come.
+    /// How many images have come.
     taken: usize,
-    /// Pictures of a batch that is not complete, because the reader pressed stop.
+    /// Images of a batch that is not complete, because the reader pressed stop.
     waiting: Vec<Decoded>,
 }
 
-impl PictureStream {
-    pub(super) fn new(files: Files, decoding: Decoding, batch: usize) -> PictureStream {
+impl ImageStream {
+    pub(super) fn new(files: Files, decoding: Decoding, batch: usize) -> ImageStream {
         let Files { name, classes, files } = files;
-        PictureStream { name, classes, files, decoding, batch, state: Mutex::default() }
+        ImageStream { name, classes, files, decoding, batch, state: Mutex::default() }
     }
 
-    /// The same pictures from the beginning, in a random order.
-    pub fn shuffle(mut self) -> PictureStream {
+    /// The same images from the beginning, in a random order.
+    pub fn shuffle(mut self) -> ImageStream {
         seed::shuffle(&mut self.files, &mut seed::host_rng("stream"));
         self.state = Mutex::default();
         self
     }
 
-    /// How many pictures there are.
+    /// How many images there are.
     pub fn len(&self) -> usize {
         self.files.len()
     }
@@ -90,14 +90,14 @@ impl PictureStream {
     ///
     /// # Errors
     ///
-    /// If a file is no picture: the message names it, and the next call goes on after it. After the
+    /// If a file is no image: the message names it, and the next call goes on after it. After the
     /// stop button: the next call goes on where this one was.
     pub fn next_batch(&self) -> Result<Option<Split>> {
-        let Some(pictures) = self.next_pixels()? else { return Ok(None) };
+        let Some(images) = self.next_pixels()? else { return Ok(None) };
         let [height, width] = self.decoding.size;
-        let (labels, pixels): (Vec<usize>, Vec<Vec<u8>>) = pictures.into_iter().unzip();
+        let (labels, pixels): (Vec<usize>, Vec<Vec<u8>>) = images.into_iter().unzip();
         let images = Array4::from_shape_vec((labels.len(), height, width, 3), pixels.concat())
-            .expect("every picture has the same size");
+            .expect("every image has the same size");
         Split::new(self.name.clone(), images, labels, self.classes.clone()).map(Some)
     }
 
@@ -108,22 +108,22 @@ impl PictureStream {
             state.threads = self.start();
         }
         while state.waiting.len() < self.batch && state.taken < self.files.len() {
-            let picture = self.next_picture(&state)?;
+            let image = self.next_image(&state)?;
             state.taken += 1;
-            let picture = picture?;
-            state.waiting.push(picture);
+            let image = image?;
+            state.waiting.push(image);
         }
         let batch = std::mem::take(&mut state.waiting);
         Ok((!batch.is_empty()).then_some(batch))
     }
 
-    /// The next picture, or what is wrong with it.
-    fn next_picture(&self, state: &State) -> Result<Result<Decoded>> {
+    /// The next image, or what is wrong with it.
+    fn next_image(&self, state: &State) -> Result<Result<Decoded>> {
         let thread = &state.threads[state.taken % state.threads.len()];
         loop {
             interrupt::check(&format!("reading {}", self.name))?;
             match thread.recv_timeout(GLANCE) {
-                Ok(picture) => return Ok(picture),
+                Ok(image) => return Ok(image),
                 Err(RecvTimeoutError::Disconnected) => {
                     // A thread ends early only if decoding panicked.
                     let path = &self.files[state.taken].0;
@@ -147,8 +147,8 @@ impl PictureStream {
                 let decoding = self.decoding.clone();
                 std::thread::spawn(move || {
                     for (path, label) in files {
-                        let picture = decoding.read(&path).map(|pixels| (label, pixels));
-                        if sender.send(picture).is_err() {
+                        let image = decoding.read(&path).map(|pixels| (label, pixels));
+                        if sender.send(image).is_err() {
                             return; // The stream is gone.
                         }
                     }
@@ -159,13 +159,13 @@ impl PictureStream {
     }
 }
 
-impl std::fmt::Debug for PictureStream {
+impl std::fmt::Debug for ImageStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let [height, width] = self.decoding.size;
         let (n, batches, size) = (self.len(), self.batches(), self.batch);
         write!(
             f,
-            "{}: {n} pictures of {height} × {width} × 3 in {batches} batches of {size}, from files",
+            "{}: {n} images of {height} × {width} × 3 in {batches} batches of {size}, from files",
             self.name
         )
     }

@@ -2,31 +2,31 @@
 //!
 //! Each digit can be written in several ways, as people do: a one with or without a flag, a crossed
 //! seven, an open four. A way is a list of strokes, a stroke a curve through a few points. For each
-//! picture the points are moved a little, and the whole is stretched, slanted, turned and drawn with
+//! image the points are moved a little, and the whole is stretched, slanted, turned and drawn with
 //! a pen whose width and pressure differ. As for the shapes, the arithmetic is exact to the bit
-//! everywhere (no sines), so the pictures are the same on every machine.
+//! everywhere (no sines), so the images are the same on every machine.
 
 use crate::runtime::seed::{below, between, shuffle, unit};
 use ndarray::Array4;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-/// The pictures' width and height.
+/// The images' width and height.
 const SIZE: usize = 28;
 
 /// What the generator starts from: fixed, so that the sample is one set and not many.
 const SEED: u64 = 0x7374_726f_6b65;
 
-/// `count` pictures `u8 [count, 28, 28, 1]`, white on black, and their labels, with the digits
+/// `count` images `u8 [count, 28, 28, 1]`, white on black, and their labels, with the digits
 /// equally frequent and in random order. Another `stream` draws others of the same kind.
 pub(crate) fn draw(count: usize, stream: u64) -> (Array4<u8>, Vec<usize>) {
     let mut rng = ChaCha8Rng::seed_from_u64(SEED);
     rng.set_stream(stream);
     let mut labels: Vec<usize> = (0..count).map(|i| i % 10).collect();
     shuffle(&mut labels, &mut rng);
-    let pixels = labels.iter().flat_map(|&digit| picture(digit, &mut rng)).collect();
+    let pixels = labels.iter().flat_map(|&digit| image(digit, &mut rng)).collect();
     let images =
-        Array4::from_shape_vec((count, SIZE, SIZE, 1), pixels).expect("every picture has one size");
+        Array4::from_shape_vec((count, SIZE, SIZE, 1), pixels).expect("every image has one size");
     (images, labels)
 }
 
@@ -40,8 +40,8 @@ fn around(most: f32, rng: &mut ChaCha8Rng) -> f32 {
     (unit(rng) + unit(rng) + unit(rng) - 1.5) / 1.5 * most
 }
 
-/// One picture, row by row.
-fn picture(digit: usize, rng: &mut ChaCha8Rng) -> [u8; SIZE * SIZE] {
+/// One image, row by row.
+fn image(digit: usize, rng: &mut ChaCha8Rng) -> [u8; SIZE * SIZE] {
     let ways = WAYS[digit];
     let way = ways[below(ways.len(), rng)];
     let hand = Hand::new(digit, rng);
@@ -140,7 +140,7 @@ fn smooth(points: &[Point]) -> Vec<Point> {
     curve
 }
 
-/// Brings the strokes to a size and a place in the picture.
+/// Brings the strokes to a size and a place in the image.
 fn fit(lines: &mut [Vec<Point>], rng: &mut ChaCha8Rng) {
     let (mut least, mut most) = ([f32::MAX; 2], [f32::MIN; 2]);
     for point in lines.iter().flatten() {

@@ -1,4 +1,4 @@
-//! A picture set in the form a network takes: tensors on a device.
+//! An image set in the form a network takes: tensors on a device.
 
 use super::Split;
 use crate::error::{Error, Result};
@@ -6,7 +6,7 @@ use ndarray::{ArcArray, Ix3};
 use std::sync::Arc;
 use tch::{Device, Kind, Tensor, no_grad};
 
-/// Pictures and labels as tensors, all of them resident on one device.
+/// Images and labels as tensors, all of them resident on one device.
 ///
 /// `x` is `f32 [n, channels, height, width]` with values in \[0, 1\], `y` is `i64 [n]`. Cloning
 /// shares the tensors.
@@ -51,7 +51,7 @@ impl crate::display::Show for TensorSet {
 }
 
 impl Split {
-    /// The whole set as tensors on `device`: pictures as `f32 [n, channels, height, width]` in
+    /// The whole set as tensors on `device`: images as `f32 [n, channels, height, width]` in
     /// \[0, 1\], labels as `i64 [n]`.
     ///
     /// ```
@@ -186,16 +186,16 @@ impl TensorSet {
         })
     }
 
-    /// Some examples as pictures again: `u8 [height, width, channels]`.
+    /// Some examples as images again: `u8 [height, width, channels]`.
     ///
     /// # Errors
     ///
-    /// If the examples are no pictures of one or three channels.
-    pub(crate) fn pictures(&self, places: &[usize]) -> Result<Vec<ArcArray<u8, Ix3>>> {
+    /// If the examples are no images of one or three channels.
+    pub(crate) fn images(&self, places: &[usize]) -> Result<Vec<ArcArray<u8, Ix3>>> {
         let shape = self.example_shape();
         let &[channels @ (1 | 3), height, width] = &shape[..] else {
             let got = format!("{shape:?}");
-            return Err(Error::invalid("pictures of a set", "[1 or 3, height, width]", got, ""));
+            return Err(Error::invalid("images of a set", "[1 or 3, height, width]", got, ""));
         };
         let places: Vec<i64> = places.iter().map(|&place| place as i64).collect();
         let (x, _) = self.pick(&Tensor::from_slice(&places), Device::Cpu);
@@ -204,7 +204,7 @@ impl TensorSet {
             .chunks_exact(channels * height * width)
             .map(|one| {
                 ArcArray::from_shape_vec((height, width, channels), one.to_vec())
-                    .expect("a chunk holds one picture")
+                    .expect("a chunk holds one image")
             })
             .collect())
     }
@@ -228,10 +228,10 @@ mod tests {
     }
 
     #[test]
-    fn pictures_come_back_as_they_went_in() {
-        let pictures = set().pictures(&[1, 0]).unwrap();
-        assert_eq!(pictures[0][[0, 0, 0]], 60, "the second example starts after 3 × 4 × 5 numbers");
-        assert_eq!(pictures[1][[0, 1, 2]], 41, "channel 2, row 0, column 1");
+    fn images_come_back_as_they_went_in() {
+        let images = set().images(&[1, 0]).unwrap();
+        assert_eq!(images[0][[0, 0, 0]], 60, "the second example starts after 3 × 4 × 5 numbers");
+        assert_eq!(images[1][[0, 1, 2]], 41, "channel 2, row 0, column 1");
     }
 
     #[test]

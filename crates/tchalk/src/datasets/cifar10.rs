@@ -6,7 +6,7 @@ use crate::data::source::Source;
 use crate::data::{Dataset, Split, cifar};
 use crate::error::Result;
 
-/// CIFAR-10: 50,000 + 10,000 colour photos of ten kinds of things, 32 by 32 pixels.
+/// CIFAR-10: 50,000 + 10,000 color photos of ten kinds of things, 32 by 32 pixels.
 ///
 /// From `cifar10/cifar-10-binary.tar.gz` or the extracted `cifar10/cifar-10-batches-bin/` in
 /// `TCHALK_DATA_DIR`, from the cache, or from the network (170 MB, once). Where it is not to be had,

@@ -6,7 +6,7 @@ use crate::data::source::Source;
 use crate::data::{Dataset, Split, bundle, idx};
 use crate::error::{Error, Result};
 
-/// MNIST: 60,000 + 10,000 handwritten digits, grey, 28 by 28 pixels.
+/// MNIST: 60,000 + 10,000 handwritten digits, gray, 28 by 28 pixels.
 ///
 /// From the four idx files, gzipped or not, in `mnist/` of `TCHALK_DATA_DIR`, from the cache, or from
 /// the network (12 MB, once). Where it is not to be had, the built-in [`strokes`](super::strokes) take
@@ -21,7 +21,7 @@ pub fn mnist() -> Result<Dataset> {
     mnist_from(&Places::from_env()?)
 }
 
-/// Fashion-MNIST: 60,000 + 10,000 pieces of clothing of ten kinds, grey, 28 by 28 pixels.
+/// Fashion-MNIST: 60,000 + 10,000 pieces of clothing of ten kinds, gray, 28 by 28 pixels.
 ///
 /// From the four idx files, gzipped or not, in `fashion-mnist/` of `TCHALK_DATA_DIR`, from the cache,
 /// or from the network (31 MB, once). Nothing stands in for it. Source: H. Xiao, K. Rasul,

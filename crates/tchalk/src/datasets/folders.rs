@@ -1,11 +1,11 @@
-//! Pictures of your own.
+//! Images of your own.
 
 use crate::data::{Dataset, ImageFolder, Split};
 use crate::error::Result;
 use std::path::Path;
 
-/// The pictures in a folder that holds a folder for each class, brought to `[height, width]`: resized
-/// to fill it, and cropped at the centre. [`ImageFolder`] has more to choose.
+/// The images in a folder that holds a folder for each class, brought to `[height, width]`: resized
+/// to fill it, and cropped at the center. [`ImageFolder`] has more to choose.
 ///
 /// A path that is not there is also looked for in `TCHALK_DATA_DIR`.
 ///

@@ -1,8 +1,8 @@
-//! The picture sets there are.
+//! The image sets there are.
 //!
-//! | call | pictures |
+//! | call | images |
 //! |---|---|
-//! | [`cifar10`] | 50,000 + 10,000 colour photos of ten kinds of things |
+//! | [`cifar10`] | 50,000 + 10,000 color photos of ten kinds of things |
 //! | [`mnist`] | 60,000 + 10,000 handwritten digits |
 //! | [`fashion_mnist`] | 60,000 + 10,000 pieces of clothing |
 //! | [`shapes`] | 5,000 + 1,000 drawn shapes, built in |

@@ -4,8 +4,8 @@ use crate::data::{Dataset, Split, shapes as drawn_shapes, strokes as drawn_strok
 use crate::error::Result;
 use ndarray::Array4;
 
-/// The built-in sample: 5,000 + 1,000 pictures of ten shapes, drawn by the library in a second, the
-/// same on every machine. It has CIFAR-10's form: colour, 32 by 32 pixels.
+/// The built-in sample: 5,000 + 1,000 images of ten shapes, drawn by the library in a second, the
+/// same on every machine. It has CIFAR-10's form: color, 32 by 32 pixels.
 ///
 /// # Errors
 ///
@@ -24,7 +24,7 @@ pub fn shapes() -> Result<Dataset> {
 }
 
 /// The built-in digits: 6,000 + 1,000 digits, written by the library stroke by stroke, the same on
-/// every machine. They have MNIST's form: grey, white on black, 28 by 28 pixels.
+/// every machine. They have MNIST's form: gray, white on black, 28 by 28 pixels.
 ///
 /// # Errors
 ///
@@ -42,7 +42,7 @@ pub fn strokes() -> Result<Dataset> {
     drawn("strokes", source, drawn_strokes::draw, [6_000, 1_000], super::digits::classes())
 }
 
-/// A sample as `draw` draws it: so many pictures to learn from, and others to be tested on.
+/// A sample as `draw` draws it: so many images to learn from, and others to be tested on.
 fn drawn(
     name: &str,
     source: &str,

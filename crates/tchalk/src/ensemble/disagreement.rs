@@ -99,13 +99,13 @@ impl Disagreement {
         if self.note.is_empty() { table } else { table.footer(self.note.clone()) }
     }
 
-    /// Pictures on which they differ, those first about which most answers are given: what all say
+    /// Images on which they differ, those first about which most answers are given: what all say
     /// together, with ✔ or ✘ and the truth behind what is wrong where that is known; below it what
     /// each member says, in the order of the members.
     ///
     /// # Errors
     ///
-    /// If there is nothing to draw: all agree, no rows, no columns, or inputs that are not pictures.
+    /// If there is nothing to draw: all agree, no rows, no columns, or inputs that are not images.
     pub fn image_grid(&self, rows: usize, columns: usize) -> Result<Figure> {
         let mut places = self.examples();
         if places.is_empty() {
@@ -138,7 +138,7 @@ impl Disagreement {
             thousands(self.together.len() as f64),
             self.names.join(", ")
         );
-        Ok(image_grid(&self.set.pictures(&places)?, &captions, columns)?.title(title))
+        Ok(image_grid(&self.set.images(&places)?, &captions, columns)?.title(title))
     }
 }
 
@@ -162,7 +162,8 @@ impl Ensemble {
     /// If the set does not fit the networks, or the reader pressed stop.
     pub fn disagreement(&self, set: &TensorSet) -> Result<Disagreement> {
         const OP: &str = "Ensemble::disagreement";
-        let opinions = self.member_outputs(OP, set, self.aggregation == super::Aggregation::AverageLogits)?;
+        let opinions =
+            self.member_outputs(OP, set, self.aggregation == super::Aggregation::AverageLogits)?;
         Ok(Disagreement {
             names: self.members(),
             answers: opinions.outputs.iter().map(members::predicted_classes).collect(),

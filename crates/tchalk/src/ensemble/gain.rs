@@ -96,7 +96,8 @@ impl Ensemble {
     /// If the set has no labels or does not fit the networks, or the reader pressed stop.
     pub fn gain(&self, set: &TensorSet) -> Result<Gain> {
         const OP: &str = "Ensemble::gain";
-        let (opinions, labels) = self.labeled_outputs(OP, set, self.aggregation == super::Aggregation::AverageLogits)?;
+        let (opinions, labels) =
+            self.labeled_outputs(OP, set, self.aggregation == super::Aggregation::AverageLogits)?;
         let together = members::is_correct(&self.combine(&opinions), &labels);
         let each: Vec<Vec<bool>> =
             opinions.outputs.iter().map(|one| members::is_correct(one, &labels)).collect();

@@ -7,11 +7,13 @@ use crate::layers::shape_text;
 use crate::model::Model;
 use crate::runtime::progress::Progress;
 use crate::runtime::{Budget, interrupt};
-use crate::train::{inference_batch_size, check_input, channels_last_on_cpu, catch_torch_error, argmax};
+use crate::train::{
+    argmax, catch_torch_error, channels_last_on_cpu, check_input, inference_batch_size,
+};
 use ndarray::{Array2, Axis};
 use tch::{Device, Kind, no_grad};
 
-/// A network and how it looks at the pictures.
+/// A network and how it looks at the images.
 #[derive(Clone)]
 pub(super) struct Member {
     model: Model,
@@ -57,7 +59,8 @@ impl Member {
             interrupt::check(op)?;
             let said = catch_torch_error(op, || {
                 Ok(no_grad(|| {
-                    let (x, access) = (channels_last_on_cpu(self.augmentation.apply(&x)), inner.program.using());
+                    let (x, access) =
+                        (channels_last_on_cpu(self.augmentation.apply(&x)), inner.program.using());
                     let said = if scores { access.scores(&x) } else { access.forward(&x) };
                     said.to_device(Device::Cpu).to_kind(Kind::Float).contiguous()
                 }))
@@ -100,7 +103,11 @@ pub(super) fn checked_members(op: &str, models: &[&Model]) -> Result<Vec<Member>
         let alike = models.iter().filter(|other| other.name() == name).count();
         let number = members.iter().filter(|member| member.model.name() == name).count() + 1;
         let name = if alike > 1 { format!("{name} #{number}") } else { name };
-        members.push(Member { model: model.clone(), augmentation: TestTimeAugmentation::Identity, name });
+        members.push(Member {
+            model: model.clone(),
+            augmentation: TestTimeAugmentation::Identity,
+            name,
+        });
     }
     Ok(members)
 }
@@ -116,7 +123,12 @@ pub(super) struct MemberOutputs {
 
 impl Ensemble {
     /// Asks all members, one after the other.
-    pub(super) fn member_outputs(&self, op: &str, set: &TensorSet, scores: bool) -> Result<MemberOutputs> {
+    pub(super) fn member_outputs(
+        &self,
+        op: &str,
+        set: &TensorSet,
+        scores: bool,
+    ) -> Result<MemberOutputs> {
         let model = &self.members[0].model;
         check_input(op, model.inner(), set)?;
         if self.classes() > set.class_names().len() {
@@ -149,7 +161,11 @@ pub(super) fn predicted_classes(probabilities: &Array2<f32>) -> Vec<usize> {
 
 /// Whether each example's most probable class is the right one.
 pub(super) fn is_correct(probabilities: &Array2<f32>, labels: &[usize]) -> Vec<bool> {
-    predicted_classes(probabilities).iter().zip(labels).map(|(answer, label)| answer == label).collect()
+    predicted_classes(probabilities)
+        .iter()
+        .zip(labels)
+        .map(|(answer, label)| answer == label)
+        .collect()
 }
 
 /// Scores to probabilities, row by row.

@@ -109,7 +109,8 @@ impl MetaLearner {
 
 fn log_probabilities(probabilities: &Array2<f32>) -> Tensor {
     let (rows, columns) = probabilities.dim();
-    let values: Vec<f64> = probabilities.iter().map(|&p| f64::from(p).max(MIN_PROBABILITY).ln()).collect();
+    let values: Vec<f64> =
+        probabilities.iter().map(|&p| f64::from(p).max(MIN_PROBABILITY).ln()).collect();
     Tensor::from_slice(&values).view([rows as i64, columns as i64])
 }
 
@@ -151,7 +152,7 @@ mod tests {
         let b = member(90, |i| ((i * i + i / 5) % 3, 0.6));
         let members = [a, b];
         let best = MetaLearner::fit(&members, &labels);
-        let penalised = |combiner: &MetaLearner| {
+        let penalized = |combiner: &MetaLearner| {
             let far = combiner.weights.iter().map(|w| (w - 0.5).powi(2));
             let far = far.chain(combiner.biases.iter().map(|b| b * b)).sum::<f64>();
             90.0 * loss(&combiner.predict(&members), &labels) + far / 2.0
@@ -164,7 +165,7 @@ mod tests {
                     _ => &mut other.biases[at - 2],
                 };
                 *number += by;
-                assert!(penalised(&other) > penalised(&best), "{at} {by}");
+                assert!(penalized(&other) > penalized(&best), "{at} {by}");
             }
         }
     }

@@ -4,7 +4,7 @@ use ndarray::Array2;
 
 /// The weights of a mixture under which the right classes are most probable.
 ///
-/// Expectation maximisation for the weights alone: each member takes its share of the responsibility
+/// Expectation maximization for the weights alone: each member takes its share of the responsibility
 /// for every right answer, and the shares are its new weight. The likelihood rises at every step, and
 /// it has one maximum (it is concave), so no step size has to be chosen.
 pub(super) fn fit(members: &[Array2<f32>], labels: &[usize]) -> Vec<f64> {

@@ -1,18 +1,18 @@
-//! Many networks asked together: averages, votes, views of one picture.
+//! Many networks asked together: averages, votes, views of one image.
 //!
 //! Networks that were trained apart make different mistakes, and an average of what they say makes
 //! fewer than most of them. [`Ensemble::gain`] says by how much, and how sure that is;
 //! [`Ensemble::disagreement`] shows where they differ. [`Ensemble::train`], [`Ensemble::snapshots`] and
 //! [`Ensemble::stacked`] train their members, too.
 
-mod meta_learner;
 mod disagreement;
-mod mixture_weights;
 mod gain;
 mod members;
+mod meta_learner;
+mod mixture_weights;
 mod stacking;
-mod train;
 mod test_time_augmentation;
+mod train;
 
 pub use disagreement::Disagreement;
 pub use gain::Gain;
@@ -23,10 +23,12 @@ use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::table::Table;
-use crate::train::{Evaluation, History, Predictions, TrainingFacts, set_fingerprint, leakage_notes_of_all};
-use meta_learner::MetaLearner;
+use crate::train::{
+    Evaluation, History, Predictions, TrainingFacts, leakage_notes_of_all, set_fingerprint,
+};
 use members::Member;
 pub(crate) use members::vote_shares;
+use meta_learner::MetaLearner;
 use ndarray::Array2;
 
 /// How many opinions become one.
@@ -39,7 +41,7 @@ enum Aggregation {
     Stacked(MetaLearner),
 }
 
-/// Several networks, or several views of one picture, whose answers become one.
+/// Several networks, or several views of one image, whose answers become one.
 ///
 /// ```
 /// use tchalk::prelude::*;
@@ -108,16 +110,17 @@ impl Ensemble {
     pub fn weighted(models: &[&Model], validation: &TensorSet) -> Result<Ensemble> {
         const OP: &str = "Ensemble::weighted";
         let ensemble = Ensemble::with_aggregation(OP, models, Aggregation::Average)?;
-        ensemble
-            .fit_aggregation(OP, validation, |said, labels| Aggregation::Weighted(mixture_weights::fit(said, labels)))
+        ensemble.fit_aggregation(OP, validation, |said, labels| {
+            Aggregation::Weighted(mixture_weights::fit(said, labels))
+        })
     }
 
-    /// One network that looks at each picture several times: as it is, in the mirror, a little
+    /// One network that looks at each image several times: as it is, in the mirror, a little
     /// shifted. The mean of the probabilities counts.
     ///
     /// # Errors
     ///
-    /// If there are no views, the network does not end in Softmax, or does not take pictures.
+    /// If there are no views, the network does not end in Softmax, or does not take images.
     ///
     /// ```
     /// use tchalk::prelude::*;
@@ -127,7 +130,10 @@ impl Ensemble {
     /// assert_eq!(both.members(), ["as it is", "flipped"]);
     /// # Ok::<(), tchalk::Error>(())
     /// ```
-    pub fn test_time_augmentation(model: &Model, views: &[TestTimeAugmentation]) -> Result<Ensemble> {
+    pub fn test_time_augmentation(
+        model: &Model,
+        views: &[TestTimeAugmentation],
+    ) -> Result<Ensemble> {
         const OP: &str = "Ensemble::test_time_augmentation";
         if views.is_empty() {
             let hint = "Try &[View::AsItIs, View::Flipped].";
@@ -188,8 +194,10 @@ impl Ensemble {
     /// If the set does not fit the networks, or the reader pressed stop.
     pub fn predict(&self, set: &TensorSet) -> Result<Predictions> {
         const OP: &str = "Ensemble::predict";
-        let opinions = self.member_outputs(OP, set, self.aggregation == Aggregation::AverageLogits)?;
-        Ok(Predictions::new(self.combine(&opinions), opinions.set).with_training_facts(self.training_facts()))
+        let opinions =
+            self.member_outputs(OP, set, self.aggregation == Aggregation::AverageLogits)?;
+        Ok(Predictions::new(self.combine(&opinions), opinions.set)
+            .with_training_facts(self.training_facts()))
     }
 
     /// Loss and accuracy of all members together. The loss is the cross-entropy of the common
@@ -200,12 +208,14 @@ impl Ensemble {
     /// If the set has no labels or does not fit the networks, or the reader pressed stop.
     pub fn evaluate(&self, set: &TensorSet) -> Result<Evaluation> {
         const OP: &str = "Ensemble::evaluate";
-        let (opinions, labels) = self.labeled_outputs(OP, set, self.aggregation == Aggregation::AverageLogits)?;
+        let (opinions, labels) =
+            self.labeled_outputs(OP, set, self.aggregation == Aggregation::AverageLogits)?;
         let probabilities = self.combine(&opinions);
         let notes = Some(opinions.note.clone()).filter(|note| !note.is_empty()).into_iter();
         let notes = notes.chain(self.leakage_notes(&opinions.set)).collect();
         let shortened = self.training_facts().iter().find_map(|seen| seen.shortened_by);
-        Ok(Evaluation::from_probabilities(&probabilities, &labels, notes).with_shortened_by(shortened))
+        Ok(Evaluation::from_probabilities(&probabilities, &labels, notes)
+            .with_shortened_by(shortened))
     }
 
     /// What all members say about a set with labels, and the labels of the examples they were asked
@@ -275,7 +285,9 @@ impl std::fmt::Debug for Ensemble {
         let names = self.members();
         let weights = self.weights();
         let texts = names.iter().zip(weights).map(|(name, weight)| match self.aggregation {
-            Aggregation::Weighted(_) | Aggregation::Stacked(_) => format!("{name} ({})", self.format_weight(weight)),
+            Aggregation::Weighted(_) | Aggregation::Stacked(_) => {
+                format!("{name} ({})", self.format_weight(weight))
+            }
             _ => name.clone(),
         });
         f.write_str(&texts.collect::<Vec<_>>().join(", "))?;

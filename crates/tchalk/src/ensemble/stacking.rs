@@ -1,9 +1,9 @@
 //! Stacking: a small combiner learns how much to believe each member (Wolpert 1992).
 
-use super::meta_learner::MetaLearner;
 use super::members::{Member, checked_members};
+use super::meta_learner::MetaLearner;
 use super::train::{TrainedMembers, prepare, train_reinitialized};
-use super::{Ensemble, Aggregation, labels};
+use super::{Aggregation, Ensemble, labels};
 use crate::data::TensorSet;
 use crate::display::{Notice, Show};
 use crate::error::{Error, Result};
@@ -16,7 +16,7 @@ use tch::{Device, Tensor};
 
 impl Ensemble {
     /// Trains networks of several forms, and learns how much to believe each (stacked
-    /// generalisation, Wolpert 1992).
+    /// generalization, Wolpert 1992).
     ///
     /// What a network says about examples that it was trained on flatters it. So the examples are
     /// dealt out to `folds` parts, the same of every class, and each part is judged by networks that
@@ -94,7 +94,9 @@ impl Ensemble {
     pub fn stacked_on(models: &[&Model], held_out: &TensorSet) -> Result<Ensemble> {
         const OP: &str = "Ensemble::stacked_on";
         let ensemble = Ensemble::with_aggregation(OP, models, Aggregation::Average)?;
-        ensemble.fit_aggregation(OP, held_out, |said, labels| Aggregation::Stacked(MetaLearner::fit(said, labels)))
+        ensemble.fit_aggregation(OP, held_out, |said, labels| {
+            Aggregation::Stacked(MetaLearner::fit(said, labels))
+        })
     }
 
     /// The same members, with what `fit` learns from their answers about a held-out set.
@@ -144,7 +146,8 @@ impl FoldTraining<'_> {
         let mut said = Array2::zeros((fold.len(), self.model.output_shape()[0]));
         for number in 0..folds {
             let (held, kept) = split_fold(fold, number);
-            let Some((member, _)) = self.train_on(&kept, &format!("fold {} of {folds}", number + 1))?
+            let Some((member, _)) =
+                self.train_on(&kept, &format!("fold {} of {folds}", number + 1))?
             else {
                 return Ok(None);
             };
@@ -212,12 +215,15 @@ mod tests {
         let model = model.build(Device::Cpu).unwrap();
         model.compile(Sgd::new(0.01), Loss::CategoricalCrossEntropy).unwrap();
         let how = Fit::new();
-        let one = FoldTraining { op: "test", model: &model, set: &set, how: &how, label: "one".into() };
-        let fold = stratified_folds(&set.label_vec().unwrap(), 3, &mut ChaCha8Rng::seed_from_u64(1));
+        let one =
+            FoldTraining { op: "test", model: &model, set: &set, how: &how, label: "one".into() };
+        let fold =
+            stratified_folds(&set.label_vec().unwrap(), 3, &mut ChaCha8Rng::seed_from_u64(1));
         for number in 0..3 {
             let (held, kept) = split_fold(&fold, number);
             let (member, _) = one.train_on(&kept, "").unwrap().unwrap();
-            let seen = |places: &[usize]| member.model().leakage_notes(&subset(&set, places).unwrap());
+            let seen =
+                |places: &[usize]| member.model().leakage_notes(&subset(&set, places).unwrap());
             assert!(seen(&held).is_empty(), "{:?}", seen(&held));
             assert!(seen(&kept)[0].starts_with("all examples were trained on"));
         }

@@ -1,12 +1,12 @@
-//! Ways to look at a picture once more.
+//! Ways to look at an image once more.
 
 use crate::error::{Error, Result};
 use tch::Tensor;
 
-/// A way to look at a picture that leaves its class what it is.
+/// A way to look at an image that leaves its class what it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TestTimeAugmentation {
-    /// The picture itself.
+    /// The image itself.
     Identity,
     /// In the mirror, left and right exchanged. Not for digits and letters.
     HorizontalFlip,
@@ -16,14 +16,18 @@ pub enum TestTimeAugmentation {
 }
 
 impl TestTimeAugmentation {
-    /// The picture itself and its four neighbours, `pixels` to each side.
+    /// The image itself and its four neighbors, `pixels` to each side.
     pub fn shifts(pixels: i32) -> Vec<TestTimeAugmentation> {
         let moves = [(0, 0), (pixels, 0), (-pixels, 0), (0, pixels), (0, -pixels)];
         moves.iter().map(|&(x, y)| TestTimeAugmentation::shift(x, y)).collect()
     }
 
     fn shift(x: i32, y: i32) -> TestTimeAugmentation {
-        if (x, y) == (0, 0) { TestTimeAugmentation::Identity } else { TestTimeAugmentation::Shift(x, y) }
+        if (x, y) == (0, 0) {
+            TestTimeAugmentation::Identity
+        } else {
+            TestTimeAugmentation::Shift(x, y)
+        }
     }
 
     /// How messages and tables call it.
@@ -35,10 +39,10 @@ impl TestTimeAugmentation {
         }
     }
 
-    /// Refuses what is no picture, and shifts that leave nothing of it.
+    /// Refuses what is no image, and shifts that leave nothing of it.
     pub(super) fn check(self, op: &str, shape: &[usize]) -> Result<()> {
         let &[_, height, width] = shape else {
-            let expected = "a network that takes pictures [channels, height, width]";
+            let expected = "a network that takes images [channels, height, width]";
             return Err(Error::invalid(op, expected, format!("{shape:?}"), ""));
         };
         match self {
@@ -52,7 +56,7 @@ impl TestTimeAugmentation {
         }
     }
 
-    /// The pictures `[n, channels, height, width]` seen in this way.
+    /// The images `[n, channels, height, width]` seen in this way.
     pub(super) fn apply(self, x: &Tensor) -> Tensor {
         match self {
             TestTimeAugmentation::Identity => x.shallow_clone(),
@@ -78,11 +82,26 @@ mod tests {
     fn a_shift_moves_and_repeats_the_edge() {
         let x = Tensor::arange(6, (Kind::Float, Device::Cpu)).view([1, 1, 2, 3]);
         let row = |x: &Tensor| Vec::<f32>::try_from(x.contiguous().view(-1)).unwrap();
-        assert_eq!(row(&TestTimeAugmentation::Shift(1, 0).apply(&x)), [0.0, 0.0, 1.0, 3.0, 3.0, 4.0]);
-        assert_eq!(row(&TestTimeAugmentation::Shift(-1, 0).apply(&x)), [1.0, 2.0, 2.0, 4.0, 5.0, 5.0]);
-        assert_eq!(row(&TestTimeAugmentation::Shift(0, 1).apply(&x)), [0.0, 1.0, 2.0, 0.0, 1.0, 2.0]);
-        assert_eq!(row(&TestTimeAugmentation::Shift(0, -1).apply(&x)), [3.0, 4.0, 5.0, 3.0, 4.0, 5.0]);
-        assert_eq!(row(&TestTimeAugmentation::HorizontalFlip.apply(&x)), [2.0, 1.0, 0.0, 5.0, 4.0, 3.0]);
+        assert_eq!(
+            row(&TestTimeAugmentation::Shift(1, 0).apply(&x)),
+            [0.0, 0.0, 1.0, 3.0, 3.0, 4.0]
+        );
+        assert_eq!(
+            row(&TestTimeAugmentation::Shift(-1, 0).apply(&x)),
+            [1.0, 2.0, 2.0, 4.0, 5.0, 5.0]
+        );
+        assert_eq!(
+            row(&TestTimeAugmentation::Shift(0, 1).apply(&x)),
+            [0.0, 1.0, 2.0, 0.0, 1.0, 2.0]
+        );
+        assert_eq!(
+            row(&TestTimeAugmentation::Shift(0, -1).apply(&x)),
+            [3.0, 4.0, 5.0, 3.0, 4.0, 5.0]
+        );
+        assert_eq!(
+            row(&TestTimeAugmentation::HorizontalFlip.apply(&x)),
+            [2.0, 1.0, 0.0, 5.0, 4.0, 3.0]
+        );
     }
 
     #[test]

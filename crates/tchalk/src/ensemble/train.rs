@@ -1,7 +1,7 @@
 //! Ensembles whose members are trained in one call.
 
 use super::members::{Member, checked_members};
-use super::{Ensemble, Aggregation};
+use super::{Aggregation, Ensemble};
 use crate::data::TensorSet;
 use crate::display::{Notice, Show};
 use crate::error::{Error, Result};
@@ -185,7 +185,9 @@ impl Ensemble {
             let how = how.clone().initial_epoch(done).epochs(done + epochs / cycles);
             let outcome = || -> Result<Option<(Member, History)>> {
                 let how = how.schedule(Schedule::cosine());
-                let Some(history) = train_member(&label, &learner, &set, &how)? else { return Ok(None) };
+                let Some(history) = train_member(&label, &learner, &set, &how)? else {
+                    return Ok(None);
+                };
                 let snapshot = learner.copy()?;
                 snapshot.compile_like(model, OP)?;
                 snapshot.copy_training_facts(&learner);

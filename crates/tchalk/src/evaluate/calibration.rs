@@ -1,6 +1,6 @@
 //! Whether probabilities can be believed.
 
-use super::{labels_of, checked_probabilities};
+use super::{checked_probabilities, labels_of};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::plot::{Figure, HistogramPanel, Line, LinePanel, drawn, thousands};
@@ -8,24 +8,24 @@ use crate::train::Predictions;
 
 const BINS: usize = 10;
 
-/// The pictures whose most probable class had about the same probability.
+/// The images whose most probable class had about the same probability.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CalibrationBin {
     /// The probabilities are above this,
     pub low: f64,
     /// and at most this.
     pub high: f64,
-    /// How many pictures.
+    /// How many images.
     pub count: usize,
-    /// The mean probability of the class that was said; not a number where there are no pictures.
+    /// The mean probability of the class that was said; not a number where there are no images.
     pub confidence: f64,
-    /// The part that was right; not a number where there are no pictures.
+    /// The part that was right; not a number where there are no images.
     pub accuracy: f64,
 }
 
 /// How sure a network was, and how often it was right.
 ///
-/// Of all pictures of which it is 80 % sure, it should get 80 % right.
+/// Of all images of which it is 80 % sure, it should get 80 % right.
 #[derive(Clone, PartialEq)]
 pub struct Calibration {
     name: String,
@@ -37,7 +37,7 @@ impl Predictions {
     ///
     /// # Errors
     ///
-    /// If there are no pictures, the set has no labels, or these are no probabilities.
+    /// If there are no images, the set has no labels, or these are no probabilities.
     pub fn calibration(&self) -> Result<Calibration> {
         self.calibration_in(BINS)
     }
@@ -81,7 +81,7 @@ impl Calibration {
     }
 
     /// The expected calibration error: how far confidence and accuracy are apart on average, 0 to 1,
-    /// each bin as often as it has pictures.
+    /// each bin as often as it has images.
     pub fn error(&self) -> f64 {
         let filled = self.bins.iter().filter(|bin| bin.count > 0);
         let sum: f64 =
@@ -100,7 +100,7 @@ impl Calibration {
         self.bins.iter().map(|bin| bin.count).sum()
     }
 
-    /// The reliability curve, and how many pictures are behind each of its points.
+    /// The reliability curve, and how many images are behind each of its points.
     ///
     /// # Errors
     ///
@@ -114,11 +114,11 @@ impl Calibration {
             .line(Line::new("this network", points))
             .line(Line::new("as sure as right", vec![(0.0, 0.0), (1.0, 1.0)]).reference().dashed());
         let counts = self.bins.iter().map(|bin| bin.count as f64);
-        let counts = HistogramPanel::new("pictures")
+        let counts = HistogramPanel::new("images")
             .x_label("how sure it was, 0 to 1")
             .counts(0.0, 1.0, counts);
         let title = format!(
-            "{}: calibration error {:.1} % on {} pictures",
+            "{}: calibration error {:.1} % on {} images",
             self.name,
             100.0 * self.error(),
             thousands(self.count() as f64)
@@ -138,7 +138,7 @@ impl std::fmt::Debug for Calibration {
         let sure = if self.overconfidence() > 0.0 { "too sure" } else { "not sure enough" };
         write!(
             f,
-            "{}: expected calibration error {:.2} % on {} pictures; on the whole {sure} by {:.2} %",
+            "{}: expected calibration error {:.2} % on {} images; on the whole {sure} by {:.2} %",
             self.name,
             100.0 * self.error(),
             thousands(self.count() as f64),
@@ -154,8 +154,10 @@ mod tests {
     #[test]
     fn the_error_is_that_of_a_hand_computation() {
         // Confidences 0.75 and 0.75 (one right), 1.0 (right), 0.5 (wrong).
-        let predictions =
-            predictions_of_rows(&[0, 1, 0, 1], &[&[0.75, 0.25], &[0.75, 0.25], &[1.0, 0.0], &[0.5, 0.5]]);
+        let predictions = predictions_of_rows(
+            &[0, 1, 0, 1],
+            &[&[0.75, 0.25], &[0.75, 0.25], &[1.0, 0.0], &[0.5, 0.5]],
+        );
         let calibration = predictions.calibration_in(4).unwrap();
         let bins = calibration.bins();
         assert_eq!(bins.iter().map(|bin| bin.count).collect::<Vec<_>>(), [0, 1, 2, 1]);

@@ -12,15 +12,15 @@ use crate::train::Predictions;
 pub struct ClassScore {
     /// The class.
     pub class: String,
-    /// Of the pictures said to be of this class, the part that is; 0 where there are none.
+    /// Of the images said to be of this class, the part that is; 0 where there are none.
     pub precision: f64,
-    /// Of the pictures of this class, the part that was found; 0 where there are none.
+    /// Of the images of this class, the part that was found; 0 where there are none.
     pub recall: f64,
     /// The harmonic mean of the two: high only where both are.
     pub f1: f64,
-    /// How many pictures there are of this class.
+    /// How many images there are of this class.
     pub support: usize,
-    /// How many pictures were said to be of this class.
+    /// How many images were said to be of this class.
     pub predicted: usize,
 }
 
@@ -39,7 +39,7 @@ impl Predictions {
     ///
     /// # Errors
     ///
-    /// If there are no pictures, or the set has no labels.
+    /// If there are no images, or the set has no labels.
     pub fn classification_report(&self) -> Result<ClassificationReport> {
         const OP: &str = "Predictions::report";
         let truth = labels_of(OP, self)?;
@@ -76,7 +76,7 @@ impl Predictions {
         })
     }
 
-    /// The part of the pictures whose right class is among the `k` most probable ones; of equally
+    /// The part of the images whose right class is among the `k` most probable ones; of equally
     /// probable classes the first comes first.
     ///
     /// ```
@@ -89,7 +89,7 @@ impl Predictions {
     ///
     /// # Errors
     ///
-    /// If there are no pictures, the set has no labels, or `k` is 0.
+    /// If there are no images, the set has no labels, or `k` is 0.
     pub fn top_k(&self, k: usize) -> Result<f64> {
         const OP: &str = "Predictions::top_k";
         let truth = labels_of(OP, self)?;
@@ -136,18 +136,18 @@ impl ClassificationReport {
         self.classes.iter().find(|class| class.class == name).cloned()
     }
 
-    /// The part of all pictures that is right.
+    /// The part of all images that is right.
     pub fn accuracy(&self) -> f64 {
         self.accuracy
     }
 
-    /// The mean over the classes, all alike, however many pictures each has. A class that neither
+    /// The mean over the classes, all alike, however many images each has. A class that neither
     /// occurs nor was named is left out.
     pub fn macro_average(&self) -> ClassScore {
         self.macro_average.clone()
     }
 
-    /// The mean over the classes, each as often as it has pictures.
+    /// The mean over the classes, each as often as it has images.
     pub fn weighted_average(&self) -> ClassScore {
         self.weighted_average.clone()
     }
@@ -168,7 +168,7 @@ impl ClassificationReport {
             ]
         };
         let averages = [&self.macro_average, &self.weighted_average];
-        let mut table = Table::new(["", "precision", "recall", "F1", "pictures"])
+        let mut table = Table::new(["", "precision", "recall", "F1", "images"])
             .rows(self.classes.iter().chain(averages).map(row));
         for column in 1..5 {
             table = table.align_right(column);
@@ -203,12 +203,13 @@ impl std::fmt::Debug for ClassificationReport {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{predictions_of_rows, certain_predictions};
+    use super::super::testing::{certain_predictions, predictions_of_rows};
 
     #[test]
     fn scores_by_hand() {
         // Two of class 0 found, one missed; one of class 1 found, one wrongly said.
-        let report = certain_predictions(&[0, 0, 0, 1], &[0, 0, 1, 1], 2).classification_report().unwrap();
+        let report =
+            certain_predictions(&[0, 0, 0, 1], &[0, 0, 1, 1], 2).classification_report().unwrap();
         let zero = report.class("class 0").unwrap();
         assert_eq!((zero.precision, zero.recall, zero.support), (1.0, 2.0 / 3.0, 3));
         assert!((zero.f1 - 0.8).abs() < 1e-12);

@@ -1,4 +1,4 @@
-//! Two networks on the same pictures: where they differ.
+//! Two networks on the same images: where they differ.
 
 use super::labels_of;
 use crate::display::{Content, Show};
@@ -8,7 +8,7 @@ use crate::runtime;
 use crate::table::Table;
 use crate::train::{McNemar, Predictions};
 
-/// Two networks on the same pictures.
+/// Two networks on the same images.
 #[derive(Clone)]
 pub struct Comparison {
     first: Predictions,
@@ -19,7 +19,7 @@ pub struct Comparison {
 }
 
 impl Predictions {
-    /// These answers and another network's, for the same pictures.
+    /// These answers and another network's, for the same images.
     ///
     /// ```
     /// use tchalk::prelude::*;
@@ -35,7 +35,7 @@ impl Predictions {
     ///
     /// # Errors
     ///
-    /// If there are no pictures or no labels, or the pictures are not the same.
+    /// If there are no images or no labels, or the images are not the same.
     pub fn compare(&self, other: &Predictions) -> Result<Comparison> {
         const OP: &str = "Predictions::compare";
         let truth = labels_of(OP, self)?;
@@ -45,7 +45,7 @@ impl Predictions {
             };
             return Err(Error::invalid(
                 OP,
-                format!("predictions for the same pictures, {}", told(self)),
+                format!("predictions for the same images, {}", told(self)),
                 told(other),
                 "Let both networks predict the same set.",
             ));
@@ -66,33 +66,33 @@ impl Comparison {
         self
     }
 
-    /// How many pictures both got right.
+    /// How many images both got right.
     pub fn both_right(&self) -> usize {
         self.paired.both_correct
     }
 
-    /// How many pictures neither got right.
+    /// How many images neither got right.
     pub fn both_wrong(&self) -> usize {
         self.paired.neither_correct()
     }
 
-    /// How many pictures only the first got right.
+    /// How many images only the first got right.
     pub fn only_first(&self) -> usize {
         self.paired.only_first
     }
 
-    /// How many pictures only the second got right.
+    /// How many images only the second got right.
     pub fn only_second(&self) -> usize {
         self.paired.only_second
     }
 
-    /// How many pictures they say different things about.
+    /// How many images they say different things about.
     pub fn differing(&self) -> usize {
         self.places().len()
     }
 
     /// How likely so unequal a result is between networks that are equally good, by McNemar's exact
-    /// test (two-sided): of the pictures that only one got right, each belongs to either of them
+    /// test (two-sided): of the images that only one got right, each belongs to either of them
     /// with the same probability. Below 0.05 the difference is hardly chance.
     pub fn p_value(&self) -> f64 {
         self.paired.p_value()
@@ -103,12 +103,12 @@ impl Comparison {
         (0..a.len()).filter(|&i| a[i] != b[i]).collect()
     }
 
-    /// Random pictures that they say different things about: what it is, then both answers. Another
+    /// Random images that they say different things about: what it is, then both answers. Another
     /// call shows others.
     ///
     /// # Errors
     ///
-    /// If they never differ, there are no rows or columns, or the inputs are no pictures.
+    /// If they never differ, there are no rows or columns, or the inputs are no images.
     pub fn image_grid(&self, rows: usize, columns: usize) -> Result<Figure> {
         let mut places = self.places();
         if places.is_empty() {
@@ -129,10 +129,10 @@ impl Comparison {
                 Caption::new(format!("{}:\n{}\n{}", names[truth], answer(a[i]), answer(b[i])))
             })
             .collect();
-        let figure = image_grid(&self.first.pictures(&places)?, &captions, columns)?;
+        let figure = image_grid(&self.first.images(&places)?, &captions, columns)?;
         let [first, second] = &self.names;
         let differing = thousands(self.differing() as f64);
-        let title = format!("{differing} pictures on which they differ: {first}, then {second}");
+        let title = format!("{differing} images on which they differ: {first}, then {second}");
         Ok(figure.title(title))
     }
 
@@ -144,7 +144,7 @@ impl Comparison {
             let part = format!("{:.2} %", 100.0 * count as f64 / n as f64);
             [what, thousands(count as f64), part]
         };
-        Table::new(["", "pictures", "of all"])
+        Table::new(["", "images", "of all"])
             .rows([
                 row(format!("{first} right"), self.both_right() + self.only_first()),
                 row(format!("{second} right"), self.both_right() + self.only_second()),
@@ -167,13 +167,13 @@ impl Comparison {
     }
 }
 
-/// The counts, and pictures on which they differ.
+/// The counts, and images on which they differ.
 impl Show for Comparison {
     fn content(&self) -> Content {
         let table = self.table().content();
         let html = table.as_html().unwrap_or_default();
-        let pictures = self.image_grid(2, 10).ok().and_then(|figure| figure.content().as_html());
-        Content::html(table.plain(), html + &pictures.unwrap_or_default())
+        let images = self.image_grid(2, 10).ok().and_then(|figure| figure.content().as_html());
+        Content::html(table.plain(), html + &images.unwrap_or_default())
     }
 }
 
@@ -188,9 +188,12 @@ mod tests {
     use super::super::testing::certain_predictions;
 
     #[test]
-    fn each_picture_is_counted_once() {
+    fn each_image_is_counted_once() {
         let truth = [0, 0, 0, 0, 1, 1];
-        let (a, b) = (certain_predictions(&truth, &[0, 0, 1, 1, 1, 1], 3), certain_predictions(&truth, &[0, 1, 0, 2, 1, 0], 3));
+        let (a, b) = (
+            certain_predictions(&truth, &[0, 0, 1, 1, 1, 1], 3),
+            certain_predictions(&truth, &[0, 1, 0, 2, 1, 0], 3),
+        );
         let comparison = a.compare(&b).unwrap();
         let counts = [
             comparison.both_right(),
@@ -205,8 +208,10 @@ mod tests {
     }
 
     #[test]
-    fn other_pictures_are_refused() {
-        let message = certain_predictions(&[0, 1], &[0, 1], 2).compare(&certain_predictions(&[0], &[0], 2)).unwrap_err();
-        assert!(message.to_string().contains("1 of little pictures"), "{message}");
+    fn other_images_are_refused() {
+        let message = certain_predictions(&[0, 1], &[0, 1], 2)
+            .compare(&certain_predictions(&[0], &[0], 2))
+            .unwrap_err();
+        assert!(message.to_string().contains("1 of little images"), "{message}");
     }
 }

@@ -29,7 +29,7 @@ pub struct ConfusedPair {
     pub predicted: String,
     /// How often.
     pub count: usize,
-    /// Which part of the pictures of that class.
+    /// Which part of the images of that class.
     pub fraction: f64,
 }
 
@@ -44,7 +44,7 @@ impl Predictions {
     ///
     /// # Errors
     ///
-    /// If there are no pictures, or the set has no labels.
+    /// If there are no images, or the set has no labels.
     pub fn confusion_matrix(&self) -> Result<ConfusionMatrix> {
         self.count_confusions("Predictions::confusion_matrix")
     }
@@ -75,7 +75,7 @@ impl Predictions {
     ///
     /// # Errors
     ///
-    /// If there are no pictures, or the set has no labels.
+    /// If there are no images, or the set has no labels.
     pub fn most_confused(&self, count: usize) -> Result<ConfusedPairs> {
         Ok(self.count_confusions("Predictions::most_confused")?.most_confused(count))
     }
@@ -124,7 +124,7 @@ impl ConfusionMatrix {
         ConfusedPairs { pairs }
     }
 
-    /// The matrix, drawn: counts, and their parts of the row. With many classes colours stand for
+    /// The matrix, drawn: counts, and their parts of the row. With many classes colors stand for
     /// numbers, and the pairs that are confused most are written beside them.
     ///
     /// # Errors
@@ -136,12 +136,12 @@ impl ConfusionMatrix {
         let percent = format!("{:.1} % right", 100.0 * self.accuracy());
         let all = thousands(self.counts.sum() as f64);
         let (title, names, counts) =
-            (format!("{all} pictures"), self.class_names.clone(), self.counts.clone());
+            (format!("{all} images"), self.class_names.clone(), self.counts.clone());
         let mut panels: Vec<Panel> = vec![MatrixPanel::new(&title, axes, names, counts).into()];
         if many {
             let pairs = self.most_confused(MAX_PAIRS).pairs.into_iter();
-            let bars =
-                pairs.map(|pair| (format!("{} → {}", pair.truth, pair.predicted), pair.count as f64));
+            let bars = pairs
+                .map(|pair| (format!("{} → {}", pair.truth, pair.predicted), pair.count as f64));
             panels.push(BarPanel::new("most confused: truth → said").bars(bars).into());
         }
         let columns = panels.len();
@@ -219,8 +219,8 @@ impl ConfusionMatrix {
     ) -> Result<ConfusionMatrix> {
         let n = classes.len();
         if counts.dim() != (n, n) || counts.sum() == 0 {
-            let got = format!("{:?} and {} pictures", counts.dim(), counts.sum());
-            let expected = format!("[{n}, {n}] for {n} classes, and at least one picture");
+            let got = format!("{:?} and {} images", counts.dim(), counts.sum());
+            let expected = format!("[{n}, {n}] for {n} classes, and at least one image");
             return Err(Error::invalid("ConfusionMatrix::new", expected, got, ""));
         }
         Ok(ConfusionMatrix { name: name.into(), class_names: classes, counts })
@@ -229,12 +229,13 @@ impl ConfusionMatrix {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{predictions_of_rows, certain_predictions};
+    use super::super::testing::{certain_predictions, predictions_of_rows};
     use ndarray::array;
 
     #[test]
     fn counts_and_fractions_are_those_of_the_rows() {
-        let matrix = certain_predictions(&[0, 0, 0, 1, 1], &[0, 1, 1, 1, 0], 3).confusion_matrix().unwrap();
+        let matrix =
+            certain_predictions(&[0, 0, 0, 1, 1], &[0, 1, 1, 1, 0], 3).confusion_matrix().unwrap();
         assert_eq!(matrix.counts(), array![[1, 2, 0], [1, 1, 0], [0, 0, 0]]);
         let fractions = matrix.fractions();
         assert_eq!(fractions.row(1).to_vec(), [0.5, 0.5, 0.0]);

@@ -1,6 +1,6 @@
-//! The pictures themselves: with the probabilities of their classes, and the worst ones.
+//! The images themselves: with the probabilities of their classes, and the worst ones.
 
-use super::{labels_of, check_not_empty, checked_probabilities};
+use super::{check_not_empty, checked_probabilities, labels_of};
 use crate::error::Result;
 use crate::plot::{AnswerPanel, Caption, Figure, Mark, Panel, image_grid};
 use crate::runtime;
@@ -10,7 +10,7 @@ use crate::train::Predictions;
 const MIN_PROBABILITY: f64 = 1e-12;
 
 impl Predictions {
-    /// `count` random pictures, each beside a bar for the probability of each class (of many
+    /// `count` random images, each beside a bar for the probability of each class (of many
     /// classes, the ten most probable ones). Another call shows others.
     ///
     /// ```
@@ -23,7 +23,7 @@ impl Predictions {
     ///
     /// # Errors
     ///
-    /// If there is nothing to draw, or the inputs are no pictures.
+    /// If there is nothing to draw, or the inputs are no images.
     pub fn probability_bars(&self, count: usize) -> Result<Figure> {
         check_not_empty("Predictions::probability_bars", self)?;
         let mut rng = runtime::seed::host_rng("probability_bars");
@@ -32,16 +32,16 @@ impl Predictions {
         let names = self.class_names();
         let panels: Vec<Panel> = shown
             .iter()
-            .zip(self.pictures(&shown)?)
-            .map(|(&i, picture)| {
+            .zip(self.images(&shown)?)
+            .map(|(&i, image)| {
                 let truth = truth.as_ref().map(|truth| truth[i]);
-                AnswerPanel::new(&picture, &rows.row(i).to_vec(), said[i], truth, &names).into()
+                AnswerPanel::new(&image, &rows.row(i).to_vec(), said[i], truth, &names).into()
             })
             .collect();
         Ok(Figure::grid(panels, 2)?.title(self.set_name()))
     }
 
-    /// The loss of each picture: the negative logarithm of the probability of its right class, at
+    /// The loss of each image: the negative logarithm of the probability of its right class, at
     /// most 27.6.
     ///
     /// # Errors
@@ -56,13 +56,13 @@ impl Predictions {
         Ok(of_truth.map(|p| -f64::from(p).clamp(MIN_PROBABILITY, 1.0).ln()).collect())
     }
 
-    /// The `count` pictures that it is most wrong about, the worst first: what it said, what it is,
+    /// The `count` images that it is most wrong about, the worst first: what it said, what it is,
     /// and the loss.
     ///
     /// # Errors
     ///
     /// If there is nothing to draw, the set has no labels, these are no probabilities, or the inputs
-    /// are no pictures.
+    /// are no images.
     pub fn top_losses(&self, count: usize) -> Result<Figure> {
         const OP: &str = "Predictions::top_losses";
         let truth = labels_of(OP, self)?;
@@ -85,7 +85,7 @@ impl Predictions {
                 }
             })
             .collect();
-        let figure = image_grid(&self.pictures(&worst)?, &captions, 6)?;
+        let figure = image_grid(&self.images(&worst)?, &captions, 6)?;
         let title = format!("{}: the largest losses; what it said (what it is)", self.set_name());
         Ok(figure.title(title))
     }

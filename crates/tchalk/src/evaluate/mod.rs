@@ -3,7 +3,7 @@
 //! One question a file: which classes are taken for which ([`ConfusionMatrix`]), how good each class
 //! is ([`Report`]), whether the probabilities can be believed ([`Calibration`]), where two networks
 //! differ ([`Comparison`]), how many networks compare ([`Scoreboard`]), whether what others
-//! claim holds here ([`Claim`]), and the pictures themselves: with bars, and the worst ones.
+//! claim holds here ([`Claim`]), and the images themselves: with bars, and the worst ones.
 //!
 //! ```
 //! use tchalk::prelude::*;
@@ -19,18 +19,18 @@
 
 mod calibration;
 mod claims;
+mod classification_report;
 mod comparison;
 mod confusion_matrix;
 mod images;
-mod classification_report;
 mod scoreboard;
 mod together;
 
 pub use calibration::{Calibration, CalibrationBin};
 pub use claims::Claim;
+pub use classification_report::{ClassScore, ClassificationReport};
 pub use comparison::Comparison;
 pub use confusion_matrix::{ConfusedPair, ConfusedPairs, ConfusionMatrix};
-pub use classification_report::{ClassScore, ClassificationReport};
 pub use scoreboard::Scoreboard;
 
 use crate::error::{Error, Result};
@@ -57,15 +57,15 @@ fn checked_probabilities(op: &str, predictions: &Predictions) -> Result<Array2<f
     }
 }
 
-/// Refuses predictions for no pictures.
+/// Refuses predictions for no images.
 fn check_not_empty(op: &str, predictions: &Predictions) -> Result<()> {
     match predictions.is_empty() {
-        true => Err(Error::invalid(op, "at least one picture", "none", "")),
+        true => Err(Error::invalid(op, "at least one image", "none", "")),
         false => Ok(()),
     }
 }
 
-/// The right classes of at least one picture, or the error that says what is missing.
+/// The right classes of at least one image, or the error that says what is missing.
 fn labels_of(op: &str, predictions: &Predictions) -> Result<Vec<usize>> {
     let truth = predictions.require_labels(op)?;
     check_not_empty(op, predictions)?;
@@ -79,17 +79,21 @@ mod testing {
     use ndarray::{Array2, Array4};
     use tch::Device;
 
-    /// A set of little pictures with these labels; none where there are no labels.
-    pub(super) fn set(pictures: usize, labels: Vec<usize>, classes: usize) -> TensorSet {
-        let images = Array4::from_shape_fn((pictures, 8, 8, 3), |(n, y, x, c)| {
+    /// A set of little images with these labels; none where there are no labels.
+    pub(super) fn set(images: usize, labels: Vec<usize>, classes: usize) -> TensorSet {
+        let images = Array4::from_shape_fn((images, 8, 8, 3), |(n, y, x, c)| {
             (n * 31 + y * 16 + x * 8 + c * 50) as u8
         });
         let names = (0..classes).map(|class| format!("class {class}")).collect();
-        Split::new("little pictures", images, labels, names).unwrap().to_tensors(Device::Cpu)
+        Split::new("little images", images, labels, names).unwrap().to_tensors(Device::Cpu)
     }
 
     /// Predictions that are sure of these classes.
-    pub(super) fn certain_predictions(truth: &[usize], said: &[usize], classes: usize) -> Predictions {
+    pub(super) fn certain_predictions(
+        truth: &[usize],
+        said: &[usize],
+        classes: usize,
+    ) -> Predictions {
         let rows = Array2::from_shape_fn((said.len(), classes), |(row, class)| {
             if said[row] == class { 1.0 } else { 0.0 }
         });

@@ -115,7 +115,7 @@ impl Scoreboard {
         match scores.filter_map(|score| score.evaluation.shortened_by).next() {
             None => table,
             Some(budget) => table.footer(format!(
-                "budget {}: fewer epochs or fewer pictures than are written in the cells",
+                "budget {}: fewer epochs or fewer images than are written in the cells",
                 budget.name()
             )),
         }
@@ -232,7 +232,11 @@ mod tests {
         let wrong: Vec<usize> =
             truth.iter().enumerate().map(|(i, t)| t ^ usize::from(i < 30)).collect();
         let mut board = Scoreboard::new();
-        board.add("good", &certain_predictions(&truth, &truth, 2).evaluate().unwrap(), &History::default());
+        board.add(
+            "good",
+            &certain_predictions(&truth, &truth, 2).evaluate().unwrap(),
+            &History::default(),
+        );
         board.add_untrained("bad", &certain_predictions(&truth, &wrong, 2).evaluate().unwrap());
         board.add_missing("far", "its weights were not available");
         board

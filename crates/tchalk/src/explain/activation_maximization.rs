@@ -1,7 +1,7 @@
-//! Which picture excites it most: for each kernel of a layer one that is found step by step.
+//! Which image excites it most: for each kernel of a layer one that is found step by step.
 
-use super::gradient_ascent::{GradientAscent, AscentResult, Start};
-use super::{chunk_size, convolution_step, check_single_input, to_image};
+use super::gradient_ascent::{AscentResult, GradientAscent, Start};
+use super::{check_single_input, chunk_size, convolution_step, to_image};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::model::Model;
@@ -34,7 +34,7 @@ pub struct ActivationMaximization {
     ascent: GradientAscent,
 }
 
-/// For each kernel of a layer the picture that excites it most.
+/// For each kernel of a layer the image that excites it most.
 pub struct MaximizedActivations {
     layer: String,
     kernels: Vec<usize>,
@@ -43,14 +43,14 @@ pub struct MaximizedActivations {
     after: Vec<f64>,
     /// How many were silent at first, and woken before the activation.
     from_pre_activation: usize,
-    /// How many had to begin from coloured noise.
+    /// How many had to begin from colored noise.
     from_color_noise: usize,
     /// What was left out, and why.
     omitted: Vec<String>,
 }
 
-/// For each kernel of a convolution layer the picture that excites it most: 40 steps of a 255th of
-/// the range each, from grey noise.
+/// For each kernel of a convolution layer the image that excites it most: 40 steps of a 255th of
+/// the range each, from gray noise.
 ///
 /// # Errors
 ///
@@ -92,14 +92,14 @@ impl ActivationMaximization {
         self
     }
 
-    /// Before each step the picture is shifted at random by up to so many pixels, and back after it:
+    /// Before each step the image is shifted at random by up to so many pixels, and back after it:
     /// patterns become clearer.
     pub fn jitter(mut self, pixels: usize) -> ActivationMaximization {
         self.ascent.jitter = pixels;
         self
     }
 
-    /// Every fourth step the picture is blurred a little: patterns become smoother.
+    /// Every fourth step the image is blurred a little: patterns become smoother.
     pub fn blur(mut self) -> ActivationMaximization {
         self.ascent.blur = true;
         self
@@ -131,7 +131,7 @@ impl ActivationMaximization {
         }
         let shape = model.input_shape();
         if !matches!(shape[..], [1 | 3, _, _]) {
-            let expected = "a network that takes pictures [1 or 3, height, width]";
+            let expected = "a network that takes images [1 or 3, height, width]";
             return Err(Error::invalid(OP, expected, format!("{shape:?}"), ""));
         }
         let budget = Budget::current()?;
@@ -150,7 +150,7 @@ impl ActivationMaximization {
         let seed = runtime::seed::derive("responses");
         let size = chunk_size(model.device(), &shape);
         let (mut images, mut before, mut after) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut unbent, mut coloured) = (0, 0);
+        let (mut unbent, mut colored) = (0, 0);
         let mut progress =
             Progress::of(format!("responses of {}", self.layer), "kernels", kernels.len());
         for (number, part) in kernels.chunks(size as usize).enumerate() {
@@ -170,7 +170,7 @@ impl ActivationMaximization {
                 let Some(other) = climb(&again, seed + more, start)? else { break };
                 let woken = found.replace_silent(&silent, &other);
                 match start {
-                    Start::ColorNoise => coloured += woken,
+                    Start::ColorNoise => colored += woken,
                     _ => unbent += woken,
                 }
             }
@@ -189,35 +189,44 @@ impl ActivationMaximization {
         }
         let images = Tensor::cat(&images, 0);
         let layer = self.layer.clone();
-        Ok(MaximizedActivations { layer, kernels, images, before, after, from_pre_activation: unbent, from_color_noise: coloured, omitted: notes })
+        Ok(MaximizedActivations {
+            layer,
+            kernels,
+            images,
+            before,
+            after,
+            from_pre_activation: unbent,
+            from_color_noise: colored,
+            omitted: notes,
+        })
     }
 }
 
 impl MaximizedActivations {
-    /// The pictures `f32 [kernels, channels, height, width]` in \[0, 1\].
+    /// The images `f32 [kernels, channels, height, width]` in \[0, 1\].
     pub fn images(&self) -> Tensor {
         self.images.shallow_clone()
     }
 
-    /// The numbers of the kernels, in the order of the pictures.
+    /// The numbers of the kernels, in the order of the images.
     pub fn kernels(&self) -> Vec<usize> {
         self.kernels.clone()
     }
 
     /// How strongly each kernel answers, on average over its map: to the noise that it began from
-    /// (grey, or of all colours where it was silent at grey noise), and to its picture.
+    /// (gray, or of all colors where it was silent at gray noise), and to its image.
     pub fn activations(&self) -> Vec<(f64, f64)> {
         self.before.iter().copied().zip(self.after.iter().copied()).collect()
     }
 
-    /// The part of the kernels that answer more strongly to their picture than to noise, 0 to 1.
+    /// The part of the kernels that answer more strongly to their image than to noise, 0 to 1.
     pub fn improved(&self) -> f64 {
         let pairs = self.before.iter().zip(&self.after);
         pairs.filter(|(before, after)| after > before).count() as f64 / self.before.len() as f64
     }
 
     /// How many kernels are dead here: they answer neither to noise nor to anything found on the way
-    /// from it, and their pictures mean nothing.
+    /// from it, and their images mean nothing.
     pub fn dead(&self) -> usize {
         let pairs = self.before.iter().zip(&self.after);
         pairs.filter(|&(&before, &after)| before == 0.0 && after == 0.0).count()
@@ -227,10 +236,13 @@ impl MaximizedActivations {
     fn notes(&self) -> String {
         let mut notes = self.omitted.clone();
         if self.from_pre_activation > 0 {
-            notes.push(format!("{} silent at first, woken before the activation", self.from_pre_activation));
+            notes.push(format!(
+                "{} silent at first, woken before the activation",
+                self.from_pre_activation
+            ));
         }
         if self.from_color_noise > 0 {
-            notes.push(format!("{} from coloured noise", self.from_color_noise));
+            notes.push(format!("{} from colored noise", self.from_color_noise));
         }
         if self.dead() > 0 {
             notes.push(format!("{} dead: nothing wakes them", self.dead()));
@@ -238,13 +250,13 @@ impl MaximizedActivations {
         notes.join("; ")
     }
 
-    /// The pictures, 12 to a row, with their contrast brought to the same level.
+    /// The images, 12 to a row, with their contrast brought to the same level.
     ///
     /// # Errors
     ///
     /// None for what [`responses`] made.
     pub fn figure(&self) -> Result<Figure> {
-        let pictures: Vec<_> = (0..self.kernels.len() as i64)
+        let images: Vec<_> = (0..self.kernels.len() as i64)
             .map(|i| {
                 let x = self.images.get(i);
                 let spread = x.std(false).clamp_min(1e-6);
@@ -253,7 +265,7 @@ impl MaximizedActivations {
             .collect();
         let n = thousands(self.kernels.len() as f64);
         let title = format!("{}: what excites {n} kernels most", self.layer);
-        Figure::grid(vec![TilePanel::in_detail(title, self.notes(), &pictures, COLUMNS).into()], 1)
+        Figure::grid(vec![TilePanel::in_detail(title, self.notes(), &images, COLUMNS).into()], 1)
     }
 }
 
@@ -315,7 +327,8 @@ mod tests {
 
     #[test]
     fn a_sample_is_spread_over_the_layer_and_says_so() {
-        let found = ActivationMaximization::new("conv2d_1").steps(2).sample(3).run(&model()).unwrap();
+        let found =
+            ActivationMaximization::new("conv2d_1").steps(2).sample(3).run(&model()).unwrap();
         assert_eq!(found.kernels(), [0, 2, 4]);
         assert!(format!("{found:?}").contains("a sample, 3 of 6 kernels"), "{found:?}");
     }

@@ -1,15 +1,15 @@
-//! How much each place of a picture has to do with an answer; and by gradients, which pixels would
+//! How much each place of an image has to do with an answer; and by gradients, which pixels would
 //! change it.
 
-use super::{AsInput, batch_of_one, target_class, class_count, to_array, to_image};
+use super::{AsInput, batch_of_one, class_count, target_class, to_array, to_image};
 use crate::display::{Content, Show};
 use crate::error::Result;
 use crate::model::Model;
-use crate::plot::{ColourScale, FINEST, Figure, HeatGrid, HeatMap, drawn};
+use crate::plot::{ColorScale, FINEST, Figure, HeatGrid, HeatMap, drawn};
 use ndarray::{ArcArray, Array2, Ix3, s};
 use tch::Tensor;
 
-/// How much each place of a picture has to do with an answer.
+/// How much each place of an image has to do with an answer.
 #[derive(Clone)]
 pub struct Attribution {
     pub(super) title: String,
@@ -20,7 +20,7 @@ pub struct Attribution {
     /// What the class is called: `class 3`.
     pub(super) class_name: String,
     pub(super) signed: bool,
-    /// The score of the class for the picture, and for what it is compared with.
+    /// The score of the class for the image, and for what it is compared with.
     pub(super) scores: (f64, f64),
     /// What the reader should know about the map; empty if nothing.
     pub(super) note: String,
@@ -33,14 +33,14 @@ pub struct Attribution {
 ///
 /// # Errors
 ///
-/// If the picture does not fit, the network gives no classes, or has none of that number.
+/// If the image does not fit, the network gives no classes, or has none of that number.
 pub fn saliency(
     model: &Model,
-    picture: &impl AsInput,
+    image: &impl AsInput,
     class: impl Into<Option<usize>>,
 ) -> Result<Attribution> {
     const OP: &str = "explain::saliency";
-    let x = batch_of_one(OP, model, picture)?.set_requires_grad(true);
+    let x = batch_of_one(OP, model, image)?.set_requires_grad(true);
     let count = class_count(OP, model)?;
     let access = model.inner().program.using();
     let scores = access.scores(&x);
@@ -62,7 +62,7 @@ pub fn saliency(
     })
 }
 
-/// A map of many pixels, its neighbours averaged until it can be drawn; and over squares of which
+/// A map of many pixels, its neighbors averaged until it can be drawn; and over squares of which
 /// side.
 fn average_pooled(map: &Array2<f32>) -> (Array2<f32>, usize) {
     let (height, width) = map.dim();
@@ -100,8 +100,8 @@ impl Attribution {
         self.class
     }
 
-    /// The score of the class for the picture, and for what it is compared with (a black picture for
-    /// [`integrated_gradients`](super::integrated_gradients), else the picture itself).
+    /// The score of the class for the image, and for what it is compared with (a black image for
+    /// [`integrated_gradients`](super::integrated_gradients), else the image itself).
     pub fn scores(&self) -> (f64, f64) {
         self.scores
     }
@@ -112,28 +112,29 @@ impl Attribution {
         self.note.clone()
     }
 
-    /// The picture, the map, and the map over the picture.
+    /// The image, the map, and the map over the image.
     ///
     /// # Errors
     ///
     /// None for what the functions of this module made.
     pub fn figure(&self) -> Result<Figure> {
-        let scale = if self.signed { ColourScale::Signed } else { ColourScale::Heat };
+        let scale = if self.signed { ColorScale::Signed } else { ColorScale::Heat };
         let (map, side) = average_pooled(&self.map);
         let mut label = self.label.clone();
         if side > 1 {
             label += &format!(", mean of {side} × {side} pixels; the strongest 1 % alike");
         }
-        let over = HeatMap::new("over the picture", map.clone()).over(self.image.clone());
+        let over = HeatMap::new("over the image", map.clone()).over(self.image.clone());
         let mut grid = HeatGrid::new(3)
             .scale(scale)
-            .picture("the picture", self.image.clone())
+            .image("the image", self.image.clone())
             .map(HeatMap::new(&self.title, map.clone()))
             .map(over)
             .label(label);
         if map.iter().all(|&value| value == 0.0) {
             grid = grid.range(-1.0, 1.0);
-        } else if let Some(most) = Some(percentile_99(&map)).filter(|&most| side > 1 && most > 0.0) {
+        } else if let Some(most) = Some(percentile_99(&map)).filter(|&most| side > 1 && most > 0.0)
+        {
             grid = grid.range(if self.signed { -most } else { 0.0 }, most);
         }
         let figure = grid.figure()?;
@@ -158,7 +159,7 @@ impl Show for Attribution {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{model, image};
+    use super::super::tests::{image, model};
     use super::*;
     use tch::no_grad;
 

@@ -1,6 +1,6 @@
-//! What a layer sees: its answers to many pictures, as points.
+//! What a layer sees: its answers to many images, as points.
 
-use super::{after_activation, chunk_size, check_single_input};
+use super::{after_activation, check_single_input, chunk_size};
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::explore::Embedding;
@@ -11,14 +11,14 @@ use crate::runtime::{Budget, interrupt};
 use ndarray::Array2;
 use tch::{Device, Kind, Tensor, no_grad};
 
-/// The answers of a layer to the pictures of a set, after its activation, a point for each picture:
+/// The answers of a layer to the images of a set, after its activation, a point for each image:
 /// of a layer that gives maps, the mean of each map. [`Pca`](crate::explore::Pca) and
 /// [`Tsne`](crate::explore::Tsne) draw such points, and what lies close together there is alike to
-/// the layer, whatever it looks like. In a class or test budget, the first pictures of the set.
+/// the layer, whatever it looks like. In a class or test budget, the first images of the set.
 ///
 /// # Errors
 ///
-/// If there is no layer of that path, the pictures do not fit the network, or the reader pressed
+/// If there is no layer of that path, the images do not fit the network, or the reader pressed
 /// stop.
 ///
 /// ```
@@ -56,7 +56,7 @@ pub fn embedding(model: &Model, layer: &str, set: &TensorSet) -> Result<Embeddin
     let points =
         Array2::from_shape_vec((rows, width), numbers).expect("every example gives one row");
     let note = match rows < all {
-        true => format!("{} of {} pictures", thousands(rows as f64), thousands(all as f64)),
+        true => format!("{} of {} images", thousands(rows as f64), thousands(all as f64)),
         false => String::new(),
     };
     Embedding::of_set(points, &set, format!("{}, seen by {layer}", set.name()), note)

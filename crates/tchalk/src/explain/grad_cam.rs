@@ -1,11 +1,13 @@
-//! Where in the picture does an answer come from: class activation maps by gradients.
+//! Where in the image does an answer come from: class activation maps by gradients.
 //!
 //! Selvaraju et al., *Grad-CAM* (2017). How much a map of the layer matters for a class is the mean
 //! gradient of the class's score with respect to it; the maps, weighted so and added up, show where
 //! the class was seen. The scores are those before the softmax. All classes are done in one pass:
 //! the layer's output is repeated once for each, and each copy is asked for another class.
 
-use super::{AsInput, after_activation, batch_of_one, class_count, convolution_step, to_f64_vec, to_image};
+use super::{
+    AsInput, after_activation, batch_of_one, class_count, convolution_step, to_f64_vec, to_image,
+};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::model::Model;
@@ -18,7 +20,7 @@ const MAX_CLASSES: usize = 10;
 const MANY: usize = 12;
 const COLUMNS: usize = 6;
 
-/// For each class a map of where in the picture it was seen.
+/// For each class a map of where in the image it was seen.
 #[derive(Clone)]
 pub struct GradCam {
     layer: String,
@@ -29,19 +31,19 @@ pub struct GradCam {
     class_names: Vec<String>,
 }
 
-/// Where in the picture the classes were seen, by the output of a convolution layer: one map for
+/// Where in the image the classes were seen, by the output of a convolution layer: one map for
 /// each class; for the ten most probable ones where there are more than twelve.
 ///
 /// # Errors
 ///
-/// If there is no layer of that path, it gives no maps, nothing of it reaches the output, the picture
+/// If there is no layer of that path, it gives no maps, nothing of it reaches the output, the image
 /// does not fit, or the network gives no classes.
-pub fn grad_cam(model: &Model, layer: &str, picture: &impl AsInput) -> Result<GradCam> {
+pub fn grad_cam(model: &Model, layer: &str, image: &impl AsInput) -> Result<GradCam> {
     const OP: &str = "explain::grad_cam";
-    class_maps(OP, model, layer, &batch_of_one(OP, model, picture)?, None)
+    class_maps(OP, model, layer, &batch_of_one(OP, model, image)?, None)
 }
 
-/// The maps of these classes, or of those that [`grad_cam`] chooses, for a batch of one picture.
+/// The maps of these classes, or of those that [`grad_cam`] chooses, for a batch of one image.
 pub(super) fn class_maps(
     op: &str,
     model: &Model,
@@ -148,14 +150,14 @@ impl GradCam {
         self.probabilities.clone()
     }
 
-    /// The picture, and beside it each class's map over it, all on the same scale.
+    /// The image, and beside it each class's map over it, all on the same scale.
     ///
     /// # Errors
     ///
     /// None for what [`grad_cam`] made.
     pub fn figure(&self) -> Result<Figure> {
         let columns = COLUMNS.min(self.classes.len() + 1);
-        let grid = HeatGrid::new(columns).picture("the picture", self.image.clone());
+        let grid = HeatGrid::new(columns).image("the image", self.image.clone());
         let grid = (0..self.classes.len()).fold(grid, |grid, place| {
             let map = HeatMap::new(self.title_at(place), self.map_at(place));
             grid.map(map.over(self.image.clone()))

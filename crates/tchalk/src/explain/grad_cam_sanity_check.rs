@@ -1,7 +1,7 @@
 //! Does a map show what was learned? Beside it stands that of a network that knows nothing.
 //!
 //! Adebayo et al., *Sanity Checks for Saliency Maps* (2018): a map that looks the same when the
-//! weights are in disorder tells of the picture's edges, and not of the network.
+//! weights are in disorder tells of the image's edges, and not of the network.
 
 use super::grad_cam::{GradCam, class_maps};
 use super::{AsInput, batch_of_one};
@@ -38,9 +38,13 @@ pub struct GradCamSanityCheck {
 /// assert_eq!(check.learned().classes(), check.shuffled().classes());
 /// # Ok::<(), tchalk::Error>(())
 /// ```
-pub fn grad_cam_sanity_check(model: &Model, layer: &str, picture: &impl AsInput) -> Result<GradCamSanityCheck> {
+pub fn grad_cam_sanity_check(
+    model: &Model,
+    layer: &str,
+    image: &impl AsInput,
+) -> Result<GradCamSanityCheck> {
     const OP: &str = "explain::grad_cam_check";
-    let x = batch_of_one(OP, model, picture)?;
+    let x = batch_of_one(OP, model, image)?;
     let learned = class_maps(OP, model, layer, &x, None)?;
     let classes = learned.classes();
     let shuffled = class_maps(OP, &shuffled(model)?, layer, &x, Some(&classes))?;
@@ -63,7 +67,10 @@ fn shuffled(model: &Model) -> Result<Model> {
 impl GradCamSanityCheck {
     /// The names of all classes, for the titles.
     pub fn class_names(self, names: &[impl AsRef<str>]) -> GradCamSanityCheck {
-        GradCamSanityCheck { trained: self.trained.class_names(names), shuffled: self.shuffled.class_names(names) }
+        GradCamSanityCheck {
+            trained: self.trained.class_names(names),
+            shuffled: self.shuffled.class_names(names),
+        }
     }
 
     /// The maps of the network.
@@ -81,17 +88,17 @@ impl GradCamSanityCheck {
     pub fn similarity(&self) -> Option<f64> {
         let class = self.trained.ranking().first().copied()?;
         let (a, b) = (self.trained.map_at(class), self.shuffled.map_at(class));
-        let centred = |map: &ndarray::Array2<f32>| {
+        let centered = |map: &ndarray::Array2<f32>| {
             let map = map.mapv(f64::from);
             let mean = map.mean().unwrap_or(0.0);
             map - mean
         };
-        let (a, b) = (centred(&a), centred(&b));
+        let (a, b) = (centered(&a), centered(&b));
         let sizes = ((&a * &a).sum() * (&b * &b).sum()).sqrt();
         (sizes > 0.0).then(|| (&a * &b).sum() / sizes)
     }
 
-    /// Above, the picture and the maps of the most probable classes; below, those of the network with
+    /// Above, the image and the maps of the most probable classes; below, those of the network with
     /// its weights shuffled. Each network's maps have a scale of their own, as the sizes of shuffled
     /// weights' answers mean nothing.
     ///
@@ -104,7 +111,7 @@ impl GradCamSanityCheck {
         let mut grid = HeatGrid::new(shown.len() + 1);
         for (what, cam) in [("as it learned", &self.trained), ("shuffled weights", &self.shuffled)]
         {
-            grid = grid.picture(what, cam.image());
+            grid = grid.image(what, cam.image());
             let maps: Vec<_> = shown.iter().map(|&class| cam.map_at(class)).collect();
             let most = maps.iter().flatten().copied().fold(0.0, f32::max);
             let most = if most > 0.0 { most } else { 1.0 };
@@ -139,7 +146,7 @@ impl Show for GradCamSanityCheck {
 #[cfg(test)]
 mod tests {
     use super::super::grad_cam;
-    use super::super::tests::{model, image};
+    use super::super::tests::{image, model};
     use super::*;
 
     #[test]

@@ -1,12 +1,12 @@
-//! How a picture is changed, step by step, so that a kernel answers it more strongly.
+//! How an image is changed, step by step, so that a kernel answers it more strongly.
 //!
 //! The weights stay as they are; the gradient says how each pixel would have to change. Its length
 //! is brought to one (as root of the mean square), so that all kernels move at the same pace. A kernel
-//! whose activation is silent at grey noise has no gradient to follow. It climbs before the activation,
+//! whose activation is silent at gray noise has no gradient to follow. It climbs before the activation,
 //! then, at the place where it is nearest to waking, and if that does not wake it, once more from noise
-//! of all colours. What is still silent is dead, and counted. Many kernels are done at once: each has
-//! a picture of its own in the batch, and of the network no more is computed than the layer needs; of
-//! the layer itself, for each picture only the one kernel.
+//! of all colors. What is still silent is dead, and counted. Many kernels are done at once: each has
+//! an image of its own in the batch, and of the network no more is computed than the layer needs; of
+//! the layer itself, for each image only the one kernel.
 
 use super::to_f64_vec;
 use crate::error::Result;
@@ -14,7 +14,7 @@ use crate::model::Model;
 use crate::runtime::{self, interrupt};
 use tch::{Device, Kind, Tensor, no_grad};
 
-/// How pictures climb.
+/// How images climb.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct GradientAscent {
     pub(super) steps: usize,
@@ -26,15 +26,15 @@ pub(super) struct GradientAscent {
 /// Where a kernel's way begins, and what it climbs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Start {
-    /// From grey noise, by its answer.
+    /// From gray noise, by its answer.
     GrayNoise,
-    /// From grey noise; until it wakes by its largest value before the activation.
+    /// From gray noise; until it wakes by its largest value before the activation.
     PreActivation,
-    /// The same from coloured noise.
+    /// The same from colored noise.
     ColorNoise,
 }
 
-/// Pictures `[kernels, channels, height, width]` after the climb, and how strong the answers were
+/// Images `[kernels, channels, height, width]` after the climb, and how strong the answers were
 /// before and after.
 pub(super) struct AscentResult {
     pub(super) x: Tensor,
@@ -57,7 +57,7 @@ impl AscentResult {
 }
 
 impl GradientAscent {
-    /// The pictures for some kernels of the layer at `place`; nothing if the reader pressed stop.
+    /// The images for some kernels of the layer at `place`; nothing if the reader pressed stop.
     pub(super) fn run(
         &self,
         model: &Model,
@@ -69,7 +69,7 @@ impl GradientAscent {
         let shape: Vec<i64> = model.input_shape().iter().map(|&n| n as i64).collect();
         let (n, device) = (kernels.len() as i64, model.device());
         tch::manual_seed(seed);
-        // Grey noise: the same in all channels, around the middle of the range.
+        // Gray noise: the same in all channels, around the middle of the range.
         let noise = Tensor::rand([n, 1, shape[1], shape[2]], (Kind::Float, Device::Cpu));
         let noise = (noise * 20.0 + 128.0) / 255.0;
         let size = [n, shape[0], shape[1], shape[2]];
@@ -93,7 +93,8 @@ impl GradientAscent {
                 x = x.roll(shift, [2, 3]);
             }
             let moved = x.detach().set_requires_grad(true);
-            let (activation, pre_activation) = kernel_activations(model, place, kernels, &moved, start != Start::GrayNoise);
+            let (activation, pre_activation) =
+                kernel_activations(model, place, kernels, &moved, start != Start::GrayNoise);
             if step == 0 {
                 before = to_f64_vec(&activation)?;
             }
@@ -108,14 +109,15 @@ impl GradientAscent {
                 x = x.roll([-shift[0], -shift[1]], [2, 3]);
             }
         }
-        let after = to_f64_vec(&no_grad(|| kernel_activations(model, place, kernels, &x, false).0))?;
+        let after =
+            to_f64_vec(&no_grad(|| kernel_activations(model, place, kernels, &x, false).0))?;
         if before.is_empty() {
             before = after.clone();
         }
         Ok(Some(AscentResult { x: x.to_device(Device::Cpu), before, after }))
     }
 
-    /// The pictures one step further along their gradients.
+    /// The images one step further along their gradients.
     fn ascent_step(&self, x: &Tensor, gradient: &Tensor, step: usize) -> Tensor {
         let axes = [1i64, 2, 3];
         let pixels: i64 = gradient.size()[1..].iter().product();
@@ -129,7 +131,7 @@ impl GradientAscent {
     }
 }
 
-/// The answer of kernel `kernels[i]` to picture `i`, the mean over all places after the activation; and,
+/// The answer of kernel `kernels[i]` to image `i`, the mean over all places after the activation; and,
 /// where `unbent` asks for it and it can be told apart, the largest before the activation.
 fn kernel_activations(
     model: &Model,
@@ -157,7 +159,7 @@ fn kernel_activations(
     (maps.gather(1, &kernels, false).squeeze_dim(1), None)
 }
 
-/// Each pixel as a weighted mean of itself and its eight neighbours.
+/// Each pixel as a weighted mean of itself and its eight neighbors.
 fn blurred(x: &Tensor) -> Tensor {
     let channels = x.size()[1];
     let row = Tensor::from_slice(&[0.1f32, 0.8, 0.1]).to_device(x.device());
@@ -179,8 +181,8 @@ mod tests {
         let alone = no_grad(|| kernel_activations(&model, place, &[0, 4, 5], &x, false).0);
         let maps = model.activations(&["conv2d_1"], &x).unwrap().remove(0);
         let all = maps.mean_dim([2i64, 3].as_slice(), false, Kind::Float);
-        for (picture, kernel) in [(0, 0), (1, 4), (2, 5)] {
-            let difference = alone.double_value(&[picture]) - all.double_value(&[picture, kernel]);
+        for (image, kernel) in [(0, 0), (1, 4), (2, 5)] {
+            let difference = alone.double_value(&[image]) - all.double_value(&[image, kernel]);
             assert!(difference.abs() < 1e-6, "{difference}");
         }
     }

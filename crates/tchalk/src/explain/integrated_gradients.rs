@@ -1,7 +1,8 @@
-//! What each pixel contributes to an answer: gradients on the way from black to the picture.
+//! What each pixel contributes to an answer: gradients on the way from black to the image.
 
 use super::{
-    AsInput, Attribution, batch_of_one, chunk_size, target_class, class_count, to_f64_vec, to_array, to_image,
+    AsInput, Attribution, batch_of_one, chunk_size, class_count, target_class, to_array,
+    to_f64_vec, to_image,
 };
 use crate::error::{Error, Result};
 use crate::model::Model;
@@ -17,7 +18,7 @@ const MAX_GRADIENTS: usize = 832;
 const TOLERANCE: f64 = 0.01;
 
 /// How much each pixel contributes to the score of a class (before the softmax), compared with a
-/// black picture: the gradients on the way from black to the picture, averaged, times the pixel, added
+/// black image: the gradients on the way from black to the image, averaged, times the pixel, added
 /// up over the channels. All contributions together are the difference of the two scores.
 /// Sundararajan et al., *Axiomatic Attribution for Deep Networks* (2017).
 ///
@@ -29,16 +30,16 @@ const TOLERANCE: f64 = 0.01;
 ///
 /// # Errors
 ///
-/// If the picture does not fit, the network gives no classes, has none of that number, or the reader
+/// If the image does not fit, the network gives no classes, has none of that number, or the reader
 /// pressed stop.
 pub fn integrated_gradients(
     model: &Model,
-    picture: &impl AsInput,
+    image: &impl AsInput,
     class: impl Into<Option<usize>>,
 ) -> Result<Attribution> {
     const OP: &str = "explain::integrated_gradients";
     let _kept = memory::keep();
-    let x = batch_of_one(OP, model, picture)?;
+    let x = batch_of_one(OP, model, image)?;
     let count = class_count(OP, model)?;
     let black = x.zeros_like();
     let ends = no_grad(|| model.inner().program.using().scores(&Tensor::cat(&[&x, &black], 0)));
@@ -75,7 +76,7 @@ fn completeness_note(missing: f64, difference: f64, points: usize) -> String {
     }
 }
 
-/// A place on the way, from black (0) to the picture (1), and the score there.
+/// A place on the way, from black (0) to the image (1), and the score there.
 type PathPoint = (f64, f64);
 
 /// A part of the way.
@@ -98,7 +99,7 @@ impl Segment {
     }
 }
 
-/// The way from black to the picture.
+/// The way from black to the image.
 struct PathIntegral<'a> {
     op: &'a str,
     model: &'a Model,
@@ -117,10 +118,10 @@ impl<'a> PathIntegral<'a> {
         PathIntegral { op, model, x, class, mean: x.zeros_like(), gradient_count: 0, progress }
     }
 
-    /// Finds the mean gradient between the scores of black and of the picture; by how much all rises
+    /// Finds the mean gradient between the scores of black and of the image; by how much all rises
     /// together miss the difference.
-    fn integrate(&mut self, black: f64, picture: f64) -> Result<f64> {
-        let (difference, width) = (picture - black, 1.0 / SEGMENTS as f64);
+    fn integrate(&mut self, black: f64, image: f64) -> Result<f64> {
+        let (difference, width) = (image - black, 1.0 / SEGMENTS as f64);
         let close = TOLERANCE * difference.abs();
         let middles: Vec<(f64, f64)> =
             (0..SEGMENTS).map(|i| ((i as f64 + 0.5) * width, width)).collect();
@@ -133,10 +134,14 @@ impl<'a> PathIntegral<'a> {
         let scores = self.scores(&inside)?;
         let mut ends = vec![(0.0, black)];
         ends.extend(inside.into_iter().zip(scores));
-        ends.push((1.0, picture));
+        ends.push((1.0, image));
         let pairs = ends.windows(2).zip(slopes);
         let mut parts: Vec<Segment> = pairs
-            .map(|(pair, slope)| Segment { from: pair[0], to: pair[1], contribution: width * slope })
+            .map(|(pair, slope)| Segment {
+                from: pair[0],
+                to: pair[1],
+                contribution: width * slope,
+            })
             .collect();
         while missing.abs() > close && self.gradient_count + 3 <= MAX_GRADIENTS {
             // Those that are off most, until all others together are within half of what is allowed.
@@ -211,7 +216,7 @@ impl<'a> PathIntegral<'a> {
         Ok(scores)
     }
 
-    /// The pictures at some places of the way.
+    /// The images at some places of the way.
     fn interpolate(&self, at: &[f64]) -> Tensor {
         let at = Tensor::from_slice(at).to_kind(Kind::Float).to_device(self.x.device());
         (self.x * at.view([-1, 1, 1, 1])).detach()
@@ -228,7 +233,7 @@ impl<'a> PathIntegral<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{model, image};
+    use super::super::tests::{image, model};
     use super::*;
 
     #[test]

@@ -1,4 +1,4 @@
-//! What are its weights: the kernels of a layer as pictures.
+//! What are its weights: the kernels of a layer as images.
 
 use super::{convolution_step, to_gray, to_image};
 use crate::error::{Error, Result};
@@ -8,8 +8,8 @@ use tch::{Device, no_grad};
 
 const COLUMNS: usize = 12;
 
-/// The kernels of a convolution layer as pictures, 12 to a row: in colour where they look at colour
-/// pictures, else the part that looks at the first input channel, in grey. Each has its own range,
+/// The kernels of a convolution layer as images, 12 to a row: in color where they look at color
+/// images, else the part that looks at the first input channel, in gray. Each has its own range,
 /// from its least weight (black) to its largest (white).
 ///
 /// # Errors
@@ -33,12 +33,12 @@ pub fn kernels(model: &Model, layer: &str) -> Result<Figure> {
             "",
         ));
     }
-    let colour = size[1] == 3;
-    let pictures: Vec<_> = (0..size[0])
+    let color = size[1] == 3;
+    let images: Vec<_> = (0..size[0])
         .map(|filter| {
             no_grad(|| {
                 let kernel = weight.get(filter);
-                if !colour {
+                if !color {
                     return to_gray(&kernel.get(0));
                 }
                 let (low, high) = (kernel.min(), kernel.max());
@@ -47,11 +47,11 @@ pub fn kernels(model: &Model, layer: &str) -> Result<Figure> {
             })
         })
         .collect();
-    let note = match colour {
+    let note = match color {
         true => "red, green and blue as the weights of the three channels".to_owned(),
         false if size[1] == 1 => String::new(),
         false => format!("the first of {} input channels", size[1]),
     };
     let title = format!("{layer}: {} kernels of {} × {}", size[0], size[2], size[3]);
-    Figure::grid(vec![TilePanel::new(title, note, &pictures, COLUMNS).into()], 1)
+    Figure::grid(vec![TilePanel::new(title, note, &images, COLUMNS).into()], 1)
 }

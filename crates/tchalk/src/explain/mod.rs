@@ -1,14 +1,14 @@
 //! What did it learn: looking into a network.
 //!
 //! Three questions about a convolution layer: what are its weights ([`kernels`]), what does it give
-//! for a picture ([`feature_maps`]), which picture excites it most ([`responses`]). And three about
-//! an answer: where in the picture does it come from ([`grad_cam`]), which pixels change it
+//! for an image ([`feature_maps`]), which image excites it most ([`responses`]). And three about
+//! an answer: where in the image does it come from ([`grad_cam`]), which pixels change it
 //! ([`saliency`], [`integrated_gradients`]), what happens when a part is covered ([`occlusion`]).
-//! Whether such a map tells of the network at all shows [`grad_cam_check`]; which pictures are alike
+//! Whether such a map tells of the network at all shows [`grad_cam_check`]; which images are alike
 //! to a layer, [`embedding`].
 //!
-//! Layers are named by their paths, in models inside models, too: `vgg16/block5_conv3`. Pictures are
-//! a [`Picture`] of the size that the network takes, or a tensor `[channels, height, width]` in
+//! Layers are named by their paths, in models inside models, too: `vgg16/block5_conv3`. Images are
+//! a [`Image`] of the size that the network takes, or a tensor `[channels, height, width]` in
 //! \[0, 1\].
 //!
 //! ```
@@ -24,17 +24,20 @@
 //! # Ok::<(), tchalk::Error>(())
 //! ```
 
-mod gradient_ascent;
+mod activation_maximization;
 mod attribution;
 mod embedding;
 mod feature_maps;
 mod grad_cam;
 mod grad_cam_sanity_check;
+mod gradient_ascent;
 mod integrated_gradients;
 mod kernels;
 mod occlusion;
-mod activation_maximization;
 
+pub use activation_maximization::{
+    ActivationMaximization, MaximizedActivations, activation_maximization,
+};
 pub use attribution::{Attribution, saliency};
 pub use embedding::embedding;
 pub use feature_maps::{feature_maps, feature_maps_of};
@@ -43,22 +46,21 @@ pub use grad_cam_sanity_check::{GradCamSanityCheck, grad_cam_sanity_check};
 pub use integrated_gradients::integrated_gradients;
 pub use kernels::kernels;
 pub use occlusion::occlusion;
-pub use activation_maximization::{MaximizedActivations, ActivationMaximization, activation_maximization};
 
-use crate::data::{Picture, to_bytes};
+use crate::data::{Image, to_bytes};
 use crate::error::{Error, Result};
 use crate::explore::to_array;
 use crate::model::Model;
 use ndarray::{ArcArray, Ix3};
 use tch::{Device, Kind, Tensor};
 
-/// What can be looked at: a [`Picture`], or a tensor `[channels, height, width]` in \[0, 1\].
+/// What can be looked at: a [`Image`], or a tensor `[channels, height, width]` in \[0, 1\].
 pub trait AsInput {
-    /// The picture as `f32 [channels, height, width]` in \[0, 1\].
+    /// The image as `f32 [channels, height, width]` in \[0, 1\].
     fn as_input(&self) -> Tensor;
 }
 
-impl AsInput for Picture {
+impl AsInput for Image {
     fn as_input(&self) -> Tensor {
         let pixels = self.pixels();
         let (height, width, channels) = pixels.dim();
@@ -75,15 +77,15 @@ impl AsInput for Tensor {
     }
 }
 
-/// A picture as a batch of one on the network's device, checked.
-fn batch_of_one(op: &str, model: &Model, picture: &impl AsInput) -> Result<Tensor> {
+/// An image as a batch of one on the network's device, checked.
+fn batch_of_one(op: &str, model: &Model, image: &impl AsInput) -> Result<Tensor> {
     check_single_input(op, model)?;
-    let (x, shape) = (picture.as_input(), model.input_shape());
+    let (x, shape) = (image.as_input(), model.input_shape());
     let size: Vec<usize> = x.size().iter().map(|&n| n as usize).collect();
     if size != shape {
         return Err(Error::invalid(
             op,
-            format!("a picture [channels, height, width] of {shape:?}"),
+            format!("an image [channels, height, width] of {shape:?}"),
             format!("{size:?}"),
             "The network says with input_shape() what it takes.",
         ));
@@ -135,7 +137,7 @@ fn convolution_step(op: &str, model: &Model, layer: &str) -> Result<usize> {
     }
 }
 
-/// Where the output of a layer has gone through its normalisation and activation, where these are
+/// Where the output of a layer has gone through its normalization and activation, where these are
 /// layers of their own and nothing else uses what is before them.
 fn after_activation(model: &Model, place: usize) -> usize {
     const FOLLOWERS: [&str; 9] =
@@ -156,7 +158,7 @@ fn after_activation(model: &Model, place: usize) -> usize {
     }
 }
 
-/// A plane of numbers as a picture from black (the least) to white (the largest); all black where
+/// A plane of numbers as an image from black (the least) to white (the largest); all black where
 /// they are all alike.
 fn to_gray(plane: &Tensor) -> ArcArray<u8, Ix3> {
     let (low, high) = (plane.min().double_value(&[]), plane.max().double_value(&[]));
@@ -164,7 +166,7 @@ fn to_gray(plane: &Tensor) -> ArcArray<u8, Ix3> {
     to_image(&((plane - low) / range).unsqueeze(0))
 }
 
-/// `f32 [1 or 3, height, width]` in \[0, 1\] as a picture.
+/// `f32 [1 or 3, height, width]` in \[0, 1\] as an image.
 fn to_image(x: &Tensor) -> ArcArray<u8, Ix3> {
     let size = x.size();
     let bytes = to_bytes(&x.permute([1, 2, 0]));
@@ -172,7 +174,7 @@ fn to_image(x: &Tensor) -> ArcArray<u8, Ix3> {
     ArcArray::from_shape_vec(shape, bytes).expect("a byte for each pixel and channel")
 }
 
-/// How many pictures of this shape go through a network at a time where gradients are kept.
+/// How many images of this shape go through a network at a time where gradients are kept.
 fn chunk_size(device: Device, shape: &[usize]) -> i64 {
     const NUMBERS: usize = 600_000;
     let most = if device.is_cuda() { 16 * NUMBERS } else { NUMBERS };
@@ -196,7 +198,7 @@ mod tests {
         let layers = layers.add(Flatten).add(Dense::new(5)).add(Softmax);
         let model = layers.build(Device::Cpu).unwrap();
         testing::settle(&model);
-        // Some answer to every picture, whatever weights were drawn.
+        // Some answer to every image, whatever weights were drawn.
         let bias = Tensor::full([4], 0.5, (Kind::Float, Device::Cpu));
         model.set_weight("conv2d.bias", &bias).unwrap();
         model

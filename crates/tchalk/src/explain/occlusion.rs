@@ -1,6 +1,8 @@
 //! What happens when a part is covered.
 
-use super::{AsInput, Attribution, batch_of_one, chunk_size, target_class, class_count, to_array, to_image};
+use super::{
+    AsInput, Attribution, batch_of_one, chunk_size, class_count, target_class, to_array, to_image,
+};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::runtime::interrupt;
@@ -8,7 +10,7 @@ use crate::runtime::progress::Progress;
 use tch::{Kind, Tensor, no_grad};
 
 /// How much the probability of a class falls when a square of `patch` by `patch` pixels is covered
-/// with the picture's mean colour, for squares half a square apart. Each pixel has the mean over the
+/// with the image's mean color, for squares half a square apart. Each pixel has the mean over the
 /// squares that cover it; where it is above zero, the network needs what is there. Zeiler and Fergus,
 /// *Visualizing and Understanding Convolutional Networks* (2014).
 ///
@@ -16,16 +18,16 @@ use tch::{Kind, Tensor, no_grad};
 ///
 /// # Errors
 ///
-/// If the picture does not fit, the patch is no smaller than the picture, the network gives no
+/// If the image does not fit, the patch is no smaller than the image, the network gives no
 /// classes, has none of that number, or the reader pressed stop.
 pub fn occlusion(
     model: &Model,
-    picture: &impl AsInput,
+    image: &impl AsInput,
     class: impl Into<Option<usize>>,
     patch: usize,
 ) -> Result<Attribution> {
     const OP: &str = "explain::occlusion";
-    let x = batch_of_one(OP, model, picture)?;
+    let x = batch_of_one(OP, model, image)?;
     let count = class_count(OP, model)?;
     let size = x.size();
     let (height, width) = (size[2], size[3]);
@@ -91,7 +93,7 @@ pub fn occlusion(
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{model, image};
+    use super::super::tests::{image, model};
     use super::*;
 
     #[test]

@@ -1,6 +1,6 @@
-//! How much each example regards each other one as a neighbour: t-SNE's `P`.
+//! How much each example regards each other one as a neighbor: t-SNE's `P`.
 
-use super::neighbors::Neighbours;
+use super::neighbors::Neighbors;
 
 /// A symmetric, sparse matrix whose entries add up to 1.
 pub(super) struct Affinities {
@@ -10,18 +10,18 @@ pub(super) struct Affinities {
     pub(super) values: Vec<f32>,
 }
 
-/// Each example's neighbours count by a bell curve around it, whose width is set so that in effect
+/// Each example's neighbors count by a bell curve around it, whose width is set so that in effect
 /// `perplexity` of them count; then the views of both sides are averaged.
-pub(super) fn affinities(neighbours: &Neighbours, perplexity: f64) -> Affinities {
-    let each = neighbours.each;
-    let n = neighbours.places.len() / each;
+pub(super) fn affinities(neighbors: &Neighbors, perplexity: f64) -> Affinities {
+    let each = neighbors.each;
+    let n = neighbors.places.len() / each;
     // A row's own view, by column; then what others see in it, which comes out by column by itself.
     let mut own: Vec<Vec<(u32, f64)>> = Vec::with_capacity(n);
     let mut others: Vec<Vec<(u32, f64)>> = vec![Vec::new(); n];
     for i in 0..n {
         let range = i * each..(i + 1) * each;
-        let weights = bell(&neighbours.squares[range.clone()], perplexity);
-        let places = neighbours.places[range].iter().map(|&place| place as u32);
+        let weights = bell(&neighbors.squares[range.clone()], perplexity);
+        let places = neighbors.places[range].iter().map(|&place| place as u32);
         let mut row: Vec<(u32, f64)> = places.zip(weights).collect();
         row.sort_unstable_by_key(|&(column, _)| column);
         row.iter().for_each(|&(column, weight)| others[column as usize].push((i as u32, weight)));
@@ -71,7 +71,7 @@ fn bell(squares: &[f32], perplexity: f64) -> Vec<f64> {
         if excess.abs() < 1e-5 {
             break;
         }
-        // Too many neighbours count: a narrower curve.
+        // Too many neighbors count: a narrower curve.
         if excess > 0.0 {
             low = beta;
             beta = if high.is_finite() { (beta + high) / 2.0 } else { beta * 2.0 };
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_width_makes_so_many_neighbours_count() {
+    fn the_width_makes_so_many_neighbors_count() {
         let squares: Vec<f32> = (1..=60).map(|i| (i * i) as f32).collect();
         for perplexity in [2.0, 10.0, 30.0] {
             let weights = bell(&squares, perplexity);
@@ -104,7 +104,7 @@ mod tests {
     fn both_sides_see_the_same_and_all_adds_up_to_one() {
         let places = vec![1, 2, 0, 2, 1, 0, 2, 0];
         let squares = vec![1.0, 4.0, 1.0, 1.0, 1.0, 4.0, 5.0, 6.0];
-        let p = affinities(&Neighbours { each: 2, places, squares }, 1.5);
+        let p = affinities(&Neighbors { each: 2, places, squares }, 1.5);
         let entry = |i: usize, j: u32| {
             let range = p.starts[i]..p.starts[i + 1];
             let at = p.columns[range.clone()].iter().position(|&column| column == j);
@@ -115,7 +115,7 @@ mod tests {
                 assert_eq!(entry(i, j as u32), entry(j, i as u32));
             }
         }
-        assert!(entry(0, 3) > 0.0, "3 regards 0 as a neighbour, though 0 does not regard 3");
+        assert!(entry(0, 3) > 0.0, "3 regards 0 as a neighbor, though 0 does not regard 3");
         assert!((p.values.iter().sum::<f32>() - 1.0).abs() < 1e-6);
     }
 }

@@ -1,6 +1,6 @@
 //! Repulsion among many points, with those far away taken together.
 //!
-//! Every point pushes every other one. Points that are far away are replaced by their centre (Barnes
+//! Every point pushes every other one. Points that are far away are replaced by their center (Barnes
 //! and Hut, 1986; for t-SNE van der Maaten, 2014), so that a step costs about `n log n`. The tree lies
 //! in one list, parents before children, and each node knows where to go on if it is taken as a
 //! whole: walking through it needs no stack.
@@ -16,7 +16,7 @@ const BITS: u32 = 20;
 /// A group of points.
 #[derive(Debug, Clone, Copy)]
 struct Node<const D: usize> {
-    centre: [f32; D],
+    center: [f32; D],
     count: f32,
     /// The squared distance from which on the group counts as one.
     far: f32,
@@ -86,9 +86,9 @@ impl<const D: usize> Tree<D> {
         let width = (0..D).map(|k| high[k] - low[k]).fold(0.0, f32::max);
         let at = self.nodes.len();
         let far = (width / ANGLE).powi(2);
-        let centre = sum.map(|sum| sum / count);
+        let center = sum.map(|sum| sum / count);
         let (first_u32, last_u32) = (first as u32, last as u32);
-        let node = Node { centre, count, far, next: 0, first: first_u32, last: last_u32 };
+        let node = Node { center, count, far, next: 0, first: first_u32, last: last_u32 };
         self.nodes.push(node);
         // Levels at which all points fall into one part are skipped.
         let differ = self.codes[first].0 ^ self.codes[last - 1].0;
@@ -127,9 +127,9 @@ impl<const D: usize> Tree<D> {
         };
         let mut at = 0;
         while let Some(node) = self.nodes.get(at) {
-            let distance = square(&node.centre);
+            let distance = square(&node.center);
             if distance > node.far {
-                add(&node.centre, node.count, distance);
+                add(&node.center, node.count, distance);
                 at = node.next as usize;
                 continue;
             }
@@ -139,7 +139,7 @@ impl<const D: usize> Tree<D> {
             at += 1;
         }
         // The point has met itself: no force, and a `q` of 1. (A group is never taken as a whole by
-        // its own points: they are not far enough from its centre.)
+        // its own points: they are not far enough from its center.)
         (force, sum - 1.0)
     }
 }

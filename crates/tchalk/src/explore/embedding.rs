@@ -1,4 +1,4 @@
-//! Points that stand for pictures: where PCA and t-SNE end.
+//! Points that stand for images: where PCA and t-SNE end.
 
 use super::neighbors::nearest;
 use super::observations::About;
@@ -10,7 +10,7 @@ use crate::plot::{Figure, Scatter3d, thousands};
 use ndarray::{ArcArray2, Array2, Axis};
 use std::sync::Arc;
 
-/// Points, one for each example, with the labels and often the pictures that belong to them.
+/// Points, one for each example, with the labels and often the images that belong to them.
 #[derive(Clone)]
 pub struct Embedding {
     pub(super) points: ArcArray2<f32>,
@@ -136,33 +136,33 @@ impl Embedding {
         first
     }
 
-    /// How well the classes lie apart: of the `neighbours` nearest points of each point, the mean
+    /// How well the classes lie apart: of the `neighbors` nearest points of each point, the mean
     /// fraction that has the same label. 1 where each class keeps to itself; where all are mixed
     /// evenly, about one over the number of classes.
     ///
     /// # Errors
     ///
-    /// If there are no labels, or not more points than `neighbours`.
-    pub fn purity(&self, neighbours: usize) -> Result<f64> {
-        let op = format!("Embedding::purity({neighbours})");
+    /// If there are no labels, or not more points than `neighbors`.
+    pub fn purity(&self, neighbors: usize) -> Result<f64> {
+        let op = format!("Embedding::purity({neighbors})");
         let labels = &self.about.labels;
         if labels.is_empty() {
             return Err(Error::invalid(op, "points with labels", "points without", ""));
         }
-        if neighbours == 0 || neighbours >= self.len() {
-            let expected = format!("1 to {} neighbours", self.len().saturating_sub(1));
-            return Err(Error::invalid(op, expected, neighbours.to_string(), "10 is usual."));
+        if neighbors == 0 || neighbors >= self.len() {
+            let expected = format!("1 to {} neighbors", self.len().saturating_sub(1));
+            return Err(Error::invalid(op, expected, neighbors.to_string(), "10 is usual."));
         }
-        let found = nearest(&self.to_rows()?, neighbours, &op)?;
+        let found = nearest(&self.to_rows()?, neighbors, &op)?;
         let same =
-            found.places.chunks_exact(neighbours).zip(labels.iter()).map(|(row, &own)| {
+            found.places.chunks_exact(neighbors).zip(labels.iter()).map(|(row, &own)| {
                 row.iter().filter(|&&place| labels[place as usize] == own).count()
             });
-        Ok(same.sum::<usize>() as f64 / (self.len() * neighbours) as f64)
+        Ok(same.sum::<usize>() as f64 / (self.len() * neighbors) as f64)
     }
 
-    /// The points in the first two dimensions, coloured by class. On a page, moving over them shows
-    /// the pictures that they stand for. Beside them stands how many of the ten nearest points have
+    /// The points in the first two dimensions, colored by class. On a page, moving over them shows
+    /// the images that they stand for. Beside them stands how many of the ten nearest points have
     /// the same class ([`Embedding::purity`] of what is drawn).
     pub fn scatter(&self) -> Figure {
         looks::scatter(self)
@@ -212,12 +212,12 @@ mod tests {
     }
 
     #[test]
-    fn purity_counts_neighbours_of_the_same_class() {
+    fn purity_counts_neighbors_of_the_same_class() {
         // 0 and 1 have each other; 2 and 3 have each other, but are of two classes.
         assert_eq!(pairs().purity(1).unwrap(), 0.5);
-        assert!(pairs().purity(4).unwrap_err().to_string().contains("1 to 3 neighbours"));
-        let unlabelled = Embedding::new(array![[0.0f32], [1.0]], vec![], vec![]).unwrap();
-        assert!(unlabelled.purity(1).unwrap_err().to_string().contains("without"));
+        assert!(pairs().purity(4).unwrap_err().to_string().contains("1 to 3 neighbors"));
+        let unlabeled = Embedding::new(array![[0.0f32], [1.0]], vec![], vec![]).unwrap();
+        assert!(unlabeled.purity(1).unwrap_err().to_string().contains("without"));
     }
 
     #[test]

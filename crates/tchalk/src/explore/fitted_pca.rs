@@ -77,7 +77,7 @@ impl FittedPca {
     pub(super) fn project(&self, rows: Rows) -> Result<Embedding> {
         let written = |shape: Option<[usize; 3]>, width: usize| match shape {
             Some([height, width, channels]) => {
-                format!("pictures of {height} × {width} × {channels}")
+                format!("images of {height} × {width} × {channels}")
             }
             None => format!("rows of {width} numbers"),
         };
@@ -106,16 +106,16 @@ impl FittedPca {
         Ok(Embedding::of(to_array(&projected), rows.about).with_axes(axes.collect()).named("PCA"))
     }
 
-    /// The pictures that points along the components stand for: what so many numbers keep of a
-    /// picture.
+    /// The images that points along the components stand for: what so many numbers keep of a
+    /// image.
     ///
     /// # Errors
     ///
-    /// If the components were not found for pictures, or the points have other dimensions.
+    /// If the components were not found for images, or the points have other dimensions.
     pub fn inverse_transform(&self, points: &Embedding) -> Result<Split> {
         const OP: &str = "FittedPca::inverse_transform";
         let Some([height, width, channels]) = self.shape else {
-            return Err(Error::invalid(OP, "components of pictures", "components of rows", ""));
+            return Err(Error::invalid(OP, "components of images", "components of rows", ""));
         };
         if points.dimensions() != self.len() {
             let expected = format!("points of {} dimensions", self.len());
@@ -124,40 +124,40 @@ impl FittedPca {
         let places = points.points();
         let numbers = places.as_standard_layout();
         let numbers = numbers.as_slice().expect("the standard layout is contiguous");
-        let pictures = no_grad(|| {
+        let images = no_grad(|| {
             let places = Tensor::from_slice(numbers).view([-1, self.len() as i64]);
             places.matmul(&self.components) + &self.mean
         });
-        let bytes = to_bytes(&pictures);
+        let bytes = to_bytes(&images);
         let images = Array4::from_shape_vec((points.len(), height, width, channels), bytes)
             .expect("a row for each point");
         let name = format!("{} from {} components", points.name(), self.len());
         Split::new(name, images, points.labels(), points.classes())
     }
 
-    /// The first components as pictures, with the fraction of the variance that each explains.
-    /// Middle grey is no change; opposite colours are changes in opposite directions.
+    /// The first components as images, with the fraction of the variance that each explains.
+    /// Middle gray is no change; opposite colors are changes in opposite directions.
     ///
     /// # Errors
     ///
-    /// If the components were not found for pictures, or there is nothing to draw.
+    /// If the components were not found for images, or there is nothing to draw.
     pub fn component_grid(&self, rows: usize, columns: usize) -> Result<Figure> {
         const OP: &str = "FittedPca::component_grid";
         let Some([height, width, channels @ (1 | 3)]) = self.shape else {
-            let hint = "Fit it on a Split or a TensorSet of pictures.";
-            return Err(Error::invalid(OP, "components of pictures", "components of rows", hint));
+            let hint = "Fit it on a Split or a TensorSet of images.";
+            return Err(Error::invalid(OP, "components of images", "components of rows", hint));
         };
         let shown = (rows * columns).min(self.len());
         let components = self.components();
-        let pictures: Vec<_> = components
+        let images: Vec<_> = components
             .outer_iter()
             .take(shown)
             .map(|component| {
                 let largest = component.iter().fold(f32::MIN_POSITIVE, |a, b| a.max(b.abs()));
                 let byte = |value: &f32| (127.5 + 127.5 * value / largest).round() as u8;
                 let bytes = component.iter().map(byte).collect();
-                let picture = Array3::from_shape_vec((height, width, channels), bytes);
-                picture.expect("a component is a picture").into_shared()
+                let image = Array3::from_shape_vec((height, width, channels), bytes);
+                image.expect("a component is an image").into_shared()
             })
             .collect();
         let ratios = self.explained_variance_ratio();
@@ -169,7 +169,7 @@ impl FittedPca {
         let together: f64 = ratios[..shown].iter().sum();
         let title =
             format!("{} - {shown} components, {} of the variance", self.name, percent(together));
-        Ok(image_grid(&pictures, &captions, columns)?.title(title.trim_start_matches(" - ")))
+        Ok(image_grid(&images, &captions, columns)?.title(title.trim_start_matches(" - ")))
     }
 }
 
@@ -226,7 +226,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_components_give_the_pictures_back() {
+    fn all_components_give_the_images_back() {
         let shapes = crate::datasets::shapes().unwrap().train.take(20);
         let pca = Pca::new(20).fit(&shapes).unwrap();
         let back = pca.inverse_transform(&pca.transform(&shapes).unwrap()).unwrap();

@@ -6,8 +6,8 @@ use ndarray::Axis;
 
 /// More points than this are thinned out evenly.
 const MOST: usize = 10_000;
-/// Neighbours that the number beside the picture looks at.
-const NEIGHBOURS: usize = 10;
+/// Neighbors that the number beside the image looks at.
+const NEIGHBORS: usize = 10;
 /// Up to so many points that number is worked out unasked.
 const MOST_FOR_PURITY: usize = 20_000;
 
@@ -30,11 +30,11 @@ pub(super) fn scatter(embedding: &Embedding) -> Figure {
     for note in notes(embedding, &drawn, chosen.len()) {
         panel = panel.note(note);
     }
-    if let Some(pictures) = &embedding.about.pictures {
+    if let Some(images) = &embedding.about.images {
         let (labels, classes) = (embedding.labels(), embedding.classes());
-        panel = panel.pictures(chosen.iter().map(|&i| {
+        panel = panel.images(chosen.iter().map(|&i| {
             let caption = labels.get(i).map_or(String::new(), |&label| classes[label].clone());
-            (at(i), pictures.index_axis(Axis(0), i).to_shared(), caption)
+            (at(i), images.index_axis(Axis(0), i).to_shared(), caption)
         }));
     }
     let figure = Figure::grid(vec![panel.into()], 1).expect("one panel in one column");
@@ -79,10 +79,10 @@ fn classes(embedding: &Embedding, chosen: &[usize]) -> Vec<(String, Vec<usize>)>
 fn notes(embedding: &Embedding, drawn: &Embedding, shown: usize) -> Vec<String> {
     let mut notes = Vec::new();
     let n = embedding.len();
-    let small = (NEIGHBOURS + 1..=MOST_FOR_PURITY).contains(&n);
-    if let Some(purity) = small.then(|| drawn.purity(NEIGHBOURS).ok()).flatten() {
+    let small = (NEIGHBORS + 1..=MOST_FOR_PURITY).contains(&n);
+    if let Some(purity) = small.then(|| drawn.purity(NEIGHBORS).ok()).flatten() {
         notes.push(format!(
-            "{:.0} % of the {NEIGHBOURS} nearest points are of the same class",
+            "{:.0} % of the {NEIGHBORS} nearest points are of the same class",
             100.0 * purity
         ));
     }

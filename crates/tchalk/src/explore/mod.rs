@@ -1,9 +1,9 @@
-//! What does the data look like? Many numbers for each picture, brought down to two or three that
+//! What does the data look like? Many numbers for each image, brought down to two or three that
 //! can be drawn.
 //!
-//! [`Pca`] finds the directions in which the pictures differ most; [`Tsne`] places similar pictures
+//! [`Pca`] finds the directions in which the images differ most; [`Tsne`] places similar images
 //! beside each other. Both end in an [`Embedding`]: points that know their labels, and often their
-//! pictures.
+//! images.
 //!
 //! ```
 //! use tchalk::prelude::*;

@@ -6,7 +6,7 @@ use crate::runtime::interrupt;
 use tch::{Device, Kind, Tensor, no_grad};
 
 /// The nearest rows of each row, itself left out.
-pub(super) struct Neighbours {
+pub(super) struct Neighbors {
     pub(super) each: usize,
     /// `each` numbers of rows for each row, the nearest first.
     pub(super) places: Vec<i64>,
@@ -15,7 +15,7 @@ pub(super) struct Neighbours {
 }
 
 /// The `each` nearest of all rows, found by comparing all with all, on the rows' device.
-pub(super) fn nearest(rows: &Rows, each: usize, op: &str) -> Result<Neighbours> {
+pub(super) fn nearest(rows: &Rows, each: usize, op: &str) -> Result<Neighbors> {
     let (n, each) = (rows.len(), each.min(rows.len() - 1));
     no_grad(|| {
         let all = rows.part(0, n) * rows.scale;
@@ -37,7 +37,7 @@ pub(super) fn nearest(rows: &Rows, each: usize, op: &str) -> Result<Neighbours> 
             squares.push(least.clamp_min(0.0).to_device(Device::Cpu));
             places.push(at.to_device(Device::Cpu));
         }
-        Ok(Neighbours {
+        Ok(Neighbors {
             each,
             places: Vec::try_from(Tensor::cat(&places, 0).view(-1))?,
             squares: Vec::try_from(Tensor::cat(&squares, 0).view(-1))?,

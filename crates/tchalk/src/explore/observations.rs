@@ -1,4 +1,4 @@
-//! What can be explored: pictures, tensors, arrays, points; all of them rows of numbers.
+//! What can be explored: images, tensors, arrays, points; all of them rows of numbers.
 
 use super::Embedding;
 use crate::data::{Split, TensorSet, to_bytes};
@@ -10,7 +10,7 @@ use tch::{Device, Kind, Tensor};
 /// Numbers that can be explored, a row for each example: a [`Split`], a [`TensorSet`], an
 /// [`Embedding`], an `Array2<f32>`, a [`Tensor`] `[n, …]`.
 ///
-/// A picture is one row, pixel by pixel and, within a pixel, channel by channel, with values in
+/// An image is one row, pixel by pixel and, within a pixel, channel by channel, with values in
 /// \[0, 1\].
 pub trait Observations {
     /// The rows.
@@ -36,14 +36,14 @@ pub(super) struct About {
     pub(super) name: String,
     pub(super) labels: Arc<Vec<usize>>,
     pub(super) classes: Arc<Vec<String>>,
-    /// Height, width and channels, where a row is a picture.
+    /// Height, width and channels, where a row is an image.
     pub(super) shape: Option<[usize; 3]>,
-    /// The pictures themselves, to be shown beside the points.
-    pub(super) pictures: Option<ArcArray<u8, Ix4>>,
+    /// The images themselves, to be shown beside the points.
+    pub(super) images: Option<ArcArray<u8, Ix4>>,
 }
 
-/// Pictures of a tensor set are turned into bytes again only where there are at most so many.
-const MOST_PICTURES: usize = 20_000;
+/// Images of a tensor set are turned into bytes again only where there are at most so many.
+const MOST_IMAGES: usize = 20_000;
 
 impl Rows {
     /// How many rows.
@@ -96,7 +96,7 @@ impl Observations for Split {
             labels: Arc::new(self.labels()),
             classes: Arc::new(self.classes()),
             shape: Some([height, width, channels]),
-            pictures: matches!(channels, 1 | 3).then_some(images),
+            images: matches!(channels, 1 | 3).then_some(images),
         };
         Ok(Rows { matrix, scale: 1.0 / 255.0, about })
     }
@@ -113,15 +113,15 @@ impl Observations for TensorSet {
 }
 
 impl About {
-    /// What is known about a set, its pictures included where they are not too many.
+    /// What is known about a set, its images included where they are not too many.
     pub(super) fn of(set: &TensorSet) -> Result<About> {
         let n = set.len();
         let shape = match set.example_shape()[..] {
             [channels, height, width] => Some([height, width, channels]),
             _ => None,
         };
-        let pictures = match shape {
-            Some([height, width, channels @ (1 | 3)]) if n <= MOST_PICTURES => {
+        let images = match shape {
+            Some([height, width, channels @ (1 | 3)]) if n <= MOST_IMAGES => {
                 let bytes = to_bytes(&set.x().permute([0, 2, 3, 1]));
                 ArcArray::from_shape_vec((n, height, width, channels), bytes).ok()
             }
@@ -132,7 +132,7 @@ impl About {
             labels: Arc::new(set.label_vec().unwrap_or_default()),
             classes: Arc::new(set.class_names()),
             shape,
-            pictures,
+            images,
         })
     }
 }
@@ -151,7 +151,7 @@ impl Observations for Embedding {
     fn to_rows(&self) -> Result<Rows> {
         let mut rows = self.points().to_rows()?;
         rows.about = self.about.clone();
-        // A point is no picture, even where it stands for one.
+        // A point is no image, even where it stands for one.
         rows.about.shape = None;
         Ok(rows)
     }

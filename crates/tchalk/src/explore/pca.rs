@@ -1,4 +1,4 @@
-//! Principal component analysis: the directions in which pictures differ most.
+//! Principal component analysis: the directions in which images differ most.
 
 use super::observations::{Rows, rows_of};
 use super::spectrum::{self, Wanted};
@@ -8,10 +8,10 @@ use tch::Device;
 
 /// Finds the directions in which examples differ most: the principal components.
 ///
-/// A picture of 32 × 32 pixels in three colours is a point in a space of 3,072 dimensions. The first
+/// An image of 32 × 32 pixels in three colors is a point in a space of 3,072 dimensions. The first
 /// component is the direction along which a set of such points is spread out most, the second the
 /// one among all at right angles to the first, and so on. A few dozen of them hold most of what
-/// makes one picture different from another.
+/// makes one image different from another.
 ///
 /// ```
 /// use tchalk::prelude::*;
@@ -48,7 +48,7 @@ impl Pca {
 
     /// Finds the directions for these examples.
     ///
-    /// Pictures count with values in \[0, 1\]. The computation runs on the GPU where there is one (a
+    /// Images count with values in \[0, 1\]. The computation runs on the GPU where there is one (a
     /// [`TensorSet`](crate::data::TensorSet) or tensor stays where it is). Its signs are settled: in
     /// each component the entry of the largest size is positive.
     ///

@@ -1,6 +1,6 @@
 //! The directions in which rows of numbers differ most, and by how much.
 //!
-//! With the rows centred into `X [n, d]`, the directions are the eigenvectors of `XᵀX`, and the
+//! With the rows centered into `X [n, d]`, the directions are the eigenvectors of `XᵀX`, and the
 //! variances its eigenvalues over `n - 1`. Where `n` or `d` is small, that matrix (or `XXᵀ`, which
 //! has the same eigenvalues) is written out and solved. Elsewhere a block Krylov method finds the
 //! leading ones: a block of random directions is multiplied with `XᵀX` again and again, each result
@@ -72,7 +72,7 @@ struct Problem<'a> {
     /// `f64 [d]`, before scaling.
     mean: Tensor,
     mean_f32: Tensor,
-    /// The squared length of all centred rows together: the sum of all eigenvalues.
+    /// The squared length of all centered rows together: the sum of all eigenvalues.
     total: f64,
 }
 
@@ -108,7 +108,7 @@ impl<'a> Problem<'a> {
         Ok(Problem { rows, op, mean, mean_f32, total: total.max(0.0) })
     }
 
-    /// Calls `with` for the centred rows, part by part. Every part lies in the same memory.
+    /// Calls `with` for the centered rows, part by part. Every part lies in the same memory.
     fn each_part(&self, with: impl FnMut(Tensor)) -> Result<()> {
         each_part(self.rows, self.op, &self.mean_f32, with)
     }

@@ -13,12 +13,12 @@ use ndarray::Array2;
 use tch::{Device, Kind, no_grad};
 
 /// Draws a map on which examples that are similar lie close together: t-distributed stochastic
-/// neighbour embedding (van der Maaten and Hinton, 2008).
+/// neighbor embedding (van der Maaten and Hinton, 2008).
 ///
-/// Among many dimensions, each example regards some others as neighbours. The map starts as the first
-/// principal components, very small; then, in a thousand small steps, neighbours pull each other
+/// Among many dimensions, each example regards some others as neighbors. The map starts as the first
+/// principal components, very small; then, in a thousand small steps, neighbors pull each other
 /// closer and all points push each other apart. Distances between far-away groups on such a map mean
-/// little, and so do its axes; who is whose neighbour means a lot.
+/// little, and so do its axes; who is whose neighbor means a lot.
 ///
 /// The parameters' defaults are scikit-learn's. The same seed draws the same map.
 ///
@@ -40,7 +40,7 @@ pub struct Tsne {
     budget: Option<Budget>,
 }
 
-/// The steps at the beginning in which neighbours pull harder.
+/// The steps at the beginning in which neighbors pull harder.
 const EARLY: usize = 250;
 /// The momentum in those steps and after.
 const MOMENTUM: [f32; 2] = [0.5, 0.8];
@@ -62,7 +62,7 @@ impl Tsne {
         }
     }
 
-    /// How many neighbours each example regards, in effect; 30, and usually 5 to 50.
+    /// How many neighbors each example regards, in effect; 30, and usually 5 to 50.
     pub fn perplexity(mut self, perplexity: f64) -> Tsne {
         self.perplexity = perplexity;
         self
@@ -80,7 +80,7 @@ impl Tsne {
         self
     }
 
-    /// How many times harder neighbours pull in the first 250 steps; 12.
+    /// How many times harder neighbors pull in the first 250 steps; 12.
     pub fn early_exaggeration(mut self, factor: f64) -> Tsne {
         self.early_exaggeration = factor;
         self
@@ -95,7 +95,7 @@ impl Tsne {
     /// Draws the map. Pressing stop ends it after the current step: the map is returned as it is
     /// then, and says so.
     ///
-    /// Pictures can be given as they are; it is quicker, and often clearer, to bring them down to
+    /// Images can be given as they are; it is quicker, and often clearer, to bring them down to
     /// some dozens of dimensions first, with [`Pca`](super::Pca).
     ///
     /// # Errors
@@ -108,7 +108,7 @@ impl Tsne {
         self.fit_rows(&op, rows_of(&op, examples, 2)?)
     }
 
-    /// Not generic, so that it is compiled, optimised, with the library: a notebook's cells are not.
+    /// Not generic, so that it is compiled, optimized, with the library: a notebook's cells are not.
     fn fit_rows(&self, op: &str, rows: Rows) -> Result<Embedding> {
         self.check(op, rows.len())?;
         match self.dimensions {
@@ -147,9 +147,9 @@ impl Tsne {
     fn run<const D: usize>(&self, op: &str, rows: Rows) -> Result<Embedding> {
         let n = rows.len();
         let mut map = Map::<D>::new(start(&rows, op)?);
-        let neighbours = nearest(&rows, (3.0 * self.perplexity) as usize + 1, op)?;
-        let p = affinities(&neighbours, self.perplexity);
-        drop(neighbours);
+        let neighbors = nearest(&rows, (3.0 * self.perplexity) as usize + 1, op)?;
+        let p = affinities(&neighbors, self.perplexity);
+        drop(neighbors);
         let rate =
             self.learning_rate.unwrap_or((n as f64 / self.early_exaggeration / 4.0).max(50.0));
         let budget = self.budget.map_or_else(Budget::current, Ok)?;
@@ -299,7 +299,7 @@ impl<const D: usize> Map<D> {
     }
 }
 
-/// How point `i` is drawn to those that it regards as neighbours.
+/// How point `i` is drawn to those that it regards as neighbors.
 fn attraction<const D: usize>(points: &[[f32; D]], p: &Affinities, i: usize) -> [f32; D] {
     let point = points[i];
     let mut force = [0.0; D];

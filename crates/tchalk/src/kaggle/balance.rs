@@ -1,9 +1,9 @@
 //! Whether the answers have each digit about as often as the training set.
 
-/// How often answers and known pictures have each digit.
+/// How often answers and known images have each digit.
 pub(super) struct Balance {
     counts: [usize; 10],
-    /// The share of each digit among the known pictures.
+    /// The share of each digit among the known images.
     shares: [f64; 10],
     /// Pearson's measure for two lots drawn from one urn, nine degrees of freedom.
     chi_square: f64,
@@ -28,7 +28,7 @@ pub(super) enum Verdict {
 }
 
 impl Balance {
-    /// The counts of the answers against those of the known pictures.
+    /// The counts of the answers against those of the known images.
     pub(super) fn new(counts: [usize; 10], known: [usize; 10]) -> Balance {
         let (n, m) = (total(&counts), total(&known));
         let shares = known.map(|count| count as f64 / m.max(1.0));
@@ -48,7 +48,7 @@ impl Balance {
         self.counts[digit] as f64 / total(&self.counts).max(1.0)
     }
 
-    /// The part of the answers that must be wrong if the unknown pictures have the digits as often as
+    /// The part of the answers that must be wrong if the unknown images have the digits as often as
     /// the known ones: what some digits have too many, others lack.
     pub(super) fn least_wrong(&self) -> f64 {
         (0..10).map(|digit| (self.share(digit) - self.shares[digit]).max(0.0)).sum()

@@ -40,7 +40,7 @@ pub struct SubmissionCheck {
 
 impl Submission {
     /// Looks at everything that can go wrong, before Kaggle does: header, number of rows, numbers of
-    /// pictures, labels, how often each digit occurs, and whether the answers are for these pictures
+    /// images, labels, how often each digit occurs, and whether the answers are for these images
     /// in this order. What is wrong is in the list, with what to do.
     ///
     /// Where the digits are not Kaggle's, it says what is missing for Kaggle; that is no fault of the
@@ -48,11 +48,11 @@ impl Submission {
     ///
     /// # Errors
     ///
-    /// If `digits.test` has no pictures.
+    /// If `digits.test` has no images.
     pub fn check(&self, digits: &Dataset) -> Result<SubmissionCheck> {
         if digits.test.is_empty() {
             let op = "Submission::check";
-            return Err(Error::invalid(op, "digits.test with pictures", "none", ""));
+            return Err(Error::invalid(op, "digits.test with images", "none", ""));
         }
         let mut lines = self.lines(digits.test.len());
         lines.extend(answers::balance(self, &digits.train.labels()));
@@ -132,7 +132,7 @@ fn header(submission: &Submission) -> Line {
             format!("it is {header}: write {HEADER}, with these capitals and without spaces.")
         }
         ["label", "pixel0", ..] | ["pixel0", ..] => {
-            "these are the pictures (train.csv or test.csv), not answers: the file to hand in has \
+            "these are the images (train.csv or test.csv), not answers: the file to hand in has \
              two columns, ImageId and Label."
                 .into()
         }
@@ -163,11 +163,9 @@ fn columns(submission: &Submission) -> Option<Line> {
             return Some(Line::new(Mark::Odd, what, text));
         }
         2 => return None,
-        1 => {
-            "there is one cell in a row. Each needs the picture's number and the label: 1,7.".into()
-        }
+        1 => "there is one cell in a row. Each needs the image's number and the label: 1,7.".into(),
         10 | 11 => format!(
-            "there are {} cells in a row: are these the ten probabilities of each picture? The \
+            "there are {} cells in a row: are these the ten probabilities of each image? The \
              label is the place of the largest one, counted from 0 (predictions.classes(), or \
              argmax).",
             form.columns
@@ -187,11 +185,11 @@ fn not_kaggles(digits: &Dataset) -> Line {
         }
     };
     let text = format!(
-        "for Kaggle this lacks {rows}Kaggle's own pictures: these answers are for digits that the \
+        "for Kaggle this lacks {rows}Kaggle's own images: these answers are for digits that the \
          library put in their place. With credentials (kaggle::credentials() tells how) \
          kaggle::download() fetches the files of {COMPETITION}."
     );
-    Line::new(Mark::Note, "Kaggle's pictures", text)
+    Line::new(Mark::Note, "Kaggle's images", text)
 }
 
 impl SubmissionCheck {
@@ -205,7 +203,7 @@ impl SubmissionCheck {
         self.passes() && self.lines.iter().all(|line| line.mark != Mark::Note)
     }
 
-    /// Adds the score to expect: the accuracy on pictures that were held out from the training, and
+    /// Adds the score to expect: the accuracy on images that were held out from the training, and
     /// where the score will lie with 95 % confidence.
     ///
     /// ```
@@ -227,7 +225,7 @@ impl SubmissionCheck {
         let expected = Expectation::new(evaluation, self.submission.len());
         let mut text = format!(
             "{:.2} %, and with 95 % confidence between {:.2} and {:.2} %: {:.2} % of {} held-out \
-             pictures were right. That holds for pictures of the same kind, and if none of the \
+             images were right. That holds for images of the same kind, and if none of the \
              held-out ones was used to train or to choose the network.",
             100.0 * expected.score,
             100.0 * expected.low,

@@ -65,7 +65,7 @@ impl Client {
     ) -> Result<Output> {
         let mut command = Command::new(&self.program);
         command.args(arguments).env_clear().envs(self.surroundings.all());
-        // Readable output whatever the language, and no colours.
+        // Readable output whatever the language, and no colors.
         command.env("PYTHONIOENCODING", "utf-8").env("PYTHONUNBUFFERED", "1").env("NO_COLOR", "1");
         // A verbose client prints headers.
         command.env_remove("VERBOSE").env_remove("VERBOSE_OUTPUT");

@@ -84,7 +84,7 @@ pub(super) fn steps() -> String {
     format!(
         "1. Make an account at https://www.kaggle.com and accept the competition's rules: \
          {RULES_PAGE}\n\
-         2. Make a token at {SETTINGS_PAGE} (your picture, Settings, API).\n\
+         2. Make a token at {SETTINGS_PAGE} (your image, Settings, API).\n\
          3. A downloaded kaggle.json goes to ~/.kaggle/kaggle.json; a token that is only shown goes \
          into the file ~/.kaggle/access_token. Then in a terminal: chmod 600 and the file's name.\n\
          4. Run the cell again. Never write a key into a notebook."

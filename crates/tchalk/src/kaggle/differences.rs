@@ -10,7 +10,7 @@ use crate::table::Table;
 use crate::train::Predictions;
 use ndarray::{ArcArray, Axis, Ix3};
 
-/// The pictures about which two submissions say different things: how many there are, and ten of them.
+/// The images about which two submissions say different things: how many there are, and ten of them.
 ///
 /// No labels are needed. Where they are known, [`Predictions::compare`] says who is right.
 #[derive(Clone)]
@@ -19,12 +19,12 @@ pub struct Differences {
     second: Vec<usize>,
     places: Vec<usize>,
     names: [String; 2],
-    pictures: Pictures,
+    images: Images,
 }
 
-/// Where the pictures are to be had.
+/// Where the images are to be had.
 #[derive(Clone)]
-enum Pictures {
+enum Images {
     Predicted(Predictions),
     Split(Split),
     Unknown,
@@ -36,14 +36,14 @@ impl Differences {
         let (said, other) = (first.sound_labels(OP)?, second.sound_labels(OP)?);
         if said.len() != other.len() {
             let answers = |n: usize| format!("{} answers", thousands(n as f64));
-            let hint = "Both have to be for the same pictures.";
+            let hint = "Both have to be for the same images.";
             return Err(Error::invalid(OP, answers(said.len()), answers(other.len()), hint));
         }
         let places = (0..said.len()).filter(|&i| said[i] != other[i]).collect();
         let predictions = first.predictions.as_ref().or(second.predictions.as_ref());
-        let pictures = predictions.cloned().map_or(Pictures::Unknown, Pictures::Predicted);
+        let images = predictions.cloned().map_or(Images::Unknown, Images::Predicted);
         let names = ["the first".to_owned(), "the second".to_owned()];
-        Ok(Differences { first: said, second: other, places, names, pictures })
+        Ok(Differences { first: said, second: other, places, names, images })
     }
 
     /// What the two are called.
@@ -52,27 +52,27 @@ impl Differences {
         self
     }
 
-    /// The pictures that the answers are for: `digits.test`. Answers of a network know theirs.
+    /// The images that the answers are for: `digits.test`. Answers of a network know theirs.
     ///
     /// # Errors
     ///
     /// If there are not as many as answers.
-    pub fn pictures(mut self, pictures: &Split) -> Result<Differences> {
-        if pictures.len() != self.first.len() {
-            let expected = format!("{} pictures", thousands(self.first.len() as f64));
-            let got = format!("{} of {}", thousands(pictures.len() as f64), pictures.name());
-            return Err(Error::invalid("Differences::pictures", expected, got, ""));
+    pub fn images(mut self, images: &Split) -> Result<Differences> {
+        if images.len() != self.first.len() {
+            let expected = format!("{} images", thousands(self.first.len() as f64));
+            let got = format!("{} of {}", thousands(images.len() as f64), images.name());
+            return Err(Error::invalid("Differences::images", expected, got, ""));
         }
-        self.pictures = Pictures::Split(pictures.clone());
+        self.images = Images::Split(images.clone());
         Ok(self)
     }
 
-    /// How many pictures they say different things about.
+    /// How many images they say different things about.
     pub fn count(&self) -> usize {
         self.places.len()
     }
 
-    /// The numbers of these pictures, counted from 1 as `ImageId` does.
+    /// The numbers of these images, counted from 1 as `ImageId` does.
     pub fn ids(&self) -> Vec<usize> {
         self.places.iter().map(|place| place + 1).collect()
     }
@@ -83,7 +83,7 @@ impl Differences {
         match count {
             0 => format!("{first} and {second} say the same about all {}", thousands(all as f64)),
             count => format!(
-                "{first} and {second} differ on {} of {} pictures ({:.2} %)",
+                "{first} and {second} differ on {} of {} images ({:.2} %)",
                 thousands(count as f64),
                 thousands(all as f64),
                 100.0 * count as f64 / all as f64
@@ -91,7 +91,7 @@ impl Differences {
         }
     }
 
-    /// The first `rows` of them: the picture's number, and what both say.
+    /// The first `rows` of them: the image's number, and what both say.
     pub fn table(&self, rows: usize) -> Table {
         let [first, second] = &self.names;
         let shown = self.places.iter().take(rows);
@@ -101,17 +101,17 @@ impl Differences {
         (0..3).fold(table, Table::align_right).footer(self.sentence())
     }
 
-    /// Random pictures of those about which they differ, with both answers. Another call shows others.
+    /// Random images of those about which they differ, with both answers. Another call shows others.
     ///
     /// # Errors
     ///
-    /// If they never differ, there are no rows or columns, or the pictures are not known.
+    /// If they never differ, there are no rows or columns, or the images are not known.
     ///
     /// ```
     /// use tchalk::prelude::*;
     /// let test = datasets::strokes()?.test.take(30);
     /// let answer = |digit| Submission::from_labels(vec![digit; 30]);
-    /// let differences = answer(4)?.differences(&answer(9)?)?.pictures(&test)?;
+    /// let differences = answer(4)?.differences(&answer(9)?)?.images(&test)?;
     /// assert_eq!(differences.count(), 30);
     /// differences.names("my network", "yours").image_grid(2, 5)?;
     /// # Ok::<(), tchalk::Error>(())
@@ -131,21 +131,21 @@ impl Differences {
             .collect();
         let [first, second] = &self.names;
         let (count, all) = (thousands(self.count() as f64), thousands(self.first.len() as f64));
-        let title = format!("{count} of {all} pictures on which they differ: {first} / {second}");
+        let title = format!("{count} of {all} images on which they differ: {first} / {second}");
         Ok(image_grid(&self.shown(OP, &places)?, &captions, columns)?.title(title))
     }
 
     fn shown(&self, op: &str, places: &[usize]) -> Result<Vec<ArcArray<u8, Ix3>>> {
-        match &self.pictures {
-            Pictures::Predicted(predictions) => predictions.pictures(places),
-            Pictures::Split(split) => {
+        match &self.images {
+            Images::Predicted(predictions) => predictions.images(places),
+            Images::Split(split) => {
                 let images = split.images();
-                let picture = |&place: &usize| images.index_axis(Axis(0), place).to_shared();
-                Ok(places.iter().map(picture).collect())
+                let image = |&place: &usize| images.index_axis(Axis(0), place).to_shared();
+                Ok(places.iter().map(image).collect())
             }
-            Pictures::Unknown => {
-                let hint = "Give them: differences.pictures(&digits.test)?";
-                Err(Error::invalid(op, "pictures", "answers from files alone", hint))
+            Images::Unknown => {
+                let hint = "Give them: differences.images(&digits.test)?";
+                Err(Error::invalid(op, "images", "answers from files alone", hint))
             }
         }
     }
@@ -160,7 +160,7 @@ impl std::fmt::Debug for Differences {
     }
 }
 
-/// Ten of the pictures, where they are known, or else a table.
+/// Ten of the images, where they are known, or else a table.
 impl Show for Differences {
     fn content(&self) -> Content {
         let figure = self.image_grid(2, 5).ok().and_then(|figure| figure.content().as_html());
@@ -183,13 +183,13 @@ mod tests {
     }
 
     #[test]
-    fn they_are_counted_by_the_picture_s_number() {
+    fn they_are_counted_by_the_image_s_number() {
         let mixed = read("ImageId,Label\n3,3\n1,1\n2,7\n");
         let differences = answers(&[1, 2, 3]).differences(&mixed).unwrap().names("a", "b");
         assert_eq!((differences.count(), differences.ids()), (1, vec![2]));
         let text = format!("{differences:?}");
         assert!(text.contains("      2  2  7\n"), "{text}");
-        assert!(text.ends_with("a and b differ on 1 of 3 pictures (33.33 %)"), "{text}");
+        assert!(text.ends_with("a and b differ on 1 of 3 images (33.33 %)"), "{text}");
         assert!(differences.image_grid(2, 5).unwrap_err().to_string().contains("&digits.test"));
         let same = mixed.differences(&mixed).unwrap();
         assert_eq!(format!("{same:?}"), "the first and the second say the same about all 3");
@@ -202,9 +202,9 @@ mod tests {
     fn the_figure_is_tidy() {
         let test = crate::datasets::strokes().unwrap().test.take(40);
         let differences = answers(&[4; 40]).differences(&answers(&[9; 40])).unwrap();
-        assert!(differences.clone().pictures(&test.take(39)).is_err());
+        assert!(differences.clone().images(&test.take(39)).is_err());
         let differences = differences.names("trained on Kaggle's", "trained on MNIST");
-        let figure = differences.pictures(&test).unwrap().image_grid(2, 5).unwrap();
+        let figure = differences.images(&test).unwrap().image_grid(2, 5).unwrap();
         assert_tidy(&figure);
         assert!(figure.description().contains("4 / 9"), "{}", figure.description());
     }

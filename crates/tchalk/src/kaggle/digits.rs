@@ -140,12 +140,12 @@ fn made_from(digits: &Dataset, why: &str) -> Result<Dataset> {
     Ok(Dataset::new(COMPETITION, source, train, test))
 }
 
-/// Whether these are not Kaggle's pictures, but what stands in for them.
+/// Whether these are not Kaggle's images, but what stands in for them.
 pub(super) fn is_made(digits: &Dataset) -> bool {
     is_made_name(&digits.test.name())
 }
 
-/// The same by the name of the pictures to be guessed.
+/// The same by the name of the images to be guessed.
 pub(super) fn is_made_name(name: &str) -> bool {
     name.starts_with(COMPETITION) && name.contains(MADE_FROM)
 }

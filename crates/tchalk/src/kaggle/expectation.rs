@@ -1,4 +1,4 @@
-//! The score to expect, from pictures that were held out.
+//! The score to expect, from images that were held out.
 
 use crate::train::{Evaluation, wilson_interval};
 
@@ -11,18 +11,18 @@ pub(super) struct Expectation {
 }
 
 impl Expectation {
-    /// What the accuracy on held-out pictures lets expect on `pictures` others of the same kind.
+    /// What the accuracy on held-out images lets expect on `images` others of the same kind.
     ///
-    /// Chance enters twice: in which pictures were held out, and in which are to be guessed. The two
+    /// Chance enters twice: in which images were held out, and in which are to be guessed. The two
     /// Wilson intervals are put together as Newcombe does for a difference (*Interval estimation for
     /// the difference between independent proportions*, 1998).
-    pub(super) fn new(evaluation: &Evaluation, pictures: usize) -> Expectation {
-        Expectation::of(evaluation.accuracy, evaluation.examples, pictures)
+    pub(super) fn new(evaluation: &Evaluation, images: usize) -> Expectation {
+        Expectation::of(evaluation.accuracy, evaluation.examples, images)
     }
 
-    fn of(score: f64, examples: usize, pictures: usize) -> Expectation {
+    fn of(score: f64, examples: usize, images: usize) -> Expectation {
         let (low, high) = wilson_interval(score, examples.max(1));
-        let (least, most) = wilson_interval(score, pictures.max(1));
+        let (least, most) = wilson_interval(score, images.max(1));
         Expectation {
             low: (score - (score - low).hypot(score - least)).max(0.0),
             score,
@@ -53,9 +53,9 @@ mod tests {
     }
 
     #[test]
-    fn more_pictures_make_it_narrower() {
-        let width = |examples, pictures| {
-            let expected = Expectation::of(0.99, examples, pictures);
+    fn more_images_make_it_narrower() {
+        let width = |examples, images| {
+            let expected = Expectation::of(0.99, examples, images);
             expected.high - expected.low
         };
         assert!(width(4_200, 28_000) < width(420, 28_000));

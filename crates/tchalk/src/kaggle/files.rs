@@ -84,7 +84,7 @@ fn files_from(digits: &Dataset, places: &Places, folder: &Path) -> Result<Files>
     std::fs::create_dir_all(folder).map_err(|error| Error::io(folder, error, ""))?;
     write_digits(&digits.train, &train)?;
     write_digits(&digits.test, &test)?;
-    let note = "Written by the library, in the form of Kaggle's: the pictures are others.";
+    let note = "Written by the library, in the form of Kaggle's: the images are others.";
     Ok(Files { train, test, note: note.into() })
 }
 
@@ -93,7 +93,7 @@ fn files_from(digits: &Dataset, places: &Places, folder: &Path) -> Result<Files>
 ///
 /// # Errors
 ///
-/// If the pictures are not grey and 28 by 28, or the file cannot be written.
+/// If the images are not gray and 28 by 28, or the file cannot be written.
 ///
 /// ```
 /// use tchalk::prelude::*;
@@ -108,13 +108,13 @@ pub fn write_digits(split: &Split, path: impl AsRef<Path>) -> Result<()> {
     write(split, &path_of(path))
 }
 
-/// Not generic, so that it is compiled, optimised, with the library: a notebook's cells are not.
+/// Not generic, so that it is compiled, optimized, with the library: a notebook's cells are not.
 fn write(split: &Split, path: &Path) -> Result<()> {
     let (images, labels) = (split.images(), split.labels());
     let (_, height, width, channels) = images.dim();
     if (height, width, channels) != (28, 28, 1) {
         let got = format!("[{height}, {width}, {channels}]");
-        return Err(Error::invalid("kaggle::write_digits", "pictures [28, 28, 1]", got, ""));
+        return Err(Error::invalid("kaggle::write_digits", "images [28, 28, 1]", got, ""));
     }
     let broken = |error: std::io::Error| Error::io(path, error, "");
     let mut file = BufWriter::new(std::fs::File::create(path).map_err(broken)?);
@@ -155,7 +155,7 @@ mod tests {
             (read_digits(files.train()).unwrap(), read_digits(files.test()).unwrap());
         assert_eq!((back.images(), back.labels()), (train.images(), train.labels()));
         assert_eq!((unknown.len(), unknown.labels()), (3, vec![]));
-        assert!(format!("{files:?}").contains("the pictures are others"), "{files:?}");
+        assert!(format!("{files:?}").contains("the images are others"), "{files:?}");
         assert!(write_digits(&crate::datasets::shapes().unwrap().test.take(1), "x.csv").is_err());
     }
 

@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn other_forms_are_recognised() {
+    fn other_forms_are_recognized() {
         let (form, rows) = parsed("\u{feff}ImageId;Label\n\"1\";\"7\"\n");
         assert!(form.has_mark && form.has_quotes && form.separator == ';', "{form:?}");
         assert_eq!(rows[0].label, Cell::Whole(7));

@@ -22,8 +22,8 @@
 //! # Ok::<(), tchalk::Error>(())
 //! ```
 //!
-//! A word on the leaderboard. The competition's pictures are MNIST's, and MNIST's labels are public: a
-//! score of 1.0 there was looked up, not learned, since MNIST's own test pictures lie among those to
+//! A word on the leaderboard. The competition's images are MNIST's, and MNIST's labels are public: a
+//! score of 1.0 there was looked up, not learned, since MNIST's own test images lie among those to
 //! be guessed. A small network that has learned from `train.csv` alone comes to 0.99 and somewhat
 //! more; an honest record that tells how it was done is 0.99757, by fifteen networks together that
 //! also saw rotated, scaled and shifted copies (C. Deotte, *25 Million Images! 0.99757 MNIST*). Of two
@@ -74,6 +74,6 @@ const RULES_PAGE: &str = "https://www.kaggle.com/competitions/digit-recognizer/r
 const RESULTS_PAGE: &str = "https://www.kaggle.com/competitions/digit-recognizer/submissions";
 /// Where a token is made.
 const SETTINGS_PAGE: &str = "https://www.kaggle.com/settings/api";
-/// How many pictures there are in train.csv and test.csv.
+/// How many images there are in train.csv and test.csv.
 const KNOWN: usize = 42_000;
 const UNKNOWN: usize = 28_000;

@@ -8,7 +8,7 @@ use crate::data::source::Source;
 use crate::error::Result;
 
 /// What has to be handed in for `digits.test`, with 0 for every answer: Kaggle's
-/// `sample_submission.csv`, from where the digits came from, or the same for so many pictures.
+/// `sample_submission.csv`, from where the digits came from, or the same for so many images.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! Answers for the competition: a number and a digit for each picture.
+//! Answers for the competition: a number and a digit for each image.
 
 use super::differences::Differences;
 use super::form::{self, Form};
@@ -41,14 +41,14 @@ impl std::fmt::Display for Cell {
     }
 }
 
-/// A row of a file: the picture's number and its digit.
+/// A row of a file: the image's number and its digit.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Row {
     pub(super) id: Cell,
     pub(super) label: Cell,
 }
 
-/// Answers for the competition: a row `ImageId,Label` for each picture, numbered from 1.
+/// Answers for the competition: a row `ImageId,Label` for each image, numbered from 1.
 ///
 /// On the page it is its first rows, and how often it says each digit.
 ///
@@ -76,7 +76,7 @@ pub struct Submission {
 }
 
 impl Submission {
-    /// A network's answers for the pictures of `digits.test`, in its order.
+    /// A network's answers for the images of `digits.test`, in its order.
     ///
     /// # Errors
     ///
@@ -94,7 +94,7 @@ impl Submission {
         Ok(submission)
     }
 
-    /// A digit for each picture, in the order of `test.csv`.
+    /// A digit for each image, in the order of `test.csv`.
     ///
     /// # Errors
     ///
@@ -113,7 +113,7 @@ impl Submission {
 
     fn of(op: &str, labels: Vec<usize>) -> Result<Submission> {
         if labels.is_empty() {
-            return Err(Error::invalid(op, "an answer for each picture", "none", ""));
+            return Err(Error::invalid(op, "an answer for each image", "none", ""));
         }
         if let Some(place) = labels.iter().position(|&label| label > 9) {
             let got = format!("{} at place {place}", labels[place]);
@@ -173,12 +173,12 @@ impl Submission {
         self
     }
 
-    /// Remembers whether a check has found the pictures mixed up.
+    /// Remembers whether a check has found the images mixed up.
     pub(super) fn remember_mixed(&self, mixed: Option<String>) {
         *self.mixed.lock().unwrap_or_else(PoisonError::into_inner) = mixed;
     }
 
-    /// What a check has found of mixed-up pictures.
+    /// What a check has found of mixed-up images.
     pub(super) fn mixed(&self) -> Option<String> {
         self.mixed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -198,7 +198,7 @@ impl Submission {
         self.name.clone()
     }
 
-    /// The digits in the order of the pictures; nothing where a row is faulty, or a picture has no row
+    /// The digits in the order of the images; nothing where a row is faulty, or an image has no row
     /// or two.
     pub fn labels(&self) -> Option<Vec<usize>> {
         let mut labels = vec![None; self.len()];
@@ -218,7 +218,7 @@ impl Submission {
     pub(super) fn sound_labels(&self, op: &str) -> Result<Vec<usize>> {
         self.labels().ok_or_else(|| {
             let hint = "submission.check(&digits)? names its faults.";
-            let expected = "a digit for each picture, numbered from 1";
+            let expected = "a digit for each image, numbered from 1";
             Error::invalid(op, expected, format!("the faulty {}", self.name), hint)
         })
     }
@@ -290,7 +290,7 @@ impl Submission {
         Ok(Figure::grid(vec![panel.into()], 1)?.title(self.name.clone()))
     }
 
-    /// The pictures about which this and another submission say different things.
+    /// The images about which this and another submission say different things.
     ///
     /// # Errors
     ///
@@ -323,7 +323,7 @@ mod tests {
     use crate::kaggle::testing::read;
 
     #[test]
-    fn labels_go_by_the_picture_s_number() {
+    fn labels_go_by_the_image_s_number() {
         assert_eq!(read("ImageId,Label\n2,5\n1,4\n").labels(), Some(vec![4, 5]));
         for faulty in ["0,4\n1,5", "1,4\n1,5", "1,4\n3,5", "1,4\n2,12", "1,4\n2,", "1,4\n2,x"] {
             let submission = read(&format!("ImageId,Label\n{faulty}\n"));
@@ -348,7 +348,7 @@ mod tests {
     #[test]
     fn what_is_no_answer_is_refused() {
         let refuse = |labels| Submission::from_labels(labels).unwrap_err().to_string();
-        assert!(refuse(vec![]).contains("an answer for each picture, got none"));
+        assert!(refuse(vec![]).contains("an answer for each image, got none"));
         assert!(refuse(vec![1, 12]).contains("digits from 0 to 9, got 12 at place 1"));
     }
 }

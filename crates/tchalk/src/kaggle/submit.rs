@@ -44,7 +44,7 @@ impl Submission {
     /// # Errors
     ///
     /// If the file has faults ([`Submission::check`] names all of them), if a check has found the
-    /// pictures mixed up, if Kaggle refuses it or
+    /// images mixed up, if Kaggle refuses it or
     /// cannot be reached, or after the stop button.
     ///
     /// ```no_run
@@ -68,11 +68,11 @@ impl Submission {
         let (n, all) = (thousands(self.len() as f64), thousands(UNKNOWN as f64));
         let made = self.predictions.as_ref().map(|predictions| predictions.set_name());
         let made = made.filter(|name| is_made_name(name));
-        // A file does not know its pictures, but so many are strokes.
+        // A file does not know its images, but so many are strokes.
         if made.is_some() || self.len() == STROKES {
-            let pictures = made.unwrap_or_else(|| "digits that stand in for Kaggle's".into());
+            let images = made.unwrap_or_else(|| "digits that stand in for Kaggle's".into());
             let said = format!(
-                "these are {n} answers for {pictures}, and Kaggle wants {all} for its own pictures"
+                "these are {n} answers for {images}, and Kaggle wants {all} for its own images"
             );
             return not_sent(self.file(folder)?, said, steps());
         }

@@ -81,11 +81,11 @@ mod fake {
     }
 
     /// A file of digits in the competition's form.
-    pub(crate) fn csv(labelled: bool, rows: usize) -> String {
+    pub(crate) fn csv(labeled: bool, rows: usize) -> String {
         let pixels = (0..784).map(|i| format!("pixel{i}")).collect::<Vec<_>>().join(",");
-        let label = if labelled { "label," } else { "" };
+        let label = if labeled { "label," } else { "" };
         let row = |i: usize| {
-            format!("{}{}", if labelled { "3," } else { "" }, vec![i.to_string(); 784].join(","))
+            format!("{}{}", if labeled { "3," } else { "" }, vec![i.to_string(); 784].join(","))
         };
         let rows: Vec<String> = (0..rows).map(row).collect();
         format!("{label}{pixels}\n{}\n", rows.join("\n"))

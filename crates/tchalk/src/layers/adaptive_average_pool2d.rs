@@ -1,6 +1,6 @@
 //! Pooling to a size that is given.
 
-use super::{Layer, Mode, Shape, check_counts, check_size, config, picture_axes};
+use super::{Layer, Mode, Shape, check_counts, check_size, config, image_axes};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -29,7 +29,7 @@ pub struct AdaptiveAveragePool2d {
 }
 
 impl AdaptiveAveragePool2d {
-    /// Pools to pictures of `rows` by `columns` pixels.
+    /// Pools to images of `rows` by `columns` pixels.
     pub fn new(rows: usize, columns: usize) -> AdaptiveAveragePool2d {
         AdaptiveAveragePool2d { rows, columns }
     }
@@ -47,7 +47,7 @@ impl Layer for AdaptiveAveragePool2d {
     fn output_shape(&self, input: &Shape, from: &str) -> Result<Shape> {
         let counts = [("a number of rows", self.rows), ("a number of columns", self.columns)];
         check_counts(self, &counts)?;
-        let [channels, _, _] = picture_axes(self, input, from)?;
+        let [channels, _, _] = image_axes(self, input, from)?;
         let output = vec![channels, self.rows, self.columns];
         check_size(self, &output)?;
         Ok(output)
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_picture_is_pooled_to_the_size_asked_for() {
+    fn any_image_is_pooled_to_the_size_asked_for() {
         let layer = AdaptiveAveragePool2d::new(7, 7);
         assert_eq!(layer.output_shape(&vec![512, 8, 20], "pool").unwrap(), [512, 7, 7]);
         assert_eq!(layer.output_shape(&vec![512, 1, 1], "pool").unwrap(), [512, 7, 7]);

@@ -1,4 +1,4 @@
-//! Pooling: a picture made smaller by averaging each window.
+//! Pooling: an image made smaller by averaging each window.
 
 use super::max_pool2d::check_padding;
 use super::window::Window;

@@ -1,6 +1,6 @@
-//! Batch normalisation: each channel brought to one size.
+//! Batch normalization: each channel brought to one size.
 
-use super::{Initializer, Layer, LayerId, Mode, Shape, WeightSpec, config, picture_axes};
+use super::{Initializer, Layer, LayerId, Mode, Shape, WeightSpec, config, image_axes};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -59,7 +59,7 @@ impl BatchNorm2d {
         self
     }
 
-    /// The batch's own mean and variance; the running averages move towards them.
+    /// The batch's own mean and variance; the running averages move toward them.
     fn learn(&self, x: &Tensor, weights: &[Tensor]) -> Tensor {
         // The averages are changed behind the back of the gradients, which don't need them.
         let (mean, mut variance) = (weights[2].data(), weights[3].data());
@@ -127,7 +127,7 @@ impl Layer for BatchNorm2d {
                 "Keras's is 0.001.",
             ));
         }
-        picture_axes(self, input, from)?;
+        image_axes(self, input, from)?;
         Ok(input.clone())
     }
 
@@ -146,7 +146,7 @@ impl Layer for BatchNorm2d {
             return self.learn(x, weights);
         }
         let [weight, bias, mean, variance] = weights else {
-            unreachable!("batch normalisation has four weights");
+            unreachable!("batch normalization has four weights");
         };
         x.batch_norm(
             Some(weight),

@@ -6,7 +6,7 @@ use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-/// Puts several inputs side by side: the channels of pictures, or the features of vectors.
+/// Puts several inputs side by side: the channels of images, or the features of vectors.
 ///
 /// # Shapes
 ///

@@ -1,4 +1,4 @@
-//! Two-dimensional convolution: the same small pattern looked for everywhere in a picture.
+//! Two-dimensional convolution: the same small pattern looked for everywhere in an image.
 
 use super::activation;
 use super::window::Window;
@@ -10,10 +10,10 @@ use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-/// Looks for `filters` small patterns everywhere in a picture.
+/// Looks for `filters` small patterns everywhere in an image.
 ///
-/// Each filter is a block of weights as deep as the input has channels. It slides over the picture,
-/// and at each place multiplies and adds up what it covers: large where the picture looks like it.
+/// Each filter is a block of weights as deep as the input has channels. It slides over the image,
+/// and at each place multiplies and adds up what it covers: large where the image looks like it.
 ///
 /// # Shapes
 ///
@@ -92,7 +92,7 @@ impl Conv2d {
         self
     }
 
-    /// Whether a number of its own is added to each filter's output. A batch normalisation behind
+    /// Whether a number of its own is added to each filter's output. A batch normalization behind
     /// makes it useless.
     pub fn use_bias(mut self, use_bias: bool) -> Conv2d {
         self.use_bias = use_bias;
@@ -262,7 +262,7 @@ mod tests {
              got 6 channels from \"input\" and 8 filters.\n\
              groups(1) lets every filter see every channel."
         );
-        assert!(refusal(Conv2d::new(8, 9)).contains("pictures of at least 9 by 9 pixels"));
+        assert!(refusal(Conv2d::new(8, 9)).contains("images of at least 9 by 9 pixels"));
         assert!(refusal(Conv2d::new(8, 3).dilation(4)).contains("at least 9 by 9 pixels"));
     }
 

@@ -17,7 +17,7 @@ use tch::Tensor;
 ///
 /// Input `[channels, height, width]`, output `[channels × multiplier, height', width']`; weights
 /// `[channels × multiplier, 1, kernel, kernel]` and `[channels × multiplier]`: channels × multiplier
-/// × (kernel² + 1) parameters. Output channels of one input channel are neighbours.
+/// × (kernel² + 1) parameters. Output channels of one input channel are neighbors.
 ///
 /// ```
 /// use tchalk::layers::DepthwiseConv2d;

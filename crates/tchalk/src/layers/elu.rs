@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-/// Leaves positive values, and bends negative ones towards −α: α (exp(x) − 1).
+/// Leaves positive values, and bends negative ones toward −α: α (exp(x) − 1).
 ///
 /// # Shapes
 ///

@@ -1,12 +1,12 @@
-//! A picture laid out as one long vector.
+//! An image laid out as one long vector.
 
 use super::{Layer, Mode, Shape, check_size, config};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-/// Lays a picture out as one long vector, for the layers that look at everything at once: channel by
-/// channel, and in each row by row. (Keras, whose pictures end with the channels, orders the vector
+/// Lays an image out as one long vector, for the layers that look at everything at once: channel by
+/// channel, and in each row by row. (Keras, whose images end with the channels, orders the vector
 /// otherwise.)
 ///
 /// # Shapes

@@ -1,12 +1,12 @@
 //! Each channel becomes its mean.
 
-use super::{Layer, Mode, Shape, config, picture_axes};
+use super::{Layer, Mode, Shape, config, image_axes};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-/// The mean of each channel over the whole picture: how much of a pattern there is, not where. Takes
-/// pictures of any size.
+/// The mean of each channel over the whole image: how much of a pattern there is, not where. Takes
+/// images of any size.
 ///
 /// # Shapes
 ///
@@ -32,7 +32,7 @@ impl Layer for GlobalAveragePool2d {
     }
 
     fn output_shape(&self, input: &Shape, from: &str) -> Result<Shape> {
-        let [channels, _, _] = picture_axes(self, input, from)?;
+        let [channels, _, _] = image_axes(self, input, from)?;
         Ok(vec![channels])
     }
 

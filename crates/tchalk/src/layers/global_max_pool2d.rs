@@ -1,12 +1,12 @@
 //! Each channel becomes its largest value.
 
-use super::{Layer, Mode, Shape, config, picture_axes};
+use super::{Layer, Mode, Shape, config, image_axes};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-/// The largest value of each channel over the whole picture: whether a pattern is there, not where.
-/// Takes pictures of any size.
+/// The largest value of each channel over the whole image: whether a pattern is there, not where.
+/// Takes images of any size.
 ///
 /// # Shapes
 ///
@@ -32,7 +32,7 @@ impl Layer for GlobalMaxPool2d {
     }
 
     fn output_shape(&self, input: &Shape, from: &str) -> Result<Shape> {
-        let [channels, _, _] = picture_axes(self, input, from)?;
+        let [channels, _, _] = image_axes(self, input, from)?;
         Ok(vec![channels])
     }
 

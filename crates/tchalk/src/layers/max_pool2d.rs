@@ -1,4 +1,4 @@
-//! Pooling: a picture made smaller by keeping the largest value of each window.
+//! Pooling: an image made smaller by keeping the largest value of each window.
 
 use super::window::Window;
 use super::{Layer, Mode, Padding, Shape, config};

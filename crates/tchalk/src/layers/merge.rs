@@ -64,11 +64,11 @@ pub(super) fn concatenated_shape(
 ) -> Result<Shape> {
     let first = first(merge, inputs)?;
     if first.is_empty() {
-        return Err(Error::invalid(merge.written(), "pictures or vectors", "single numbers", ""));
+        return Err(Error::invalid(merge.written(), "images or vectors", "single numbers", ""));
     }
     if let Some(other) = inputs.iter().position(|shape| shape.get(1..) != first.get(1..)) {
         let hint = if first.len() == 1 || inputs[other].len() == 1 {
-            "Flatten each of the pictures, or GlobalAveragePool2d, before."
+            "Flatten each of the images, or GlobalAveragePool2d, before."
         } else {
             "Pool or pad them to one size, or Flatten each of them, before."
         };

@@ -1,7 +1,7 @@
 //! One step of a network: each layer in a file of its own.
 //!
 //! A layer is a plain value that says what it does to shapes and tensors; its weights live in the
-//! [`Model`](crate::model::Model) that it becomes part of. Shapes leave out the batch: a picture is
+//! [`Model`](crate::model::Model) that it becomes part of. Shapes leave out the batch: an image is
 //! `[channels, height, width]`, a vector `[features]`. Names and defaults are Keras's.
 //!
 //! | to | layers |
@@ -104,7 +104,7 @@ pub struct WeightSpec {
     pub shape: Vec<usize>,
     /// How it is filled before training.
     pub initializer: Initializer,
-    /// Whether training changes it; the running means of a normalisation, for example, are not
+    /// Whether training changes it; the running means of a normalization, for example, are not
     /// learned.
     pub trainable: bool,
 }
@@ -132,7 +132,7 @@ impl WeightSpec {
 /// How a forward pass is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Learning: dropout drops, batch normalisation uses the batch's own mean and variance.
+    /// Learning: dropout drops, batch normalization uses the batch's own mean and variance.
     Training,
     /// Using what was learned.
     Inference,
@@ -235,12 +235,12 @@ pub(crate) fn shape_text(shape: &[usize]) -> String {
     format!("{shape:?}")
 }
 
-/// The three axes of a picture, or the error that says who wanted one.
-pub(crate) fn picture_axes(layer: &dyn Layer, input: &Shape, from: &str) -> Result<[usize; 3]> {
+/// The three axes of an image, or the error that says who wanted one.
+pub(crate) fn image_axes(layer: &dyn Layer, input: &Shape, from: &str) -> Result<[usize; 3]> {
     <[usize; 3]>::try_from(input.as_slice()).map_err(|_| {
         Error::invalid(
             layer.written(),
-            "pictures [channels, height, width]",
+            "images [channels, height, width]",
             format!("{} from {from:?}", shape_text(input)),
             "It has to come before Flatten.",
         )

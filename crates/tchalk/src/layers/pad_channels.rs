@@ -1,6 +1,6 @@
 //! Channels of zeros before and after the others.
 
-use super::{Layer, Mode, Shape, check_counts, check_size, config, picture_axes};
+use super::{Layer, Mode, Shape, check_counts, check_size, config, image_axes};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -44,7 +44,7 @@ impl Layer for PadChannels {
         let counts =
             [("channels before", self.before.max(1)), ("channels after", self.after.max(1))];
         check_counts(self, &counts)?;
-        let [channels, height, width] = picture_axes(self, input, from)?;
+        let [channels, height, width] = image_axes(self, input, from)?;
         let output = vec![self.before + channels + self.after, height, width];
         check_size(self, &output)?;
         Ok(output)

@@ -1,8 +1,8 @@
-//! What happens at the edges of a picture.
+//! What happens at the edges of an image.
 
 use serde::{Deserialize, Serialize};
 
-/// What happens at the edges when a window moves over a picture.
+/// What happens at the edges when a window moves over an image.
 ///
 /// ```
 /// use tchalk::layers::{Conv2d, Layer, Padding};
@@ -20,7 +20,7 @@ pub enum Padding {
     /// The window stays inside; the output is smaller. Keras's default.
     #[default]
     Valid,
-    /// Zeros around the picture make the output as large as the input (divided by the stride,
+    /// Zeros around the image make the output as large as the input (divided by the stride,
     /// rounded up). An odd one out goes to the bottom and the right, as in Keras.
     Same,
     /// This many pixels on each of the four sides, as in PyTorch.

@@ -1,14 +1,14 @@
-//! Pictures of another size.
+//! Images of another size.
 
-use super::{Layer, Mode, Shape, check_counts, check_size, config, picture_axes};
+use super::{Layer, Mode, Shape, check_counts, check_size, config, image_axes};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-/// Makes pictures larger or smaller: each new pixel is a mixture of its four neighbours (bilinear, the
+/// Makes images larger or smaller: each new pixel is a mixture of its four neighbors (bilinear, the
 /// pixels' middles aligned, Keras's `Resizing`).
 ///
-/// A picture that becomes much smaller loses most of its pixels on the way and looks rough;
+/// An image that becomes much smaller loses most of its pixels on the way and looks rough;
 /// [`antialias`](Resize::antialias) averages them instead, as programs for photographs do.
 ///
 /// # Shapes
@@ -31,12 +31,12 @@ pub struct Resize {
 }
 
 impl Resize {
-    /// Makes pictures of `rows` by `columns` pixels, whatever their proportions.
+    /// Makes images of `rows` by `columns` pixels, whatever their proportions.
     pub fn new(rows: usize, columns: usize) -> Resize {
         Resize { rows, columns, antialias: false }
     }
 
-    /// Averages over all pixels where pictures become smaller.
+    /// Averages over all pixels where images become smaller.
     pub fn antialias(mut self, antialias: bool) -> Resize {
         self.antialias = antialias;
         self
@@ -55,7 +55,7 @@ impl Layer for Resize {
     fn output_shape(&self, input: &Shape, from: &str) -> Result<Shape> {
         let counts = [("a number of rows", self.rows), ("a number of columns", self.columns)];
         check_counts(self, &counts)?;
-        let [channels, _, _] = picture_axes(self, input, from)?;
+        let [channels, _, _] = image_axes(self, input, from)?;
         let output = vec![channels, self.rows, self.columns];
         check_size(self, &output)?;
         Ok(output)

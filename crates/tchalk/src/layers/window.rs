@@ -1,6 +1,6 @@
-//! A window that moves over a picture: what convolution and pooling have in common.
+//! A window that moves over an image: what convolution and pooling have in common.
 
-use super::{Layer, Padding, Shape, check_counts, check_size, picture_axes};
+use super::{Layer, Padding, Shape, check_counts, check_size, image_axes};
 use crate::error::{Error, Result};
 use tch::Tensor;
 
@@ -34,7 +34,7 @@ impl Window {
         if let Padding::Explicit(pixels) = self.padding {
             check_counts(layer, &[("a padding", pixels.max(1))])?;
         }
-        let [channels, height, width] = picture_axes(layer, input, from)?;
+        let [channels, height, width] = image_axes(layer, input, from)?;
         match (self.places_along(height), self.places_along(width)) {
             (Some(down), Some(across)) => {
                 check_size(layer, &[channels, down, across])?;
@@ -50,12 +50,12 @@ impl Window {
                         "The channels come first: input_shape([{width}, {channels}, {height}])."
                     ),
                     false => {
-                        "Use fewer poolings before it, a smaller window, or larger pictures.".into()
+                        "Use fewer poolings before it, a smaller window, or larger images.".into()
                     }
                 };
                 Err(Error::invalid(
                     layer.written(),
-                    format!("pictures of at least {inside} by {inside} pixels"),
+                    format!("images of at least {inside} by {inside} pixels"),
                     format!("{height} by {width} from {from:?}"),
                     hint,
                 ))
@@ -75,7 +75,7 @@ impl Window {
         Some(places - usize::from(outside))
     }
 
-    /// Pads a batch of pictures with `value`. Even padding is left to the operation itself (returned
+    /// Pads a batch of images with `value`. Even padding is left to the operation itself (returned
     /// as rows and columns on each side); only uneven padding costs a copy.
     pub(super) fn pad(&self, x: &Tensor, value: f64) -> (Tensor, [i64; 2]) {
         let size = x.size();
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn channels_in_the_last_place_are_recognised() {
+    fn channels_in_the_last_place_are_recognized() {
         let window =
             Window { size: 3, stride: 1, padding: Padding::Valid, dilation: 1, ceil: false };
         let refuse = |shape: [usize; 3]| {

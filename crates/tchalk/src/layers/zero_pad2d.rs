@@ -1,11 +1,11 @@
-//! A margin of zeros around a picture.
+//! A margin of zeros around an image.
 
-use super::{Layer, Mode, Shape, check_size, config, picture_axes};
+use super::{Layer, Mode, Shape, check_size, config, image_axes};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-/// Puts a margin of zeros around pictures.
+/// Puts a margin of zeros around images.
 ///
 /// # Shapes
 ///
@@ -55,7 +55,7 @@ impl Layer for ZeroPad2d {
     }
 
     fn output_shape(&self, input: &Shape, from: &str) -> Result<Shape> {
-        let [channels, height, width] = picture_axes(self, input, from)?;
+        let [channels, height, width] = image_axes(self, input, from)?;
         let along =
             |before: usize, size: usize, after: usize| before.checked_add(size)?.checked_add(after);
         let sizes = (along(self.top, height, self.bottom), along(self.left, width, self.right));

@@ -90,7 +90,7 @@ fn shape_words(shape: &Shape) -> String {
     shape.iter().map(|&n| thousands(n as f64)).collect::<Vec<_>>().join(" × ")
 }
 
-/// What a layer does, which is what its colour says.
+/// What a layer does, which is what its color says.
 fn kind(step: &Step) -> NodeKind {
     match (&step.action, step.kind()) {
         (Action::Input, _) => NodeKind::Input,

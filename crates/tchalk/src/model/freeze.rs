@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 
 impl Model {
     /// Freezes all layers: training does not change their weights, and they always run as in use,
-    /// dropout and batch normalisation included. So what a frozen part gives can be computed once.
+    /// dropout and batch normalization included. So what a frozen part gives can be computed once.
     /// (Keras lets dropout go on in frozen layers.)
     ///
     /// Other networks that use the same layers see them frozen, too. After freezing or setting free,

@@ -152,7 +152,7 @@ impl Graph {
         self.nodes.iter().position(|node| node.name == name)
     }
 
-    /// Whether each node feeds the next and nothing else: a picture of it needs no arrows.
+    /// Whether each node feeds the next and nothing else: an image of it needs no arrows.
     pub(super) fn is_chain(&self) -> bool {
         self.outputs == [self.nodes.len() - 1]
             && self.nodes[0].inputs.is_empty()
@@ -194,7 +194,7 @@ pub(super) fn check_numbers(op: &str, shape: &[usize]) -> Result<()> {
             op,
             format!("at most {MOST_NUMBERS} numbers"),
             shape_text(shape),
-            "Use smaller pictures, fewer filters, or a pooling before it.",
+            "Use smaller images, fewer filters, or a pooling before it.",
         )),
     }
 }

@@ -107,7 +107,7 @@ impl Sequential {
         self
     }
 
-    /// The shape of one input: `[channels, height, width]` for pictures, `[features]` for vectors.
+    /// The shape of one input: `[channels, height, width]` for images, `[features]` for vectors.
     /// Not needed where the first layer is a network.
     pub fn input_shape(mut self, shape: impl Into<Vec<usize>>) -> Sequential {
         self.input_shape = Some(shape.into());
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dense_layer_on_pictures_says_flatten() {
+    fn a_dense_layer_on_images_says_flatten() {
         let layers = Sequential::new().input_shape([3, 32, 32]).add(Conv2d::new(8, 3));
         assert_eq!(
             refusal(layers.add(Dense::new(512))),
@@ -248,7 +248,7 @@ mod tests {
         assert!(refusal(Sequential::new().input_shape([4])).contains("at least one layer"));
         assert!(refusal(Sequential::new().input_shape([4, 0]).add(Relu)).contains("[4, 0]"));
         let convolution = Sequential::new().input_shape([784]).add(Conv2d::new(8, 3));
-        assert!(refusal(convolution).contains("expected pictures [channels, height, width]"));
+        assert!(refusal(convolution).contains("expected images [channels, height, width]"));
     }
 
     #[test]

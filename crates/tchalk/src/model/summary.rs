@@ -43,7 +43,7 @@ impl Summary {
     }
 
     /// The side of the square of the input, in pixels, that one output looks at, the edges of the
-    /// picture left aside.
+    /// image left aside.
     pub fn receptive_field(mut self) -> Summary {
         self.receptive_field = true;
         self

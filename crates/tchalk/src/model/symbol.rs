@@ -16,12 +16,12 @@ use tch::{Device, Tensor};
 pub struct Input;
 
 impl Input {
-    /// A value that the network will be given: `[channels, height, width]` for pictures, `[features]`
+    /// A value that the network will be given: `[channels, height, width]` for images, `[features]`
     /// for vectors, the batch left out.
     ///
     /// ```
     /// use tchalk::prelude::*;
-    /// let input = Input::new("picture", [3, 32, 32]);
+    /// let input = Input::new("image", [3, 32, 32]);
     /// let x = Conv2d::new(8, 3).call(&input)?;
     /// assert_eq!(x.shape(), [8, 30, 30]);
     /// # Ok::<(), tchalk::Error>(())
@@ -297,7 +297,7 @@ impl Model {
     ///
     /// ```
     /// use tchalk::prelude::*;
-    /// let input = Input::new("picture", [3, 8, 8]);
+    /// let input = Input::new("image", [3, 8, 8]);
     /// let left = Flatten.call(&Conv2d::new(4, 3).call(&input)?)?;
     /// let right = Flatten.call(&MaxPool2d::new(2).call(&input)?)?;
     /// let both = Concatenate::new().call(&[left, right])?;

@@ -1,26 +1,26 @@
-//! A picture beside the probabilities of its classes.
+//! An image beside the probabilities of its classes.
 
 use super::canvas::{Anchor, Area, Canvas, HEADING, LABEL, TICK, Type};
+use super::encoded_image::image_url;
 use super::figure::{Draw, Panel};
 use super::images::Mark;
-use super::encoded_image::picture_url;
 use super::theme::Ink;
 use ndarray::{ArcArray, Ix3};
 
 const HEADING_HEIGHT: f64 = 24.0;
-const PICTURE: f64 = 128.0;
+const IMAGE: f64 = 128.0;
 const ROW: f64 = 15.0;
 const BAR: f64 = 10.0;
 const NAME: Type = Type { size: 10.0, ..LABEL };
 /// Of more classes only the most probable are drawn.
 const MOST: usize = 10;
 
-/// A picture, and a bar for each class.
+/// An image, and a bar for each class.
 #[derive(Debug, Clone)]
 pub(crate) struct AnswerPanel {
     title: String,
     mark: Option<Mark>,
-    picture: (String, bool),
+    image: (String, bool),
     /// Height by width.
     shape: (usize, usize),
     bars: Vec<Bar>,
@@ -37,7 +37,7 @@ struct Bar {
 impl AnswerPanel {
     /// What was said is the most probable; `truth` is the right class, where that is known.
     pub(crate) fn new(
-        picture: &ArcArray<u8, Ix3>,
+        image: &ArcArray<u8, Ix3>,
         probabilities: &[f32],
         said: usize,
         truth: Option<usize>,
@@ -72,8 +72,8 @@ impl AnswerPanel {
             }
             None => names[said].clone(),
         };
-        let shape = (picture.dim().0, picture.dim().1);
-        AnswerPanel { title, mark, picture: picture_url(picture), shape, bars: bars.collect() }
+        let shape = (image.dim().0, image.dim().1);
+        AnswerPanel { title, mark, image: image_url(image), shape, bars: bars.collect() }
     }
 }
 
@@ -85,7 +85,7 @@ impl From<AnswerPanel> for Panel {
 
 impl Draw for AnswerPanel {
     fn height(&self, _width: f64) -> f64 {
-        HEADING_HEIGHT + PICTURE.max(ROW * self.bars.len() as f64)
+        HEADING_HEIGHT + IMAGE.max(ROW * self.bars.len() as f64)
     }
 
     fn draw(&self, canvas: &mut Canvas, area: Area) {
@@ -97,9 +97,9 @@ impl Draw for AnswerPanel {
         let title = HEADING.shortened(&self.title, area.width);
         canvas.text(area.x, area.y + 12.0, &title, HEADING.ink(ink));
         let top = area.y + HEADING_HEIGHT;
-        let room = Area { x: area.x, y: top, width: PICTURE, height: PICTURE };
-        canvas.scaled_image(room.fitted(self.shape), &self.picture.0, self.picture.1);
-        let left = area.x + PICTURE + 14.0;
+        let room = Area { x: area.x, y: top, width: IMAGE, height: IMAGE };
+        canvas.scaled_image(room.fitted(self.shape), &self.image.0, self.image.1);
+        let left = area.x + IMAGE + 14.0;
         let set = |bold| Type { bold, ..NAME };
         let room = 0.4 * (area.right() - left);
         let names: Vec<String> =
@@ -139,12 +139,12 @@ mod tests {
 
     #[test]
     fn few_and_many_classes_are_tidy_and_the_right_one_is_there() {
-        let picture = Array3::from_elem((32, 48, 3), 90u8).into_shared();
+        let image = Array3::from_elem((32, 48, 3), 90u8).into_shared();
         for classes in [1, 2, 10, 100] {
             let names: Vec<String> = (0..classes).map(|i| format!("class number {i}")).collect();
             let mut probabilities = vec![0.0; classes];
             probabilities[0] = 1.0;
-            let panel = AnswerPanel::new(&picture, &probabilities, 0, Some(classes - 1), &names);
+            let panel = AnswerPanel::new(&image, &probabilities, 0, Some(classes - 1), &names);
             assert!(panel.bars.iter().any(|bar| bar.ink == Ink::Right), "{classes}");
             let panels = vec![panel.clone().into(), panel.into()];
             assert_tidy(&Figure::grid(panels, 2).unwrap());

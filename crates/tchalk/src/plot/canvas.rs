@@ -23,7 +23,7 @@ impl Area {
         self.y + self.height
     }
 
-    /// The largest area of a picture of this height and width that finds room in here, in the middle.
+    /// The largest area of an image of this height and width that finds room in here, in the middle.
     pub(super) fn fitted(self, (height, width): (usize, usize)) -> Area {
         let (height, width) = (height as f64, width as f64);
         let scale = (self.width / width).min(self.height / height);
@@ -127,10 +127,10 @@ impl Canvas {
         if !self.hidden {
             self.texts.push((text.to_owned(), area));
         }
-        let (weight, colour) =
-            (if set.bold { " font-weight=\"bold\"" } else { "" }, self.paint.colour(set.ink));
+        let (weight, color) =
+            (if set.bold { " font-weight=\"bold\"" } else { "" }, self.paint.color(set.ink));
         self.push(format_args!(
-            "<text x=\"{x:.1}\" y=\"{y:.1}\" font-size=\"{}\" fill=\"{colour}\"{weight}{anchor}>{}</text>",
+            "<text x=\"{x:.1}\" y=\"{y:.1}\" font-size=\"{}\" fill=\"{color}\"{weight}{anchor}>{}</text>",
             set.size,
             escape(text)
         ));
@@ -150,10 +150,10 @@ impl Canvas {
         let width = set.width(text);
         let area = Area { x: x - 0.76 * set.size, y: y - width, width: set.size, height: width };
         self.texts.push((text.to_owned(), area));
-        let colour = self.paint.colour(set.ink);
+        let color = self.paint.color(set.ink);
         self.push(format_args!(
             "<text transform=\"translate({x:.1} {y:.1}) rotate(-90)\" font-size=\"{}\" \
-             fill=\"{colour}\">{}</text>",
+             fill=\"{color}\">{}</text>",
             set.size,
             escape(text)
         ));
@@ -161,43 +161,43 @@ impl Canvas {
 
     pub(super) fn rect(&mut self, area: Area, ink: Ink) {
         let Area { x, y, width, height } = area;
-        let colour = self.paint.colour(ink);
+        let color = self.paint.color(ink);
         self.push(format_args!(
-            "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" fill=\"{colour}\"/>"
+            "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" fill=\"{color}\"/>"
         ));
     }
 
-    /// A rectangle with round corners, in a colour that lets `strength` of what is below through,
-    /// from 0 (nothing to see) to 1 (the colour itself).
+    /// A rectangle with round corners, in a color that lets `strength` of what is below through,
+    /// from 0 (nothing to see) to 1 (the color itself).
     pub(super) fn tinted(&mut self, area: Area, radius: f64, ink: Ink, strength: f64) {
         let Area { x, y, width, height } = area;
-        let colour = self.paint.colour(ink);
+        let color = self.paint.color(ink);
         self.push(format_args!(
             "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" \
-             rx=\"{radius:.1}\" fill=\"{colour}\" fill-opacity=\"{strength}\"/>"
+             rx=\"{radius:.1}\" fill=\"{color}\" fill-opacity=\"{strength}\"/>"
         ));
     }
 
     /// The outline of a rectangle with round corners.
     pub(super) fn outline(&mut self, area: Area, radius: f64, ink: Ink, width: f64, dashed: bool) {
         let Area { x, y, width: w, height: h } = area;
-        let (dash, colour) =
-            (if dashed { " stroke-dasharray=\"6 4\"" } else { "" }, self.paint.colour(ink));
+        let (dash, color) =
+            (if dashed { " stroke-dasharray=\"6 4\"" } else { "" }, self.paint.color(ink));
         self.push(format_args!(
             "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{w:.1}\" height=\"{h:.1}\" rx=\"{radius:.1}\" \
-             fill=\"none\" stroke=\"{colour}\" stroke-width=\"{width}\"{dash}/>"
+             fill=\"none\" stroke=\"{color}\" stroke-width=\"{width}\"{dash}/>"
         ));
     }
 
     /// A box with an outline, tinted, in front of whatever is below.
     pub(super) fn card(&mut self, area: Area, radius: f64, ink: Ink, strength: f64) {
         let Area { x, y, width, height } = area;
-        let (paper, colour) = (self.paint.colour(Ink::Paper), self.paint.colour(ink));
+        let (paper, color) = (self.paint.color(Ink::Paper), self.paint.color(ink));
         self.push(format_args!(
             "<g><rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" \
              rx=\"{radius:.1}\" fill=\"{paper}\"/><rect x=\"{x:.1}\" y=\"{y:.1}\" \
-             width=\"{width:.1}\" height=\"{height:.1}\" rx=\"{radius:.1}\" fill=\"{colour}\" \
-             fill-opacity=\"{strength}\" stroke=\"{colour}\"/></g>"
+             width=\"{width:.1}\" height=\"{height:.1}\" rx=\"{radius:.1}\" fill=\"{color}\" \
+             fill-opacity=\"{strength}\" stroke=\"{color}\"/></g>"
         ));
     }
 
@@ -220,9 +220,9 @@ impl Canvas {
                 .expect("a string takes everything");
         }
         let (x, y) = points[points.len() - 1];
-        let colour = self.paint.colour(ink);
+        let color = self.paint.color(ink);
         self.push(format_args!(
-            "<path d=\"{path}L{x:.1} {y:.1}\" fill=\"none\" stroke=\"{colour}\" \
+            "<path d=\"{path}L{x:.1} {y:.1}\" fill=\"none\" stroke=\"{color}\" \
              stroke-width=\"{width}\"/>"
         ));
     }
@@ -233,10 +233,10 @@ impl Canvas {
 
     pub(super) fn line(&mut self, points: &[(f64, f64)], ink: Ink, width: f64, dashed: bool) {
         let places: Vec<String> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
-        let (dash, colour) =
-            (if dashed { " stroke-dasharray=\"6 4\"" } else { "" }, self.paint.colour(ink));
+        let (dash, color) =
+            (if dashed { " stroke-dasharray=\"6 4\"" } else { "" }, self.paint.color(ink));
         self.push(format_args!(
-            "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"{width}\" \
+            "<polyline points=\"{}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"{width}\" \
              stroke-linejoin=\"round\"{dash}/>",
             places.join(" ")
         ));
@@ -245,18 +245,18 @@ impl Canvas {
     /// A filled outline.
     pub(super) fn fill(&mut self, points: &[(f64, f64)], ink: Ink) {
         let places: Vec<String> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
-        let colour = self.paint.colour(ink);
-        self.push(format_args!("<polygon points=\"{}\" fill=\"{colour}\"/>", places.join(" ")));
+        let color = self.paint.color(ink);
+        self.push(format_args!("<polygon points=\"{}\" fill=\"{color}\"/>", places.join(" ")));
     }
 
     pub(super) fn dot(&mut self, (x, y): (f64, f64), radius: f64, ink: Ink) {
-        let colour = self.paint.colour(ink);
+        let color = self.paint.color(ink);
         self.push(format_args!(
-            "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\" fill=\"{colour}\"/>"
+            "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\" fill=\"{color}\"/>"
         ));
     }
 
-    /// A picture whose pixels stay square when it is enlarged.
+    /// An image whose pixels stay square when it is enlarged.
     pub(super) fn image(&mut self, area: Area, data_url: &str) {
         let Area { x, y, width, height } = area;
         self.push(format_args!(
@@ -265,7 +265,7 @@ impl Canvas {
         ));
     }
 
-    /// A picture whose pixels stay square, or, where `smooth`, flow into one another.
+    /// An image whose pixels stay square, or, where `smooth`, flow into one another.
     pub(super) fn scaled_image(&mut self, area: Area, data_url: &str, smooth: bool) {
         if !smooth {
             return self.image(area, data_url);
@@ -277,10 +277,10 @@ impl Canvas {
         ));
     }
 
-    /// Keeps a picture of this height and width for [`Canvas::use_picture`], which may draw it any
+    /// Keeps an image of this height and width for [`Canvas::use_image`], which may draw it any
     /// number of times, and [`Canvas::cell`]. Its name is that of its content: a page may hold the
     /// same figure twice.
-    pub(super) fn define_picture(
+    pub(super) fn define_image(
         &mut self,
         (height, width): (usize, usize),
         data_url: &str,
@@ -299,8 +299,8 @@ impl Canvas {
         id
     }
 
-    /// Draws a picture that was defined, of this height and width.
-    pub(super) fn use_picture(&mut self, area: Area, (height, width): (usize, usize), id: &str) {
+    /// Draws an image that was defined, of this height and width.
+    pub(super) fn use_image(&mut self, area: Area, (height, width): (usize, usize), id: &str) {
         let (across, down) = (area.width / width as f64, area.height / height as f64);
         self.push(format_args!(
             "<use href=\"#{id}\" transform=\"translate({:.1} {:.1}) scale({across:.4} {down:.4})\"/>",
@@ -315,9 +315,9 @@ impl Canvas {
         }
         // A line of no length with round ends: a few bytes for each dot.
         let path: String = places.iter().map(|(x, y)| format!("M{x:.1} {y:.1}h0")).collect();
-        let (width, colour) = (2.0 * radius, self.paint.colour(ink));
+        let (width, color) = (2.0 * radius, self.paint.color(ink));
         self.push(format_args!(
-            "<path d=\"{path}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"{width:.1}\" \
+            "<path d=\"{path}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"{width:.1}\" \
              stroke-linecap=\"round\" stroke-opacity=\"{opacity}\"/>"
         ));
     }
@@ -354,7 +354,7 @@ impl Canvas {
         self.svg.push_str("</g></g>");
     }
 
-    /// The part of a defined picture that begins at these pixels, and has this width and height.
+    /// The part of a defined image that begins at these pixels, and has this width and height.
     pub(super) fn cell(
         &mut self,
         area: Area,

@@ -26,7 +26,7 @@ impl Figure {
     ///
     /// # Errors
     ///
-    /// If `scale` is not above zero, or so large that there is no memory for the picture.
+    /// If `scale` is not above zero, or so large that there is no memory for the image.
     pub fn to_png(&self, theme: &Theme, scale: f32) -> Result<Vec<u8>> {
         let options = usvg::Options { fontdb: FONTS.clone(), ..Default::default() };
         let tree = usvg::Tree::from_str(&self.to_svg(theme), &options)
@@ -87,15 +87,15 @@ mod tests {
     use ndarray::Array3;
 
     fn figure() -> Figure {
-        let picture = Array3::from_shape_fn((2, 2, 1), |(y, x, _)| ((x + y) % 2 * 255) as u8);
-        image_grid(&[picture.into_shared()], &[Caption::new("board")], 1).unwrap()
+        let image = Array3::from_shape_fn((2, 2, 1), |(y, x, _)| ((x + y) % 2 * 255) as u8);
+        image_grid(&[image.into_shared()], &[Caption::new("board")], 1).unwrap()
     }
 
     #[test]
     fn enlarged_pixels_have_sharp_edges() {
         let png = figure().to_png(&Theme::light(), 1.0).unwrap();
         let image = image::load_from_memory(&png).unwrap().to_luma8();
-        // The picture is 168 pixels wide, 14 from the edge: two squares with nothing between.
+        // The image is 168 pixels wide, 14 from the edge: two squares with nothing between.
         let row: Vec<u8> = (15..181).map(|x| image.get_pixel(x, 40)[0]).collect();
         assert!(row.iter().all(|&value| value == 0 || value == 255), "{row:?}");
         assert_eq!(row.windows(2).filter(|pair| pair[0] != pair[1]).count(), 1);
@@ -107,7 +107,7 @@ mod tests {
         let image = image::load_from_memory(&png).unwrap().to_luma8();
         let brightest = (182..198).flat_map(|y| (60..140).map(move |x| (x, y)));
         let brightest = brightest.map(|(x, y)| image.get_pixel(x, y)[0]).max().unwrap();
-        assert!(brightest > 150, "a caption under the picture, not {brightest}");
+        assert!(brightest > 150, "a caption under the image, not {brightest}");
     }
 
     #[test]

@@ -81,13 +81,13 @@ impl Figure {
         in_words(&self.title, self.panels.iter().map(|panel| panel.0.description()))
     }
 
-    /// The figure as an SVG document in the colours of `theme`.
+    /// The figure as an SVG document in the colors of `theme`.
     pub fn to_svg(&self, theme: &Theme) -> String {
         let (canvas, width, height) = self.draw(Paint::Fixed(*theme));
         self.document(canvas, width, height, "")
     }
 
-    /// The figure for a page, in colours that follow the page's theme.
+    /// The figure for a page, in colors that follow the page's theme.
     pub(super) fn to_html(&self) -> String {
         let (canvas, width, height) = self.draw(Paint::FollowsPage);
         let style = format!("<style>{}</style>", style_sheet());

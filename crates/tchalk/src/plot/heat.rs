@@ -1,15 +1,15 @@
-//! Heat maps, alone or over the picture that they are about, all on one scale.
+//! Heat maps, alone or over the image that they are about, all on one scale.
 
+use super::encoded_image::{check_image, image_url, png_url};
 use super::figure::{Figure, Panel};
 use super::heat_panel::{Drawn, HeatPanel, Legend};
-use super::encoded_image::{check_picture, picture_url, png_url};
-use super::scale::ColourScale;
+use super::scale::ColorScale;
 use crate::error::{Error, Result};
 use ndarray::{ArcArray, Array2, Ix3};
 
 /// Maps are drawn with at most so many pixels a side: enough for smooth slopes.
 pub(crate) const FINEST: usize = 80;
-/// Where a map is over a picture, its least is transparent, and its most as opaque as this.
+/// Where a map is over an image, its least is transparent, and its most as opaque as this.
 const OPAQUE: f64 = 0.75;
 
 /// One map: numbers over a place, with a title.
@@ -26,24 +26,24 @@ impl HeatMap {
         HeatMap { title: title.into(), values, over: None }
     }
 
-    /// Drawn over a picture `u8 [height, width, 1 or 3]`, stretched to its size: where the map is
-    /// low, the picture shines through.
-    pub fn over(mut self, picture: impl Into<ArcArray<u8, Ix3>>) -> HeatMap {
-        self.over = Some(picture.into());
+    /// Drawn over an image `u8 [height, width, 1 or 3]`, stretched to its size: where the map is
+    /// low, the image shines through.
+    pub fn over(mut self, image: impl Into<ArcArray<u8, Ix3>>) -> HeatMap {
+        self.over = Some(image.into());
         self
     }
 }
 
-/// Pictures and heat maps side by side, all maps on the same scale, with a legend.
+/// Images and heat maps side by side, all maps on the same scale, with a legend.
 ///
 /// ```
 /// use tchalk::plot::{HeatGrid, HeatMap};
 /// use ndarray::{Array2, Array3};
-/// let picture = Array3::from_elem((32, 32, 3), 128u8);
+/// let image = Array3::from_elem((32, 32, 3), 128u8);
 /// let map = Array2::from_shape_fn((4, 4), |(y, x)| (y * x) as f32);
 /// let figure = HeatGrid::new(2)
-///     .picture("a grey square", picture.clone())
-///     .map(HeatMap::new("lower right", map).over(picture))
+///     .image("a gray square", image.clone())
+///     .map(HeatMap::new("lower right", map).over(image))
 ///     .figure()?;
 /// assert!(figure.overlaps().is_empty());
 /// # Ok::<(), tchalk::Error>(())
@@ -52,7 +52,7 @@ impl HeatMap {
 pub struct HeatGrid {
     columns: usize,
     tiles: Vec<Tile>,
-    scale: ColourScale,
+    scale: ColorScale,
     range: Option<(f64, f64)>,
     label: String,
     smooth: bool,
@@ -60,14 +60,14 @@ pub struct HeatGrid {
 
 #[derive(Debug, Clone)]
 enum Tile {
-    Picture(String, ArcArray<u8, Ix3>),
+    Image(String, ArcArray<u8, Ix3>),
     Map(HeatMap),
 }
 
 impl Tile {
-    fn picture(&self) -> Option<&ArcArray<u8, Ix3>> {
+    fn image(&self) -> Option<&ArcArray<u8, Ix3>> {
         match self {
-            Tile::Picture(_, picture) => Some(picture),
+            Tile::Image(_, image) => Some(image),
             Tile::Map(map) => map.over.as_ref(),
         }
     }
@@ -76,17 +76,17 @@ impl Tile {
 impl HeatGrid {
     /// Nothing yet; `columns` to a row.
     pub fn new(columns: usize) -> HeatGrid {
-        let (tiles, scale) = (Vec::new(), ColourScale::Heat);
+        let (tiles, scale) = (Vec::new(), ColorScale::Heat);
         HeatGrid { columns, tiles, scale, range: None, label: String::new(), smooth: true }
     }
 
-    /// A picture `u8 [height, width, 1 or 3]` as it is.
-    pub fn picture(
+    /// An image `u8 [height, width, 1 or 3]` as it is.
+    pub fn image(
         mut self,
         title: impl Into<String>,
-        picture: impl Into<ArcArray<u8, Ix3>>,
+        image: impl Into<ArcArray<u8, Ix3>>,
     ) -> HeatGrid {
-        self.tiles.push(Tile::Picture(title.into(), picture.into()));
+        self.tiles.push(Tile::Image(title.into(), image.into()));
         self
     }
 
@@ -96,14 +96,14 @@ impl HeatGrid {
         self
     }
 
-    /// The colours; [`ColourScale::Heat`] from the start.
-    pub fn scale(mut self, scale: ColourScale) -> HeatGrid {
+    /// The colors; [`ColorScale::Heat`] from the start.
+    pub fn scale(mut self, scale: ColorScale) -> HeatGrid {
         self.scale = scale;
         self
     }
 
-    /// Which numbers have the colours of the two ends; from the start the least and the largest of
-    /// all maps, for [`ColourScale::Signed`] as far below zero as above.
+    /// Which numbers have the colors of the two ends; from the start the least and the largest of
+    /// all maps, for [`ColorScale::Signed`] as far below zero as above.
     pub fn range(mut self, low: f64, high: f64) -> HeatGrid {
         self.range = Some((low, high));
         self
@@ -125,14 +125,14 @@ impl HeatGrid {
     ///
     /// # Errors
     ///
-    /// If there is nothing to draw, a map has no values or one that is no number, a picture is
-    /// neither grey nor colour, or the range has no width.
+    /// If there is nothing to draw, a map has no values or one that is no number, an image is
+    /// neither gray nor color, or the range has no width.
     pub fn figure(&self) -> Result<Figure> {
         const OP: &str = "HeatGrid::figure";
         let refuse = |expected: &str, got: String| Err(Error::invalid(OP, expected, got, ""));
         if self.tiles.is_empty() || self.columns == 0 {
             let got = format!("{} in {} columns", self.tiles.len(), self.columns);
-            return refuse("at least one picture or map, and one column", got);
+            return refuse("at least one image or map, and one column", got);
         }
         for tile in &self.tiles {
             if let Tile::Map(HeatMap { title, values, .. }) = tile
@@ -140,28 +140,28 @@ impl HeatGrid {
             {
                 return refuse("maps of numbers", format!("{title:?}"));
             }
-            tile.picture().map_or(Ok(()), |picture| check_picture(OP, picture))?;
+            tile.image().map_or(Ok(()), |image| check_image(OP, image))?;
         }
         let (low, high) = self.range.unwrap_or_else(|| self.extent());
         if !(high > low && (high - low).is_finite()) {
             return refuse("a range that goes upwards", format!("{low} to {high}"));
         }
-        // A picture under several maps is in the figure once.
-        let mut pictures: Vec<&ArcArray<u8, Ix3>> = Vec::new();
-        for picture in self.tiles.iter().filter_map(Tile::picture) {
-            if !pictures.contains(&picture) {
-                pictures.push(picture);
+        // An image under several maps is in the figure once.
+        let mut images: Vec<&ArcArray<u8, Ix3>> = Vec::new();
+        for image in self.tiles.iter().filter_map(Tile::image) {
+            if !images.contains(&image) {
+                images.push(image);
             }
         }
         let drawn = self.tiles.iter().map(|tile| {
-            let place = |picture| pictures.iter().position(|&known| known == picture);
-            self.drawn(tile, tile.picture().and_then(place), low, high)
+            let place = |image| images.iter().position(|&known| known == image);
+            self.drawn(tile, tile.image().and_then(place), low, high)
         });
         let drawn: Vec<Drawn> = drawn.collect();
         let has_maps = self.tiles.iter().any(|tile| matches!(tile, Tile::Map(_)));
         let panel = HeatPanel {
             columns: self.columns.min(self.tiles.len()),
-            pictures: pictures.into_iter().map(picture_url).collect(),
+            images: images.into_iter().map(image_url).collect(),
             tiles: drawn,
             legend: has_maps.then(|| Legend {
                 url: self.legend_url(),
@@ -177,26 +177,26 @@ impl HeatGrid {
     fn extent(&self) -> (f64, f64) {
         let maps = self.tiles.iter().filter_map(|tile| match tile {
             Tile::Map(map) => Some(&map.values),
-            Tile::Picture(..) => None,
+            Tile::Image(..) => None,
         });
         let (low, high) = maps
             .flat_map(|values| values.iter().map(|&value| f64::from(value)))
             .fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
         let (low, high) = if low > high { (0.0, 1.0) } else { (low, high) };
         let (low, high) = match self.scale {
-            ColourScale::Signed => (-low.abs().max(high.abs()), low.abs().max(high.abs())),
+            ColorScale::Signed => (-low.abs().max(high.abs()), low.abs().max(high.abs())),
             _ => (low, high),
         };
         if high > low { (low, high) } else { (low, low + 1.0) }
     }
 
-    /// A tile whose picture, if it has one, is in this place of the list.
-    fn drawn(&self, tile: &Tile, picture: Option<usize>, low: f64, high: f64) -> Drawn {
+    /// A tile whose image, if it has one, is in this place of the list.
+    fn drawn(&self, tile: &Tile, image: Option<usize>, low: f64, high: f64) -> Drawn {
         match tile {
-            Tile::Picture(title, pixels) => Drawn {
+            Tile::Image(title, pixels) => Drawn {
                 title: title.clone(),
                 shape: (pixels.dim().0, pixels.dim().1),
-                picture,
+                image,
                 map: None,
             },
             Tile::Map(map) => {
@@ -221,7 +221,7 @@ impl HeatGrid {
                     bytes.extend(self.scale.rgb(part));
                     if map.over.is_some() {
                         let strength = match self.scale {
-                            ColourScale::Signed => 2.0 * (part - 0.5).abs(),
+                            ColorScale::Signed => 2.0 * (part - 0.5).abs(),
                             _ => part,
                         };
                         bytes.push((255.0 * OPAQUE * strength.powf(0.7)) as u8);
@@ -232,7 +232,7 @@ impl HeatGrid {
                 Drawn {
                     title: map.title.clone(),
                     shape,
-                    picture,
+                    image,
                     map: Some((png_url(columns, rows, channels, &bytes), self.smooth)),
                 }
             }
@@ -240,8 +240,8 @@ impl HeatGrid {
     }
 
     fn legend_url(&self) -> String {
-        let colours = (0..128).flat_map(|i| self.scale.rgb(f64::from(i) / 127.0));
-        png_url(128, 1, 3, &colours.collect::<Vec<u8>>())
+        let colors = (0..128).flat_map(|i| self.scale.rgb(f64::from(i) / 127.0));
+        png_url(128, 1, 3, &colors.collect::<Vec<u8>>())
     }
 }
 
@@ -270,17 +270,17 @@ mod tests {
     use crate::plot::figure::assert_tidy;
     use ndarray::{Array3, array};
 
-    fn picture(side: usize) -> ArcArray<u8, Ix3> {
+    fn image(side: usize) -> ArcArray<u8, Ix3> {
         Array3::from_shape_fn((side, side, 3), |(y, x, c)| (x * 3 + y * 2 + c * 40) as u8)
             .into_shared()
     }
 
     fn maps(side: usize, count: usize) -> HeatGrid {
         let values = Array2::from_shape_fn((14, 14), |(y, x)| (y as f32 - x as f32) / 13.0);
-        let grid = HeatGrid::new(6).picture("a picture with a long name", picture(side));
+        let grid = HeatGrid::new(6).image("an image with a long name", image(side));
         (0..count).fold(grid, |grid, i| {
             let title = format!("class number {i} 0.{i:02}");
-            grid.map(HeatMap::new(title, values.clone()).over(picture(side)))
+            grid.map(HeatMap::new(title, values.clone()).over(image(side)))
         })
     }
 
@@ -293,7 +293,7 @@ mod tests {
             assert!(size < 300_000, "{size} bytes at {side} pixels");
         }
         assert_tidy(&maps(32, 0).figure().unwrap());
-        assert_tidy(&maps(32, 1).scale(ColourScale::Signed).squares().figure().unwrap());
+        assert_tidy(&maps(32, 1).scale(ColorScale::Signed).squares().figure().unwrap());
     }
 
     #[test]
@@ -302,7 +302,7 @@ mod tests {
             .map(HeatMap::new("a", array![[0.0, 1.0]]))
             .map(HeatMap::new("b", array![[-3.0, 2.0]]));
         assert_eq!(grid.extent(), (-3.0, 2.0));
-        assert_eq!(grid.scale(ColourScale::Signed).extent(), (-3.0, 3.0));
+        assert_eq!(grid.scale(ColorScale::Signed).extent(), (-3.0, 3.0));
         let flat = HeatGrid::new(1).map(HeatMap::new("flat", array![[2.0]]));
         assert!(flat.figure().is_ok());
     }
@@ -318,13 +318,13 @@ mod tests {
     #[test]
     fn what_cannot_be_drawn_is_refused() {
         let refused = |grid: HeatGrid| grid.figure().unwrap_err().to_string();
-        assert!(refused(HeatGrid::new(2)).contains("at least one picture"));
+        assert!(refused(HeatGrid::new(2)).contains("at least one image"));
         assert!(
             refused(HeatGrid::new(2).map(HeatMap::new("n", array![[f32::NAN]]))).contains("\"n\"")
         );
         let map = HeatMap::new("m", array![[1.0]]);
         assert!(refused(HeatGrid::new(1).map(map).range(1.0, 1.0)).contains("upwards"));
         let odd = Array3::zeros((2, 2, 2));
-        assert!(refused(HeatGrid::new(1).picture("odd", odd)).contains("[2, 2, 2]"));
+        assert!(refused(HeatGrid::new(1).image("odd", odd)).contains("[2, 2, 2]"));
     }
 }

@@ -1,8 +1,8 @@
-//! Pictures and heat maps as they are drawn: tiles in rows, a legend below.
+//! Images and heat maps as they are drawn: tiles in rows, a legend below.
 
 use super::canvas::{Anchor, Area, Canvas, LABEL, TICK, Type};
-use super::figure::Draw;
 use super::encoded_image::{GAP, tile_height, tile_width};
+use super::figure::Draw;
 use super::text;
 use super::theme::Ink;
 
@@ -10,18 +10,18 @@ const LINE: f64 = 13.0;
 const LEGEND: f64 = 34.0;
 const BAR: (f64, f64) = (180.0, 9.0);
 
-/// A picture or a map, encoded.
+/// An image or a map, encoded.
 #[derive(Debug)]
 pub(super) struct Drawn {
     pub(super) title: String,
     /// Height by width.
     pub(super) shape: (usize, usize),
-    /// Its place in the list of pictures.
-    pub(super) picture: Option<usize>,
+    /// Its place in the list of images.
+    pub(super) image: Option<usize>,
     pub(super) map: Option<(String, bool)>,
 }
 
-/// What the colours stand for.
+/// What the colors stand for.
 #[derive(Debug)]
 pub(super) struct Legend {
     pub(super) url: String,
@@ -44,7 +44,7 @@ impl Legend {
 pub(super) struct HeatPanel {
     pub(super) columns: usize,
     /// All that are different, each encoded, and whether it may be smoothed.
-    pub(super) pictures: Vec<(String, bool)>,
+    pub(super) images: Vec<(String, bool)>,
     pub(super) tiles: Vec<Drawn>,
     pub(super) legend: Option<Legend>,
 }
@@ -90,10 +90,10 @@ impl Draw for HeatPanel {
         let (height, row) = (self.tile_height(width), self.row_height(width));
         let lines = self.title_lines(width) as f64;
         let mut defined: Vec<Option<String>> = Vec::new();
-        for (number, (url, smooth)) in self.pictures.iter().enumerate() {
-            let mut over = self.tiles.iter().filter(|tile| tile.picture == Some(number));
+        for (number, (url, smooth)) in self.images.iter().enumerate() {
+            let mut over = self.tiles.iter().filter(|tile| tile.image == Some(number));
             let several = over.next().filter(|_| over.next().is_some());
-            defined.push(several.map(|tile| canvas.define_picture(tile.shape, url, *smooth)));
+            defined.push(several.map(|tile| canvas.define_image(tile.shape, url, *smooth)));
         }
         for (i, tile) in self.tiles.iter().enumerate() {
             let x = area.x + (i % self.columns) as f64 * (width + GAP);
@@ -104,10 +104,10 @@ impl Draw for HeatPanel {
                 canvas.text(x + width / 2.0, baseline, text, LABEL.anchor(Anchor::Middle));
             }
             let place = Area { x, y: y + LINE * lines + 6.0, width, height }.fitted(tile.shape);
-            if let Some(number) = tile.picture {
-                let (url, smooth) = &self.pictures[number];
+            if let Some(number) = tile.image {
+                let (url, smooth) = &self.images[number];
                 match &defined[number] {
-                    Some(id) => canvas.use_picture(place, tile.shape, id),
+                    Some(id) => canvas.use_image(place, tile.shape, id),
                     None => canvas.scaled_image(place, url, *smooth),
                 }
             }

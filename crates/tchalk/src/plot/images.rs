@@ -1,8 +1,8 @@
-//! Pictures in a grid, each with a caption.
+//! Images in a grid, each with a caption.
 
 use super::canvas::{Anchor, Area, Canvas, LABEL};
+use super::encoded_image::{GAP, check_image, png_url, tile_height, tile_width};
 use super::figure::{Draw, Figure, Panel};
-use super::encoded_image::{GAP, check_picture, png_url, tile_height, tile_width};
 use super::text;
 use super::theme::Ink;
 use crate::error::{Error, Result};
@@ -21,7 +21,7 @@ pub enum Mark {
     Wrong,
 }
 
-/// What is written under a picture.
+/// What is written under an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caption {
     text: String,
@@ -65,30 +65,30 @@ impl Caption {
     }
 }
 
-/// Pictures `u8 [height, width, 1 or 3]` with a caption each, `columns` to a row.
+/// Images `u8 [height, width, 1 or 3]` with a caption each, `columns` to a row.
 ///
 /// # Errors
 ///
-/// If there are no pictures or no columns, the captions are not as many, or a picture is neither
-/// grey nor colour.
+/// If there are no images or no columns, the captions are not as many, or an image is neither
+/// gray nor color.
 pub fn image_grid(
-    pictures: &[ArcArray<u8, Ix3>],
+    images: &[ArcArray<u8, Ix3>],
     captions: &[Caption],
     columns: usize,
 ) -> Result<Figure> {
     const OP: &str = "image_grid";
-    if pictures.is_empty() || columns == 0 {
-        let got = format!("{} pictures in {columns} columns", pictures.len());
+    if images.is_empty() || columns == 0 {
+        let got = format!("{} images in {columns} columns", images.len());
         return Err(Error::invalid(OP, "at least one of each", got, ""));
     }
-    if captions.len() != pictures.len() {
-        let got = format!("{} captions for {} pictures", captions.len(), pictures.len());
-        return Err(Error::invalid(OP, "a caption for each picture", got, ""));
+    if captions.len() != images.len() {
+        let got = format!("{} captions for {} images", captions.len(), images.len());
+        return Err(Error::invalid(OP, "a caption for each image", got, ""));
     }
-    let tiles = pictures.iter().zip(captions).map(|(picture, caption)| {
-        check_picture(OP, picture)?;
-        let (height, width, channels) = picture.dim();
-        let bytes: Vec<u8> = picture.iter().copied().collect();
+    let tiles = images.iter().zip(captions).map(|(image, caption)| {
+        check_image(OP, image)?;
+        let (height, width, channels) = image.dim();
+        let bytes: Vec<u8> = image.iter().copied().collect();
         let data_url = png_url(width, height, channels, &bytes);
         Ok(Tile { shape: (height, width), data_url, caption: caption.clone() })
     });
@@ -112,17 +112,17 @@ struct ImageGrid {
 }
 
 impl ImageGrid {
-    /// The width of one picture in a panel of this width.
+    /// The width of one image in a panel of this width.
     fn tile_width(&self, width: f64) -> f64 {
         tile_width(self.columns, width)
     }
 
-    /// The height of the highest picture at this width.
+    /// The height of the highest image at this width.
     fn tile_height(&self, tile_width: f64) -> f64 {
         tile_height(self.tiles.iter().map(|tile| tile.shape), tile_width)
     }
 
-    /// The height of each row: its pictures, and the longest of its captions.
+    /// The height of each row: its images, and the longest of its captions.
     fn row_heights(&self, tile_width: f64) -> Vec<f64> {
         let height = self.tile_height(tile_width);
         let lines =
@@ -173,7 +173,7 @@ impl Draw for ImageGrid {
         });
         let captions = captions.map(|text| text.replace('\n', " "));
         let captions: Vec<String> = captions.filter(|text| !text.is_empty()).collect();
-        let noun = if self.tiles.len() == 1 { "picture" } else { "pictures" };
+        let noun = if self.tiles.len() == 1 { "image" } else { "images" };
         match captions.is_empty() {
             true => format!("{} {noun}", self.tiles.len()),
             false => format!("{} {noun}: {}", self.tiles.len(), captions.join(", ")),
@@ -187,26 +187,26 @@ mod tests {
     use crate::plot::figure::assert_tidy;
     use ndarray::Array3;
 
-    fn pictures(count: usize, shape: (usize, usize, usize)) -> Vec<ArcArray<u8, Ix3>> {
+    fn images(count: usize, shape: (usize, usize, usize)) -> Vec<ArcArray<u8, Ix3>> {
         vec![Array3::from_elem(shape, 128u8).into_shared(); count]
     }
 
     #[test]
     fn long_captions_wrap_and_stay_apart() {
         let captions = vec![Caption::new("automobile (airplane)").mark(Mark::Wrong); 40];
-        let figure = image_grid(&pictures(40, (32, 32, 3)), &captions, 10).unwrap();
+        let figure = image_grid(&images(40, (32, 32, 3)), &captions, 10).unwrap();
         assert_tidy(&figure.title("test"));
-        let one = image_grid(&pictures(1, (28, 28, 1)), &[Caption::new("seven")], 10).unwrap();
-        assert_tidy(&one.title("a title that is wider than the picture by far"));
+        let one = image_grid(&images(1, (28, 28, 1)), &[Caption::new("seven")], 10).unwrap();
+        assert_tidy(&one.title("a title that is wider than the image by far"));
     }
 
     #[test]
-    fn ten_forty_and_a_hundred_pictures_are_tidy() {
+    fn ten_forty_and_a_hundred_images_are_tidy() {
         let captions = |n: usize| (0..n).map(|i| Caption::new(["automobile", ""][i / 20 % 2]));
         for (count, columns) in [(10, 5), (10, 10), (40, 10), (100, 10), (100, 20), (7, 3)] {
             let captions: Vec<Caption> = captions(count).collect();
             for shape in [(32, 32, 3), (28, 28, 1), (40, 20, 3)] {
-                let grid = image_grid(&pictures(count, shape), &captions, columns).unwrap();
+                let grid = image_grid(&images(count, shape), &captions, columns).unwrap();
                 assert_tidy(&grid.title("a title"));
             }
         }
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn rows_without_captions_take_no_room_for_them() {
         let height = |captions: &[Caption]| {
-            let tiles = pictures(captions.len(), (8, 8, 1));
+            let tiles = images(captions.len(), (8, 8, 1));
             image_grid(&tiles, captions, 2).unwrap().draw(crate::plot::theme::Paint::FollowsPage).2
         };
         let (named, bare) = (Caption::new("cat"), Caption::new(""));
@@ -231,13 +231,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_picture_is_refused() {
-        let refused = |pictures: Vec<_>, captions, columns| {
+    fn what_is_no_image_is_refused() {
+        let refused = |images: Vec<_>, captions, columns| {
             let captions = vec![Caption::new(""); captions];
-            image_grid(&pictures, &captions, columns).unwrap_err().to_string()
+            image_grid(&images, &captions, columns).unwrap_err().to_string()
         };
-        assert!(refused(pictures(2, (4, 4, 3)), 1, 2).contains("1 captions for 2 pictures"));
-        assert!(refused(pictures(1, (4, 4, 2)), 1, 2).contains("[4, 4, 2]"));
-        assert!(refused(pictures(0, (4, 4, 3)), 0, 2).contains("0 pictures"));
+        assert!(refused(images(2, (4, 4, 3)), 1, 2).contains("1 captions for 2 images"));
+        assert!(refused(images(1, (4, 4, 2)), 1, 2).contains("[4, 4, 2]"));
+        assert!(refused(images(0, (4, 4, 3)), 0, 2).contains("0 images"));
     }
 }

@@ -19,14 +19,14 @@ pub struct Line {
     name: String,
     points: Vec<(f64, f64)>,
     dashed: bool,
-    colour: Option<usize>,
+    color: Option<usize>,
     quiet: bool,
 }
 
 impl Line {
     /// A line through these `(x, y)`.
     pub fn new(name: impl Into<String>, points: Vec<(f64, f64)>) -> Line {
-        Line { name: name.into(), points, dashed: false, colour: None, quiet: false }
+        Line { name: name.into(), points, dashed: false, color: None, quiet: false }
     }
 
     /// Drawn in dashes.
@@ -37,21 +37,21 @@ impl Line {
 }
 
 impl Line {
-    /// With the colour of this number instead of that of its place: what belongs together, a run's
+    /// With the color of this number instead of that of its place: what belongs together, a run's
     /// training and validation, looks alike.
-    pub fn colour(mut self, number: usize) -> Line {
-        self.colour = Some(number);
+    pub fn color(mut self, number: usize) -> Line {
+        self.color = Some(number);
         self
     }
 
-    /// A line to compare others with, not one of them: grey, without points.
+    /// A line to compare others with, not one of them: gray, without points.
     pub fn reference(mut self) -> Line {
         self.quiet = true;
         self
     }
 
     fn ink(&self, place: usize) -> Ink {
-        if self.quiet { Ink::Quiet } else { Ink::Class(self.colour.unwrap_or(place)) }
+        if self.quiet { Ink::Quiet } else { Ink::Class(self.color.unwrap_or(place)) }
     }
 }
 
@@ -312,7 +312,7 @@ mod tests {
     fn many_runs_have_their_legend_below_the_title() {
         let run = |i: usize| {
             let name = format!("a run of number {i}");
-            Line::new(name, vec![(1.0, i as f64), (2.0, 1.0)]).colour(i / 2)
+            Line::new(name, vec![(1.0, i as f64), (2.0, 1.0)]).color(i / 2)
         };
         assert_tidy(&figure((0..12).map(run).collect()));
         let reference = Line::new("as sure as right", vec![(1.0, 0.0), (2.0, 1.0)]).reference();

@@ -1,8 +1,8 @@
-//! A table of counts as coloured squares: what is on the diagonal, and what is beside it.
+//! A table of counts as colored squares: what is on the diagonal, and what is beside it.
 
 use super::canvas::{Anchor, Area, Canvas, LABEL, TICK, Type};
-use super::figure::{Draw, Panel};
 use super::encoded_image::png_url;
+use super::figure::{Draw, Panel};
 use super::text::thousands;
 use super::theme::{Ink, Theme};
 use ndarray::Array2;
@@ -15,14 +15,14 @@ const HEADING_HEIGHT: f64 = 26.0;
 const LARGEST_CELL: f64 = 66.0;
 /// Names take at most this part of the width.
 const NAMES: f64 = 0.22;
-/// How strong the strongest colour is: text on it stays readable on light and dark pages.
+/// How strong the strongest color is: text on it stays readable on light and dark pages.
 const STRONGEST: f64 = 0.62;
-/// How strong the colour of the least part is, where squares are too small for numbers.
+/// How strong the color of the least part is, where squares are too small for numbers.
 const FAINTEST: f64 = 0.25;
 const RIGHT_INK: Ink = Ink::Class(0);
 const WRONG_INK: Ink = Ink::Class(6);
 
-/// Counts with a name for each row and column, coloured by their part of the row.
+/// Counts with a name for each row and column, colored by their part of the row.
 #[derive(Debug, Clone)]
 pub(crate) struct MatrixPanel {
     title: String,
@@ -168,7 +168,7 @@ impl MatrixPanel {
                 }
                 let ink = if row == column { RIGHT_INK } else { WRONG_INK };
                 canvas.tinted(square, 2.0, ink, Self::strength(fraction));
-                let (middle, centre) =
+                let (middle, center) =
                     (square.x + square.width / 2.0, square.y + square.height / 2.0);
                 let percent = percent(fraction);
                 if n <= BOTH {
@@ -177,18 +177,18 @@ impl MatrixPanel {
                         .size
                         .min(count_set.size * (cell - 6.0) / count_set.width(&number));
                     let number_set = Type { size, ..count_set };
-                    canvas.text(middle, centre - 1.0, &number, number_set.anchor(Anchor::Middle));
+                    canvas.text(middle, center - 1.0, &number, number_set.anchor(Anchor::Middle));
                     let small = Type { size: 9.0, ..LABEL };
-                    canvas.text(middle, centre + 12.0, &percent, small.anchor(Anchor::Middle));
+                    canvas.text(middle, center + 12.0, &percent, small.anchor(Anchor::Middle));
                 } else if fraction >= 0.005 {
                     let number = percent.trim_end_matches(" %").to_owned();
-                    canvas.text(middle, centre + 3.0, &number, count_set.anchor(Anchor::Middle));
+                    canvas.text(middle, center + 3.0, &number, count_set.anchor(Anchor::Middle));
                 }
             }
         }
     }
 
-    /// Squares too small for numbers, as one picture; a name at every few.
+    /// Squares too small for numbers, as one image; a name at every few.
     fn draw_many(&self, canvas: &mut Canvas, area: Area) {
         let n = self.names.len();
         let side = area.width - 44.0;

@@ -2,7 +2,7 @@
 //!
 //! A [`Figure`] is a title and a grid of panels at the width of a notebook. It is drawn as SVG by the
 //! library itself: text is measured with the font that comes with it, so that nothing collides or is
-//! clipped; on a page the colours follow the page's light or dark theme; [`Figure::save`] writes SVG
+//! clipped; on a page the colors follow the page's light or dark theme; [`Figure::save`] writes SVG
 //! or PNG. Every figure carries a description in words.
 //!
 //! ```
@@ -20,6 +20,7 @@ mod axis;
 mod bars;
 mod canvas;
 mod diagram;
+mod encoded_image;
 mod export;
 mod figure;
 mod heat;
@@ -29,7 +30,6 @@ mod images;
 mod intervals;
 mod lines;
 mod matrix;
-mod encoded_image;
 mod scale;
 mod scatter;
 mod scatter3d;
@@ -46,7 +46,7 @@ pub use histogram::HistogramPanel;
 pub use images::{Caption, Mark, image_grid};
 pub use intervals::IntervalPanel;
 pub use lines::{Line, LinePanel};
-pub use scale::ColourScale;
+pub use scale::ColorScale;
 pub use scatter::ScatterPanel;
 pub use scatter3d::Scatter3d;
 pub use theme::Theme;

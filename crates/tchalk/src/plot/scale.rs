@@ -1,35 +1,35 @@
-//! Colours for numbers: equal steps of a number look like equal steps of colour.
+//! Colors for numbers: equal steps of a number look like equal steps of color.
 //!
 //! The scales are drawn in OKLab (Björn Ottosson, 2020), a space in which distances are about those
-//! that the eye sees: lightness grows evenly, hue turns, and as much colour is added as a screen can
-//! show. Where lightness alone tells the order, colour-blind readers and grey printers see it, too.
+//! that the eye sees: lightness grows evenly, hue turns, and as much color is added as a screen can
+//! show. Where lightness alone tells the order, color-blind readers and gray printers see it, too.
 
 use std::sync::LazyLock;
 
 const STEPS: usize = 256;
 
-/// Which colours stand for which numbers.
+/// Which colors stand for which numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ColourScale {
+pub enum ColorScale {
     /// From dark violet (little) over red to light yellow (much).
     Heat,
     /// From blue (below zero) over nearly white (zero) to orange (above).
     Signed,
     /// From black to white.
-    Grey,
+    Gray,
 }
 
 static HEAT: LazyLock<Vec<[u8; 3]>> = LazyLock::new(|| even(heat));
 static SIGNED: LazyLock<Vec<[u8; 3]>> = LazyLock::new(|| even(signed));
 
-impl ColourScale {
-    /// Red, green and blue of a number from 0 to 1; what lies outside has the colour of the end.
+impl ColorScale {
+    /// Red, green and blue of a number from 0 to 1; what lies outside has the color of the end.
     pub fn rgb(self, value: f64) -> [u8; 3] {
         let place = (value.clamp(0.0, 1.0) * (STEPS - 1) as f64).round() as usize;
         match self {
-            ColourScale::Heat => HEAT[place],
-            ColourScale::Signed => SIGNED[place],
-            ColourScale::Grey => [place as u8; 3],
+            ColorScale::Heat => HEAT[place],
+            ColorScale::Signed => SIGNED[place],
+            ColorScale::Gray => [place as u8; 3],
         }
     }
 }
@@ -48,7 +48,7 @@ fn signed(t: f64) -> Lab {
     in_gamut(0.96 - 0.44 * away.abs(), 0.17 * away.abs(), hue.to_radians())
 }
 
-/// The colour of this lightness and hue, with as much of `chroma` as a screen can show.
+/// The color of this lightness and hue, with as much of `chroma` as a screen can show.
 fn in_gamut(lightness: f64, chroma: f64, hue: f64) -> Lab {
     let lab = |chroma: f64| [lightness, chroma * hue.cos(), chroma * hue.sin()];
     let shown = |lab: Lab| linear(lab).iter().all(|&value| (-1e-6..=1.0 + 1e-6).contains(&value));
@@ -63,7 +63,7 @@ fn in_gamut(lightness: f64, chroma: f64, hue: f64) -> Lab {
     lab(low)
 }
 
-/// A path through the colours, in steps that all look alike.
+/// A path through the colors, in steps that all look alike.
 fn even(path: fn(f64) -> Lab) -> Vec<[u8; 3]> {
     const FINE: usize = 2048;
     let points: Vec<Lab> = (0..=FINE).map(|i| path(i as f64 / FINE as f64)).collect();
@@ -121,33 +121,33 @@ mod tests {
     #[test]
     fn more_is_lighter_whatever_the_eye() {
         let lights: Vec<f64> =
-            (0..=32).map(|i| light(ColourScale::Heat.rgb(f64::from(i) / 32.0))).collect();
+            (0..=32).map(|i| light(ColorScale::Heat.rgb(f64::from(i) / 32.0))).collect();
         assert!(lights.windows(2).all(|pair| pair[1] > pair[0]), "{lights:?}");
         assert!(lights[0] < 0.02 && lights[32] > 0.8, "{lights:?}");
     }
 
     #[test]
     fn zero_of_a_signed_scale_is_nearly_white_and_its_ends_differ() {
-        assert!(light(ColourScale::Signed.rgb(0.5)) > 0.85);
-        let (low, high) = (ColourScale::Signed.rgb(0.0), ColourScale::Signed.rgb(1.0));
+        assert!(light(ColorScale::Signed.rgb(0.5)) > 0.85);
+        let (low, high) = (ColorScale::Signed.rgb(0.0), ColorScale::Signed.rgb(1.0));
         assert!(low[2] > low[0] + 50 && high[0] > high[2] + 50, "{low:?} {high:?}");
     }
 
     #[test]
     fn steps_look_alike() {
         for path in [heat as fn(f64) -> Lab, signed] {
-            let colours = even(path);
+            let colors = even(path);
             let change = |pair: &[[u8; 3]]| -> f64 {
                 (0..3).map(|i| (f64::from(pair[0][i]) - f64::from(pair[1][i])).abs()).sum()
             };
-            let largest = colours.windows(2).map(change).fold(0.0, f64::max);
+            let largest = colors.windows(2).map(change).fold(0.0, f64::max);
             assert!(largest <= 14.0, "a jump of {largest}");
         }
     }
 
     #[test]
-    fn what_is_outside_has_the_colour_of_the_end() {
-        for scale in [ColourScale::Heat, ColourScale::Signed, ColourScale::Grey] {
+    fn what_is_outside_has_the_color_of_the_end() {
+        for scale in [ColorScale::Heat, ColorScale::Signed, ColorScale::Gray] {
             assert_eq!(scale.rgb(-3.0), scale.rgb(0.0));
             assert_eq!(scale.rgb(7.0), scale.rgb(1.0));
         }

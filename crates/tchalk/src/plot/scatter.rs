@@ -1,4 +1,4 @@
-//! Points in a plane, coloured by group, with the pictures they stand for.
+//! Points in a plane, colored by group, with the images they stand for.
 
 use super::axis::Axis;
 use super::canvas::{Anchor, Area, Canvas, LABEL, TICK};
@@ -11,23 +11,23 @@ use ndarray::{ArcArray, Ix3};
 const HEADING_HEIGHT: f64 = 26.0;
 /// The height of the plotting area.
 const PLOT: f64 = 520.0;
-/// The column beside it: names, notes, the picture under the pointer.
+/// The column beside it: names, notes, the image under the pointer.
 pub(super) const SIDE: f64 = 178.0;
 const ROW: f64 = 20.0;
 /// Names that have room beside the plot; the rest are counted.
 const MOST_NAMES: usize = 14;
-/// After so many classes colours repeat.
-const COLOURS: usize = 10;
-/// The picture under the pointer.
+/// After so many classes colors repeat.
+const COLORS: usize = 10;
+/// The image under the pointer.
 const PREVIEW: f64 = 128.0;
-/// Spots with a picture are at least so far from each other, and so large.
+/// Spots with an image are at least so far from each other, and so large.
 const SPOT: f64 = 11.0;
 const MOST_SPOTS: usize = 250;
 
-/// A picture, where it belongs, and what it is called.
+/// An image, where it belongs, and what it is called.
 type Placed = ((f64, f64), ArcArray<u8, Ix3>, String);
 
-/// Points in a plane, coloured by group.
+/// Points in a plane, colored by group.
 #[derive(Debug, Clone)]
 pub struct ScatterPanel {
     title: String,
@@ -36,7 +36,7 @@ pub struct ScatterPanel {
     axes: bool,
     pub(super) side: Side,
     groups: Vec<Vec<(f64, f64)>>,
-    pictures: Vec<Placed>,
+    images: Vec<Placed>,
 }
 
 impl ScatterPanel {
@@ -49,7 +49,7 @@ impl ScatterPanel {
             axes: true,
             side: Side::default(),
             groups: Vec::new(),
-            pictures: Vec::new(),
+            images: Vec::new(),
         }
     }
 
@@ -71,7 +71,7 @@ impl ScatterPanel {
         self
     }
 
-    /// More points `(x, y)`, in the colour of the next group. A group without a name is not in the
+    /// More points `(x, y)`, in the color of the next group. A group without a name is not in the
     /// legend. What is not a number is left out.
     pub fn group(mut self, name: impl Into<String>, points: Vec<(f64, f64)>) -> ScatterPanel {
         let finite = |&(x, y): &(f64, f64)| x.is_finite() && y.is_finite();
@@ -86,13 +86,13 @@ impl ScatterPanel {
         self
     }
 
-    /// Pictures `u8 [height, width, 1 or 3]`, all of one shape, and their captions, that a page shows
+    /// Images `u8 [height, width, 1 or 3]`, all of one shape, and their captions, that a page shows
     /// when the pointer comes to their places. As many as have room, evenly spread.
-    pub fn pictures(
+    pub fn images(
         mut self,
-        pictures: impl IntoIterator<Item = ((f64, f64), ArcArray<u8, Ix3>, String)>,
+        images: impl IntoIterator<Item = ((f64, f64), ArcArray<u8, Ix3>, String)>,
     ) -> ScatterPanel {
-        self.pictures.extend(pictures);
+        self.images.extend(images);
         self
     }
 
@@ -160,10 +160,10 @@ impl ScatterPanel {
         title + if self.axes && !self.y_label.is_empty() { 20.0 } else { 4.0 }
     }
 
-    /// The spots that have a picture: no two too close, as many as have room.
+    /// The spots that have an image: no two too close, as many as have room.
     fn spots(&self, at: impl Fn(f64, f64) -> (f64, f64)) -> Vec<((f64, f64), usize)> {
         let mut spots: Vec<((f64, f64), usize)> = Vec::new();
-        for (number, &((x, y), ..)) in self.pictures.iter().enumerate() {
+        for (number, &((x, y), ..)) in self.images.iter().enumerate() {
             let place = at(x, y);
             let apart = |&(other, _): &((f64, f64), usize)| {
                 (other.0 - place.0).hypot(other.1 - place.1) >= 1.4 * SPOT
@@ -178,22 +178,17 @@ impl ScatterPanel {
         spots
     }
 
-    fn draw_pictures(
-        &self,
-        canvas: &mut Canvas,
-        preview: Area,
-        at: impl Fn(f64, f64) -> (f64, f64),
-    ) {
+    fn draw_images(&self, canvas: &mut Canvas, preview: Area, at: impl Fn(f64, f64) -> (f64, f64)) {
         let spots = self.spots(at);
-        let pictures: Vec<_> =
-            spots.iter().map(|&(_, number)| self.pictures[number].1.clone()).collect();
-        let Some(sprite) = Sprite::new(&pictures) else { return };
+        let images: Vec<_> =
+            spots.iter().map(|&(_, number)| self.images[number].1.clone()).collect();
+        let Some(sprite) = Sprite::new(&images) else { return };
         let (width, height) = sprite.size;
-        let sheet = canvas.define_picture((height, width), &sprite.data_url, false);
+        let sheet = canvas.define_image((height, width), &sprite.data_url, false);
         for (i, &(place, number)) in spots.iter().take(sprite.count).enumerate() {
             canvas.spot(place, SPOT, |canvas| {
                 canvas.cell(preview, &sheet, sprite.place(i), sprite.cell);
-                let caption = LABEL.shortened(&self.pictures[number].2, SIDE - 18.0);
+                let caption = LABEL.shortened(&self.images[number].2, SIDE - 18.0);
                 canvas.text(preview.x, preview.bottom() + 15.0, &caption, LABEL);
             });
         }
@@ -233,14 +228,14 @@ impl Draw for ScatterPanel {
         let left = plot.right() + 18.0;
         let side = Area { x: left, y: plot.y, width: area.right() - left, height: plot.height };
         self.side.draw(canvas, side);
-        if canvas.on_page() && !self.pictures.is_empty() {
+        if canvas.on_page() && !self.images.is_empty() {
             let y = plot.bottom() - PREVIEW - 20.0;
             let frame = Area { x: left, y, width: PREVIEW, height: PREVIEW };
-            let hint = "Move over the points to see pictures.";
+            let hint = "Move over the points to see images.";
             for (line, text) in text::wrapped(hint, TICK.size, side.width, 2).iter().enumerate() {
                 canvas.text(left, y - 22.0 + 14.0 * line as f64, text, TICK);
             }
-            self.draw_pictures(canvas, frame, at);
+            self.draw_images(canvas, frame, at);
         }
     }
 
@@ -268,8 +263,8 @@ impl Side {
             .enumerate()
             .filter_map(|(i, (name, _))| (!name.is_empty()).then_some((i, name)))
             .collect();
-        // Of very many only those whose colours all differ.
-        let few = if named.len() > MOST_NAMES { COLOURS } else { named.len() };
+        // Of very many only those whose colors all differ.
+        let few = if named.len() > MOST_NAMES { COLORS } else { named.len() };
         for &(i, name) in &named[..few] {
             let name = LABEL.shortened(name, area.width - 18.0);
             canvas.dot((area.x + 5.0, y - 3.8), 5.0, Ink::Class(i));
@@ -277,7 +272,7 @@ impl Side {
             y += ROW;
         }
         if few < named.len() {
-            let more = format!("… and {} more, in the same colours", named.len() - few);
+            let more = format!("… and {} more, in the same colors", named.len() - few);
             for line in text::wrapped(&more, TICK.size, area.width - 18.0, 2) {
                 canvas.text(area.x + 18.0, y, &line, TICK);
                 y += 15.0;
@@ -367,11 +362,11 @@ mod tests {
     }
 
     #[test]
-    fn pictures_are_shown_on_a_page_only_and_five_thousand_points_stay_small() {
-        let picture = Array3::from_shape_fn((28, 28, 1), |(y, x, _)| (x * y) as u8).into_shared();
+    fn images_are_shown_on_a_page_only_and_five_thousand_points_stay_small() {
+        let image = Array3::from_shape_fn((28, 28, 1), |(y, x, _)| (x * y) as u8).into_shared();
         let places = points(5000);
-        let pictures = places.iter().map(|&at| (at, picture.clone(), "seven".to_owned()));
-        let panel = ScatterPanel::new("").pictures(pictures.collect::<Vec<_>>()).group("", places);
+        let images = places.iter().map(|&at| (at, image.clone(), "seven".to_owned()));
+        let panel = ScatterPanel::new("").images(images.collect::<Vec<_>>()).group("", places);
         let figure = figure(panel);
         assert_tidy(&figure);
         let html = crate::display::Show::content(&figure).as_html().unwrap();

@@ -1,4 +1,4 @@
-// Turns the points of one figure. The still picture below stays for pages without scripts.
+// Turns the points of one figure. The still image below stays for pages without scripts.
 (function () {
   "use strict";
   function start(box) {
@@ -86,13 +86,13 @@
         depth[i] = at[2];
       }
       order.sort(function (a, b) { return depth[a] - depth[b]; });
-      var colours = [];
-      for (i = 0; i < 10; i++) colours.push(ink("c" + i));
+      var colors = [];
+      for (i = 0; i < 10; i++) colors.push(ink("c" + i));
       var radius = parseFloat(box.getAttribute("data-radius")) * Math.sqrt(zoom) * width / parseFloat(room.getAttribute("width"));
       pen.globalAlpha = 0.8;
       for (var n = 0; n < count; n++) {
         i = order[n];
-        pen.fillStyle = colours[groups[i] % 10];
+        pen.fillStyle = colors[groups[i] % 10];
         pen.beginPath();
         pen.arc(places[3 * i], places[3 * i + 1], radius * places[3 * i + 2], 0, 7);
         pen.fill();

@@ -24,7 +24,7 @@ const EYE: f64 = 6.0;
 /// How many times the box's half diagonal the plotting area is high.
 const FIT: f64 = 1.9;
 
-/// Points in space, coloured by group.
+/// Points in space, colored by group.
 ///
 /// On a page they turn with the mouse, with a finger, and with the arrow keys (`+` and `-` bring them
 /// nearer and take them away, `0` and a double click turn them back). Where no scripts run, in a
@@ -56,7 +56,7 @@ impl Scatter3d {
         self
     }
 
-    /// More points, in the colour of the next group. A group without a name is not in the legend.
+    /// More points, in the color of the next group. A group without a name is not in the legend.
     /// What is not a number is left out.
     pub fn group(mut self, name: impl Into<String>, points: Vec<[f64; 3]>) -> Scatter3d {
         self.side.names.push((name.into(), points.len()));
@@ -76,7 +76,7 @@ impl Scatter3d {
         self.still(self.unit_cube())
     }
 
-    /// The still picture of points that lie in the cube.
+    /// The still image of points that lie in the cube.
     fn still(&self, (groups, sides): (Vec<Vec<[f64; 3]>>, [f64; 3])) -> Figure {
         let (axes, side) = (self.axes.clone(), self.side.clone());
         let panel = Panel::new(Still { axes, side, groups, sides });
@@ -92,7 +92,7 @@ impl Scatter3d {
         self.figure().save(path)
     }
 
-    /// The still picture as an SVG document in the colours of `theme`.
+    /// The still image as an SVG document in the colors of `theme`.
     pub fn to_svg(&self, theme: &Theme) -> String {
         self.figure().to_svg(theme)
     }
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn the_still_picture_is_tidy() {
+    fn the_still_image_is_tidy() {
         assert_tidy(&scatter(500).figure());
         assert_tidy(&Scatter3d::new("nothing").figure());
         assert_tidy(&Scatter3d::new("").group("", vec![[2.0; 3]]).figure());

@@ -1,4 +1,4 @@
-//! Many small pictures in one: a sheet from which single ones are shown.
+//! Many small images in one: a sheet from which single ones are shown.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,30 +7,30 @@ use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder, imageops};
 use ndarray::{ArcArray, Ix3};
 
-/// Larger pictures are made smaller.
+/// Larger images are made smaller.
 const LONGEST: u32 = 32;
 /// The most bytes of an encoded sheet.
 const MOST_BYTES: usize = 100_000;
 const QUALITY: u8 = 80;
 
-/// A sheet of pictures, each `cell` pixels wide and high.
+/// A sheet of images, each `cell` pixels wide and high.
 #[derive(Debug, Clone)]
 pub(super) struct Sprite {
     pub(super) data_url: String,
-    /// Width and height, of the sheet and of a picture on it.
+    /// Width and height, of the sheet and of an image on it.
     pub(super) size: (usize, usize),
     pub(super) cell: (usize, usize),
     pub(super) columns: usize,
-    /// How many pictures found room, from the first on.
+    /// How many images found room, from the first on.
     pub(super) count: usize,
 }
 
 impl Sprite {
-    /// As many of the pictures, all of one shape, `u8 [height, width, 1 or 3]`, as have room.
-    pub(super) fn new(pictures: &[ArcArray<u8, Ix3>]) -> Option<Sprite> {
-        let mut count = pictures.len();
+    /// As many of the images, all of one shape, `u8 [height, width, 1 or 3]`, as have room.
+    pub(super) fn new(images: &[ArcArray<u8, Ix3>]) -> Option<Sprite> {
+        let mut count = images.len();
         while count > 0 {
-            let (sprite, bytes) = encode(&pictures[..count])?;
+            let (sprite, bytes) = encode(&images[..count])?;
             if bytes <= MOST_BYTES {
                 return Some(sprite);
             }
@@ -39,28 +39,28 @@ impl Sprite {
         None
     }
 
-    /// Where on the sheet a picture begins.
+    /// Where on the sheet an image begins.
     pub(super) fn place(&self, number: usize) -> (usize, usize) {
         (number % self.columns * self.cell.0, number / self.columns * self.cell.1)
     }
 }
 
-/// All pictures on one sheet: grey ones as PNG, coloured ones as JPEG, which is smaller.
-fn encode(pictures: &[ArcArray<u8, Ix3>]) -> Option<(Sprite, usize)> {
-    let (height, width, channels) = pictures.first()?.dim();
+/// All images on one sheet: gray ones as PNG, colored ones as JPEG, which is smaller.
+fn encode(images: &[ArcArray<u8, Ix3>]) -> Option<(Sprite, usize)> {
+    let (height, width, channels) = images.first()?.dim();
     let longest = height.max(width) as u32;
     let scale = f64::from(LONGEST.min(longest)) / f64::from(longest);
     let scaled = |length: usize| ((length as f64 * scale).round() as u32).max(1);
     let (w, h) = (scaled(width), scaled(height));
-    let columns = (pictures.len() as f64).sqrt().ceil() as u32;
-    let rows = (pictures.len() as u32).div_ceil(columns);
+    let columns = (images.len() as f64).sqrt().ceil() as u32;
+    let rows = (images.len() as u32).div_ceil(columns);
     let mut sheet = image::RgbImage::new(columns * w, rows * h);
-    for (number, picture) in pictures.iter().enumerate() {
-        let colour = |x: u32, y: u32| {
-            let value = |c: usize| picture.get([y as usize, x as usize, c.min(channels - 1)]);
+    for (number, image) in images.iter().enumerate() {
+        let color = |x: u32, y: u32| {
+            let value = |c: usize| image.get([y as usize, x as usize, c.min(channels - 1)]);
             image::Rgb([0, 1, 2].map(|c| value(c).copied().unwrap_or_default()))
         };
-        let mut one = image::RgbImage::from_fn(width as u32, height as u32, colour);
+        let mut one = image::RgbImage::from_fn(width as u32, height as u32, color);
         if scale < 1.0 {
             one = imageops::thumbnail(&one, w, h);
         }
@@ -68,10 +68,10 @@ fn encode(pictures: &[ArcArray<u8, Ix3>]) -> Option<(Sprite, usize)> {
         imageops::replace(&mut sheet, &one, i64::from(column * w), i64::from(row * h));
     }
     let (kind, bytes) = if channels == 1 {
-        let grey = imageops::grayscale(&sheet);
+        let gray = imageops::grayscale(&sheet);
         let mut png = Vec::new();
         PngEncoder::new(&mut png)
-            .write_image(&grey, grey.width(), grey.height(), ExtendedColorType::L8)
+            .write_image(&gray, gray.width(), gray.height(), ExtendedColorType::L8)
             .ok()?;
         ("png", png)
     } else {
@@ -85,7 +85,7 @@ fn encode(pictures: &[ArcArray<u8, Ix3>]) -> Option<(Sprite, usize)> {
         size,
         cell: (w as usize, h as usize),
         columns: columns as usize,
-        count: pictures.len(),
+        count: images.len(),
     };
     Some((sprite, bytes.len()))
 }
@@ -96,7 +96,7 @@ mod tests {
     use ndarray::Array3;
 
     #[test]
-    fn pictures_stand_in_rows_and_a_sheet_stays_small() {
+    fn images_stand_in_rows_and_a_sheet_stays_small() {
         let noisy = |seed: usize| {
             Array3::from_shape_fn((32, 32, 3), |(y, x, c)| {
                 (seed * 7919 + y * 104_729 + x * 1_299_709 + c * 15_485_863) as u8 ^ (x * y) as u8
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn large_pictures_become_small() {
+    fn large_images_become_small() {
         let large = Array3::from_elem((60, 120, 1), 9u8).into_shared();
         let sprite = Sprite::new(&[large]).unwrap();
         assert_eq!(sprite.cell, (32, 16));

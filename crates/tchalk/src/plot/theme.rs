@@ -1,9 +1,9 @@
-//! The colours of all figures, for light and for dark pages.
+//! The colors of all figures, for light and for dark pages.
 
-/// How many classes have a colour of their own; more start again from the first.
-pub(super) const CLASS_COLOURS: usize = 10;
+/// How many classes have a color of their own; more start again from the first.
+pub(super) const CLASS_COLORS: usize = 10;
 
-/// What a colour is for.
+/// What a color is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ink {
     /// Behind everything.
@@ -22,26 +22,26 @@ pub(super) enum Ink {
     Class(usize),
 }
 
-/// The colours of a figure.
+/// The colors of a figure.
 ///
-/// The class colours are Petroff's sequence of ten (*Accessible Color Sequences for Data
-/// Visualization*, 2021), chosen to stay apart under the usual kinds of colour blindness and in grey
+/// The class colors are Petroff's sequence of ten (*Accessible Color Sequences for Data
+/// Visualization*, 2021), chosen to stay apart under the usual kinds of color blindness and in gray
 /// print; the darkest of them are lightened for dark pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Theme(&'static Colours);
+pub struct Theme(&'static Colors);
 
 #[derive(Debug, PartialEq, Eq)]
-struct Colours {
+struct Colors {
     paper: &'static str,
     text: &'static str,
     quiet: &'static str,
     rule: &'static str,
     right: &'static str,
     wrong: &'static str,
-    classes: [&'static str; CLASS_COLOURS],
+    classes: [&'static str; CLASS_COLORS],
 }
 
-const LIGHT: Colours = Colours {
+const LIGHT: Colors = Colors {
     paper: "#ffffff",
     text: "#1f2328",
     quiet: "#59636e",
@@ -54,7 +54,7 @@ const LIGHT: Colours = Colours {
     ],
 };
 
-const DARK: Colours = Colours {
+const DARK: Colors = Colors {
     paper: "#16181c",
     text: "#e6e9ed",
     quiet: "#9da7b3",
@@ -78,7 +78,7 @@ impl Theme {
         Theme(&DARK)
     }
 
-    fn colour(&self, ink: Ink) -> &'static str {
+    fn color(&self, ink: Ink) -> &'static str {
         match ink {
             Ink::Paper => self.0.paper,
             Ink::Text => self.0.text,
@@ -86,20 +86,20 @@ impl Theme {
             Ink::Rule => self.0.rule,
             Ink::Right => self.0.right,
             Ink::Wrong => self.0.wrong,
-            Ink::Class(n) => self.0.classes[n % CLASS_COLOURS],
+            Ink::Class(n) => self.0.classes[n % CLASS_COLORS],
         }
     }
 }
 
 impl Theme {
-    /// Red, green and blue of a colour, for pictures.
+    /// Red, green and blue of a color, for images.
     pub(super) fn rgb(&self, ink: Ink) -> [u8; 3] {
-        let colour = self.colour(ink);
-        [1, 3, 5].map(|at| u8::from_str_radix(&colour[at..at + 2], 16).expect("two digits"))
+        let color = self.color(ink);
+        [1, 3, 5].map(|at| u8::from_str_radix(&color[at..at + 2], 16).expect("two digits"))
     }
 }
 
-/// How colours are written: fixed, or so that they follow the page.
+/// How colors are written: fixed, or so that they follow the page.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Paint {
     Fixed(Theme),
@@ -107,11 +107,11 @@ pub(super) enum Paint {
 }
 
 impl Paint {
-    pub(super) fn colour(self, ink: Ink) -> String {
+    pub(super) fn color(self, ink: Ink) -> String {
         match self {
-            Paint::Fixed(theme) => theme.colour(ink).to_owned(),
+            Paint::Fixed(theme) => theme.color(ink).to_owned(),
             Paint::FollowsPage => {
-                format!("var(--tk-{}, {})", name(ink), Theme::light().colour(ink))
+                format!("var(--tk-{}, {})", name(ink), Theme::light().color(ink))
             }
         }
     }
@@ -119,19 +119,19 @@ impl Paint {
 
 fn name(ink: Ink) -> String {
     match ink {
-        Ink::Class(n) => format!("c{}", n % CLASS_COLOURS),
+        Ink::Class(n) => format!("c{}", n % CLASS_COLORS),
         other => format!("{other:?}").to_lowercase(),
     }
 }
 
-/// The style sheet that gives a figure on a page the colours of the page's theme: JupyterLab,
+/// The style sheet that gives a figure on a page the colors of the page's theme: JupyterLab,
 /// Notebook and exported pages, VS Code, Colab, and else what the system prefers.
 pub(super) fn style_sheet() -> String {
     let variables = |theme: Theme| {
         let named = [Ink::Paper, Ink::Text, Ink::Quiet, Ink::Rule, Ink::Right, Ink::Wrong];
-        let classes = (0..CLASS_COLOURS).map(Ink::Class);
+        let classes = (0..CLASS_COLORS).map(Ink::Class);
         let list = named.into_iter().chain(classes);
-        list.map(|ink| format!("--tk-{}:{};", name(ink), theme.colour(ink))).collect::<String>()
+        list.map(|ink| format!("--tk-{}:{};", name(ink), theme.color(ink))).collect::<String>()
     };
     let dark = variables(Theme::dark());
     format!(
@@ -152,15 +152,15 @@ pub(super) fn style_sheet() -> String {
 mod tests {
     use super::*;
 
-    fn linear(colour: &str) -> [f64; 3] {
+    fn linear(color: &str) -> [f64; 3] {
         [1, 3, 5].map(|at| {
-            let value = f64::from(u8::from_str_radix(&colour[at..at + 2], 16).unwrap()) / 255.0;
+            let value = f64::from(u8::from_str_radix(&color[at..at + 2], 16).unwrap()) / 255.0;
             if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
         })
     }
 
-    fn luminance(colour: &str) -> f64 {
-        let [r, g, b] = linear(colour);
+    fn luminance(color: &str) -> f64 {
+        let [r, g, b] = linear(color);
         0.2126 * r + 0.7152 * g + 0.0722 * b
     }
 
@@ -182,7 +182,7 @@ mod tests {
     fn text_can_be_read_on_both_papers() {
         for theme in [Theme::light(), Theme::dark()] {
             for ink in [Ink::Text, Ink::Quiet, Ink::Right, Ink::Wrong] {
-                let contrast = contrast(theme.colour(ink), theme.0.paper);
+                let contrast = contrast(theme.color(ink), theme.0.paper);
                 assert!(contrast >= 4.5, "{ink:?} on {}: {contrast:.1}", theme.0.paper);
             }
         }
@@ -190,7 +190,7 @@ mod tests {
 
     /// The matrices are those of Machado, Oliveira and Fernandes (2009) for full severity.
     #[test]
-    fn class_colours_stay_apart_for_colour_blind_eyes() {
+    fn class_colors_stay_apart_for_color_blind_eyes() {
         let normal = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
         let protanopia = [
             [0.152286, 1.052583, -0.204868],
@@ -204,8 +204,8 @@ mod tests {
         ];
         for theme in [Theme::light(), Theme::dark()] {
             for eye in [normal, protanopia, deuteranopia] {
-                let seen = theme.0.classes.map(|colour| {
-                    let rgb = linear(colour);
+                let seen = theme.0.classes.map(|color| {
+                    let rgb = linear(color);
                     lab(eye.map(|row: [f64; 3]| {
                         (0..3).map(|i| row[i] * rgb[i]).sum::<f64>().clamp(0.0, 1.0)
                     }))
@@ -221,9 +221,9 @@ mod tests {
     }
 
     #[test]
-    fn colours_follow_the_page_and_fall_back_to_light() {
-        assert_eq!(Paint::FollowsPage.colour(Ink::Class(11)), "var(--tk-c1, #bd1f01)");
-        assert_eq!(Paint::Fixed(Theme::dark()).colour(Ink::Paper), "#16181c");
+    fn colors_follow_the_page_and_fall_back_to_light() {
+        assert_eq!(Paint::FollowsPage.color(Ink::Class(11)), "var(--tk-c1, #bd1f01)");
+        assert_eq!(Paint::Fixed(Theme::dark()).color(Ink::Paper), "#16181c");
         assert!(style_sheet().contains("--tk-c9:"));
     }
 }

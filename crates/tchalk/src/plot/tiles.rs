@@ -1,8 +1,8 @@
-//! Many small pictures without captions: kernels, feature maps, responses.
+//! Many small images without captions: kernels, feature maps, responses.
 
 use super::canvas::{Area, Canvas, HEADING, TICK};
-use super::figure::{Draw, Panel};
 use super::encoded_image::{jpeg_url, png_url};
+use super::figure::{Draw, Panel};
 use super::theme::Ink;
 use image::imageops::FilterType;
 use ndarray::{ArcArray, Ix3, s};
@@ -10,14 +10,14 @@ use ndarray::{ArcArray, Ix3, s};
 const HEADING_HEIGHT: f64 = 24.0;
 const WIDEST: f64 = 80.0;
 const GAP: f64 = 5.0;
-/// All pictures of a panel together have at most about so many values, so that a figure stays small.
+/// All images of a panel together have at most about so many values, so that a figure stays small.
 const VALUES: usize = 150_000;
-/// Parts of pictures are drawn with at most so many pixels a side: the first of these with which all
+/// Parts of images are drawn with at most so many pixels a side: the first of these with which all
 /// of them together, encoded, stay below [`LETTERS`].
 const SIDES: [usize; 5] = [64, 48, 32, 20, 12];
 const LETTERS: usize = 220_000;
 
-/// Pictures of one size under a heading, `columns` to a row.
+/// Images of one size under a heading, `columns` to a row.
 #[derive(Debug, Clone)]
 pub(crate) struct TilePanel {
     title: String,
@@ -31,17 +31,17 @@ pub(crate) struct TilePanel {
 }
 
 impl TilePanel {
-    /// `pictures` `u8 [height, width, 1 or 3]`, all of one size.
+    /// `images` `u8 [height, width, 1 or 3]`, all of one size.
     pub(crate) fn new(
         title: impl Into<String>,
         note: impl Into<String>,
-        pictures: &[ArcArray<u8, Ix3>],
+        images: &[ArcArray<u8, Ix3>],
         columns: usize,
     ) -> TilePanel {
-        let (height, width, channels) = pictures.first().map_or((1, 1, 1), |p| p.dim());
-        let most = ((VALUES / (channels * pictures.len()).max(1)) as f64).sqrt().clamp(8.0, 160.0);
+        let (height, width, channels) = images.first().map_or((1, 1, 1), |p| p.dim());
+        let most = ((VALUES / (channels * images.len()).max(1)) as f64).sqrt().clamp(8.0, 160.0);
         let shrink = (most / height.max(width) as f64).min(1.0);
-        let urls = pictures.iter().map(|picture| encoded(picture, shrink)).collect();
+        let urls = images.iter().map(|image| encoded(image, shrink)).collect();
         TilePanel {
             title: title.into(),
             note: note.into(),
@@ -52,20 +52,20 @@ impl TilePanel {
         }
     }
 
-    /// Pictures in which single pixels matter: of larger ones only the liveliest part is drawn, as it
+    /// Images in which single pixels matter: of larger ones only the liveliest part is drawn, as it
     /// is, and as large as the figure stays small.
     pub(crate) fn in_detail(
         title: impl Into<String>,
         note: impl Into<String>,
-        pictures: &[ArcArray<u8, Ix3>],
+        images: &[ArcArray<u8, Ix3>],
         columns: usize,
     ) -> TilePanel {
-        let whole = pictures.first().map_or(1, |picture| picture.dim().0.max(picture.dim().1));
+        let whole = images.first().map_or(1, |image| image.dim().0.max(image.dim().1));
         let mut note = note.into();
-        let mut parts = pictures.to_vec();
+        let mut parts = images.to_vec();
         let mut urls = Vec::new();
         for side in SIDES {
-            parts = pictures.iter().map(|picture| liveliest(picture, side)).collect();
+            parts = images.iter().map(|image| liveliest(image, side)).collect();
             urls = parts.iter().map(smallest).collect();
             if urls.iter().map(String::len).sum::<usize>() <= LETTERS {
                 break;
@@ -91,13 +91,13 @@ impl TilePanel {
 
 /// The part of at most `side` by `side` pixels in which values differ most from their mean; the
 /// middle where that is about as lively.
-fn liveliest(picture: &ArcArray<u8, Ix3>, side: usize) -> ArcArray<u8, Ix3> {
-    let (height, width, _) = picture.dim();
+fn liveliest(image: &ArcArray<u8, Ix3>, side: usize) -> ArcArray<u8, Ix3> {
+    let (height, width, _) = image.dim();
     let (h, w) = (side.min(height), side.min(width));
     if (h, w) == (height, width) {
-        return picture.clone();
+        return image.clone();
     }
-    let part = |top: usize, left: usize| picture.slice(s![top..top + h, left..left + w, ..]);
+    let part = |top: usize, left: usize| image.slice(s![top..top + h, left..left + w, ..]);
     let life = |top: usize, left: usize| {
         let part = part(top, left);
         let mean = part.iter().map(|&value| f64::from(value)).sum::<f64>() / part.len() as f64;
@@ -116,17 +116,17 @@ fn liveliest(picture: &ArcArray<u8, Ix3>, side: usize) -> ArcArray<u8, Ix3> {
 }
 
 /// As PNG, or as JPEG where that is smaller.
-fn smallest(picture: &ArcArray<u8, Ix3>) -> String {
-    let (height, width, channels) = picture.dim();
-    let bytes: Vec<u8> = picture.iter().copied().collect();
+fn smallest(image: &ArcArray<u8, Ix3>) -> String {
+    let (height, width, channels) = image.dim();
+    let bytes: Vec<u8> = image.iter().copied().collect();
     let png = png_url(width, height, channels, &bytes);
     let jpeg = jpeg_url(width, height, channels, &bytes);
     if jpeg.len() < png.len() { jpeg } else { png }
 }
 
-fn encoded(picture: &ArcArray<u8, Ix3>, shrink: f64) -> String {
-    let (height, width, channels) = picture.dim();
-    let bytes: Vec<u8> = picture.iter().copied().collect();
+fn encoded(image: &ArcArray<u8, Ix3>, shrink: f64) -> String {
+    let (height, width, channels) = image.dim();
+    let bytes: Vec<u8> = image.iter().copied().collect();
     if shrink >= 1.0 {
         return png_url(width, height, channels, &bytes);
     }
@@ -135,12 +135,12 @@ fn encoded(picture: &ArcArray<u8, Ix3>, shrink: f64) -> String {
     let (rows, columns) = (height as u32, width as u32);
     let smaller = match channels {
         1 => {
-            let grey = image::GrayImage::from_raw(columns, rows, bytes).expect("the sizes match");
-            image::imageops::resize(&grey, w, h, FilterType::Triangle).into_raw()
+            let gray = image::GrayImage::from_raw(columns, rows, bytes).expect("the sizes match");
+            image::imageops::resize(&gray, w, h, FilterType::Triangle).into_raw()
         }
         _ => {
-            let colour = image::RgbImage::from_raw(columns, rows, bytes).expect("the sizes match");
-            image::imageops::resize(&colour, w, h, FilterType::Triangle).into_raw()
+            let color = image::RgbImage::from_raw(columns, rows, bytes).expect("the sizes match");
+            image::imageops::resize(&color, w, h, FilterType::Triangle).into_raw()
         }
     };
     png_url(w as usize, h as usize, channels, &smaller)
@@ -181,7 +181,7 @@ impl Draw for TilePanel {
 
     fn description(&self) -> String {
         let note = if self.note.is_empty() { String::new() } else { format!(" ({})", self.note) };
-        format!("{}: {} pictures{note}", self.title, self.urls.len())
+        format!("{}: {} images{note}", self.title, self.urls.len())
     }
 }
 
@@ -193,13 +193,13 @@ mod tests {
     use ndarray::Array3;
 
     #[test]
-    fn few_and_many_pictures_are_small() {
+    fn few_and_many_images_are_small() {
         let noise = |i: usize, side| {
             Array3::from_shape_fn((side, side, 1), |(y, x, _)| ((i + y * 7 + x * x) % 251) as u8)
         };
         for (count, side) in [(1, 3), (64, 224), (512, 14)] {
-            let pictures: Vec<_> = (0..count).map(|i| noise(i, side).into_shared()).collect();
-            let panel = TilePanel::new("maps", "each by itself", &pictures, 12);
+            let images: Vec<_> = (0..count).map(|i| noise(i, side).into_shared()).collect();
+            let panel = TilePanel::new("maps", "each by itself", &images, 12);
             let figure = Figure::grid(vec![panel.into()], 1).unwrap();
             assert_tidy(&figure);
             let size = figure.to_svg(&Theme::light()).len();
@@ -223,8 +223,8 @@ mod tests {
             })
         };
         for count in [1, 96, 256] {
-            let pictures: Vec<_> = (0..count).map(|i| noise(i).into_shared()).collect();
-            let panel = TilePanel::in_detail("responses", "", &pictures, 12);
+            let images: Vec<_> = (0..count).map(|i| noise(i).into_shared()).collect();
+            let panel = TilePanel::in_detail("responses", "", &images, 12);
             let figure = Figure::grid(vec![panel.into()], 1).unwrap();
             assert_tidy(&figure);
             let size = figure.to_svg(&Theme::light()).len();

@@ -60,7 +60,7 @@ impl Budget {
     ///
     /// # Errors
     ///
-    /// If it says anything else: a misspelt budget would be an hour of waiting.
+    /// If it says anything else: a misspelled budget would be an hour of waiting.
     pub fn current() -> Result<Budget> {
         Ok(Budget::current_with_reason()?.0)
     }
@@ -81,7 +81,7 @@ impl Budget {
     }
 
     /// How many of `examples` to evaluate on `device`. Looking is quicker than learning, and whoever
-    /// enters a competition has to answer for all of its 28,000 pictures.
+    /// enters a competition has to answer for all of its 28,000 images.
     pub(crate) fn evaluation_examples(self, examples: usize, device: Device) -> usize {
         match self {
             Budget::Class if !device.is_cuda() => examples.min(30_000),
@@ -92,7 +92,12 @@ impl Budget {
     /// How many of `examples` a large network learns from on `device`, if one example costs so many
     /// multiply-adds: the frozen base of a transfer model goes over all of them before anything is
     /// learned, and no clock breaks that off.
-    pub(crate) fn affordable_examples(self, examples: usize, multiply_adds: usize, device: Device) -> usize {
+    pub(crate) fn affordable_examples(
+        self,
+        examples: usize,
+        multiply_adds: usize,
+        device: Device,
+    ) -> usize {
         /// A VGG16 at 32 × 32 pixels gets 4,700 examples, which takes two cores three quarters of a
         /// minute.
         const MOST: usize = 1_500_000_000_000;

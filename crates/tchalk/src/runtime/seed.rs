@@ -1,7 +1,7 @@
 //! One seed drives every random choice.
 //!
 //! Each draw gets a generator of its own, made of the seed, what it is for, and how many draws there
-//! were for that before. So a second `image_grid` shows other pictures than the first, and a
+//! were for that before. So a second `image_grid` shows other images than the first, and a
 //! notebook run again from the top shows the same ones.
 
 use rand_chacha::ChaCha8Rng;
@@ -57,7 +57,7 @@ fn generator(seed: u64, purpose: &str, count: u64) -> ChaCha8Rng {
 
 /// A whole number from 0 to below `n`, each equally likely.
 pub(crate) fn below(n: usize, rng: &mut ChaCha8Rng) -> usize {
-    // The few numbers at the top that would favour small results are thrown back.
+    // The few numbers at the top that would favor small results are thrown back.
     let n = n as u64;
     let limit = u64::MAX - u64::MAX % n;
     loop {

@@ -2,7 +2,8 @@
 
 use super::fused;
 use super::optimizer::{
-    Slots, Optimizer, OptimizerOptions, check_epsilon, check_fraction, check_learning_rate, common_options,
+    Optimizer, OptimizerOptions, Slots, check_epsilon, check_fraction, check_learning_rate,
+    common_options,
 };
 use crate::error::Result;
 use tch::Tensor;
@@ -25,7 +26,13 @@ common_options!(Adam);
 impl Adam {
     /// Adam with this learning rate, and with betas of 0.9 and 0.999.
     pub fn new(learning_rate: f64) -> Adam {
-        Adam { learning_rate, beta1: 0.9, beta2: 0.999, epsilon: 1e-7, options: OptimizerOptions::default() }
+        Adam {
+            learning_rate,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-7,
+            options: OptimizerOptions::default(),
+        }
     }
 
     /// How long the mean and the size of the gradients are remembered, each from 0 to below 1.
@@ -49,7 +56,8 @@ impl Optimizer for Adam {
     fn update(&self, weight: &Tensor, gradient: &Tensor, slots: &mut Slots, learning_rate: f64) {
         let mut weight = weight.shallow_clone();
         let step = i32::try_from(slots.updates() + 1).unwrap_or(i32::MAX);
-        let rate = learning_rate * (1.0 - self.beta2.powi(step)).sqrt() / (1.0 - self.beta1.powi(step));
+        let rate =
+            learning_rate * (1.0 - self.beta2.powi(step)).sqrt() / (1.0 - self.beta1.powi(step));
         let memory = slots.tensors::<2>(&weight);
         let (by, epsilon) = (rate as f32, self.epsilon as f32);
         let (beta1, beta2) = (self.beta1 as f32, self.beta2 as f32);

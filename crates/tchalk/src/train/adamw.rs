@@ -1,7 +1,7 @@
 //! AdamW: Adam with weights that shrink by themselves.
 
 use super::Adam;
-use super::optimizer::{Slots, Optimizer, OptimizerOptions, common_options};
+use super::optimizer::{Optimizer, OptimizerOptions, Slots, common_options};
 use crate::error::Result;
 use tch::Tensor;
 

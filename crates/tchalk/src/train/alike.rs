@@ -1,4 +1,4 @@
-//! Networks that learn alike: one optimiser's description for several, and what they have seen.
+//! Networks that learn alike: one optimizer's description for several, and what they have seen.
 
 use super::leakage::TrainingFacts;
 use super::{Fit, Schedule, compiled_loss};
@@ -8,7 +8,7 @@ use crate::model::Model;
 use crate::plot::thousands;
 
 impl Model {
-    /// Compiles this network as another one of the same form is; its optimiser begins anew.
+    /// Compiles this network as another one of the same form is; its optimizer begins anew.
     ///
     /// # Errors
     ///

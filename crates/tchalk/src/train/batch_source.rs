@@ -1,14 +1,14 @@
 //! Examples on their way into a network.
 
-use super::memory_layout;
 use super::leakage::fingerprints;
+use super::memory_layout;
 use crate::data::TensorSet;
 use crate::model::Program;
 use tch::{Device, Kind, Tensor, no_grad};
 
 /// So many examples go through a network at a time where nothing is learned, if they are small.
 const MAX_BATCH: usize = 500;
-/// So many numbers at most: 500 pictures of 3 by 32 by 32.
+/// So many numbers at most: 500 images of 3 by 32 by 32.
 const MAX_NUMBERS: usize = MAX_BATCH * 3 * 32 * 32;
 
 /// The examples of a set, or some of them, and, where the network's frozen part has been computed
@@ -106,7 +106,11 @@ impl BatchSource {
             let values = made.values.iter().map(|values| {
                 let picked = pick(values, positions);
                 let full = picked.kind() != Kind::Half;
-                memory_layout::channels_last_on_cpu(if full { picked } else { picked.to_kind(Kind::Float) })
+                memory_layout::channels_last_on_cpu(if full {
+                    picked
+                } else {
+                    picked.to_kind(Kind::Float)
+                })
             });
             let values = made.steps.iter().copied().zip(values).collect();
             return Batch { values, labels: pick(&labels, &indices) };

@@ -1,10 +1,10 @@
 //! Training in a file: written after an epoch, taken up again later.
 //!
-//! The file holds tensors in the safetensors format: the weights by name, and what the optimiser and
+//! The file holds tensors in the safetensors format: the weights by name, and what the optimizer and
 //! the callbacks remember. Its header holds the rest as JSON. Numbers that have to come back to the
 //! bit are written as their bits.
 
-use super::callback::{Callbacks, CallbackState};
+use super::callback::{CallbackState, Callbacks};
 use super::optimizer_state::StateDict;
 use super::run::set_weights;
 use super::{Epoch, History};
@@ -150,7 +150,11 @@ pub(super) fn read(path: &Path) -> Result<TrainingCheckpoint> {
 }
 
 /// Puts a saved training into a model that was built and compiled as before.
-pub(super) fn restore(model: &Model, callbacks: &Callbacks, saved: TrainingCheckpoint) -> Result<History> {
+pub(super) fn restore(
+    model: &Model,
+    callbacks: &Callbacks,
+    saved: TrainingCheckpoint,
+) -> Result<History> {
     let bad = |problem: String| {
         let hint = "Build and compile the model as when the file was written.";
         Error::bad_file(&saved.path, problem, hint)

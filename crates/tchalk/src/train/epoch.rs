@@ -1,13 +1,13 @@
 //! One pass over the examples, step by step.
 
-use super::random::step_seed;
-use super::trainer::Trainer;
 use super::loss::{Loss, LossInput};
 use super::metric::{MetricResult, MetricState};
 use super::progress::Progress;
+use super::random::step_seed;
 use super::run::{Run, copy_weights, set_weights};
 use super::schedule::TrainingProgress;
 use super::train_step::{TrainStep, catch_torch_error};
+use super::trainer::Trainer;
 use super::{Precision, count_correct};
 use crate::error::{Error, Result};
 use crate::runtime::budget::work_units;
@@ -79,7 +79,10 @@ impl Trainer {
             if let Err(problem) =
                 self.options.callbacks.call(run, |callback, run| callback.on_batch_end(run))
             {
-                return Ok(EpochOutcome::Stopped(format!("stopped in epoch {}: {problem}", run.epoch)));
+                return Ok(EpochOutcome::Stopped(format!(
+                    "stopped in epoch {}: {problem}",
+                    run.epoch
+                )));
             }
             self.apply_learning_rate(run);
             // Reading a number back waits for the device, so it is done only when it will be shown.
@@ -89,7 +92,10 @@ impl Trainer {
                 progress.step_done(run, loss, accuracy);
             }
             if let Some(reason) = &run.stop_reason {
-                return Ok(EpochOutcome::Stopped(format!("stopped in epoch {}: {reason}", run.epoch)));
+                return Ok(EpochOutcome::Stopped(format!(
+                    "stopped in epoch {}: {reason}",
+                    run.epoch
+                )));
             }
         }
         let sums = sums.read();
@@ -98,7 +104,13 @@ impl Trainer {
     }
 
     /// One step. What libtorch refuses, such as more memory, changes no weight.
-    fn train_step(&self, step: usize, positions: &Tensor, run: &Run, sums: &mut EpochSums) -> Result<()> {
+    fn train_step(
+        &self,
+        step: usize,
+        positions: &Tensor,
+        run: &Run,
+        sums: &mut EpochSums,
+    ) -> Result<()> {
         let at = TrainingProgress {
             step: (run.epoch - 1 - self.initial_epoch) * run.steps + step,
             steps: (run.epochs - self.initial_epoch) * run.steps,
@@ -167,13 +179,21 @@ impl EpochSums {
         let outputs = inner.output_shape()[0];
         let metrics = (!fitting.options.metrics.is_empty())
             .then(|| MetricState::new(loss_input.form, outputs, inner.device));
-        EpochSums { loss_input, loss: None, correct: None, examples: 0, learning_rate: 0.0, metrics }
+        EpochSums {
+            loss_input,
+            loss: None,
+            correct: None,
+            examples: 0,
+            learning_rate: 0.0,
+            metrics,
+        }
     }
 
     fn add(&mut self, batch_loss: &Tensor, outputs: &Tensor, labels: &Tensor, loss: &Loss) {
         let count = labels.size()[0];
-        let (l, r) =
-            no_grad(|| (batch_loss * count as f64, count_correct(self.loss_input, outputs, labels)));
+        let (l, r) = no_grad(|| {
+            (batch_loss * count as f64, count_correct(self.loss_input, outputs, labels))
+        });
         self.loss = Some(self.loss.take().map_or(l.shallow_clone(), |sum| sum + l));
         self.correct = Some(self.correct.take().map_or(r.shallow_clone(), |sum| sum + r));
         self.examples += count;
@@ -193,6 +213,11 @@ impl EpochSums {
 
     fn read(&self) -> EpochMeans {
         let (loss, accuracy) = self.means();
-        EpochMeans { loss, accuracy, learning_rate: self.learning_rate, metrics: self.metrics.as_ref().map(MetricState::result) }
+        EpochMeans {
+            loss,
+            accuracy,
+            learning_rate: self.learning_rate,
+            metrics: self.metrics.as_ref().map(MetricState::result),
+        }
     }
 }

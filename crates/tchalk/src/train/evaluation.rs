@@ -1,9 +1,9 @@
 //! How well a network does on a set.
 
 use super::batch_source::BatchSource;
-use super::loss::{OutputForm, Loss, LossInput};
-use super::metric::{MetricResult, Metric, MetricState};
+use super::loss::{Loss, LossInput, OutputForm};
 use super::mcnemar::{McNemar, Z_95};
+use super::metric::{Metric, MetricResult, MetricState};
 use super::train_step::catch_torch_error;
 use super::{check_input, check_labels, compiled_loss, loss_input_step};
 use crate::data::TensorSet;
@@ -100,7 +100,7 @@ impl Evaluation {
     }
 
     /// How this accuracy differs from another's, and whether chance alone could have made that
-    /// difference. Where both were asked about the same pictures, only those count on which one of
+    /// difference. Where both were asked about the same images, only those count on which one of
     /// the two was right and the other was not.
     pub fn difference(&self, other: &Evaluation) -> Difference {
         let paired = self.result.mcnemar(&other.result);
@@ -262,8 +262,8 @@ mod tests {
     }
 
     #[test]
-    fn on_the_same_pictures_chance_can_do_less() {
-        // 1,000 pictures: both know 600, the first alone knows 60, the second alone 30.
+    fn on_the_same_images_chance_can_do_less() {
+        // 1,000 images: both know 600, the first alone knows 60, the second alone 30.
         let labels: Vec<usize> = (0..1000).map(|i| i % 2).collect();
         let sure = |right: &dyn Fn(usize) -> bool, labels: &[usize]| {
             let rows = Array2::from_shape_fn((1000, 2), |(i, class)| {
@@ -278,7 +278,7 @@ mod tests {
         // 1.96 times the root of 92 / 1002 - (30 / 1002)², divided by the root of 1002.
         assert!((difference.margin - 0.018_67).abs() < 5e-5, "{}", difference.margin);
         assert!(difference.is_clear());
-        // About other pictures the same figures prove nothing.
+        // About other images the same figures prove nothing.
         let turned: Vec<usize> = labels.iter().map(|label| 1 - label).collect();
         let elsewhere = sure(&|i| i < 630, &turned);
         assert!(!first.difference(&elsewhere).is_clear());

@@ -1,6 +1,6 @@
 //! What the frozen part of a network gives, computed once.
 //!
-//! Layers that training leaves alone give the same for the same picture in every epoch. So they run
+//! Layers that training leaves alone give the same for the same image in every epoch. So they run
 //! over all examples once, and training goes on from what they gave: 25 epochs on a frozen VGG16
 //! then cost little more than one.
 
@@ -29,7 +29,7 @@ pub(super) enum CachePlan {
 /// What to do for `examples` with `limit` bytes of memory: `target` is the step that the loss reads.
 pub(super) fn plan(program: &Program, target: usize, examples: usize, limit: usize) -> CachePlan {
     let steps = program.frozen_frontier(target);
-    // A frontier behind layers without weights would be another copy of the pictures.
+    // A frontier behind layers without weights would be another copy of the images.
     let behind = program.needed(&[], &steps);
     let worthwhile = program.steps.iter().zip(&behind).any(|(step, needed)| {
         *needed && step.cell().is_some_and(|cell| !cell.tensors().is_empty())
@@ -153,7 +153,9 @@ mod tests {
         let program = &model.inner().program;
         let of = |limit| plan(program, program.scores(), 10, limit);
         let bytes = 10 * 2 * 4 * 4 * 4;
-        let CachePlan::Cache { steps, kind: Kind::Float } = of(bytes) else { panic!("{:?}", of(bytes)) };
+        let CachePlan::Cache { steps, kind: Kind::Float } = of(bytes) else {
+            panic!("{:?}", of(bytes))
+        };
         assert_eq!(program.steps[steps[0]].path, "flatten");
         assert!(matches!(of(bytes - 1), CachePlan::Cache { kind: Kind::Half, .. }));
         assert_eq!(of(bytes / 2 - 1), CachePlan::TooLarge { bytes: bytes / 2 });

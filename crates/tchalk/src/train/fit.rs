@@ -135,7 +135,7 @@ impl Fit {
         self
     }
 
-    /// Changes the training pictures a little each time they are seen. Frozen layers then have to
+    /// Changes the training images a little each time they are seen. Frozen layers then have to
     /// run in every epoch.
     pub fn augment(mut self, augment: impl Augment + 'static) -> Fit {
         self.augment = Some(Arc::new(augment));
@@ -150,7 +150,7 @@ impl Fit {
 
     /// Trains on several devices at once, each with a replica of the network (data parallelism). The
     /// first has to be the network's own. Every batch is split evenly; each replica finds the
-    /// gradients of its part, and their sum, on the first device, makes one step of the optimiser,
+    /// gradients of its part, and their sum, on the first device, makes one step of the optimizer,
     /// which all replicas then take over. The steps are those of one device, to within rounding:
     /// [`batch_size`](Fit::batch_size) is still that of the whole batch.
     ///
@@ -177,7 +177,7 @@ impl Fit {
     ///
     /// A device may be named more than once: `[Device::Cpu, Device::Cpu]` shows all of this without a
     /// GPU, though no faster. Three things differ from one device. Dropout draws for each part anew:
-    /// other values than for the whole batch, and the same for the same seed. Batch normalisation
+    /// other values than for the whole batch, and the same for the same seed. Batch normalization
     /// uses the mean and variance of each part; what it keeps is the average over the parts. And each
     /// device but the first holds another copy of the weights. Validation, and the frozen part that
     /// is computed once, run on the first device alone.

@@ -1,6 +1,6 @@
-//! One pass over memory instead of six: what an optimiser does to each number, in one loop.
+//! One pass over memory instead of six: what an optimizer does to each number, in one loop.
 //!
-//! libtorch through `tch` has no fused optimisers, and every tensor operation reads and writes whole
+//! libtorch through `tch` has no fused optimizers, and every tensor operation reads and writes whole
 //! tensors. On the CPU the arithmetic of an update costs nothing beside that traffic. So where weight,
 //! gradient and memory lie alike as `f32`, one loop reads each number once; elsewhere (on a GPU, in
 //! another kind) [`update`] says so, and the caller uses tensor operations. Numbers do not depend on

@@ -60,7 +60,7 @@ pub struct History {
     /// How long the frozen part took, which is computed once, before the epochs.
     #[serde(default)]
     pub(crate) feature_cache_seconds: f64,
-    /// The names of the optimiser and the loss; empty in what older versions saved.
+    /// The names of the optimizer and the loss; empty in what older versions saved.
     #[serde(default)]
     pub(crate) optimizer: String,
     #[serde(default)]
@@ -370,9 +370,12 @@ mod tests {
         history.notes.push("budget ci".into());
         assert_eq!(History::from_json(&history.to_json()).unwrap(), history);
         assert!(History::from_json("{").unwrap_err().to_string().contains("a saved history"));
-        // As it was written before optimiser and loss had names in it.
+        // As it was written before optimizer and loss had names in it.
         let old = History::from_json(r#"{"epochs": [], "notes": []}"#).unwrap();
-        assert_eq!((old.optimizer, old.loss, old.restored_epoch), (String::new(), String::new(), None));
+        assert_eq!(
+            (old.optimizer, old.loss, old.restored_epoch),
+            (String::new(), String::new(), None)
+        );
     }
 
     #[test]

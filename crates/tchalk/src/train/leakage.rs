@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_trained_on_is_recognised() {
+    fn what_was_trained_on_is_recognized() {
         let mut seen = TrainingFacts::default();
         let (trained, validation) = (fingerprints(&set(0, 10)), fingerprints(&set(8, 5)));
         let note = seen.record_training(&trained, Some(&validation)).unwrap();
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_set_that_chose_is_recognised() {
+    fn the_set_that_chose_is_recognized() {
         let mut seen = TrainingFacts::default();
         seen.record_choice(&fingerprints(&set(50, 6)));
         assert!(seen.leakage_notes(&set(50, 6))[0].contains("chose between the epochs"));

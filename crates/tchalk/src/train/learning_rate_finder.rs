@@ -1,7 +1,7 @@
 //! Finding a learning rate by trying them all.
 
-use super::random::{shuffled_order, step_seed};
 use super::batch_source::BatchSource;
+use super::random::{shuffled_order, step_seed};
 use super::replicas::Replicas;
 use super::run::{copy_weights, set_weights};
 use super::train_step::{TrainStep, catch_torch_error, trainable_weights};
@@ -75,9 +75,10 @@ impl LearningRateFinder {
         self.from * (self.to / self.from).powf(part)
     }
 
-    /// Steps with a growing rate, which change weights and optimiser.
+    /// Steps with a growing rate, which change weights and optimizer.
     fn run_steps(&self, learner: &TrainStep<'_>, set: &TensorSet) -> Result<LearningRateCurve> {
-        let (feed, seed) = (BatchSource::new(set.clone()), runtime::seed::derive("find_rate") as u64);
+        let (feed, seed) =
+            (BatchSource::new(set.clone()), runtime::seed::derive("find_rate") as u64);
         let (program, device) = (&learner.inner.program, learner.inner.device);
         let per_epoch = set.len().div_ceil(self.batch_size);
         let (mut rates, mut losses, mut stopped) = (Vec::new(), Vec::new(), false);
@@ -181,7 +182,8 @@ impl LearningRateCurve {
 
 impl std::fmt::Debug for LearningRateCurve {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (count, end) = (self.learning_rates.len(), self.learning_rates.last().copied().unwrap_or(f64::NAN));
+        let (count, end) =
+            (self.learning_rates.len(), self.learning_rates.last().copied().unwrap_or(f64::NAN));
         write!(f, "the loss at {count} learning rates up to {end:.1e}; ")?;
         match self.suggestion() {
             Some(rate) => write!(f, "it falls fastest at {rate:.1e}")?,
@@ -199,7 +201,7 @@ impl Show for LearningRateCurve {
 
 impl Model {
     /// Trains for a moment with a growing learning rate, and returns how the loss went with it.
-    /// Weights and optimiser are afterwards as they were before.
+    /// Weights and optimizer are afterwards as they were before.
     ///
     /// It ends early where the loss is four times its best, and when the reader presses stop.
     ///
@@ -207,7 +209,11 @@ impl Model {
     ///
     /// If the model is not compiled, the set does not fit, the finder's numbers make no sense, or
     /// libtorch refuses a step; the weights are then as before, too.
-    pub fn find_learning_rate(&self, set: &TensorSet, finder: LearningRateFinder) -> Result<LearningRateCurve> {
+    pub fn find_learning_rate(
+        &self,
+        set: &TensorSet,
+        finder: LearningRateFinder,
+    ) -> Result<LearningRateCurve> {
         const OP: &str = "Model::find_rate";
         let inner = self.inner();
         let (loss, reading) = compiled_loss(inner, OP)?;
@@ -219,22 +225,32 @@ impl Model {
             return Err(Error::invalid("RateFinder", expected, format!("{finder:?}"), ""));
         }
         let program = &inner.program;
-        if trainable_weights(program, &program.inputs, loss_input_step(program, reading)).is_empty() {
+        if trainable_weights(program, &program.inputs, loss_input_step(program, reading)).is_empty()
+        {
             return Err(Error::invalid(OP, "weights to train", "none: all are frozen", ""));
         }
         let before = copy_weights(self);
         let state = inner.compiled().as_ref().map(|compiled| compiled.optimizer_state.state_dict());
         let replicas = Replicas::none();
-        let learner = TrainStep { inner, replicas: &replicas, loss: &loss, loss_input: reading, mixed_precision: false };
+        let learner = TrainStep {
+            inner,
+            replicas: &replicas,
+            loss: &loss,
+            loss_input: reading,
+            mixed_precision: false,
+        };
         let _kept = memory::keep();
         let curve = catch_torch_error(OP, || finder.run_steps(&learner, set));
         set_weights(self, &before)?;
         if let (Some(state), Some(compiled)) = (state, inner.compiled().as_mut()) {
             // Of all weights: what is remembered of frozen ones is for when they are free again.
             let weights = program.weights().into_iter().map(|weight| (weight.name, weight.tensor));
-            compiled.optimizer_state.load_state_dict(&state, &weights.collect::<Vec<_>>()).map_err(|problem| {
-                Error::invalid(OP, "the optimiser as it was before", problem, "")
-            })?;
+            compiled
+                .optimizer_state
+                .load_state_dict(&state, &weights.collect::<Vec<_>>())
+                .map_err(|problem| {
+                    Error::invalid(OP, "the optimizer as it was before", problem, "")
+                })?;
         }
         curve
     }
@@ -254,7 +270,8 @@ mod tests {
             let x = rate.log10();
             2.0 / (1.0 + (4.0 * (x + 2.5)).exp()) + if x > -0.5 { 8.0 * (x + 0.5) } else { 0.0 }
         };
-        let curve = LearningRateCurve::new(rates.clone(), rates.iter().map(|&r| loss(r)).collect(), false);
+        let curve =
+            LearningRateCurve::new(rates.clone(), rates.iter().map(|&r| loss(r)).collect(), false);
         let suggestion = curve.suggestion().unwrap().log10();
         assert!((-2.6..-1.5).contains(&suggestion), "{suggestion}");
         let flat = LearningRateCurve::new(rates.clone(), vec![1.0; 51], false);

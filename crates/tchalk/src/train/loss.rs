@@ -78,7 +78,12 @@ impl Loss {
     pub const MeanSquaredError: Loss = Loss::new(LossFunction::MeanSquaredError);
 
     const fn new(function: LossFunction) -> Loss {
-        Loss { function, declared: DeclaredOutput::FromLastLayer, smoothing: 0.0, weights: Vec::new() }
+        Loss {
+            function,
+            declared: DeclaredOutput::FromLastLayer,
+            smoothing: 0.0,
+            weights: Vec::new(),
+        }
     }
 
     /// Minus the logarithm of the probability given to the right class, averaged over the examples:
@@ -167,7 +172,9 @@ impl Loss {
         let here = |form| Ok(LossInput { form, before_activation: false });
         let before = |form| Ok(LossInput { form, before_activation: true });
         match (self.function, self.declared, last) {
-            (LossFunction::MeanSquaredError, ..) if self.smoothing == 0.0 => here(OutputForm::Values),
+            (LossFunction::MeanSquaredError, ..) if self.smoothing == 0.0 => {
+                here(OutputForm::Values)
+            }
             (LossFunction::MeanSquaredError, ..) => {
                 refuse("no label_smoothing", "some", "It belongs to the cross-entropies.")
             }
@@ -177,13 +184,17 @@ impl Loss {
                 "Two classes need Dense::new(2), or Loss::BinaryCrossEntropy.",
             ),
             (LossFunction::CategoricalCrossEntropy, DeclaredOutput::Logits, "softmax")
-            | (LossFunction::BinaryCrossEntropy, DeclaredOutput::Logits, "sigmoid" | "softmax") => refuse(
-                "from_logits, with a network that ends in scores",
-                written,
-                "Leave out from_logits(): the loss looks at what comes before the last layer.",
-            ),
+            | (LossFunction::BinaryCrossEntropy, DeclaredOutput::Logits, "sigmoid" | "softmax") => {
+                refuse(
+                    "from_logits, with a network that ends in scores",
+                    written,
+                    "Leave out from_logits(): the loss looks at what comes before the last layer.",
+                )
+            }
             (LossFunction::CategoricalCrossEntropy, _, "softmax") => before(OutputForm::Logits),
-            (LossFunction::CategoricalCrossEntropy, DeclaredOutput::Logits, _) => here(OutputForm::Logits),
+            (LossFunction::CategoricalCrossEntropy, DeclaredOutput::Logits, _) => {
+                here(OutputForm::Logits)
+            }
             (LossFunction::CategoricalCrossEntropy, DeclaredOutput::Probabilities, _) => {
                 here(OutputForm::Probabilities)
             }
@@ -195,7 +206,9 @@ impl Loss {
                  from_probabilities().",
             ),
             (LossFunction::BinaryCrossEntropy, _, "sigmoid") => before(OutputForm::BinaryLogits),
-            (LossFunction::BinaryCrossEntropy, DeclaredOutput::Logits, _) => here(OutputForm::BinaryLogits),
+            (LossFunction::BinaryCrossEntropy, DeclaredOutput::Logits, _) => {
+                here(OutputForm::BinaryLogits)
+            }
             (LossFunction::BinaryCrossEntropy, DeclaredOutput::Probabilities, _)
             | (LossFunction::BinaryCrossEntropy, DeclaredOutput::FromLastLayer, "softmax") => {
                 here(OutputForm::BinaryProbabilities)
@@ -223,7 +236,12 @@ impl Loss {
     }
 
     /// The loss of each example of a batch, `[batch]`.
-    pub(crate) fn per_example(&self, form: OutputForm, outputs: &Tensor, labels: &Tensor) -> Tensor {
+    pub(crate) fn per_example(
+        &self,
+        form: OutputForm,
+        outputs: &Tensor,
+        labels: &Tensor,
+    ) -> Tensor {
         let none: Option<Tensor> = None;
         let each = match form {
             OutputForm::Logits => {
@@ -369,7 +387,10 @@ mod tests {
         assert!(reading(&loss, 1, "dense").is_err());
         let binary = reading(&Loss::BinaryCrossEntropy, 1, "sigmoid").unwrap();
         assert_eq!(binary, LossInput { form: OutputForm::BinaryLogits, before_activation: true });
-        assert_eq!(reading(&Loss::MeanSquaredError, 3, "softmax").unwrap().form, OutputForm::Values);
+        assert_eq!(
+            reading(&Loss::MeanSquaredError, 3, "softmax").unwrap().form,
+            OutputForm::Values
+        );
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! Two networks asked about the same pictures, compared one by one.
+//! Two networks asked about the same images, compared one by one.
 
 /// So many standard errors to each side hold 95 % of what chance does.
 pub(super) const Z_95: f64 = 1.959_963_984_540_054;
 
-/// How two networks fared on the same pictures. What both know, or neither, says nothing about which
+/// How two networks fared on the same images. What both know, or neither, says nothing about which
 /// is better; the others do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct McNemar {
@@ -14,7 +14,7 @@ pub(crate) struct McNemar {
 }
 
 impl McNemar {
-    /// Of whether each was right about each picture, in one order.
+    /// Of whether each was right about each image, in one order.
     pub(crate) fn from_correct(first: &[bool], second: &[bool]) -> McNemar {
         let count = |wanted: (bool, bool)| {
             first.iter().zip(second).filter(|&(&a, &b)| (a, b) == wanted).count()
@@ -37,7 +37,7 @@ impl McNemar {
     }
 
     /// What chance alone could do to that difference, with 95 % confidence (Bonett and Price 2012,
-    /// which holds for few pictures as well).
+    /// which holds for few images as well).
     pub(crate) fn margin(self) -> f64 {
         let n = self.examples as f64 + 2.0;
         let of_all = |count: usize| (count as f64 + 1.0) / n;
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn each_picture_is_counted_once() {
+    fn each_image_is_counted_once() {
         let first = [true, true, true, false, false, true];
         let second = [true, false, false, true, false, true];
         let paired = McNemar::from_correct(&first, &second);
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_handful_of_pictures_decides_nothing() {
+    fn a_handful_of_images_decides_nothing() {
         // McNemar's exact test: five to none has p = 0.06, six to none p = 0.03.
         let clear = |count| {
             let paired = paired(count, 0, 1000);

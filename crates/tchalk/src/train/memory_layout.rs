@@ -1,4 +1,4 @@
-//! In which order the numbers of pictures lie in memory.
+//! In which order the numbers of images lie in memory.
 //!
 //! On a processor libtorch's convolutions and poolings are faster where the channels of a pixel lie
 //! side by side (channels last), although shapes stay `[batch, channels, height, width]`. It is enough
@@ -7,17 +7,17 @@
 //!
 //! | network | a step of training | use |
 //! |---|---|---|
-//! | the tutorial's CNN, 128 pictures of 3 x 32 x 32 (median) | 0.72 | |
-//! | four convolutions, 128 pictures of 1 x 28 x 28 | 0.86 | 0.55 |
-//! | fire modules, 8 pictures of 3 x 112 x 112 | 0.78 | 0.57 |
-//! | depthwise convolutions, 16 pictures of 3 x 64 x 64 | 0.51 | 0.24 |
-//! | VGG16's convolutions, 32 pictures of 3 x 32 x 32 | 1.09 | 0.99 |
+//! | the tutorial's CNN, 128 images of 3 x 32 x 32 (median) | 0.72 | |
+//! | four convolutions, 128 images of 1 x 28 x 28 | 0.86 | 0.55 |
+//! | fire modules, 8 images of 3 x 112 x 112 | 0.78 | 0.57 |
+//! | depthwise convolutions, 16 images of 3 x 64 x 64 | 0.51 | 0.24 |
+//! | VGG16's convolutions, 32 images of 3 x 32 x 32 | 1.09 | 0.99 |
 //!
 //! On a GPU it has not been measured, and is left alone.
 
 use tch::{Device, Tensor};
 
-/// A batch of pictures with the channels of each pixel side by side, where that is faster. Anything
+/// A batch of images with the channels of each pixel side by side, where that is faster. Anything
 /// else stays as it is.
 pub(crate) fn channels_last_on_cpu(x: Tensor) -> Tensor {
     let &[n, channels, height, width] = &x.size()[..] else { return x };

@@ -1,6 +1,6 @@
 //! How well a network does, counted over a whole set.
 
-use super::loss::{OutputForm, Loss, class_count, predicted_class};
+use super::loss::{Loss, OutputForm, class_count, predicted_class};
 use super::mcnemar::McNemar;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use tch::{Device, Kind, Tensor, no_grad};
@@ -141,7 +141,8 @@ impl MetricResult {
 
     /// This network beside another on the same examples; nothing if they were others.
     pub(crate) fn mcnemar(&self, other: &MetricResult) -> Option<McNemar> {
-        let same = self.examples == other.examples && self.labels_fingerprint == other.labels_fingerprint;
+        let same =
+            self.examples == other.examples && self.labels_fingerprint == other.labels_fingerprint;
         same.then(|| McNemar::from_correct(&self.correct, &other.correct))
     }
 

@@ -1,44 +1,44 @@
 //! How a network learns: compile, fit, evaluate, predict.
 //!
 //! [`Fit`] says how long and on how much; a [`Run`] is training under way, as a [`Callback`] sees it;
-//! a [`History`] is how it went. Optimisers, losses, schedules and callbacks stand in a file each.
+//! a [`History`] is how it went. Optimizers, losses, schedules and callbacks stand in a file each.
 
 mod adam;
 mod adamw;
 mod alike;
 mod augment;
+mod batch_source;
+mod budget_clock;
 mod callback;
 mod callbacks;
+mod checkpoint_file;
 mod clip;
-mod budget_clock;
-mod optimizer_state;
-mod random;
 mod epoch;
 mod evaluation;
-mod batch_source;
-mod learning_rate_finder;
-mod fit;
-mod trainer;
 mod feature_cache;
+mod fit;
 mod fused;
 mod history;
-mod memory_layout;
-mod loss;
-mod metric;
 mod leakage;
-mod optimizer;
+mod learning_rate_finder;
+mod loss;
 mod mcnemar;
+mod memory_layout;
+mod metric;
+mod optimizer;
+mod optimizer_state;
 mod precision;
 mod predictions;
 mod preparing;
 mod progress;
+mod random;
 mod replicas;
-mod checkpoint_file;
 mod rmsprop;
 mod run;
 mod schedule;
 mod sgd;
 mod train_step;
+mod trainer;
 
 pub use adam::Adam;
 pub use adamw::AdamW;
@@ -48,12 +48,12 @@ pub use callbacks::{
     Checkpoint, CsvLog, EarlyStopping, MovingAverage, Print, ReduceOnPlateau, StopAt,
 };
 pub use evaluation::{Difference, Evaluation};
-pub use learning_rate_finder::{LearningRateCurve, LearningRateFinder};
 pub use fit::Fit;
 pub use history::{Epoch, History};
+pub use learning_rate_finder::{LearningRateCurve, LearningRateFinder};
 pub use loss::Loss;
 pub use metric::Metric;
-pub use optimizer::{Slots, Optimizer, OptimizerOptions};
+pub use optimizer::{Optimizer, OptimizerOptions, Slots};
 pub use precision::Precision;
 pub use predictions::Predictions;
 pub use rmsprop::RmsProp;
@@ -61,13 +61,13 @@ pub use run::Run;
 pub use schedule::Schedule;
 pub use sgd::Sgd;
 
-pub(crate) use optimizer_state::OptimizerSummary;
-pub(crate) use evaluation::wilson_interval;
 pub(crate) use batch_source::inference_batch_size;
-pub(crate) use memory_layout::channels_last_on_cpu;
+pub(crate) use evaluation::wilson_interval;
+pub(crate) use leakage::{TrainingFacts, leakage_notes_of_all, set_fingerprint};
 pub(crate) use loss::OutputForm;
-pub(crate) use leakage::{TrainingFacts, set_fingerprint, leakage_notes_of_all};
 pub(crate) use mcnemar::McNemar;
+pub(crate) use memory_layout::channels_last_on_cpu;
+pub(crate) use optimizer_state::OptimizerSummary;
 pub(crate) use predictions::argmax;
 pub(crate) use train_step::catch_torch_error;
 
@@ -75,8 +75,8 @@ use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::layers::shape_text;
 use crate::model::{Inner, Model, Program};
-use optimizer_state::OptimizerState;
 use loss::LossInput;
+use optimizer_state::OptimizerState;
 use tch::{Kind, Tensor};
 
 /// What `compile` has chosen, and what has come of it.
@@ -91,11 +91,11 @@ pub(crate) struct Compiled {
 }
 
 impl Model {
-    /// Chooses how the network learns. Compiling again starts the optimiser anew; weights stay.
+    /// Chooses how the network learns. Compiling again starts the optimizer anew; weights stay.
     ///
     /// # Errors
     ///
-    /// If the optimiser's numbers make no sense, or the loss does not go with the last layer.
+    /// If the optimizer's numbers make no sense, or the loss does not go with the last layer.
     pub fn compile(&self, optimizer: impl Optimizer + 'static, loss: Loss) -> Result<()> {
         let paths = self.weight_names();
         let inner = self.inner();
@@ -110,7 +110,13 @@ impl Model {
         // What has been seen does not become unseen.
         let seen = compiled.take().map(|before| before.training_facts).unwrap_or_default();
         let history = History::default();
-        *compiled = Some(Compiled { optimizer_state: descent, loss, loss_input: reading, history, training_facts: seen });
+        *compiled = Some(Compiled {
+            optimizer_state: descent,
+            loss,
+            loss_input: reading,
+            history,
+            training_facts: seen,
+        });
     }
 
     /// The last training since `compile`, as far as it went: also where `fit` returned an error.
@@ -124,11 +130,13 @@ impl Model {
 /// What `compile` chose, or the error that says to compile.
 fn compiled_loss(inner: &Inner, op: &str) -> Result<(Loss, LossInput)> {
     let compiled = inner.compiled();
-    compiled.as_ref().map(|compiled| (compiled.loss.clone(), compiled.loss_input)).ok_or_else(|| {
-        let hint =
-            "Try model.compile(RmsProp::new(1e-3), Loss::CategoricalCrossEntropy)? before it.";
-        Error::invalid(op, "a compiled model", "one that is not", hint)
-    })
+    compiled.as_ref().map(|compiled| (compiled.loss.clone(), compiled.loss_input)).ok_or_else(
+        || {
+            let hint =
+                "Try model.compile(RmsProp::new(1e-3), Loss::CategoricalCrossEntropy)? before it.";
+            Error::invalid(op, "a compiled model", "one that is not", hint)
+        },
+    )
 }
 
 /// What `fit` and `evaluate` cannot work with is said before anything runs.
@@ -146,10 +154,10 @@ pub(crate) fn check_input(op: &str, inner: &Inner, set: &TensorSet) -> Result<()
     if set.example_shape() != input_shape {
         let hint = match (input_shape.first(), set.example_shape().first()) {
             (Some(1), Some(3)) | (Some(3), Some(1)) => {
-                "The first number is the channels: 1 for grey pictures, 3 for colour. Build the \
-                 network with the input_shape of these pictures."
+                "The first number is the channels: 1 for gray images, 3 for color. Build the \
+                 network with the input_shape of these images."
             }
-            _ => "Build the network with the input_shape of these pictures.",
+            _ => "Build the network with the input_shape of these images.",
         };
         let expected = format!("examples {}", shape_text(&input_shape));
         return Err(Error::invalid(op, expected, shape_text(&set.example_shape()), hint));

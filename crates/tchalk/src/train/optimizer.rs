@@ -6,7 +6,7 @@ use tch::Tensor;
 
 /// What turns gradients into better weights.
 ///
-/// An optimiser is a plain description: what it remembers of each weight is kept for it, in a
+/// An optimizer is a plain description: what it remembers of each weight is kept for it, in a
 /// [`Slots`], so that training can be saved and goes on when layers are frozen or freed. One of your
 /// own needs a rate and an update:
 ///
@@ -40,7 +40,7 @@ pub trait Optimizer: std::fmt::Debug + Send {
     /// step. Called without gradient tracking.
     fn update(&self, weight: &Tensor, gradient: &Tensor, slots: &mut Slots, learning_rate: f64);
 
-    /// What all optimisers have in common: decay, clipping, rates of parts; nothing by default.
+    /// What all optimizers have in common: decay, clipping, rates of parts; nothing by default.
     /// Asked once, by [`compile`](crate::model::Model::compile).
     fn options(&self) -> OptimizerOptions {
         OptimizerOptions::default()
@@ -56,7 +56,7 @@ pub trait Optimizer: std::fmt::Debug + Send {
     }
 }
 
-/// What an optimiser remembers of one weight from step to step.
+/// What an optimizer remembers of one weight from step to step.
 #[derive(Default)]
 pub struct Slots {
     pub(super) updates: u64,
@@ -85,7 +85,7 @@ impl std::fmt::Debug for Slots {
     }
 }
 
-/// What all optimisers have in common. Set by their methods of the same names.
+/// What all optimizers have in common. Set by their methods of the same names.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct OptimizerOptions {
     /// How fast the rate falls from step to step: `rate / (1 + decay * step)`.
@@ -102,7 +102,8 @@ pub struct OptimizerOptions {
 impl OptimizerOptions {
     /// What the rate of the weight at `path` is multiplied by: the longest matching beginning counts.
     pub(super) fn learning_rate_factor(&self, path: &str) -> f64 {
-        let parts = self.learning_rate_factors.iter().filter(|(part, _)| is_path_prefix(path, part));
+        let parts =
+            self.learning_rate_factors.iter().filter(|(part, _)| is_path_prefix(path, part));
         parts.max_by_key(|(part, _)| part.len()).map_or(1.0, |&(_, factor)| factor)
     }
 
@@ -149,7 +150,7 @@ fn is_path_prefix(path: &str, part: &str) -> bool {
     }
 }
 
-/// The builder methods that all optimisers share, over their field `options`.
+/// The builder methods that all optimizers share, over their field `options`.
 macro_rules! common_options {
     ($optimizer:ident) => {
         impl $optimizer {
@@ -250,14 +251,21 @@ mod tests {
     fn a_part_that_is_not_there_is_refused() {
         let options = options(&[("vgg19", 0.1)]);
         let message = options.check_paths(&["vgg16/a.weight".into()]).unwrap_err().to_string();
-        assert!(message.starts_with("learning_rate_at(\"vgg19\", 0.1): expected the beginning"), "{message}");
+        assert!(
+            message.starts_with("learning_rate_at(\"vgg19\", 0.1): expected the beginning"),
+            "{message}"
+        );
         assert!(message.contains("weight_names()"), "{message}");
     }
 
     #[test]
     fn numbers_that_make_no_sense_are_refused() {
         assert!(options(&[("a", -1.0)]).check().is_err());
-        assert!(OptimizerOptions { weight_decay: f64::NAN, ..OptimizerOptions::default() }.check().is_err());
+        assert!(
+            OptimizerOptions { weight_decay: f64::NAN, ..OptimizerOptions::default() }
+                .check()
+                .is_err()
+        );
         let clip = OptimizerOptions { clip: Some(Clip::Norm(0.0)), ..OptimizerOptions::default() };
         assert!(clip.check().unwrap_err().to_string().contains("clip_norm"));
     }

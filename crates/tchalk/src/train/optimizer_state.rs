@@ -1,17 +1,17 @@
-//! An optimiser at work: its rate, its steps, and what it remembers of each weight.
+//! An optimizer at work: its rate, its steps, and what it remembers of each weight.
 
 use super::callback::{lock, type_name};
-use super::optimizer::{Slots, Optimizer, OptimizerOptions, check_learning_rate};
+use super::optimizer::{Optimizer, OptimizerOptions, Slots, check_learning_rate};
 use crate::error::Result;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 use tch::{Tensor, no_grad};
 
-/// An optimiser at work on the weights of one network.
+/// An optimizer at work on the weights of one network.
 pub(crate) struct OptimizerState {
     /// Shared with the networks that learn alike: what is remembered of weights is not in it.
     optimizer: Arc<Mutex<Box<dyn Optimizer>>>,
-    /// What the optimiser said of itself at the beginning.
+    /// What the optimizer said of itself at the beginning.
     options: OptimizerOptions,
     /// The rate that schedules start from; callbacks may change it.
     learning_rate: f64,
@@ -22,7 +22,7 @@ pub(crate) struct OptimizerState {
 }
 
 impl OptimizerState {
-    /// Checks the optimiser's numbers; `paths` are the names of all the network's weights.
+    /// Checks the optimizer's numbers; `paths` are the names of all the network's weights.
     pub(crate) fn new(optimizer: Box<dyn Optimizer>, paths: &[String]) -> Result<OptimizerState> {
         optimizer.check()?;
         check_learning_rate("Optimizer::learning_rate", optimizer.learning_rate())?;
@@ -31,10 +31,16 @@ impl OptimizerState {
         options.check_paths(paths)?;
         let rate = optimizer.learning_rate();
         let optimizer = Arc::new(Mutex::new(optimizer));
-        Ok(OptimizerState { optimizer, options, learning_rate: rate, steps: 0, slots: HashMap::new() })
+        Ok(OptimizerState {
+            optimizer,
+            options,
+            learning_rate: rate,
+            steps: 0,
+            slots: HashMap::new(),
+        })
     }
 
-    /// The same optimiser for another network of the same form, with nothing remembered yet.
+    /// The same optimizer for another network of the same form, with nothing remembered yet.
     pub(crate) fn restarted(&self) -> OptimizerState {
         let (optimizer, options) = (self.optimizer.clone(), self.options.clone());
         let rate = lock(&self.optimizer).learning_rate();
@@ -49,22 +55,33 @@ impl OptimizerState {
         self.learning_rate = learning_rate;
     }
 
-    /// The optimiser in words and numbers.
+    /// The optimizer in words and numbers.
     pub(crate) fn summary(&self) -> OptimizerSummary {
         let optimizer = lock(&self.optimizer);
         let OptimizerOptions { decay, weight_decay, momentum, .. } = self.options;
         let name = type_name(&format!("{optimizer:?}"));
-        OptimizerSummary { name, learning_rate: optimizer.learning_rate(), decay, weight_decay, momentum }
+        OptimizerSummary {
+            name,
+            learning_rate: optimizer.learning_rate(),
+            decay,
+            weight_decay,
+            momentum,
+        }
     }
 
-    /// What the optimiser's own decay leaves of `rate` at the coming step.
+    /// What the optimizer's own decay leaves of `rate` at the coming step.
     pub(crate) fn decayed_learning_rate(&self, learning_rate: f64) -> f64 {
         learning_rate / (1.0 + self.options.decay * self.steps as f64)
     }
 
     /// One step: changes each weight in place, with the gradient at the same place. `rate` is what a
     /// schedule makes of [`OptimizerState::rate`].
-    pub(crate) fn step(&mut self, weights: &[(String, Tensor)], gradients: &[Tensor], learning_rate: f64) {
+    pub(crate) fn step(
+        &mut self,
+        weights: &[(String, Tensor)],
+        gradients: &[Tensor],
+        learning_rate: f64,
+    ) {
         let rate = self.decayed_learning_rate(learning_rate);
         let options = &self.options;
         let optimizer = lock(&self.optimizer);
@@ -97,8 +114,11 @@ impl OptimizerState {
     pub(crate) fn state_dict(&self) -> StateDict {
         let mut names: Vec<&String> = self.slots.keys().collect();
         names.sort();
-        let mut remembered =
-            StateDict { learning_rate: self.learning_rate, steps: self.steps, ..Default::default() };
+        let mut remembered = StateDict {
+            learning_rate: self.learning_rate,
+            steps: self.steps,
+            ..Default::default()
+        };
         for name in names {
             let memory = &self.slots[name];
             remembered.updates.insert(name.clone(), memory.updates);
@@ -122,7 +142,7 @@ impl OptimizerState {
             while let Some(saved) = from.tensors.get(&format!("{}/{name}", memory.tensors.len())) {
                 if saved.size() != weight.size() {
                     return Err(format!(
-                        "what the optimiser remembers of {name} has another shape"
+                        "what the optimizer remembers of {name} has another shape"
                     ));
                 }
                 let mut tensor = weight.detach().zeros_like();
@@ -136,7 +156,7 @@ impl OptimizerState {
     }
 }
 
-/// What an optimiser is called, and the numbers it was given.
+/// What an optimizer is called, and the numbers it was given.
 #[derive(Default)]
 pub(crate) struct OptimizerSummary {
     pub(crate) name: String,
@@ -147,7 +167,7 @@ pub(crate) struct OptimizerSummary {
     pub(crate) momentum: f64,
 }
 
-/// What an optimiser at work has to keep for later.
+/// What an optimizer at work has to keep for later.
 #[derive(Default)]
 pub(crate) struct StateDict {
     pub(crate) learning_rate: f64,
@@ -190,7 +210,11 @@ mod tests {
         ["a.weight", "a.bias"].map(str::to_owned).into_iter().zip(values).collect()
     }
 
-    fn walk(descent: &mut OptimizerState, weights: &[(String, Tensor)], steps: std::ops::Range<i32>) {
+    fn walk(
+        descent: &mut OptimizerState,
+        weights: &[(String, Tensor)],
+        steps: std::ops::Range<i32>,
+    ) {
         for step in steps {
             let gradients: Vec<Tensor> = weights
                 .iter()

@@ -7,7 +7,7 @@ pub enum Precision {
     #[default]
     Full,
     /// Convolutions and dense layers compute in `bfloat16`, with half the bits and half the memory;
-    /// weights, sums, normalisations and the loss keep 32. Several times as fast on a GPU that has
+    /// weights, sums, normalizations and the loss keep 32. Several times as fast on a GPU that has
     /// the hardware, and slower on most processors, so that only a GPU does it.
     Mixed,
 }

@@ -1,10 +1,10 @@
-//! What a network says about pictures.
+//! What a network says about images.
 
-use super::check_input;
 use super::batch_source::inference_batch_size;
-use super::memory_layout;
-use super::loss::{OutputForm, class_count};
+use super::check_input;
 use super::leakage::{TrainingFacts, leakage_notes_of_all};
+use super::loss::{OutputForm, class_count};
+use super::memory_layout;
 use super::train_step::catch_torch_error;
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
@@ -15,7 +15,7 @@ use crate::runtime::{self, Budget, interrupt, memory};
 use ndarray::{ArcArray, Array2, Ix3};
 use tch::{Kind, Tensor, no_grad};
 
-/// What a network says about a set of pictures: a probability for each class of each picture.
+/// What a network says about a set of images: a probability for each class of each image.
 ///
 /// How good that is, and where it goes wrong, is in [`crate::evaluate`].
 #[derive(Clone)]
@@ -23,9 +23,9 @@ pub struct Predictions {
     probabilities: Array2<f32>,
     classes: Vec<usize>,
     set: TensorSet,
-    /// Where each picture is in the set.
+    /// Where each image is in the set.
     indices: Vec<usize>,
-    /// Which part of the set's pictures these are, in words; empty if all.
+    /// Which part of the set's images these are, in words; empty if all.
     subset: String,
     /// What the networks have seen that were asked; empty if that is not known.
     training_facts: Vec<TrainingFacts>,
@@ -33,7 +33,7 @@ pub struct Predictions {
 
 impl std::fmt::Debug for Predictions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "predictions for {} pictures", thousands(self.len() as f64))?;
+        write!(f, "predictions for {} images", thousands(self.len() as f64))?;
         match self.accuracy() {
             _ if !self.subset.is_empty() => write!(f, ", {}", self.subset),
             Some(right) => write!(f, ", {:.2} % right", 100.0 * right),
@@ -49,8 +49,8 @@ impl crate::display::Show for Predictions {
 }
 
 impl Predictions {
-    /// Predictions from elsewhere, an ensemble for example: `probabilities` `[pictures, classes]`
-    /// for the pictures of `set`, in its order.
+    /// Predictions from elsewhere, an ensemble for example: `probabilities` `[images, classes]`
+    /// for the images of `set`, in its order.
     ///
     /// ```
     /// use tchalk::prelude::*;
@@ -62,7 +62,7 @@ impl Predictions {
     ///
     /// # Errors
     ///
-    /// If there is not one row for each picture, there are no classes or more than the set has
+    /// If there is not one row for each image, there are no classes or more than the set has
     /// names for, or a value is not a number.
     pub fn from_probabilities(probabilities: Array2<f32>, set: &TensorSet) -> Result<Predictions> {
         const OP: &str = "Predictions::from_probabilities";
@@ -82,7 +82,14 @@ impl Predictions {
     pub(crate) fn new(probabilities: Array2<f32>, set: TensorSet) -> Predictions {
         let classes = probabilities.rows().into_iter().map(|row| argmax(row.iter().copied()));
         let (classes, indices) = (classes.collect(), (0..set.len()).collect());
-        Predictions { probabilities, classes, set, indices, subset: String::new(), training_facts: Vec::new() }
+        Predictions {
+            probabilities,
+            classes,
+            set,
+            indices,
+            subset: String::new(),
+            training_facts: Vec::new(),
+        }
     }
 
     /// The same, by networks that have seen this.
@@ -90,7 +97,7 @@ impl Predictions {
         Predictions { training_facts: seen, ..self }
     }
 
-    /// What flatters: that the networks had learned from these pictures.
+    /// What flatters: that the networks had learned from these images.
     pub(crate) fn leakage_notes(&self) -> Vec<String> {
         leakage_notes_of_all(&self.training_facts, &self.set)
     }
@@ -100,7 +107,7 @@ impl Predictions {
         self.training_facts.iter().find_map(|seen| seen.shortened_by)
     }
 
-    /// How many pictures.
+    /// How many images.
     pub fn len(&self) -> usize {
         self.classes.len()
     }
@@ -110,7 +117,7 @@ impl Predictions {
         self.classes.is_empty()
     }
 
-    /// The most probable class of each picture, as an index; the first, where several are equal.
+    /// The most probable class of each image, as an index; the first, where several are equal.
     pub fn classes(&self) -> Vec<usize> {
         self.classes.clone()
     }
@@ -126,7 +133,7 @@ impl Predictions {
         Some(self.indices.iter().map(|&place| labels[place]).collect())
     }
 
-    /// The probabilities `[pictures, classes]`; each row adds up to 1.
+    /// The probabilities `[images, classes]`; each row adds up to 1.
     pub fn probabilities(&self) -> Array2<f32> {
         self.probabilities.clone()
     }
@@ -138,7 +145,7 @@ impl Predictions {
         Some(right as f64 / truth.len() as f64)
     }
 
-    /// Only the pictures that it got wrong.
+    /// Only the images that it got wrong.
     ///
     /// ```
     /// use tchalk::prelude::*;
@@ -162,22 +169,22 @@ impl Predictions {
         Ok(Predictions { subset: format!("the {n} wrong ones of {all}"), ..self.select(&places) })
     }
 
-    /// Random pictures with what the network says: ✔ where it is right, ✘ with the truth where not.
+    /// Random images with what the network says: ✔ where it is right, ✘ with the truth where not.
     /// Another call shows others.
     ///
     /// # Errors
     ///
-    /// If there is nothing to draw: no rows, no columns, no pictures, or inputs that are not
-    /// pictures.
+    /// If there is nothing to draw: no rows, no columns, no images, or inputs that are not
+    /// images.
     pub fn image_grid(&self, rows: usize, columns: usize) -> Result<Figure> {
         let mut rng = runtime::seed::host_rng("predictions");
         let shown = runtime::seed::choose(self.len(), (rows * columns).min(self.len()), &mut rng);
         if self.is_empty() {
             let hint = if self.subset.is_empty() { "" } else { "All of them were right." };
-            return Err(Error::invalid("Predictions::image_grid", "a picture", "none", hint));
+            return Err(Error::invalid("Predictions::image_grid", "an image", "none", hint));
         }
         let captions = self.captions(&shown);
-        let figure = image_grid(&self.pictures(&shown)?, &captions, columns)?;
+        let figure = image_grid(&self.images(&shown)?, &captions, columns)?;
         Ok(match self.accuracy() {
             _ if !self.subset.is_empty() => {
                 figure.title(format!("{}: {}", self.set.name(), self.subset))
@@ -194,7 +201,7 @@ impl Predictions {
         })
     }
 
-    /// What is written under pictures: ✔ and the class, or ✘, the class, and the right one.
+    /// What is written under images: ✔ and the class, or ✘, the class, and the right one.
     pub(crate) fn captions(&self, shown: &[usize]) -> Vec<Caption> {
         let (truth, names) = (self.labels(), self.class_names());
         shown
@@ -215,12 +222,12 @@ impl Predictions {
             .collect()
     }
 
-    /// Some of the pictures: `u8 [height, width, channels]`.
-    pub(crate) fn pictures(&self, shown: &[usize]) -> Result<Vec<ArcArray<u8, Ix3>>> {
-        self.set.pictures(&shown.iter().map(|&i| self.indices[i]).collect::<Vec<_>>())
+    /// Some of the images: `u8 [height, width, channels]`.
+    pub(crate) fn images(&self, shown: &[usize]) -> Result<Vec<ArcArray<u8, Ix3>>> {
+        self.set.images(&shown.iter().map(|&i| self.indices[i]).collect::<Vec<_>>())
     }
 
-    /// The set that the pictures are from.
+    /// The set that the images are from.
     pub(crate) fn set_name(&self) -> String {
         self.set.name()
     }
@@ -241,13 +248,13 @@ impl Predictions {
         }
     }
 
-    /// Other probabilities for the same pictures.
+    /// Other probabilities for the same images.
     pub(crate) fn with_probabilities(&self, probabilities: Array2<f32>) -> Predictions {
         let classes = probabilities.rows().into_iter().map(|row| argmax(row.iter().copied()));
         Predictions { classes: classes.collect(), probabilities, ..self.clone() }
     }
 
-    /// The predictions for some of the pictures.
+    /// The predictions for some of the images.
     fn select(&self, rows: &[usize]) -> Predictions {
         Predictions {
             probabilities: self.probabilities.select(ndarray::Axis(0), rows),

@@ -2,9 +2,9 @@
 
 use super::batch_source::BatchSource;
 use super::fit::Fit;
-use super::trainer::Trainer;
 use super::run::Run;
-use super::{Precision, check_input, check_labels, random, feature_cache, loss_input_step};
+use super::trainer::Trainer;
+use super::{Precision, check_input, check_labels, feature_cache, loss_input_step, random};
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::model::Model;
@@ -43,7 +43,10 @@ impl Fit {
                     let op = "Fit::validation_split";
                     return Err(Error::invalid(op, "at least one example on each side", got, ""));
                 }
-                (BatchSource::subset(set.clone(), &kept), Some(BatchSource::subset(set.clone(), &held)))
+                (
+                    BatchSource::subset(set.clone(), &kept),
+                    Some(BatchSource::subset(set.clone(), &held)),
+                )
             }
             None => (BatchSource::new(set.clone()), None),
         };
@@ -94,7 +97,11 @@ impl Trainer {
             notes.push("the learning rate is 0: no weight will change".into());
         }
         let validation = self.validation_source.as_ref().map(BatchSource::fingerprints);
-        notes.extend(compiled.training_facts.record_training(&self.train_source.fingerprints(), validation.as_deref()));
+        notes.extend(
+            compiled
+                .training_facts
+                .record_training(&self.train_source.fingerprints(), validation.as_deref()),
+        );
         notes
     }
 
@@ -104,7 +111,10 @@ impl Trainer {
         let model = self.model.clone();
         let inner = model.inner();
         let target = loss_input_step(&inner.program, self.loss_input);
-        let limit = self.options.feature_cache_bytes.unwrap_or_else(|| feature_cache::free_memory(inner.device));
+        let limit = self
+            .options
+            .feature_cache_bytes
+            .unwrap_or_else(|| feature_cache::free_memory(inner.device));
         let validated = self.validation_source.as_ref().map_or(0, BatchSource::len);
         let augmented = self.options.augment.is_some();
         let learned = if augmented { 0 } else { self.train_source.len() };
@@ -125,7 +135,13 @@ impl Trainer {
             feature_cache::CachePlan::Cache { steps, kind } => {
                 if augmented {
                     run.note("with augmentation the frozen part runs in every epoch");
-                } else if !feature_cache::compute(inner, &mut self.train_source, &steps, kind, "training")? {
+                } else if !feature_cache::compute(
+                    inner,
+                    &mut self.train_source,
+                    &steps,
+                    kind,
+                    "training",
+                )? {
                     return Ok(false);
                 }
                 if let Some(feed) = &mut self.validation_source

@@ -21,7 +21,7 @@ pub(super) fn shuffled_order(seed: u64, epoch: usize, examples: usize) -> Tensor
     Tensor::from_slice(&order)
 }
 
-/// A seed for each step, far from those of its neighbours, and not negative, as libtorch wants it.
+/// A seed for each step, far from those of its neighbors, and not negative, as libtorch wants it.
 pub(super) fn step_seed(seed: u64, epoch: usize, step: usize) -> i64 {
     let mixed = seed ^ ((epoch as u64) << 40) ^ step as u64;
     (mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 1) as i64

@@ -38,7 +38,8 @@ impl Replicas {
             let hint = format!("Build the network with build({first:?}), or name {here:?} first.");
             return Err(Error::invalid(OP, expected, format!("{first:?}"), hint));
         }
-        let copies = devices[1..].iter().map(|&device| catch_torch_error(OP, || model.copy_to(device)));
+        let copies =
+            devices[1..].iter().map(|&device| catch_torch_error(OP, || model.copy_to(device)));
         Ok(Replicas(copies.collect::<Result<_>>()?))
     }
 

@@ -2,7 +2,8 @@
 
 use super::fused;
 use super::optimizer::{
-    Slots, Optimizer, OptimizerOptions, check_epsilon, check_fraction, check_learning_rate, common_options,
+    Optimizer, OptimizerOptions, Slots, check_epsilon, check_fraction, check_learning_rate,
+    common_options,
 };
 use crate::error::Result;
 use tch::Tensor;
@@ -24,7 +25,13 @@ common_options!(RmsProp);
 impl RmsProp {
     /// RMSprop with this learning rate, and with rho = 0.9.
     pub fn new(learning_rate: f64) -> RmsProp {
-        RmsProp { learning_rate, rho: 0.9, momentum: 0.0, epsilon: 1e-7, options: OptimizerOptions::default() }
+        RmsProp {
+            learning_rate,
+            rho: 0.9,
+            momentum: 0.0,
+            epsilon: 1e-7,
+            options: OptimizerOptions::default(),
+        }
     }
 
     /// How long gradients are remembered, from 0 to below 1.

@@ -81,7 +81,7 @@ impl Run {
         self.history.last()
     }
 
-    /// The learning rate, before the schedule and the optimiser's own decay.
+    /// The learning rate, before the schedule and the optimizer's own decay.
     pub fn learning_rate(&self) -> f64 {
         self.learning_rate
     }

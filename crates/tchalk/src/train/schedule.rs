@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 /// How the learning rate changes while training goes on: given to
 /// [`Fit::schedule`](super::Fit::schedule).
 ///
-/// A schedule multiplies the rate that the optimiser was made with, step by step, so that its shape
+/// A schedule multiplies the rate that the optimizer was made with, step by step, so that its shape
 /// does not depend on the batch size. [`Schedule::function`] takes a function of your own.
 ///
 /// ```
@@ -131,7 +131,12 @@ impl Schedule {
     /// assert_eq!(rates, [1.0, 1.0, 0.1, 0.1]);
     /// # Ok::<(), tchalk::Error>(())
     /// ```
-    pub fn learning_rates(&self, learning_rate: f64, epochs: usize, steps_per_epoch: usize) -> Result<Vec<f64>> {
+    pub fn learning_rates(
+        &self,
+        learning_rate: f64,
+        epochs: usize,
+        steps_per_epoch: usize,
+    ) -> Result<Vec<f64>> {
         self.check()?;
         let (steps, mut rate) = (epochs * steps_per_epoch, learning_rate);
         let mut rates = Vec::with_capacity(steps);
@@ -191,7 +196,9 @@ impl Schedule {
             Shape::Step { every, factor } => factor.powf((epoch / every as f64).floor()),
             Shape::Exponential { factor } => factor.powf(epoch),
             Shape::Linear { to } => 1.0 + (to - 1.0) * (step / steps),
-            Shape::Cosine { to, cycles } => cosine_between(1.0, to, (step / steps * cycles as f64).fract()),
+            Shape::Cosine { to, cycles } => {
+                cosine_between(1.0, to, (step / steps * cycles as f64).fract())
+            }
             Shape::OneCycle { climb, from, to } => {
                 let (top, end) = (climb * steps - 1.0, steps - 1.0);
                 if step <= top {
@@ -215,7 +222,11 @@ mod tests {
 
     fn factors(schedule: Schedule, epochs: usize, per_epoch: usize) -> Vec<f64> {
         let steps = epochs * per_epoch;
-        (0..steps).map(|step| schedule.factor(TrainingProgress { step, steps, steps_per_epoch: per_epoch })).collect()
+        (0..steps)
+            .map(|step| {
+                schedule.factor(TrainingProgress { step, steps, steps_per_epoch: per_epoch })
+            })
+            .collect()
     }
 
     fn close(got: &[f64], expected: &[f64]) {

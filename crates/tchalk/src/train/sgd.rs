@@ -1,7 +1,9 @@
 //! Stochastic gradient descent.
 
 use super::fused;
-use super::optimizer::{Slots, Optimizer, OptimizerOptions, check_fraction, check_learning_rate, common_options};
+use super::optimizer::{
+    Optimizer, OptimizerOptions, Slots, check_fraction, check_learning_rate, common_options,
+};
 use crate::error::Result;
 use tch::Tensor;
 

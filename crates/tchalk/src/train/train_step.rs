@@ -1,9 +1,9 @@
 //! One step: what a batch says about the weights, and the move that follows.
 
-use super::callback::{catch_panic, panic_message};
-use super::random::part_seed;
 use super::batch_source::Batch;
+use super::callback::{catch_panic, panic_message};
 use super::loss::{Loss, LossInput};
+use super::random::part_seed;
 use super::replicas::Replicas;
 use super::{Compiled, loss_input_step};
 use crate::error::{Error, Result};
@@ -40,7 +40,7 @@ struct PartOutput {
 }
 
 impl TrainStep<'_> {
-    /// One step on a batch. `rate` makes of the optimiser's rate that of this step; `seed` is for
+    /// One step on a batch. `rate` makes of the optimizer's rate that of this step; `seed` is for
     /// what layers draw.
     pub(super) fn run(
         &self,
@@ -129,7 +129,11 @@ fn sum_gradients(gradients: Vec<Tensor>, each: usize) -> Vec<Tensor> {
 }
 
 /// The weights that a step changes: those that are not frozen, behind the steps `known`.
-pub(super) fn trainable_weights(program: &Program, known: &[usize], target: usize) -> Vec<(String, Tensor)> {
+pub(super) fn trainable_weights(
+    program: &Program,
+    known: &[usize],
+    target: usize,
+) -> Vec<(String, Tensor)> {
     let needed = program.needed(known, &[target]);
     let steps = program.steps.iter().zip(needed).filter(|(_, needed)| *needed);
     let paths: HashSet<&str> = steps.map(|(step, _)| step.path.as_str()).collect();
@@ -167,7 +171,8 @@ mod tests {
         let said = "called `Result::unwrap()` on an `Err` value: Torch(\"CUDA out of memory. Tried \
                     to allocate 2.00 GiB. GPU 0 has a total capacity of 7.79 GiB.\\nException \
                     raised from malloc at …\")";
-        let told = |op: &str| catch_torch_error::<()>(op, || panic!("{said}")).unwrap_err().to_string();
+        let told =
+            |op: &str| catch_torch_error::<()>(op, || panic!("{said}")).unwrap_err().to_string();
         assert_eq!(
             told("Model::fit"),
             "Model::fit: libtorch says: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a \

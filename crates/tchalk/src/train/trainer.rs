@@ -1,15 +1,15 @@
 //! A training from its beginning to its end: many small steps, each on a batch of examples.
 
-use super::budget_clock::Clock;
-use super::epoch::{EpochOutcome, EpochMeans};
-use super::evaluation::evaluate_source;
 use super::batch_source::BatchSource;
+use super::budget_clock::Clock;
+use super::checkpoint_file::{self, TrainingCheckpoint};
+use super::epoch::{EpochMeans, EpochOutcome};
+use super::evaluation::evaluate_source;
 use super::fit::Fit;
 use super::loss::{Loss, LossInput};
-use super::metric::{MetricResult, Metric};
+use super::metric::{Metric, MetricResult};
 use super::progress::Progress;
 use super::replicas::Replicas;
-use super::checkpoint_file::{self, TrainingCheckpoint};
 use super::run::Run;
 use super::{Epoch, History, check_input, check_labels, compiled_loss, random};
 use crate::data::TensorSet;
@@ -176,8 +176,11 @@ impl Trainer {
         }
         if let Some(compiled) = inner.compiled().as_mut() {
             compiled.history = run.history.clone();
-            compiled.training_facts.shortened_by = run.history.is_shortened().then_some(self.budget);
-            if let Some(validation) = self.validation_source.as_ref().filter(|_| run.chosen_by_validation) {
+            compiled.training_facts.shortened_by =
+                run.history.is_shortened().then_some(self.budget);
+            if let Some(validation) =
+                self.validation_source.as_ref().filter(|_| run.chosen_by_validation)
+            {
                 compiled.training_facts.record_choice(&validation.fingerprints());
             }
         }
@@ -189,7 +192,8 @@ impl Trainer {
     fn run_epoch(&mut self, run: &mut Run, progress: &mut Progress) -> Result<Option<String>> {
         let begun = Instant::now();
         self.publish_learning_rate(run);
-        run.learning_rate = self.options.schedule.epoch_learning_rate(run.epoch - 1, run.learning_rate)?;
+        run.learning_rate =
+            self.options.schedule.epoch_learning_rate(run.epoch - 1, run.learning_rate)?;
         if let Err(problem) = self.options.callbacks.call(run, |c, run| c.on_epoch_begin(run)) {
             return Ok(Some(format!("stopped before epoch {}: {problem}", run.epoch)));
         }
@@ -209,7 +213,14 @@ impl Trainer {
             Some(feed) => {
                 const OP: &str = "Model::fit, validation";
                 progress.validation_started(run);
-                match evaluate_source(self.model.inner(), feed, &self.loss, self.loss_input, OP, false) {
+                match evaluate_source(
+                    self.model.inner(),
+                    feed,
+                    &self.loss,
+                    self.loss_input,
+                    OP,
+                    false,
+                ) {
                     Ok(counts) => Some(counts),
                     Err(Error::Interrupted { .. }) => {
                         let epoch = run.epoch;
@@ -258,7 +269,13 @@ impl Trainer {
         }
     }
 
-    fn epoch_record(&self, number: usize, sums: EpochMeans, measured: Option<MetricResult>, seconds: f64) -> Epoch {
+    fn epoch_record(
+        &self,
+        number: usize,
+        sums: EpochMeans,
+        measured: Option<MetricResult>,
+        seconds: f64,
+    ) -> Epoch {
         let mut metrics = BTreeMap::new();
         for (prefix, counts) in [("", &sums.metrics), ("val_", &measured)] {
             let Some(counts) = counts else { continue };
@@ -279,7 +296,7 @@ impl Trainer {
         }
     }
 
-    /// Callbacks see the rate of the optimiser,
+    /// Callbacks see the rate of the optimizer,
     pub(super) fn publish_learning_rate(&self, run: &mut Run) {
         if let Some(compiled) = self.model.inner().compiled().as_ref() {
             run.learning_rate = compiled.optimizer_state.learning_rate();

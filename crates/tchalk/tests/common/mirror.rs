@@ -3,7 +3,7 @@
 use tchalk::prelude::*;
 use tchalk::train::Augment;
 
-/// Turns every picture round.
+/// Turns every image round.
 #[derive(Debug)]
 pub struct Mirror;
 

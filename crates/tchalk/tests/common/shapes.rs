@@ -2,7 +2,7 @@
 
 use tchalk::prelude::*;
 
-/// The first pictures of both splits, on the processor.
+/// The first images of both splits, on the processor.
 pub fn sets(train: usize, test: usize) -> (TensorSet, TensorSet) {
     let shapes = datasets::shapes().unwrap();
     (

@@ -41,11 +41,11 @@ def case(name, truth, probabilities):
     )
 
 
-def drawn(pictures, classes, sharpness):
-    """Probabilities that favour the truth, rounded as they are written, without ties."""
-    truth = random.integers(0, classes, pictures)
-    scores = random.normal(size=(pictures, classes))
-    scores[np.arange(pictures), truth] += sharpness
+def drawn(images, classes, sharpness):
+    """Probabilities that favor the truth, rounded as they are written, without ties."""
+    truth = random.integers(0, classes, images)
+    scores = random.normal(size=(images, classes))
+    scores[np.arange(images), truth] += sharpness
     probabilities = np.exp(scores)
     probabilities /= probabilities.sum(1, keepdims=True)
     rounded = [[float(f"{p:.4g}") for p in row] for row in probabilities]

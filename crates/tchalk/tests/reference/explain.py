@@ -31,8 +31,8 @@ for c in range(5):
     cams.append((gradient.mean((2, 3), keepdim=True) * maps).sum(1).relu()[0])
 values["grad_cam"] = torch.stack(cams)
 
-picture = x.clone().requires_grad_()
-(gradient,) = torch.autograd.grad(scores_of(maps_of(picture))[0, 1], picture)
+image = x.clone().requires_grad_()
+(gradient,) = torch.autograd.grad(scores_of(maps_of(image))[0, 1], image)
 values["saliency"] = gradient[0].abs().amax(0)
 
 total = torch.zeros_like(x)

@@ -32,7 +32,7 @@ STAND_INS = {
 }
 
 
-def pictures():
+def images():
     random = numpy.random.default_rng(0)
     draw = lambda n: random.integers(0, 256, (n, 32, 32, 3), dtype=numpy.uint8)
     return (draw(40), numpy.arange(40)[:, None] % 10), (draw(20), numpy.arange(20)[:, None] % 10)
@@ -60,12 +60,12 @@ def stand_in(name):
         module = getattr(module, part)
     if not hasattr(module, last):
         sys.exit(f"Keras {keras.__version__} has no {name}")
-    setattr(module, last, lambda *_, **__: pictures())
+    setattr(module, last, lambda *_, **__: images())
 
 
 def names():
     """What a block may take for granted; made anew for each, so that none depends on another."""
-    (x_train, y_train), (x_test, y_test) = pictures()
+    (x_train, y_train), (x_test, y_test) = images()
     x_train, x_test = x_train / 255, x_test / 255
     y_train, y_test = keras.utils.to_categorical(y_train, 10), keras.utils.to_categorical(y_test, 10)
     model = network()

@@ -1,4 +1,4 @@
-"""Twenty steps of each optimiser, schedules and losses, in PyTorch and Keras.
+"""Twenty steps of each optimizer, schedules and losses, in PyTorch and Keras.
 
 Writes train.safetensors. A small network learns one batch; names of weights are tchalk's.
 """
@@ -37,7 +37,7 @@ def gradients():
 
 
 def torch_steps(name, optimizer, clip=None, schedule=None):
-    """Twenty steps of a PyTorch optimiser."""
+    """Twenty steps of a PyTorch optimizer."""
     set_parameters(start)
     for _ in range(STEPS):
         for parameter, gradient in zip(parameters, gradients(), strict=True):
@@ -51,7 +51,7 @@ def torch_steps(name, optimizer, clip=None, schedule=None):
 
 
 def keras_steps(name, optimizer):
-    """Twenty steps of a Keras optimiser."""
+    """Twenty steps of a Keras optimizer."""
     variables = [keras.Variable(value.numpy().copy()) for value in start]
     optimizer.build(variables)
     for _ in range(STEPS):

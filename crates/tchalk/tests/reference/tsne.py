@@ -14,8 +14,8 @@ from sklearn.manifold._t_sne import _joint_probabilities
 from sklearn.metrics import pairwise_distances
 
 rng = np.random.default_rng(2)
-centres = 4 * rng.normal(size=(8, 10))
-points = np.concatenate([centre + rng.normal(size=(100, 10)) * rng.uniform(0.5, 1.5) for centre in centres])
+centers = 4 * rng.normal(size=(8, 10))
+points = np.concatenate([center + rng.normal(size=(100, 10)) * rng.uniform(0.5, 1.5) for center in centers])
 points = points.astype(np.float32)
 
 

@@ -1,6 +1,6 @@
 use super::*;
 
-/// Epochs of training accuracy, loss, and accuracy on other pictures.
+/// Epochs of training accuracy, loss, and accuracy on other images.
 fn history(epochs: &[(f64, f64, f64)]) -> History {
     let epoch = |(place, &(accuracy, loss, val_accuracy)): (usize, &(f64, f64, f64))| Epoch {
         number: place + 1,
@@ -44,7 +44,7 @@ fn a_budget_leaves_too_few_epochs_to_count_them() {
 }
 
 #[test]
-fn the_rate_to_try_is_the_optimiser_s() {
+fn the_rate_to_try_is_the_optimizer_s() {
     let stuck = history(&[(0.1, 2.303, 0.1); 5]);
     let small = |optimizer: &str| {
         let mut history = stuck.clone();
@@ -62,7 +62,7 @@ fn slow_learning_is_told() {
     let text = said(&slow);
     assert!(text.contains("! under-fitting") && text.contains("1e-3 (usual with Adam)"));
     assert!(!said(&cut(slow)).contains("under-fitting"), "that was the budget");
-    // Augmented pictures are harder than those of the validation.
+    // Augmented images are harder than those of the validation.
     let augmented = history(&[(0.8, 0.6, 0.97); 5]);
     assert!(!said(&augmented).contains("under-fitting"));
 }

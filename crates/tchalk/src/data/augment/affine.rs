@@ -1,8 +1,8 @@
-//! Pictures whose pixels come from elsewhere in the picture: moved, turned, made larger.
+//! Images whose pixels come from elsewhere in the image: moved, turned, made larger.
 
 use tch::{Kind, Tensor};
 
-/// A matrix `[n, 3, 3]` for each picture: `rows`, with some entries taken from `f32 [n]`.
+/// A matrix `[n, 3, 3]` for each image: `rows`, with some entries taken from `f32 [n]`.
 pub(super) fn matrices(
     rows: [[f32; 3]; 2],
     entries: &[(i64, i64, &Tensor)],
@@ -18,8 +18,8 @@ pub(super) fn matrices(
     matrix
 }
 
-/// Pictures `[n, channels, height, width]` whose pixels come from where the matrices `[n, 3, 3]`
-/// say, mixed from the four nearest; outside the picture, its edge goes on.
+/// Images `[n, channels, height, width]` whose pixels come from where the matrices `[n, 3, 3]`
+/// say, mixed from the four nearest; outside the image, its edge goes on.
 pub(super) fn sample(x: &Tensor, matrices: &Tensor) -> Tensor {
     let size = x.size();
     let (height, width) = (size[2] as f64, size[3] as f64);

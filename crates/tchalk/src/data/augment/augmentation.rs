@@ -13,24 +13,24 @@ use crate::runtime;
 use std::sync::Arc;
 use tch::{Device, Kind, Tensor, no_grad};
 
-/// One random change of pictures. A transformation of your own goes into a chain with
+/// One random change of images. A transformation of your own goes into a chain with
 /// [`Augmentation::add`].
 pub trait Transform: std::fmt::Debug + Send + Sync {
-    /// What it does, in a few words: `flip left and right, half of the pictures`.
+    /// What it does, in a few words: `flip left and right, half of the images`.
     fn describe(&self) -> String;
 
-    /// Whether it can be applied to pictures of this height and width.
+    /// Whether it can be applied to images of this height and width.
     ///
     /// # Errors
     ///
-    /// If it cannot: a crop larger than the picture, a factor below zero.
+    /// If it cannot: a crop larger than the image, a factor below zero.
     fn check(&self, height: usize, width: usize) -> Result<()>;
 
-    /// Changes a batch `f32 [n, channels, height, width]`, each picture by draws of its own. The
+    /// Changes a batch `f32 [n, channels, height, width]`, each image by draws of its own. The
     /// batch is the transformation's own, contiguous, and may be changed in place.
     fn apply(&self, x: Tensor, draws: &mut Draws) -> Tensor;
 
-    /// Where each place of the new picture comes from, if that is all the change there is.
+    /// Where each place of the new image comes from, if that is all the change there is.
     fn places(&self, _draws: &mut Draws, _height: usize, _width: usize) -> Places {
         Places::None
     }
@@ -55,7 +55,7 @@ impl Places {
             (Places::Whole(first), Places::Whole(next)) => {
                 (Places::None, Places::Whole(first.then(&next)))
             }
-            // The last change is the first on the way back to the old picture.
+            // The last change is the first on the way back to the old image.
             (Places::Between(first), Places::Between(next)) => {
                 (Places::None, Places::Between(first.matmul(&next)))
             }
@@ -72,11 +72,11 @@ impl Places {
     }
 }
 
-/// Random changes that make other pictures of those that there are, and leave their labels as they
+/// Random changes that make other images of those that there are, and leave their labels as they
 /// are: more examples to learn from, at no cost but time.
 ///
 /// The changes are made one after the other, for a whole batch at once, on the device where it lies;
-/// shifts, rotations and zooms that follow each other are made in one, so that the picture is
+/// shifts, rotations and zooms that follow each other are made in one, so that the image is
 /// resampled once. The set itself is neither copied nor changed. The same seed makes the same
 /// changes, on every device.
 ///
@@ -107,7 +107,7 @@ impl Augmentation {
         self
     }
 
-    /// Half of the pictures are mirrored, left and right: [`RandomFlip`].
+    /// Half of the images are mirrored, left and right: [`RandomFlip`].
     pub fn random_flip(self) -> Augmentation {
         self.add(RandomFlip::new())
     }
@@ -158,7 +158,7 @@ impl Augmentation {
         self.steps.is_empty()
     }
 
-    /// Whether pictures of this height and width can be changed so: to be asked once, before
+    /// Whether images of this height and width can be changed so: to be asked once, before
     /// training.
     ///
     /// # Errors
@@ -168,21 +168,21 @@ impl Augmentation {
         self.steps.iter().try_for_each(|step| step.check(height, width))
     }
 
-    /// Other pictures made of a batch `f32 [n, channels, height, width]`, on the batch's device.
+    /// Other images made of a batch `f32 [n, channels, height, width]`, on the batch's device.
     ///
     /// # Errors
     ///
-    /// If the batch is none of pictures, or as [`Augmentation::check`].
+    /// If the batch is none of images, or as [`Augmentation::check`].
     pub fn apply(&self, x: &Tensor, seed: u64) -> Result<Tensor> {
         let size = x.size();
         let &[n, _, height, width] = &size[..] else {
             let got = format!("{size:?}");
-            let expected = "pictures [n, channels, height, width]";
+            let expected = "images [n, channels, height, width]";
             return Err(Error::invalid("Augmentation::apply", expected, got, ""));
         };
         if x.kind() != Kind::Float {
             let (got, hint) = (format!("{:?}", x.kind()), "to_kind(Kind::Float) converts.");
-            return Err(Error::invalid("Augmentation::apply", "pictures as Float", got, hint));
+            return Err(Error::invalid("Augmentation::apply", "images as Float", got, hint));
         }
         let (height, width) = (height as usize, width as usize);
         self.check(height, width)?;
@@ -200,7 +200,7 @@ impl Augmentation {
                     continue;
                 }
                 new = std::mem::replace(&mut moved, Places::None).apply(&new);
-                // The reader's pictures stay as they are.
+                // The reader's images stay as they are.
                 let own = new.data_ptr() != x.data_ptr() && new.is_contiguous();
                 new = step.apply(if own { new } else { new.copy().contiguous() }, &mut draws);
             }
@@ -208,11 +208,11 @@ impl Augmentation {
         }))
     }
 
-    /// Eight random pictures, and four variants under each. Another call shows others.
+    /// Eight random images, and four variants under each. Another call shows others.
     ///
     /// # Errors
     ///
-    /// If the set is empty, or its pictures cannot be changed so.
+    /// If the set is empty, or its images cannot be changed so.
     pub fn preview(&self, set: &Split) -> Result<Figure> {
         const COLUMNS: usize = 8;
         const VARIANTS: usize = 4;
@@ -221,15 +221,15 @@ impl Augmentation {
         let (classes, labels) = (set.classes(), examples.label_vec().unwrap_or_default());
         let caption =
             |&i: &usize| Caption::new(labels.get(i).map_or("", |&label| classes[label].as_str()));
-        let mut pictures = examples.pictures(&places)?;
+        let mut images = examples.images(&places)?;
         let mut captions: Vec<Caption> = places.iter().map(caption).collect();
         for _ in 0..VARIANTS {
             let seed = runtime::seed::derive("preview") as u64;
-            pictures.extend(examples.with_x(self.apply(&examples.x(), seed)?).pictures(&places)?);
+            images.extend(examples.with_x(self.apply(&examples.x(), seed)?).images(&places)?);
             captions.extend(places.iter().map(|_| Caption::new("")));
         }
         let title = format!("{} - originals, and variants under them", set.name());
-        Ok(image_grid(&pictures, &captions, examples.len())?.title(title))
+        Ok(image_grid(&images, &captions, examples.len())?.title(title))
     }
 }
 

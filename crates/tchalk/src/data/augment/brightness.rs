@@ -1,11 +1,11 @@
-//! Brighter and darker pictures.
+//! Brighter and darker images.
 
 use super::augmentation::check_range;
 use super::{Draws, Transform};
 use crate::error::Result;
 use tch::Tensor;
 
-/// Adds the same number to all pixels of a picture; what leaves \[0, 1\] is cut off.
+/// Adds the same number to all pixels of an image; what leaves \[0, 1\] is cut off.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RandomBrightness {
     fraction: f64,
@@ -40,7 +40,7 @@ mod tests {
     use tch::Kind;
 
     #[test]
-    fn all_pixels_of_a_picture_change_alike_and_stay_in_range() {
+    fn all_pixels_of_an_image_change_alike_and_stay_in_range() {
         let x =
             Tensor::from_slice(&[0.5f32, 0.9, 0.5, 0.1]).view([1, 1, 2, 2]).repeat([2000, 1, 1, 1]);
         let bright = Augmentation::new().random_brightness(0.2).apply(&x, 1).unwrap();

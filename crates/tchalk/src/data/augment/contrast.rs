@@ -1,11 +1,11 @@
-//! Pictures with more or less contrast.
+//! Images with more or less contrast.
 
 use super::augmentation::check_range;
 use super::{Draws, Transform};
 use crate::error::Result;
 use tch::{Kind, Tensor};
 
-/// Moves all pixels away from the mean of their picture's channel or towards it; what leaves \[0, 1\]
+/// Moves all pixels away from the mean of their image's channel or toward it; what leaves \[0, 1\]
 /// is cut off.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RandomContrast {

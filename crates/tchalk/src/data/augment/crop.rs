@@ -1,10 +1,10 @@
-//! Parts of a padded picture.
+//! Parts of a padded image.
 
 use super::{Draws, Places, Rearrangement, Transform};
 use crate::error::{Error, Result};
 use tch::Tensor;
 
-/// Adds pixels on every side, and cuts out a part of the old size, anywhere: the picture moves by
+/// Adds pixels on every side, and cuts out a part of the old size, anywhere: the image moves by
 /// whole pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RandomCrop {
@@ -13,12 +13,12 @@ pub struct RandomCrop {
 }
 
 impl RandomCrop {
-    /// `padding` pixels on every side, which mirror the picture at its edges.
+    /// `padding` pixels on every side, which mirror the image at its edges.
     pub fn new(padding: usize) -> RandomCrop {
         RandomCrop { padding, black: false }
     }
 
-    /// With black pixels around the picture, which suits digits on a black ground.
+    /// With black pixels around the image, which suits digits on a black ground.
     pub fn black(mut self) -> RandomCrop {
         self.black = true;
         self
@@ -35,7 +35,7 @@ impl Transform for RandomCrop {
         let most = height.min(width);
         if !self.black && self.padding >= most {
             let op = format!("RandomCrop::new({})", self.padding);
-            let expected = format!("fewer pixels than the picture has: below {most}");
+            let expected = format!("fewer pixels than the image has: below {most}");
             return Err(Error::invalid(op, expected, self.padding.to_string(), ""));
         }
         Ok(())
@@ -63,9 +63,9 @@ impl Transform for RandomCrop {
                 }
             }
         };
-        let pictures = down.len();
+        let images = down.len();
         let (rows, columns) = (old(height, down), old(width, right));
-        Places::Whole(Rearrangement::new(pictures, [height, width], rows, columns))
+        Places::Whole(Rearrangement::new(images, [height, width], rows, columns))
     }
 }
 
@@ -76,7 +76,7 @@ mod tests {
     use tch::{Device, Kind};
 
     #[test]
-    fn a_part_is_the_picture_moved_by_whole_pixels() {
+    fn a_part_is_the_image_moved_by_whole_pixels() {
         let x = Tensor::arange_start(1, 21, (Kind::Float, Device::Cpu)).view([1, 1, 4, 5]);
         let x = x.repeat([300, 2, 1, 1]);
         let cropped = Augmentation::new().add(RandomCrop::new(1).black()).apply(&x, 3).unwrap();
@@ -84,7 +84,7 @@ mod tests {
         for n in 0..300 {
             let one = cropped.get(n);
             assert!(one.get(0).equal(&one.get(1)), "channels move together");
-            // The middle pixel (2, 2) of the picture is 13; neighbours differ by 5 down and 1 right.
+            // The middle pixel (2, 2) of the image is 13; neighbors differ by 5 down and 1 right.
             let moved = one.double_value(&[0, 2, 2]) as i64 - 13;
             let (down, right) = ((moved + 6) / 5, (moved + 6) % 5);
             seen[down as usize][right as usize] += 1;
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn the_picture_is_mirrored_at_its_edges() {
+    fn the_image_is_mirrored_at_its_edges() {
         let x = Tensor::from_slice(&[1f32, 2.0, 3.0]).view([1, 1, 1, 3]).repeat([50, 1, 3, 1]);
         let cropped = Augmentation::new().random_crop(1).apply(&x, 1).unwrap();
         for n in 0..50 {

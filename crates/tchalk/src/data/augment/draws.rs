@@ -5,8 +5,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use tch::{Device, Tensor};
 
-/// Random numbers for a batch, one for each picture: drawn by the host, so that they are the same on
-/// every device, and moved to where the pictures are.
+/// Random numbers for a batch, one for each image: drawn by the host, so that they are the same on
+/// every device, and moved to where the images are.
 ///
 /// They depend on the seed and on the place of the transformation in the chain alone. libtorch's one
 /// generator is not touched: Dropout draws what it would have drawn without augmentation.
@@ -24,12 +24,12 @@ impl Draws {
         Draws { rng, count, device }
     }
 
-    /// For each picture a whole number from 0 to below `n`, on the host.
+    /// For each image a whole number from 0 to below `n`, on the host.
     pub fn places(&mut self, n: usize) -> Vec<i64> {
         (0..self.count).map(|_| seed::below(n, &mut self.rng) as i64).collect()
     }
 
-    /// For each picture whether it is chosen, with this probability; on the host.
+    /// For each image whether it is chosen, with this probability; on the host.
     pub fn chances(&mut self, probability: f64) -> Vec<bool> {
         (0..self.count).map(|_| f64::from(seed::unit(&mut self.rng)) < probability).collect()
     }

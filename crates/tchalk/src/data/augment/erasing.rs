@@ -1,11 +1,11 @@
-//! Pictures with a hole.
+//! Images with a hole.
 
 use super::augmentation::check_range;
 use super::{Draws, Transform, pixels};
 use crate::error::{Error, Result};
 use tch::{Device, Kind, Tensor};
 
-/// Blacks out a square somewhere in each picture (DeVries and Taylor, *Cutout*, 2017): the network
+/// Blacks out a square somewhere in each image (DeVries and Taylor, *Cutout*, 2017): the network
 /// has to look at the rest, too.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RandomErasing {
@@ -15,12 +15,12 @@ pub struct RandomErasing {
 }
 
 impl RandomErasing {
-    /// A square of `size` by `size` black pixels in every picture, all of it inside.
+    /// A square of `size` by `size` black pixels in every image, all of it inside.
     pub fn new(size: usize) -> RandomErasing {
         RandomErasing { size, probability: 1.0, value: 0.0 }
     }
 
-    /// How likely a picture gets one, from 0 to 1.
+    /// How likely an image gets one, from 0 to 1.
     pub fn probability(mut self, probability: f64) -> RandomErasing {
         self.probability = probability;
         self
@@ -55,10 +55,10 @@ impl Transform for RandomErasing {
         let chosen = draws.chances(self.probability);
         if x.device() == Device::Cpu {
             let one = x.size()[1] as usize * height * width;
-            pixels::for_each_picture(&x, one, |n, picture| {
+            pixels::for_each_image(&x, one, |n, image| {
                 if chosen[n] {
                     let (top, left) = (tops[n] as usize, lefts[n] as usize);
-                    for channel in picture.chunks_exact_mut(height * width) {
+                    for channel in image.chunks_exact_mut(height * width) {
                         for row in channel.chunks_exact_mut(width).skip(top).take(self.size) {
                             row[left..left + self.size].fill(self.value as f32);
                         }

@@ -5,7 +5,7 @@ use super::{Draws, Places, Rearrangement, Transform};
 use crate::error::Result;
 use tch::Tensor;
 
-/// Mirrors some of the pictures, left and right.
+/// Mirrors some of the images, left and right.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RandomFlip {
     probability: f64,
@@ -13,7 +13,7 @@ pub struct RandomFlip {
 }
 
 impl RandomFlip {
-    /// Half of the pictures, left and right.
+    /// Half of the images, left and right.
     #[allow(clippy::new_without_default)]
     pub fn new() -> RandomFlip {
         RandomFlip { probability: 0.5, vertical: false }
@@ -25,7 +25,7 @@ impl RandomFlip {
         self
     }
 
-    /// How likely a picture is mirrored, from 0 to 1.
+    /// How likely an image is mirrored, from 0 to 1.
     pub fn probability(mut self, probability: f64) -> RandomFlip {
         self.probability = probability;
         self
@@ -35,7 +35,7 @@ impl RandomFlip {
 impl Transform for RandomFlip {
     fn describe(&self) -> String {
         let how = if self.vertical { "upside down" } else { "left and right" };
-        format!("flip {how}, {:.0} % of the pictures", 100.0 * self.probability)
+        format!("flip {how}, {:.0} % of the images", 100.0 * self.probability)
     }
 
     fn check(&self, _height: usize, _width: usize) -> Result<()> {
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn half_of_the_pictures_are_mirrored() {
+    fn half_of_the_images_are_mirrored() {
         let x = Tensor::from_slice(&[0f32, 1.0]).view([1, 1, 1, 2]).repeat([4000, 1, 1, 1]);
         let flipped = Augmentation::new().random_flip().apply(&x, 5).unwrap();
         let share = flipped.select(3, 0).mean(tch::Kind::Double).double_value(&[]);

@@ -1,10 +1,10 @@
-//! Augmentation: many pictures from one, by changes that leave the label as it is.
+//! Augmentation: many images from one, by changes that leave the label as it is.
 //!
 //! ```
 //! use tchalk::prelude::*;
 //! let augmentation = Augmentation::new().random_flip().random_crop(4);
 //! let x = datasets::shapes()?.train.take(8).to_tensors(Device::Cpu).x();
-//! let other = augmentation.apply(&x, 1)?; // another seed, other pictures
+//! let other = augmentation.apply(&x, 1)?; // another seed, other images
 //! assert_eq!(other.size(), x.size());
 //! # Ok::<(), tchalk::Error>(())
 //! ```

@@ -10,9 +10,9 @@ pub(super) fn pixels(x: &Tensor) -> &[f32] {
     unsafe { std::slice::from_raw_parts(x.data_ptr() as *const f32, x.numel()) }
 }
 
-/// Calls `change` for the number and the pixels (`one` of them) of each picture, on several threads.
+/// Calls `change` for the number and the pixels (`one` of them) of each image, on several threads.
 /// The tensor must be the caller's own: newly made, and known to nobody else.
-pub(super) fn for_each_picture(x: &Tensor, one: usize, change: impl Fn(usize, &mut [f32]) + Sync) {
+pub(super) fn for_each_image(x: &Tensor, one: usize, change: impl Fn(usize, &mut [f32]) + Sync) {
     /// So many numbers are worth a thread.
     const ENOUGH: usize = 1_000_000;
     check(x);
@@ -24,16 +24,16 @@ pub(super) fn for_each_picture(x: &Tensor, one: usize, change: impl Fn(usize, &m
     let threads = (tch::get_num_threads().max(1) as usize).min(all.len().div_ceil(ENOUGH));
     let each = (all.len() / one).div_ceil(threads);
     let change = &change;
-    let work = move |part: usize, pictures: &mut [f32]| {
-        for (n, picture) in pictures.chunks_exact_mut(one).enumerate() {
-            change(part * each + n, picture);
+    let work = move |part: usize, images: &mut [f32]| {
+        for (n, image) in images.chunks_exact_mut(one).enumerate() {
+            change(part * each + n, image);
         }
     };
     let mut parts = all.chunks_mut(each * one).enumerate();
     let (_, first) = parts.next().expect("not empty");
     std::thread::scope(|scope| {
-        parts.for_each(|(part, pictures)| {
-            scope.spawn(move || work(part, pictures));
+        parts.for_each(|(part, images)| {
+            scope.spawn(move || work(part, images));
         });
         work(0, first);
     });

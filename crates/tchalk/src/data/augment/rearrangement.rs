@@ -1,39 +1,39 @@
-//! Pictures whose rows and columns come in another order.
+//! Images whose rows and columns come in another order.
 
 use tch::{Device, Kind, Tensor};
 
-/// For each picture of a batch, the old row that each new row is, and the old column that each new
+/// For each image of a batch, the old row that each new row is, and the old column that each new
 /// column is: mirror images and moves by whole pixels, exact and quick. Below zero stands for
 /// black.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rearrangement {
     height: usize,
     width: usize,
-    /// `height` numbers for each picture.
+    /// `height` numbers for each image.
     rows: Vec<i32>,
-    /// `width` numbers for each picture.
+    /// `width` numbers for each image.
     columns: Vec<i32>,
 }
 
 impl Rearrangement {
-    /// `rows` and `columns` say, for a picture's number and a new place, the old place; negative for
+    /// `rows` and `columns` say, for an image's number and a new place, the old place; negative for
     /// black.
     ///
     /// # Panics
     ///
-    /// If an old place is outside the picture.
+    /// If an old place is outside the image.
     pub fn new(
-        pictures: usize,
+        images: usize,
         [height, width]: [usize; 2],
         rows: impl Fn(usize, usize) -> i64,
         columns: impl Fn(usize, usize) -> i64,
     ) -> Rearrangement {
         let all = |length: usize, old: &dyn Fn(usize, usize) -> i64| -> Vec<i32> {
-            let places = (0..pictures).flat_map(|n| (0..length).map(move |place| (n, place)));
+            let places = (0..images).flat_map(|n| (0..length).map(move |place| (n, place)));
             places
                 .map(|(n, place)| {
                     let old = old(n, place);
-                    assert!(old < length as i64, "place {old} of a picture of {length}");
+                    assert!(old < length as i64, "place {old} of an image of {length}");
                     old as i32
                 })
                 .collect()
@@ -55,7 +55,7 @@ impl Rearrangement {
         self
     }
 
-    /// The pictures `f32 [n, channels, height, width]` in the new order.
+    /// The images `f32 [n, channels, height, width]` in the new order.
     pub(super) fn apply(&self, x: &Tensor) -> Tensor {
         if x.device() == Device::Cpu { self.on_cpu(x) } else { self.on_device(x) }
     }
@@ -66,7 +66,7 @@ impl Rearrangement {
         let (height, width) = (self.height, self.width);
         let one = x.size()[1] as usize * height * width;
         let old = super::pixels::pixels(&from);
-        super::pixels::for_each_picture(&to, one, |n, new| {
+        super::pixels::for_each_image(&to, one, |n, new| {
             let rows = &self.rows[n * height..][..height];
             let columns = &self.columns[n * width..][..width];
             let old = &old[n * one..][..one];
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_ways_give_the_same_pictures() {
+    fn both_ways_give_the_same_images() {
         let x = Tensor::arange(2 * 3 * 4 * 5, (Kind::Float, Device::Cpu)).view([2, 3, 4, 5]) + 1.0;
         let rows = |n: usize, y: usize| y as i64 - n as i64;
         let columns = |n: usize, x: usize| if n == 0 { 4 - x as i64 } else { x as i64 - 2 };
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "place 5 of a picture of 5")]
+    #[should_panic(expected = "place 5 of an image of 5")]
     fn a_place_outside_is_a_mistake_of_the_transformation() {
         Rearrangement::new(1, [5, 6], |_, y| y as i64 + 1, |_, x| x as i64);
     }

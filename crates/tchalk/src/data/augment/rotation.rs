@@ -1,4 +1,4 @@
-//! Pictures turned.
+//! Images turned.
 
 use super::affine::matrices;
 use super::augmentation::check_range;
@@ -6,7 +6,7 @@ use super::{Draws, Places, Transform};
 use crate::error::Result;
 use tch::Tensor;
 
-/// Turns pictures about their middle, to either side; at the edges, the last pixels go on.
+/// Turns images about their middle, to either side; at the edges, the last pixels go on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RandomRotation {
     degrees: f64,
@@ -38,7 +38,7 @@ impl Transform for RandomRotation {
     }
 }
 
-/// Where pixels come from when a picture is turned by these angles, in radians, against the clock.
+/// Where pixels come from when an image is turned by these angles, in radians, against the clock.
 fn turned(angle: &Tensor) -> Tensor {
     let (sin, cos, back) = (angle.sin(), angle.cos(), -angle.sin());
     let entries = [(0, 0, &cos), (0, 1, &back), (1, 0, &sin), (1, 1, &cos)];
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_keeps_distances_in_pictures_that_are_not_square() {
+    fn a_turn_keeps_distances_in_images_that_are_not_square() {
         let x = Tensor::zeros([1, 1, 9, 15], (tch::Kind::Float, tch::Device::Cpu));
         // A pixel three to the right of the middle goes three up.
         let _ = x.get(0).get(0).get(4).get(10).fill_(1.0);

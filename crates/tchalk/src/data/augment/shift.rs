@@ -1,4 +1,4 @@
-//! Pictures moved.
+//! Images moved.
 
 use super::affine::matrices;
 use super::augmentation::check_range;
@@ -6,7 +6,7 @@ use super::{Draws, Places, Transform};
 use crate::error::Result;
 use tch::Tensor;
 
-/// Moves pictures up or down, left or right; at the edges, the last pixels go on.
+/// Moves images up or down, left or right; at the edges, the last pixels go on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RandomShift {
     fraction: f64,
@@ -47,7 +47,7 @@ mod tests {
     use tch::{Device, Kind};
 
     #[test]
-    fn pictures_move_evenly_in_both_directions() {
+    fn images_move_evenly_in_both_directions() {
         // On a slope, moving by so many pixels adds as much to every pixel.
         let slope = Tensor::arange(40, (Kind::Float, Device::Cpu)).view([1, 1, 1, 40]);
         let x = slope.repeat([2000, 1, 40, 1]);

@@ -1,4 +1,4 @@
-//! Pictures made larger and smaller.
+//! Images made larger and smaller.
 
 use super::affine::matrices;
 use super::augmentation::check_range;
@@ -6,7 +6,7 @@ use super::{Draws, Places, Transform};
 use crate::error::Result;
 use tch::Tensor;
 
-/// Makes pictures larger or smaller about their middle, the same in height and width; at the edges,
+/// Makes images larger or smaller about their middle, the same in height and width; at the edges,
 /// the last pixels go on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RandomZoom {

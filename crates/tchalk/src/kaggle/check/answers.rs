@@ -1,4 +1,4 @@
-//! The answers themselves: digits, as often as they should be, and for these pictures.
+//! The answers themselves: digits, as often as they should be, and for these images.
 
 use super::{Line, Mark};
 use crate::data::Split;
@@ -11,9 +11,9 @@ use std::collections::HashMap;
 
 const LABELS: &str = "Label";
 const BALANCE: &str = "each digit's share";
-const ORDER: &str = "pictures";
-const KNOWN: &str = "new pictures";
-/// So many pictures are looked for among those to be guessed.
+const ORDER: &str = "images";
+const KNOWN: &str = "new images";
+/// So many images are looked for among those to be guessed.
 const LOOKED_AT: usize = 40;
 
 /// The line about the second column.
@@ -51,7 +51,7 @@ pub(super) fn labels(submission: &Submission) -> Line {
             format!("row {row_number} has {label}{others}. The digits are 0 to 9.")
         }
         Cell::Other(text) if text.is_empty() => {
-            format!("row {row_number} has none{others}. Each picture needs an answer.")
+            format!("row {row_number} has none{others}. Each image needs an answer.")
         }
         Cell::Other(text) if text.eq_ignore_ascii_case("nan") => format!(
             "row {row_number} has {text}{others}: an answer was not a number. Look for rows that were \
@@ -87,7 +87,7 @@ pub(super) fn one_digit(submission: &Submission) -> Option<Line> {
         (digit, true) => format!("every answer is {digit}; about a tenth of that can be right."),
         (digit, false) => format!(
             "nearly all answers are {digit} ({:.1} %): the network sees no difference between the \
-             pictures. Were they divided by 255 as in the training, and is it the trained network?",
+             images. Were they divided by 255 as in the training, and is it the trained network?",
             100.0 * most as f64 / all as f64
         ),
     };
@@ -99,7 +99,7 @@ pub(super) fn one_digit(submission: &Submission) -> Option<Line> {
     Some(Line::new(Mark::Wrong, BALANCE, text))
 }
 
-/// A line where the network has learned from the pictures that it answers for.
+/// A line where the network has learned from the images that it answers for.
 pub(super) fn known(submission: &Submission) -> Option<Line> {
     let notes = submission.predictions.as_ref()?.leakage_notes();
     let note = notes.iter().find(|note| note.contains("trained on"))?;
@@ -110,7 +110,7 @@ pub(super) fn known(submission: &Submission) -> Option<Line> {
     Some(Line::new(Mark::Odd, KNOWN, text))
 }
 
-/// How often each digit is the answer, beside how often it is among the known pictures.
+/// How often each digit is the answer, beside how often it is among the known images.
 pub(super) fn balance(submission: &Submission, known: &[usize]) -> Option<Line> {
     let counts = submission.counts();
     let mut of_known = [0; 10];
@@ -120,7 +120,7 @@ pub(super) fn balance(submission: &Submission, known: &[usize]) -> Option<Line> 
     }
     let balance = Balance::new(counts, of_known);
     let least_wrong = format!(
-        "If the digits are as frequent among these pictures as in the training set, at least {:.1} % \
+        "If the digits are as frequent among these images as in the training set, at least {:.1} % \
          of the answers are wrong.",
         100.0 * balance.least_wrong()
     );
@@ -142,7 +142,7 @@ pub(super) fn balance(submission: &Submission, known: &[usize]) -> Option<Line> 
         Verdict::Off(digit, share, usual) => {
             let text = format!(
                 "{digit} is the answer in {:.1} % of the rows, and {:.1} % of the training set. \
-                 {least_wrong} Look at the confusion matrix of held-out pictures.",
+                 {least_wrong} Look at the confusion matrix of held-out images.",
                 100.0 * share,
                 100.0 * usual
             );
@@ -159,20 +159,20 @@ pub(super) fn balance(submission: &Submission, known: &[usize]) -> Option<Line> 
     Some(Line::new(mark, BALANCE, text))
 }
 
-/// Whether the answers are for the pictures to be guessed, in their order, where that can be told.
+/// Whether the answers are for the images to be guessed, in their order, where that can be told.
 pub(super) fn order(submission: &Submission, test: &Split) -> Option<Line> {
     let predictions = submission.predictions.as_ref()?;
     let (shown, test_images) = (submission.len().min(test.len()), test.images());
     let step = (shown / LOOKED_AT).max(1);
     let places: Vec<usize> = (0..shown).step_by(step).take(LOOKED_AT).collect();
-    let pictures = predictions.pictures(&places).ok()?;
+    let images = predictions.images(&places).ok()?;
     let mut at: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
     for (place, image) in test_images.outer_iter().enumerate() {
         at.entry(image.iter().copied().collect()).or_default().push(place);
     }
     let (mut same, mut elsewhere) = (0, None);
-    for (&place, picture) in places.iter().zip(&pictures) {
-        match at.get(&picture.iter().copied().collect::<Vec<u8>>()) {
+    for (&place, image) in places.iter().zip(&images) {
+        match at.get(&image.iter().copied().collect::<Vec<u8>>()) {
             Some(found) if found.contains(&place) => same += 1,
             Some(found) => elsewhere = elsewhere.or(Some((place, found[0]))),
             None => {}
@@ -188,14 +188,14 @@ pub(super) fn order(submission: &Submission, test: &Split) -> Option<Line> {
     }
     if let Some((place, found)) = elsewhere {
         let text = format!(
-            "answer {} is for the picture that is number {} in digits.test: the pictures were mixed \
+            "answer {} is for the image that is number {} in digits.test: the images were mixed \
              before they were predicted. Predict digits.test as it is.",
             place + 1,
             found + 1
         );
         return Some(Line::new(Mark::Wrong, ORDER, text));
     }
-    // Pictures that were standardised first cannot be recognised.
+    // Images that were standardized first cannot be recognized.
     (same > 0).then(|| {
         let text = format!("the answers are for {wanted}, in its order");
         Line::new(Mark::Right, ORDER, text)

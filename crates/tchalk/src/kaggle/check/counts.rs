@@ -13,7 +13,7 @@ pub(super) fn rows(submission: &Submission, expected: usize) -> Line {
     let n = submission.len();
     let (have, want) = (thousands(n as f64), thousands(expected as f64));
     if n == expected {
-        return Line::new(Mark::Right, WHAT, format!("{have}, one for each picture"));
+        return Line::new(Mark::Right, WHAT, format!("{have}, one for each image"));
     }
     let budget = Budget::current().ok();
     if let Some(budget) = budget.and_then(|budget| capped(submission, expected, budget)) {
@@ -32,8 +32,8 @@ pub(super) fn rows(submission: &Submission, expected: usize) -> Line {
              read, or did a loop end one too early?"
         }
         1 => "There is one too many: does a row come twice, or is the header repeated?",
-        _ if n == 42_000 => "42,000 are the pictures of train.csv: predict digits.test.",
-        _ if n == 10_000 => "10,000 are the test pictures of MNIST: predict digits.test.",
+        _ if n == 42_000 => "42,000 are the images of train.csv: predict digits.test.",
+        _ if n == 10_000 => "10,000 are the test images of MNIST: predict digits.test.",
         _ if n < expected => {
             "Are these all batches? The last one may be smaller, and has to be predicted, too; a \
              file may be cut off when the disk is full."

@@ -1,4 +1,4 @@
-//! The numbers of the pictures: 1 to n, each once, in order.
+//! The numbers of the images: 1 to n, each once, in order.
 
 use super::{Line, Mark};
 use crate::kaggle::Submission;
@@ -7,7 +7,7 @@ use crate::plot::thousands;
 
 const WHAT: &str = "ImageId";
 
-/// The line about the first column, if there are to be `expected` pictures.
+/// The line about the first column, if there are to be `expected` images.
 pub(super) fn line(submission: &Submission, expected: usize) -> Line {
     let wrong = |text: String| Line::new(Mark::Wrong, WHAT, text);
     // How many there should be is the affair of another line.
@@ -17,7 +17,7 @@ pub(super) fn line(submission: &Submission, expected: usize) -> Line {
         match &row.id {
             Cell::Whole(id) => ids.push(*id),
             Cell::Other(text) if text.is_empty() => {
-                return wrong(format!("row {} has no number of its picture.", place + 1));
+                return wrong(format!("row {} has no number of its image.", place + 1));
             }
             Cell::Other(text) => {
                 let point = text.parse::<f64>().is_ok();
@@ -39,14 +39,12 @@ pub(super) fn line(submission: &Submission, expected: usize) -> Line {
     }
     if from > 1 && ids.iter().zip(from..).all(|(&id, place)| id == place) {
         return wrong(match from {
-            2 => {
-                "they begin with 2: the row of picture 1 is missing. Was it taken for the names of \
+            2 => "they begin with 2: the row of image 1 is missing. Was it taken for the names of \
                   the columns?"
-                    .into()
-            }
+                .into(),
             42_001 => {
                 "they begin with 42,001, as if test.csv went on where train.csv ends. Kaggle \
-                       counts its pictures from 1."
+                       counts its images from 1."
                     .into()
             }
             from => {
@@ -59,7 +57,7 @@ pub(super) fn line(submission: &Submission, expected: usize) -> Line {
     if let Some(twice) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
         let count = sorted.windows(2).filter(|pair| pair[0] == pair[1]).count();
         return wrong(format!(
-            "picture {} has more than one row{}. Each picture may have one answer.",
+            "image {} has more than one row{}. Each image may have one answer.",
             twice[0],
             match count {
                 1 => String::new(),
@@ -70,19 +68,19 @@ pub(super) fn line(submission: &Submission, expected: usize) -> Line {
     let outside = |id: &&i64| !(1..=expected as i64).contains(*id);
     if let Some(id) = ids.iter().find(outside) {
         return wrong(format!(
-            "there is no picture {id}: they are numbered from 1 to {}.",
+            "there is no image {id}: they are numbered from 1 to {}.",
             thousands(expected as f64)
         ));
     }
     // Each is different and within bounds: what is missing lies between.
     let missing = (1..=last as i64).find(|id| sorted.binary_search(id).is_err());
     if let Some(missing) = missing {
-        return wrong(format!("picture {missing} has no row."));
+        return wrong(format!("image {missing} has no row."));
     }
     if ids != sorted {
         let place = ids.iter().zip(1..).position(|(&id, place)| id != place).unwrap_or(0);
         let text = format!(
-            "each occurs once, but not in order: row {} is for picture {}. Kaggle goes by the \
+            "each occurs once, but not in order: row {} is for image {}. Kaggle goes by the \
              number, so this is right only if the numbers went with their answers when the rows \
              were mixed.",
             place + 1,

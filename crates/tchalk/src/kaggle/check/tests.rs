@@ -9,7 +9,7 @@ use ndarray::Array2;
 use std::sync::LazyLock;
 use tch::Device;
 
-/// Forty pictures to be guessed, with 4,000 known ones.
+/// Forty images to be guessed, with 4,000 known ones.
 static DIGITS: LazyLock<Dataset> = LazyLock::new(|| {
     let strokes = crate::datasets::strokes().unwrap();
     let test = strokes.test.take(40);
@@ -44,7 +44,7 @@ fn a_right_file_passes_in_all_its_forms() {
         assert!(check.passes() && check.is_ready(), "{check:?}");
         assert_eq!(marked(&check, Mark::Odd), "");
         let text = format!("{check:?}");
-        assert!(text.contains("✔ rows: 40, one for each picture"), "{text}");
+        assert!(text.contains("✔ rows: 40, one for each image"), "{text}");
         assert!(text.contains("✔ ImageId: 1 to 40, each once and in order"), "{text}");
         assert!(text.ends_with("Everything is right: it can be sent."), "{text}");
     }
@@ -81,15 +81,11 @@ fn each_mistake_is_named_with_its_way_out() {
         (
             "the first lost",
             format!("{}\n{}", lines[0], joined(&lines[2..])),
-            &["begin with 2: the row of picture 1"],
+            &["begin with 2: the row of image 1"],
         ),
-        (
-            "one too many",
-            format!("{}\n41,3", right().trim_end()),
-            &["41 where 40", "no picture 41"],
-        ),
-        ("twice", right().replace("\n7,7", "\n6,7"), &["picture 6 has more than one row"]),
-        ("a gap", right().replace("\n40,0", "\n44,0"), &["no picture 44"]),
+        ("one too many", format!("{}\n41,3", right().trim_end()), &["41 where 40", "no image 41"]),
+        ("twice", right().replace("\n7,7", "\n6,7"), &["image 6 has more than one row"]),
+        ("a gap", right().replace("\n40,0", "\n44,0"), &["no image 44"]),
         ("out of range", right().replace("\n7,7", "\n7,12"), &["row 7 has 12", "0 to 9"]),
         ("below zero", right().replace("\n7,7", "\n7,-1"), &["row 7 has -1"]),
         (
@@ -115,7 +111,7 @@ fn each_mistake_is_named_with_its_way_out() {
             &["\"1.0\" is no whole number", "1, not 1.0"],
         ),
         ("no rows", "ImageId,Label\n".into(), &["0 where 40"]),
-        ("train.csv", "label,pixel0\n1,0\n".into(), &["these are the pictures"]),
+        ("train.csv", "label,pixel0\n1,0\n".into(), &["these are the images"]),
     ];
     for (name, text, wanted) in cases {
         let check = check(&text);
@@ -133,7 +129,7 @@ fn what_is_odd_passes_with_a_word() {
     let mut mixed: Vec<String> = right().lines().map(str::to_owned).collect();
     mixed.swap(3, 9);
     let cases = [
-        (mixed.join("\n"), "row 3 is for picture 9"),
+        (mixed.join("\n"), "row 3 is for image 9"),
         (format!("\u{feff}{}", right()), "byte-order mark"),
         (made(|id| format!("\"{id}\",\"{}\"", id % 10)), "numbers stand in quotes"),
         (right().replace("ImageId,Label", "\"ImageId\",\"Label\""), "in quotes"),
@@ -168,7 +164,7 @@ fn answers_that_hardly_differ_are_told() {
     assert!(marked(&even, Mark::Right).contains("each digit's share: as in the training set"));
 }
 
-/// What is sure of the digit that is the picture's place.
+/// What is sure of the digit that is the image's place.
 fn predictions(split: &Split) -> Predictions {
     let rows = Array2::from_shape_fn(
         (split.len(), 10),
@@ -180,7 +176,7 @@ fn predictions(split: &Split) -> Predictions {
 }
 
 #[test]
-fn answers_for_other_pictures_are_found_out() {
+fn answers_for_other_images_are_found_out() {
     let checked =
         |split: &Split| Submission::new(&predictions(split)).unwrap().check(&DIGITS).unwrap();
     let mixed = Submission::new(&predictions(&DIGITS.test.shuffle())).unwrap();
@@ -192,10 +188,10 @@ fn answers_for_other_pictures_are_found_out() {
         "{right:?}"
     );
     let mixed = checked(&DIGITS.test.shuffle());
-    assert!(marked(&mixed, Mark::Wrong).contains("the pictures were mixed"), "{mixed:?}");
+    assert!(marked(&mixed, Mark::Wrong).contains("the images were mixed"), "{mixed:?}");
     let known = checked(&DIGITS.train.take(40));
     assert!(marked(&known, Mark::Odd).contains("whose labels are known"), "{known:?}");
-    // Standardised pictures cannot be recognised, and not blamed.
+    // Standardized images cannot be recognized, and not blamed.
     let x = DIGITS.test.to_tensors(Device::Cpu).x() * 3.0 - 1.0;
     let y = tch::Tensor::zeros([40], (tch::Kind::Int64, Device::Cpu));
     let names: Vec<String> = DIGITS.classes();
@@ -211,9 +207,9 @@ fn answers_for_other_pictures_are_found_out() {
 }
 
 #[test]
-fn a_network_that_knows_the_pictures_is_found_out() {
-    let labelled = DIGITS.train.take(40);
-    let test = Split::new("test", labelled.images(), vec![], labelled.classes()).unwrap();
+fn a_network_that_knows_the_images_is_found_out() {
+    let labeled = DIGITS.train.take(40);
+    let test = Split::new("test", labeled.images(), vec![], labeled.classes()).unwrap();
     let digits = Dataset::new("d", "", DIGITS.train.clone(), test);
     let layers = Sequential::new().input_shape([1, 28, 28]).add(Flatten).add(Dense::new(10));
     let model = layers.add(Softmax).build(Device::Cpu).unwrap();
@@ -223,8 +219,8 @@ fn a_network_that_knows_the_pictures_is_found_out() {
         Submission::new(&answers).unwrap().check(&digits).unwrap()
     };
     assert!(!format!("{:?}", checked()).contains("trained on"));
-    model.fit(&labelled.to_tensors(Device::Cpu), Fit::new().budget(Budget::Full)).unwrap();
-    assert!(marked(&checked(), Mark::Odd).contains("new pictures: all examples were trained on"));
+    model.fit(&labeled.to_tensors(Device::Cpu), Fit::new().budget(Budget::Full)).unwrap();
+    assert!(marked(&checked(), Mark::Odd).contains("new images: all examples were trained on"));
 }
 
 #[test]

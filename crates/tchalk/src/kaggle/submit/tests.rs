@@ -79,9 +79,9 @@ fn faults_are_refused_before_anybody_is_asked() {
 fn answers_that_a_check_found_mixed_up_stay_here() {
     let fake = Fake::new(ARRIVED);
     let submission = whole();
-    submission.remember_mixed(Some("the pictures were mixed".into()));
+    submission.remember_mixed(Some("the images were mixed".into()));
     let error = submit(&fake, &submission.clone(), &[]).unwrap_err().to_string();
-    assert!(error.contains("the pictures were mixed") && fake.asked().is_empty(), "{error}");
+    assert!(error.contains("the images were mixed") && fake.asked().is_empty(), "{error}");
     submission.remember_mixed(None);
     assert!(submit(&fake, &submission, &[]).unwrap().is_sent());
 }
@@ -117,7 +117,7 @@ fn answers_for_other_digits_stay_here() {
         !told.is_sent() && text.contains("30 answers for digit-recognizer test, made"),
         "{text}"
     );
-    // Read again from its file it does not know its pictures, but so many are strokes.
+    // Read again from its file it does not know its images, but so many are strokes.
     let strokes = Submission::from_labels(vec![3; 2_800]).unwrap();
     let told = submit(&fake, &strokes, &[]).unwrap();
     assert!(!told.is_sent() && format!("{told:?}").contains("stand in for Kaggle's"), "{told:?}");

@@ -2,14 +2,14 @@
 
 use crate::plot::theme::Ink;
 
-/// What a layer does, which is what its colour says.
+/// What a layer does, which is what its color says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NodeKind {
     /// Where data enters.
     Input,
     /// Looks for patterns.
     Convolution,
-    /// Makes pictures smaller.
+    /// Makes images smaller.
     Pooling,
     /// Weighs everything against everything.
     Dense,
@@ -53,7 +53,7 @@ impl NodeKind {
             NodeKind::Convolution => "convolution",
             NodeKind::Pooling => "pooling",
             NodeKind::Dense => "dense",
-            NodeKind::Normalization => "normalisation",
+            NodeKind::Normalization => "normalization",
             NodeKind::Dropout => "dropout",
             NodeKind::Activation => "activation",
             NodeKind::Reshape => "reshape",

@@ -34,9 +34,9 @@ pub(super) struct Layered {
     pub(super) chains: Vec<Vec<usize>>,
     /// The rows from top to bottom, each from left to right.
     pub(super) rows: Vec<Vec<usize>>,
-    /// Edges between neighbours in one row.
+    /// Edges between neighbors in one row.
     pub(super) level: Vec<bool>,
-    /// Neighbouring places on all other edges, from top to bottom.
+    /// Neighboring places on all other edges, from top to bottom.
     pub(super) segments: Vec<(usize, usize)>,
 }
 
@@ -183,12 +183,12 @@ impl Graph {
         let mut layered = Layered { vertices, chains, rows: Vec::new(), level, segments };
         layered.first_order(&order);
         layered.sort_rows(spine);
-        let neighbours = |a: usize, b: usize| {
+        let neighbors = |a: usize, b: usize| {
             let row = &layered.rows[layered.vertices[a].layer];
             row.windows(2).any(|pair| pair == [a, b])
         };
         let fits = self.edges.iter().zip(&layered.level);
-        match fits.filter(|(_, level)| **level).all(|(&(a, b), _)| neighbours(a, b)) {
+        match fits.filter(|(_, level)| **level).all(|(&(a, b), _)| neighbors(a, b)) {
             true => Some(layered),
             false => self.layered(&[]),
         }
@@ -244,7 +244,7 @@ impl Layered {
         }
     }
 
-    /// Sorts each row by the middle of its neighbours in the row before, down and up, and keeps the
+    /// Sorts each row by the middle of its neighbors in the row before, down and up, and keeps the
     /// order with the fewest crossings.
     fn sort_rows(&mut self, spine: &[usize]) {
         let (mut up, mut down) =
@@ -290,7 +290,7 @@ impl Layered {
         self.rows = best.1;
     }
 
-    /// Exchanges neighbours where that takes crossings away.
+    /// Exchanges neighbors where that takes crossings away.
     fn exchange(&mut self, up: &[Vec<usize>], down: &[Vec<usize>], fixed: Option<usize>) {
         for row in 0..self.rows.len() {
             if Some(row) == fixed {

@@ -20,7 +20,7 @@ const MANY: usize = 60;
 const LEGEND: f64 = 30.0;
 const HEAD: f64 = 6.0;
 
-/// An entry of the legend: place, colour if it has one, and text.
+/// An entry of the legend: place, color if it has one, and text.
 type Sample = (f64, f64, Option<Ink>, String);
 
 /// A diagram, laid out.
@@ -82,7 +82,7 @@ impl Painting {
         kinds
     }
 
-    /// Samples of the colours, in lines of at most `room`, and how far down the last line is.
+    /// Samples of the colors, in lines of at most `room`, and how far down the last line is.
     fn legend(&self, room: f64) -> (Vec<Sample>, f64) {
         let kinds = self.kinds();
         let has =
@@ -91,7 +91,7 @@ impl Painting {
             .iter()
             .map(|kind| match kind {
                 NodeKind::Normalization if has(NodeKind::Dropout) => {
-                    (Some(kind.ink()), "normalisation, dropout".to_owned())
+                    (Some(kind.ink()), "normalization, dropout".to_owned())
                 }
                 kind => (Some(kind.ink()), kind.name().to_owned()),
             })

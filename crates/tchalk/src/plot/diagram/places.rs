@@ -2,7 +2,7 @@
 //!
 //! Places that belong under one another (the longest way through the network, the lane of a passing
 //! edge) are tied into columns that move as one, as in Brandes and Köpf's *Fast and Simple
-//! Horizontal Coordinate Assignment* (2001). The columns are then pushed as near to their neighbours
+//! Horizontal Coordinate Assignment* (2001). The columns are then pushed as near to their neighbors
 //! as the others let them.
 
 use super::layers::{Graph, LANE, Layered};

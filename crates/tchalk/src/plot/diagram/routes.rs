@@ -192,14 +192,14 @@ fn ports(layered: &Layered, x: &[f64]) -> Vec<f64> {
         // One that comes from straight above arrives in the middle.
         let straight = |&segment: &usize| (x[segments[segment].0] - x[v]).abs() < 0.5;
         let middle = arriving.iter().position(straight);
-        let centre = match middle {
+        let center = match middle {
             Some(place) => place as f64,
             None => (arriving.len() - 1) as f64 / 2.0,
         };
-        let reach = centre.max((arriving.len() - 1) as f64 - centre);
+        let reach = center.max((arriving.len() - 1) as f64 - center);
         let step = if reach > 0.0 { step.min(room / 2.0 / reach) } else { step };
         for (place, &segment) in arriving.iter().enumerate() {
-            ports[segment] = x[v] + (place as f64 - centre) * step;
+            ports[segment] = x[v] + (place as f64 - center) * step;
         }
     }
     ports
@@ -224,7 +224,7 @@ fn channel(graph: &Graph, layered: &Layered, x: &[f64], ports: &[f64], row: usiz
     if nets.is_empty() {
         return Channel { height: room + 7.0, tracks: Vec::new() };
     }
-    // An order with few crossings: as long as an exchange of neighbours helps, it is made.
+    // An order with few crossings: as long as an exchange of neighbors helps, it is made.
     nets.sort_by(|a, b| a.low().total_cmp(&b.low()));
     for _ in 0..nets.len() {
         let mut better = false;

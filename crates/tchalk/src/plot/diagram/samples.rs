@@ -77,7 +77,7 @@ fn vgg_block(b: &mut Builder, block: usize, size: usize) {
     b.add(&format!("block{}_pool", block + 1), "MaxPool2d 2", Pooling, 0, &shape);
 }
 
-/// VGG16 without its classifier, for pictures of 32 × 32.
+/// VGG16 without its classifier, for images of 32 × 32.
 pub(super) fn vgg16() -> Diagram {
     let mut b = Builder::new("vgg16: 14,714,688 parameters, none trainable");
     b.frozen = true;
@@ -180,7 +180,7 @@ pub(super) fn skips() -> Diagram {
     b.diagram
 }
 
-/// ResNet-18 (`deep` false) or ResNet-50, for pictures of 224 × 224.
+/// ResNet-18 (`deep` false) or ResNet-50, for images of 224 × 224.
 pub(super) fn resnet(deep: bool) -> Diagram {
     let mut b = Builder::new(if deep { "resnet50" } else { "resnet18" });
     let unit = |b: &mut Builder, name: &str, from: usize, to: usize, k: usize, size: usize| {

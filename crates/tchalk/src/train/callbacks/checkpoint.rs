@@ -2,11 +2,11 @@
 
 use super::monitor::Monitor;
 use crate::runtime::home::path_of;
-use crate::train::{Callback, CallbackResult, Run, CallbackState};
+use crate::train::{Callback, CallbackResult, CallbackState, Run};
 use std::path::PathBuf;
 
 /// Saves training after every epoch, so that nothing is lost and [`Fit::resume`](crate::train::Fit)
-/// can go on from there: weights, what the optimiser remembers, the history, the state of the other
+/// can go on from there: weights, what the optimizer remembers, the history, the state of the other
 /// callbacks. For the network alone there is [`Model::save`](crate::model::Model::save).
 ///
 /// It is written under another name and then renamed: when the disk is full, the last one stays.

@@ -1,7 +1,7 @@
 //! Ends training when it gets no better, and goes back to where it was best.
 
 use super::monitor::Monitor;
-use crate::train::{Callback, CallbackResult, Run, CallbackState};
+use crate::train::{Callback, CallbackResult, CallbackState, Run};
 use tch::Tensor;
 
 /// Ends training when the validation loss, or another measure, has not become better for some

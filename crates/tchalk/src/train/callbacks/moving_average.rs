@@ -1,7 +1,7 @@
 //! The mean of the weights along the way.
 
 use crate::error::Error;
-use crate::train::{Callback, CallbackResult, Run, CallbackState};
+use crate::train::{Callback, CallbackResult, CallbackState, Run};
 use std::collections::BTreeMap;
 use tch::{Kind, Tensor, no_grad};
 
@@ -59,7 +59,7 @@ impl Callback for MovingAverage {
         no_grad(|| {
             for weight in program.weights() {
                 match self.means.get_mut(&weight.name) {
-                    // Counts, such as a batch normalisation's, have no mean.
+                    // Counts, such as a batch normalization's, have no mean.
                     Some(mean) if mean.kind() == Kind::Int64 => mean.copy_(&weight.tensor),
                     Some(mean) => {
                         let _ = mean.lerp_(&weight.tensor, 1.0 - self.decay);

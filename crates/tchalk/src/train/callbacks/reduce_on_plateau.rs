@@ -2,7 +2,7 @@
 
 use super::monitor::Monitor;
 use crate::error::Error;
-use crate::train::{Callback, CallbackResult, Run, CallbackState};
+use crate::train::{Callback, CallbackResult, CallbackState, Run};
 
 /// Multiplies the learning rate by a factor when the validation loss, or another measure, has not
 /// become better for some epochs.
@@ -146,7 +146,12 @@ mod tests {
                 seconds: 0.0,
             });
             plateau.on_epoch_end(&mut run).unwrap();
-            assert!((run.learning_rate - expected[i]).abs() < 1e-12, "epoch {}: {}", i + 1, run.learning_rate);
+            assert!(
+                (run.learning_rate - expected[i]).abs() < 1e-12,
+                "epoch {}: {}",
+                i + 1,
+                run.learning_rate
+            );
         }
         assert!(run.learning_rate < 0.03, "it fell twice at least");
     }

@@ -1,4 +1,4 @@
-//! Optimisers, schedules and losses give PyTorch's and Keras's numbers.
+//! Optimizers, schedules and losses give PyTorch's and Keras's numbers.
 //!
 //! The reference values were written by `tests/reference/train.py`.
 
