@@ -5,6 +5,7 @@
 //! again. This crate stays small: it has to compile in seconds, before anything else is there.
 
 mod active;
+mod architecture;
 mod bench;
 mod build_script;
 mod bundle;
@@ -75,6 +76,7 @@ cargo xtask: set up, run and test tchalk
   train-base [NOTE] train the built-in base anew on the CIFAR-10 in TCHALK_DATA_DIR; NOTE says what
                     its images are, if not CIFAR-10's own
   evidence WHAT     a longer run: cifar10, mnist, ants-bees or built-in-base
+  architecture      whether the code is as ARCHITECTURE.md says, and how large it is
   references        compute the tests' reference values anew (installs PyTorch, Keras, scikit-learn)
 
 Environment:
@@ -88,7 +90,7 @@ Environment:
                     the active Python environment (conda's is found by itself, if it fits)
 ";
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "tutorial",
     "lab",
     "setup",
@@ -105,6 +107,7 @@ const COMMANDS: [&str; 17] = [
     "cloud",
     "train-base",
     "evidence",
+    "architecture",
     "references",
 ];
 
@@ -223,6 +226,7 @@ fn dispatch(arguments: &[String], paths: Result<Paths>) -> Result<()> {
         "site" => site::build(&paths),
         "exercise" => exercise::write(&paths),
         "cloud" => cloud::write(&paths),
+        "architecture" => architecture::run(&paths),
         _ => references::run(&paths),
     }
 }
