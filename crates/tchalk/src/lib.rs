@@ -19,11 +19,11 @@
 //!
 //! The rooms, from the ground up: [`error`], [`display`], [`runtime`]; [`table`], [`plot`], [`data`]
 //! (reached through [`datasets`] and [`kaggle`]), [`explore`]; [`layers`]; [`model`]; [`train`]; [`applications`], [`ensemble`],
-//! [`evaluate`], [`explain`]; [`check`]; and the [`prelude`], which is all that a notebook has to import.
+//! [`evaluate`], [`explain`]; [`course`]; and the [`prelude`], which is all that a notebook has to import.
 //! Those who know Keras find their way with [`for_keras_users`].
 
 pub mod applications;
-pub mod check;
+pub mod course;
 pub mod data;
 pub mod datasets;
 pub mod display;
@@ -33,7 +33,6 @@ pub mod evaluate;
 pub mod explain;
 pub mod explore;
 pub mod for_keras_users;
-pub mod kaggle;
 pub mod layers;
 pub mod model;
 pub mod plot;
@@ -44,6 +43,7 @@ pub mod table;
 mod testing;
 pub mod train;
 
+pub use course::{check, kaggle};
 pub use error::{Error, Result};
 /// Tables of numbers and the binding to libtorch, so that the types a notebook infers can be named.
 pub use {ndarray, tch};

@@ -5,7 +5,8 @@
 //! ```
 
 pub use crate::applications::{self, Prediction, Preprocessing, Weights};
-pub use crate::check;
+pub use crate::course::kaggle::{Submission, SubmissionCheck};
+pub use crate::course::{check, kaggle};
 pub use crate::data::augment::{
     RandomBrightness, RandomContrast, RandomCrop, RandomErasing, RandomFlip, RandomRotation,
     RandomShift, RandomZoom,
@@ -23,7 +24,6 @@ pub use crate::evaluate::{
 };
 pub use crate::explain;
 pub use crate::explore::{Embedding, FittedPca, Pca, Tsne};
-pub use crate::kaggle::{self, Submission, SubmissionCheck};
 pub use crate::layers::{
     Activation, AdaptiveAveragePool2d, Add, Average, AveragePool2d, BatchNorm2d, Concatenate,
     Conv2d, Dense, DepthwiseConv2d, Dropout, Elu, Flatten, Gelu, GlobalAveragePool2d,

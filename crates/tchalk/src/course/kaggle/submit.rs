@@ -7,7 +7,7 @@ use super::digits::is_made_name;
 use super::failure::{code, failure, last_lines};
 use super::surroundings::Surroundings;
 use super::{COMPETITION, RESULTS_PAGE, Submission, UNKNOWN};
-use crate::check::checklist::Mark;
+use crate::course::check::checklist::Mark;
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::plot::thousands;

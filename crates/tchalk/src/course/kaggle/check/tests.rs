@@ -1,6 +1,6 @@
 use super::*;
 use crate::data::Split;
-use crate::kaggle::testing::read;
+use crate::course::kaggle::testing::read;
 use crate::layers::{Dense, Flatten, Softmax};
 use crate::model::Sequential;
 use crate::runtime::Budget;

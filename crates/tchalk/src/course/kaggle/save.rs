@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn a_faulty_one_is_not_saved_and_an_empty_folder_is_told() {
         let folder = tempfile::tempdir().unwrap();
-        let faulty = crate::kaggle::testing::read("ImageId,Label\n1,ten\n");
+        let faulty = crate::course::kaggle::testing::read("ImageId,Label\n1,ten\n");
         assert!(faulty.save_in(folder.path()).unwrap_err().to_string().contains("check(&digits)"));
         assert!(names(folder.path()).is_empty());
         let error = Submission::latest(folder.path()).unwrap_err().to_string();

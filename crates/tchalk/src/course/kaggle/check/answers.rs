@@ -2,9 +2,9 @@
 
 use super::{Line, Mark};
 use crate::data::Split;
-use crate::kaggle::Submission;
-use crate::kaggle::balance::{Balance, Verdict};
-use crate::kaggle::submission::Cell;
+use crate::course::kaggle::Submission;
+use crate::course::kaggle::balance::{Balance, Verdict};
+use crate::course::kaggle::submission::Cell;
 use crate::plot::thousands;
 use crate::train::Predictions;
 use std::collections::HashMap;

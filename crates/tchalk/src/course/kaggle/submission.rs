@@ -320,7 +320,7 @@ impl Show for Submission {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kaggle::testing::read;
+    use crate::course::kaggle::testing::read;
 
     #[test]
     fn labels_go_by_the_image_s_number() {

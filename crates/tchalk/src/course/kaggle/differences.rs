@@ -175,7 +175,7 @@ impl Show for Differences {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kaggle::testing::read;
+    use crate::course::kaggle::testing::read;
     use crate::plot::assert_tidy;
 
     fn answers(labels: &[usize]) -> Submission {

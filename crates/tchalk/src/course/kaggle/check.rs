@@ -11,7 +11,7 @@ use super::digits::is_made;
 use super::expectation::Expectation;
 use super::form::HEADER;
 use super::{COMPETITION, UNKNOWN};
-use crate::check::checklist::{self, Line, Mark};
+use crate::course::check::checklist::{self, Line, Mark};
 use crate::data::Dataset;
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};

@@ -154,7 +154,7 @@ pub(super) fn is_made_name(name: &str) -> bool {
 mod tests {
     use super::*;
     use crate::data::bundle::Bundle;
-    use crate::kaggle::testing::{Fake, csv, zip};
+    use crate::course::kaggle::testing::{Fake, csv, zip};
 
     #[test]
     fn kaggles_files_are_read_and_mixed_up_ones_refused() {

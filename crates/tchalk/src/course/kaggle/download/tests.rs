@@ -1,5 +1,5 @@
 use super::*;
-use crate::kaggle::testing::{Fake, KEY, csv, zip};
+use crate::course::kaggle::testing::{Fake, KEY, csv, zip};
 use std::time::Duration;
 
 const SAMPLE: &str = "ImageId,Label\r\n1,0\r\n2,0\r\n";

@@ -139,7 +139,7 @@ fn write(split: &Split, path: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kaggle::read_digits;
+    use crate::course::kaggle::read_digits;
 
     #[test]
     fn what_is_not_kaggle_s_is_written_and_read_back() {

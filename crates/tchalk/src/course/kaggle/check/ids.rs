@@ -1,8 +1,8 @@
 //! The numbers of the images: 1 to n, each once, in order.
 
 use super::{Line, Mark};
-use crate::kaggle::Submission;
-use crate::kaggle::submission::Cell;
+use crate::course::kaggle::Submission;
+use crate::course::kaggle::submission::Cell;
 use crate::plot::thousands;
 
 const WHAT: &str = "ImageId";

@@ -1,5 +1,5 @@
 use super::*;
-use crate::kaggle::testing::{Fake, KEY};
+use crate::course::kaggle::testing::{Fake, KEY};
 
 fn look(fake: &Fake, more: &[(&str, &str)]) -> Credentials {
     Credentials::look(&fake.surroundings(more))

@@ -1,7 +1,7 @@
 //! How many rows there are.
 
 use super::{Line, Mark};
-use crate::kaggle::Submission;
+use crate::course::kaggle::Submission;
 use crate::plot::thousands;
 use crate::runtime::Budget;
 use tch::Device;
@@ -44,7 +44,7 @@ pub(super) fn rows(submission: &Submission, expected: usize) -> Line {
 }
 
 /// The budget that left out rows, if one did.
-pub(in crate::kaggle) fn capped(
+pub(in crate::course::kaggle) fn capped(
     submission: &Submission,
     expected: usize,
     budget: Budget,

@@ -1,0 +1,9 @@
+//! The course's own part: what the exercise asks of a participant beyond the library.
+//!
+//! | question | module |
+//! |---|---|
+//! | is my answer to the exercise right? | [`check`] |
+//! | how do I take part in Kaggle's competition? | [`kaggle`] |
+
+pub mod check;
+pub mod kaggle;
