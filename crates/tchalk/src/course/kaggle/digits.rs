@@ -153,8 +153,8 @@ pub(super) fn is_made_name(name: &str) -> bool {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use crate::data::bundle::Bundle;
     use crate::course::kaggle::testing::{Fake, csv, zip};
+    use crate::data::bundle::Bundle;
 
     #[test]
     fn kaggles_files_are_read_and_mixed_up_ones_refused() {

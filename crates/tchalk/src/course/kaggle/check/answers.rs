@@ -1,10 +1,10 @@
 //! The answers themselves: digits, as often as they should be, and for these images.
 
 use super::{Line, Mark};
-use crate::data::Split;
 use crate::course::kaggle::Submission;
 use crate::course::kaggle::balance::{Balance, Verdict};
 use crate::course::kaggle::submission::Cell;
+use crate::data::Split;
 use crate::plot::thousands;
 use crate::train::Predictions;
 use std::collections::HashMap;

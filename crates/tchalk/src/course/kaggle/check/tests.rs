@@ -1,6 +1,6 @@
 use super::*;
-use crate::data::Split;
 use crate::course::kaggle::testing::read;
+use crate::data::Split;
 use crate::layers::{Dense, Flatten, Softmax};
 use crate::model::Sequential;
 use crate::runtime::Budget;

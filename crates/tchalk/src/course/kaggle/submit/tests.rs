@@ -1,6 +1,6 @@
 use super::*;
-use crate::data::Split;
 use crate::course::kaggle::testing::{Fake, KEY};
+use crate::data::Split;
 use crate::train::Predictions;
 use ndarray::Array2;
 use tch::Device;
