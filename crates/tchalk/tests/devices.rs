@@ -19,7 +19,7 @@ use shapes::sets;
 use std::sync::{Arc, Mutex};
 use tchalk::prelude::*;
 use tchalk::runtime::interrupt;
-use tchalk::train::{Callback, CallbackResult, Optimizer, Run};
+use tchalk::train::{Callback, CallbackResult, Note, Optimizer, Run, StoppedAt};
 
 const TWO: [Device; 2] = [Device::Cpu; 2];
 const THREE: [Device; 3] = [Device::Cpu; 3];
@@ -132,7 +132,7 @@ fn many_steps_come_to_the_same_weights_as_on_one_device() {
         assert!(apart(&cnn(), &several) > 1e-2, "it has learned");
     }
     let history = fitted(&cnn(), Sgd::new(0.02), &train, fit().devices(TWO));
-    assert_eq!(history.notes(), ["2 replicas: cpu, cpu"]);
+    assert_eq!(history.notes(), [Note::Replicas { devices: vec!["cpu".into(); 2] }]);
     let history = fitted(&cnn(), Sgd::new(0.02), &train, fit().devices([Device::Cpu]));
     assert!(history.notes().is_empty(), "one device is nothing to speak of: {history:?}");
 }
@@ -276,7 +276,8 @@ fn stop_keeps_the_history_and_the_weights() {
     let history = fitted(&model, Sgd::new(0.02), &train, fit.callback(Stopping));
     interrupt::clear();
     assert_eq!(history.len(), 1);
-    assert!(history.stop_reason().unwrap().contains("stopped in epoch 2"), "{history:?}");
+    let interrupted = Note::Stopped { at: StoppedAt::InEpoch(2), reason: None };
+    assert_eq!(history.stop_reason(), Some(interrupted));
     assert_eq!(model.history(), history);
     assert!(apart(&cnn(), &model) > 1e-3, "six steps are kept");
     assert_eq!(model.fit(&train, Fit::new().devices(TWO)).unwrap().len(), 1, "it can go on");
@@ -324,7 +325,7 @@ fn devices_that_do_not_go_are_refused_before_anything_runs() {
     assert_eq!(apart(&model, &cnn()), 0.0);
     let fit = Fit::new().batch_size(1).devices(THREE);
     let notes = model.fit(&train, fit).unwrap().notes();
-    assert!(notes.iter().any(|note| note.contains("less than the 3 replicas")), "{notes:?}");
+    assert!(notes.contains(&Note::IdleReplicas { batch_size: 1, replicas: 3 }), "{notes:?}");
 }
 
 #[test]

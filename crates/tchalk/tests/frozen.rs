@@ -13,6 +13,7 @@ use alone::alone;
 use mirror::Mirror;
 use shapes::sets;
 use tchalk::prelude::*;
+use tchalk::train::Note;
 
 /// A classifier on a frozen base with dropout and pooling in it; always the same weights.
 fn transfer() -> Model {
@@ -49,18 +50,19 @@ fn computing_it_once_comes_to_the_same_as_the_long_way() {
     let fit = || Fit::new().epochs(3).batch_size(32).validation(&test);
     let (short, long, half) = (transfer(), transfer(), transfer());
     let once = fitted(&short, &train, fit());
-    assert!(format!("{once:?}").contains("the frozen part, up to flatten, was computed once"));
+    let Note::FeaturesCached { layers, half_precision: false, .. } = &once.notes()[0] else {
+        panic!("{once:?}")
+    };
+    assert_eq!(layers, "flatten");
     let every = fitted(&long, &train, fit().feature_cache_bytes(0));
-    assert!(
-        format!("{every:?}").contains("runs in every epoch: its outputs would take 972 kB"),
-        "{every:?}"
-    );
+    assert_eq!(every.notes(), [Note::FeaturesTooLarge { bytes: 972_000, limit: 0 }]);
     assert_alike(&once, &every, 1e-5);
     let (a, b) = (short.weight("dense.weight").unwrap(), long.weight("dense.weight").unwrap());
     assert!((a - b).abs().max().double_value(&[]) < 1e-5);
     // Too little memory for 32 bits a number, enough for 16.
     let halved = fitted(&half, &train, fit().feature_cache_bytes(1_000_000));
-    assert!(format!("{halved:?}").contains("in half precision"), "{halved:?}");
+    let halved_note = &halved.notes()[0];
+    assert!(matches!(halved_note, Note::FeaturesCached { half_precision: true, .. }));
     assert_alike(&once, &halved, 1e-2);
 }
 
@@ -71,7 +73,7 @@ fn augmented_images_go_through_the_frozen_part_every_time() {
     let fit = || Fit::new().epochs(2).validation(&test);
     let (augmented, plain) = (transfer(), transfer());
     let history = fitted(&augmented, &train, fit().augment(Mirror));
-    assert!(format!("{history:?}").contains("with augmentation the frozen part runs"));
+    assert!(history.notes().contains(&Note::FeaturesAugmented), "{history:?}");
     let as_names: Vec<String> = (0..10).map(|i| i.to_string()).collect();
     let names: Vec<&str> = as_names.iter().map(String::as_str).collect();
     let set = |x: &Tensor, y: &Tensor| TensorSet::new(x, y, &names).unwrap();

@@ -14,7 +14,7 @@ use hungry::Hungry;
 use shapes::sets;
 use tchalk::prelude::*;
 use tchalk::runtime::interrupt;
-use tchalk::train::{Optimizer, Slots};
+use tchalk::train::{Note, Optimizer, Shortened, Slots, StoppedAt};
 
 fn small_cnn() -> Model {
     Sequential::new()
@@ -95,7 +95,8 @@ fn stop_keeps_the_weights_and_the_next_cell_trains_again() {
     interrupt::request();
     let history = model.fit(&train, Fit::new().epochs(5)).unwrap();
     assert!(history.is_empty(), "nothing was finished");
-    assert!(format!("{history:?}").contains("the weights are kept"), "{history:?}");
+    let interrupted = Note::Stopped { at: StoppedAt::InEpoch(1), reason: None };
+    assert_eq!(history.stop_reason(), Some(interrupted));
     assert!(model.evaluate(&train).unwrap_err().to_string().contains("interrupted"));
     interrupt::clear();
     assert_eq!(model.fit(&train, Fit::new().epochs(2)).unwrap().len(), 2);
@@ -147,17 +148,23 @@ fn memory_that_there_is_not_is_told_and_leaves_model_and_history_intact() {
 fn what_is_odd_is_done_and_said() {
     let _guard = alone();
     let (train, _) = sets(20, 10);
-    let said = |model: &Model, fit: Fit| format!("{:?}", model.fit(&train, fit).unwrap());
+    let notes = |model: &Model, fit: Fit| model.fit(&train, fit).unwrap().notes();
     let model = compiled(linear(), Sgd::new(0.0));
     let before = model.weight("dense.weight").unwrap();
-    let text = said(&model, Fit::new());
-    assert!(text.contains("the learning rate is 0: no weight will change"), "{text}");
-    assert!(text.contains("batch_size 32 is more than there are examples"), "{text}");
+    let one_step = Note::OneStepEpochs { batch_size: 32, examples: 20 };
+    assert_eq!(notes(&model, Fit::new()), [one_step, Note::ZeroLearningRate]);
     assert_eq!(model.weight("dense.weight").unwrap(), before);
-    let text = said(&model, Fit::new().validation(&train.first(5)));
-    assert!(text.contains("all validation examples were trained on"), "{text}");
-    let text = said(&model, Fit::new().budget(Budget::Ci).epochs(9));
-    assert!(text.contains("budget ci: 2 of 9 epochs on 20 of 20 examples"), "{text}");
+    let leak = Note::Leak { validation: true, leaked: 5, examples: 5 };
+    assert!(notes(&model, Fit::new().validation(&train.first(5))).contains(&leak));
+    let to = Shortened::Training {
+        epochs: 2,
+        planned_epochs: 9,
+        examples: 20,
+        all_examples: 20,
+        seconds: None,
+    };
+    let shortened = Note::Shortened { budget: Budget::Ci, to };
+    assert!(notes(&model, Fit::new().budget(Budget::Ci).epochs(9)).contains(&shortened));
 }
 
 #[test]

@@ -169,7 +169,7 @@ impl Ensemble {
             answers: opinions.outputs.iter().map(members::predicted_classes).collect(),
             together: members::predicted_classes(&self.combine(&opinions)),
             set: opinions.set,
-            note: opinions.note,
+            note: opinions.note.map_or(String::new(), |note| note.to_string()),
         })
     }
 }

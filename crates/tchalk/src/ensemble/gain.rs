@@ -111,10 +111,11 @@ impl Ensemble {
             ensemble: count(&together) as f64 / n,
             best,
             paired: McNemar::from_correct(&together, &each[best]),
-            note: [opinions.note]
+            note: opinions
+                .note
                 .into_iter()
                 .chain(self.leakage_notes(&opinions.set))
-                .filter(|note| !note.is_empty())
+                .map(|note| note.to_string())
                 .collect::<Vec<_>>()
                 .join("; "),
         })

@@ -9,6 +9,7 @@ use crate::runtime::progress::Progress;
 use crate::runtime::{Budget, interrupt};
 use crate::train::{
     argmax, catch_torch_error, channels_last_on_cpu, check_input, inference_batch_size,
+    Note, Shortened,
 };
 use ndarray::{Array2, Axis};
 use tch::{Device, Kind, no_grad};
@@ -117,8 +118,8 @@ pub(super) struct MemberOutputs {
     pub(super) outputs: Vec<Array2<f32>>,
     /// The examples, as many as the budget allows.
     pub(super) set: TensorSet,
-    /// What a budget left out; empty if nothing.
-    pub(super) note: String,
+    /// Whether a budget left out some of them.
+    pub(super) note: Option<Note>,
 }
 
 impl Ensemble {
@@ -137,10 +138,10 @@ impl Ensemble {
         }
         let budget = Budget::current()?;
         let kept = budget.evaluation_examples(set.len(), model.device());
-        let note = match kept < set.len() {
-            true => format!("budget {}: {kept} of {} examples", budget.name(), set.len()),
-            false => String::new(),
-        };
+        let note = (kept < set.len()).then(|| {
+            let to = Shortened::Evaluation { examples: kept, all_examples: set.len() };
+            Note::Shortened { budget, to }
+        });
         let set = set.first(kept);
         let mut progress = Progress::of("asked", "examples", self.members.len() * set.len());
         let mut of_members = Vec::with_capacity(self.members.len());

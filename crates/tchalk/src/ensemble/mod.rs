@@ -24,7 +24,7 @@ use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::table::Table;
 use crate::train::{
-    Evaluation, History, Predictions, TrainingFacts, leakage_notes_of_all, set_fingerprint,
+    Evaluation, History, Note, Predictions, TrainingFacts, leakage_notes_of_all, set_fingerprint,
 };
 use members::Member;
 pub(crate) use members::vote_shares;
@@ -211,8 +211,7 @@ impl Ensemble {
         let (opinions, labels) =
             self.labeled_outputs(OP, set, self.aggregation == Aggregation::AverageLogits)?;
         let probabilities = self.combine(&opinions);
-        let notes = Some(opinions.note.clone()).filter(|note| !note.is_empty()).into_iter();
-        let notes = notes.chain(self.leakage_notes(&opinions.set)).collect();
+        let notes = opinions.note.clone().into_iter().chain(self.leakage_notes(&opinions.set)).collect();
         let shortened = self.training_facts().iter().find_map(|seen| seen.shortened_by);
         Ok(Evaluation::from_probabilities(&probabilities, &labels, notes)
             .with_shortened_by(shortened))
@@ -233,14 +232,10 @@ impl Ensemble {
     }
 
     /// What flatters a result on this set: that members or weights have learned from it.
-    fn leakage_notes(&self, set: &TensorSet) -> Vec<String> {
+    fn leakage_notes(&self, set: &TensorSet) -> Vec<Note> {
         let mut notes = leakage_notes_of_all(&self.training_facts(), set);
         if self.fitted_on == Some(set_fingerprint(set)) {
-            notes.push(
-                "the weights of the members were fitted to this set: a fresh one would score a \
-                        little lower"
-                    .into(),
-            );
+            notes.push(Note::FittedOnThisSet);
         }
         notes
     }

@@ -109,7 +109,7 @@ impl Ensemble {
         let (opinions, labels) = self.labeled_outputs(op, held_out, false)?;
         self.aggregation = fit(&opinions.outputs, &labels);
         self.fitted_on = Some(set_fingerprint(&opinions.set));
-        self.notes.extend(Some(opinions.note).filter(|note| !note.is_empty()));
+        self.notes.extend(opinions.note.map(|note| note.to_string()));
         for member in &self.members {
             for note in member.model().leakage_notes(&opinions.set) {
                 let note = format!(
@@ -225,7 +225,7 @@ mod tests {
             let seen =
                 |places: &[usize]| member.model().leakage_notes(&subset(&set, places).unwrap());
             assert!(seen(&held).is_empty(), "{:?}", seen(&held));
-            assert!(seen(&kept)[0].starts_with("all examples were trained on"));
+            assert!(seen(&kept)[0].is_leak());
         }
         let said = one.out_of_fold(&fold, 3).unwrap().unwrap();
         assert!(said.rows().into_iter().all(|row| (row.sum() - 1.0).abs() < 1e-5));

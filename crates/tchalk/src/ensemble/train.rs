@@ -16,7 +16,7 @@ struct NoteOnBegin(String);
 
 impl Callback for NoteOnBegin {
     fn on_train_begin(&mut self, run: &mut Run) -> CallbackResult {
-        run.note(&self.0);
+        run.note(self.0.as_str());
         Ok(())
     }
 }
@@ -241,5 +241,5 @@ pub(super) fn prepare(
         model.check_compiled(op)?;
     }
     let (share, note) = how.examples_per_training(set.len(), trainings)?;
-    Ok((set.first(share), note))
+    Ok((set.first(share), note.map(|note| note.to_string())))
 }

@@ -4,6 +4,7 @@
 //! nowhere else, and whatever is shortened says so.
 
 use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tch::{Cuda, Device};
 
@@ -11,7 +12,8 @@ use tch::{Cuda, Device};
 const VARIABLE: &str = "TCHALK_BUDGET";
 
 /// How much work a cell may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Budget {
     /// Everything as written.
     Full,
@@ -126,6 +128,11 @@ impl Budget {
         if self == Budget::Ci { iterations.min(300) } else { iterations }
     }
 
+    /// The budget with this name.
+    pub(crate) fn named(name: &str) -> Option<Budget> {
+        [Budget::Full, Budget::Class, Budget::Ci].into_iter().find(|it| it.name() == name)
+    }
+
     /// The name, as `TCHALK_BUDGET` has it.
     pub fn name(self) -> String {
         format!("{self:?}").to_lowercase()
@@ -138,13 +145,13 @@ fn choose(name: &str, gpu: bool) -> Result<(Budget, &'static str)> {
     match name {
         "" if gpu => Ok((Budget::Full, "there is a GPU")),
         "" => Ok((Budget::Class, "there is no GPU")),
-        "full" => Ok((Budget::Full, CHOSEN)),
-        "class" => Ok((Budget::Class, CHOSEN)),
-        "ci" => Ok((Budget::Ci, CHOSEN)),
-        other => {
+        name => {
+            if let Some(budget) = Budget::named(name) {
+                return Ok((budget, CHOSEN));
+            }
             let hint = "It is read when the kernel starts. Without it the budget is full with a GPU, \
                         and class without. A cell can choose, too: Fit::new().budget(Budget::Full).";
-            Err(Error::invalid(VARIABLE, "full, class or ci", format!("{other:?}"), hint))
+            Err(Error::invalid(VARIABLE, "full, class or ci", format!("{name:?}"), hint))
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Networks that learn alike: one optimizer's description for several, and what they have seen.
 
 use super::leakage::TrainingFacts;
+use super::note::{Note, Shortened};
 use super::{Fit, Schedule, compiled_loss};
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::plot::thousands;
 
 impl Model {
     /// Compiles this network as another one of the same form is; its optimizer begins anew.
@@ -32,7 +32,7 @@ impl Model {
     }
 
     /// What there is to say when the network is measured on `set`; empty if nothing.
-    pub(crate) fn leakage_notes(&self, set: &TensorSet) -> Vec<String> {
+    pub(crate) fn leakage_notes(&self, set: &TensorSet) -> Vec<Note> {
         self.training_facts().leakage_notes(set)
     }
 
@@ -79,7 +79,7 @@ impl Fit {
         &self,
         examples: usize,
         trainings: usize,
-    ) -> Result<(usize, Option<String>)> {
+    ) -> Result<(usize, Option<Note>)> {
         /// With fewer there would be nothing to see.
         const FEWEST: usize = 500;
         let budget = self.chosen_budget()?;
@@ -88,11 +88,8 @@ impl Fit {
             return Ok((examples, None));
         }
         let share = (allowed / trainings).max(FEWEST).min(allowed);
-        let (name, of) = (budget.name(), thousands(examples as f64));
-        let share_text = thousands(share as f64);
-        let note = format!(
-            "budget {name}: each of {trainings} trainings on {share_text} of {of} examples"
-        );
-        Ok((share, Some(note)))
+        let to =
+            Shortened::EachTraining { trainings, examples: share, all_examples: examples };
+        Ok((share, Some(Note::Shortened { budget, to })))
     }
 }

@@ -6,6 +6,7 @@
 
 use super::callback::{CallbackState, Callbacks};
 use super::optimizer_state::StateDict;
+use super::note::{Note, notes_of_any_version};
 use super::run::set_weights;
 use super::{Epoch, History};
 use crate::error::{Error, Result};
@@ -33,7 +34,8 @@ struct Header {
     steps: u64,
     updates: BTreeMap<String, u64>,
     epochs: Vec<SavedEpoch>,
-    notes: Vec<String>,
+    #[serde(deserialize_with = "notes_of_any_version")]
+    notes: Vec<Note>,
     /// The numbers of each callback.
     callbacks: Vec<BTreeMap<String, u64>>,
 }

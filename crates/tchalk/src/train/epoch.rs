@@ -2,6 +2,7 @@
 
 use super::loss::{Loss, LossInput};
 use super::metric::{MetricResult, MetricState};
+use super::note::{Note, Shortened, StoppedAt};
 use super::progress::Progress;
 use super::random::step_seed;
 use super::run::{Run, copy_weights, set_weights};
@@ -20,9 +21,13 @@ pub(super) enum EpochOutcome {
     /// All of it was done.
     Finished(EpochMeans),
     /// Time was over; it counts as it is.
-    Shortened(EpochMeans, String),
+    Shortened(EpochMeans, Note),
     /// It was broken off, for this reason, and does not count.
-    Stopped(String),
+    Stopped(Note),
+}
+
+fn stopped(epoch: usize, reason: Option<String>) -> EpochOutcome {
+    EpochOutcome::Stopped(Note::Stopped { at: StoppedAt::InEpoch(epoch), reason })
 }
 
 /// The means over an epoch.
@@ -51,17 +56,15 @@ impl Trainer {
         let steps = order.split(self.options.batch_size as i64, 0);
         for (step, positions) in steps.into_iter().enumerate() {
             if interrupt::requested() {
-                return Ok(EpochOutcome::Stopped(format!(
-                    "stopped in epoch {}; the weights are kept",
-                    run.epoch
-                )));
+                return Ok(stopped(run.epoch, None));
             }
             if step == run.steps {
                 break;
             }
             let now = Instant::now();
             if step > 0 && self.clock.as_ref().is_some_and(|clock| clock.is_over(now)) {
-                let note = format!("epoch {} ended after {step} of {} steps", run.epoch, run.steps);
+                let to = Shortened::Epoch { epoch: run.epoch, steps: step, planned_steps: run.steps };
+                let note = Note::Shortened { budget: self.budget, to };
                 let sums = sums.read();
                 self.check_finite(sums.loss, run, &before)?;
                 return Ok(EpochOutcome::Shortened(sums, note));
@@ -79,10 +82,7 @@ impl Trainer {
             if let Err(problem) =
                 self.options.callbacks.call(run, |callback, run| callback.on_batch_end(run))
             {
-                return Ok(EpochOutcome::Stopped(format!(
-                    "stopped in epoch {}: {problem}",
-                    run.epoch
-                )));
+                return Ok(stopped(run.epoch, Some(problem)));
             }
             self.apply_learning_rate(run);
             // Reading a number back waits for the device, so it is done only when it will be shown.
@@ -92,10 +92,7 @@ impl Trainer {
                 progress.step_done(run, loss, accuracy);
             }
             if let Some(reason) = &run.stop_reason {
-                return Ok(EpochOutcome::Stopped(format!(
-                    "stopped in epoch {}: {reason}",
-                    run.epoch
-                )));
+                return Ok(stopped(run.epoch, Some(reason.to_string())));
             }
         }
         let sums = sums.read();

@@ -4,6 +4,7 @@ use super::batch_source::BatchSource;
 use super::loss::{Loss, LossInput, OutputForm};
 use super::mcnemar::{McNemar, Z_95};
 use super::metric::{Metric, MetricResult, MetricState};
+use super::note::{Note, Shortened};
 use super::train_step::catch_torch_error;
 use super::{check_input, check_labels, compiled_loss, loss_input_step};
 use crate::data::TensorSet;
@@ -27,13 +28,13 @@ pub struct Evaluation {
     pub examples: usize,
     result: MetricResult,
     /// What a budget left out, and what flatters the result.
-    notes: Vec<String>,
+    notes: Vec<Note>,
     /// The budget that shortened the training, if one did.
     pub(crate) shortened_by: Option<Budget>,
 }
 
 impl Evaluation {
-    fn new(result: MetricResult, notes: Vec<String>) -> Evaluation {
+    fn new(result: MetricResult, notes: Vec<Note>) -> Evaluation {
         let (loss, accuracy) = (result.value(Metric::Loss), result.value(Metric::Accuracy));
         let (examples, shortened_by) = (result.examples, None);
         Evaluation { loss, accuracy, examples, result, notes, shortened_by }
@@ -48,7 +49,7 @@ impl Evaluation {
     pub(crate) fn from_probabilities(
         probabilities: &Array2<f32>,
         labels: &[usize],
-        notes: Vec<String>,
+        notes: Vec<Note>,
     ) -> Evaluation {
         let classes = probabilities.ncols();
         let rows: Vec<f32> = probabilities.iter().copied().collect();
@@ -112,7 +113,7 @@ impl Evaluation {
     }
 
     /// What a budget left out, and what flatters the result; empty if nothing.
-    pub fn notes(&self) -> Vec<String> {
+    pub fn notes(&self) -> Vec<Note> {
         self.notes.clone()
     }
 }
@@ -202,12 +203,8 @@ impl Model {
         let kept = set.first(budget.evaluation_examples(set.len(), inner.device));
         let mut notes = Vec::new();
         if kept.len() < set.len() {
-            notes.push(format!(
-                "budget {}: {} of {} examples",
-                budget.name(),
-                kept.len(),
-                set.len()
-            ));
+            let to = Shortened::Evaluation { examples: kept.len(), all_examples: set.len() };
+            notes.push(Note::Shortened { budget, to });
         }
         notes.extend(self.leakage_notes(&kept));
         let counts = evaluate_source(inner, &BatchSource::new(kept), &loss, reading, OP, true)?;

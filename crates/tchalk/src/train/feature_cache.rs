@@ -5,6 +5,7 @@
 //! then cost little more than one.
 
 use super::batch_source::{BatchSource, CachedFeatures};
+use super::note::Note;
 use super::train_step::catch_torch_error;
 use crate::error::Result;
 use crate::model::{Inner, Program};
@@ -101,36 +102,19 @@ pub(super) fn compute(
     Ok(true)
 }
 
-/// What was kept, in words.
-pub(super) fn note(program: &Program, steps: &[usize], kind: Kind, examples: usize) -> String {
+/// The note on what was kept.
+pub(super) fn note(program: &Program, steps: &[usize], kind: Kind, examples: usize) -> Note {
     let names: Vec<&str> = steps.iter().map(|&step| program.steps[step].path.as_str()).collect();
-    let names = match names.as_slice() {
+    let layers = match names.as_slice() {
         [one] => one.to_string(),
         [first, .., last] => format!("{first} to {last}"),
         [] => String::new(),
     };
     let numbers: usize =
         steps.iter().map(|&step| program.steps[step].shape.iter().product::<usize>()).sum();
-    let (size, rounded) = match kind {
-        Kind::Half => (2, " in half precision, for want of memory"),
-        _ => (4, ""),
-    };
-    format!(
-        "the frozen part, up to {}, was computed once for {} examples: {}{rounded}",
-        names,
-        crate::plot::thousands(examples as f64),
-        bytes_text(numbers * examples * size),
-    )
-}
-
-/// `340 kB`, `12 MB`, `7.5 GB`.
-pub(super) fn bytes_text(bytes: usize) -> String {
-    let bytes = bytes as f64;
-    match bytes {
-        b if b < 1e6 => format!("{:.0} kB", (b / 1e3).max(1.0)),
-        b if b < 1e9 => format!("{:.0} MB", b / 1e6),
-        b => format!("{:.1} GB", b / 1e9),
-    }
+    let half_precision = kind == Kind::Half;
+    let bytes = numbers * examples * if half_precision { 2 } else { 4 };
+    Note::FeaturesCached { layers, examples, bytes, half_precision }
 }
 
 #[cfg(test)]
@@ -170,13 +154,5 @@ mod tests {
         let model = layers.add(Softmax).build(Device::Cpu).unwrap();
         let program = &model.inner().program;
         assert_eq!(plan(program, program.scores(), 10, usize::MAX), CachePlan::NotWorthwhile);
-    }
-
-    #[test]
-    fn sizes_read_like_sizes() {
-        assert_eq!(
-            [10, 340_000, 12_000_000, 7_500_000_000].map(bytes_text),
-            ["1 kB", "340 kB", "12 MB", "7.5 GB"]
-        );
     }
 }

@@ -1,6 +1,7 @@
 //! How training went, epoch by epoch.
 
 use super::callbacks::lower_is_better;
+use super::note::{Note, notes_of_any_version};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::plot::{Figure, Line, LinePanel};
@@ -53,10 +54,11 @@ impl Epoch {
 pub struct History {
     pub(crate) epochs: Vec<Epoch>,
     /// What a budget left out, that the reader pressed stop, and the like; empty if nothing.
-    pub(crate) notes: Vec<String>,
+    #[serde(deserialize_with = "notes_of_any_version")]
+    pub(crate) notes: Vec<Note>,
     /// Why training ended before its last epoch.
     #[serde(default)]
-    pub(crate) stop_reason: Option<String>,
+    pub(crate) stop_reason: Option<Note>,
     /// How long the frozen part took, which is computed once, before the epochs.
     #[serde(default)]
     pub(crate) feature_cache_seconds: f64,
@@ -121,18 +123,18 @@ impl History {
     }
 
     /// What was said beside the epochs: what a budget left out, why training ended.
-    pub fn notes(&self) -> Vec<String> {
+    pub fn notes(&self) -> Vec<Note> {
         self.notes.clone()
     }
 
     /// Why training ended before its last epoch, if it did.
-    pub fn stop_reason(&self) -> Option<String> {
+    pub fn stop_reason(&self) -> Option<Note> {
         self.stop_reason.clone()
     }
 
     /// Whether a budget left out a part.
     pub(crate) fn is_shortened(&self) -> bool {
-        self.notes.iter().any(|note| note.starts_with("budget "))
+        self.notes.iter().any(Note::is_shortened)
     }
 
     /// How long training took, in seconds: all epochs, and before them the frozen part, where that
@@ -319,7 +321,7 @@ impl History {
             let values = epoch.metrics.iter().map(|(name, value)| format!("{name} {value:.4}"));
             table = table.footer(format!("last: {}", values.collect::<Vec<_>>().join(", ")));
         }
-        self.notes.iter().fold(table, |table, note| table.footer(note))
+        self.notes.iter().fold(table, |table, note| table.footer(note.to_string()))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Against fooling oneself: what a network has seen, and what that says about a result.
 
+use super::note::Note;
 use crate::data::TensorSet;
 use crate::runtime::Budget;
 use std::collections::HashSet;
@@ -64,10 +65,10 @@ impl TrainingFacts {
         &mut self,
         trained: &[u64],
         validation: Option<&[u64]>,
-    ) -> Option<String> {
+    ) -> Option<Note> {
         let mut known = self.trained.take().map(Arc::unwrap_or_clone).unwrap_or_default();
         known.extend(trained);
-        let note = validation.and_then(|marks| leaked(&known, marks, "validation "));
+        let note = validation.and_then(|marks| leak(&known, marks, true));
         self.trained = Some(Arc::new(known));
         note
     }
@@ -78,26 +79,23 @@ impl TrainingFacts {
     }
 
     /// What there is to say when the network is measured on `set`.
-    pub(crate) fn leakage_notes(&self, set: &TensorSet) -> Vec<String> {
+    pub(crate) fn leakage_notes(&self, set: &TensorSet) -> Vec<Note> {
         if self.trained.is_none() && self.chosen.is_none() {
             return Vec::new();
         }
         let marks = fingerprints(set);
         let mut notes = Vec::new();
         if self.chosen == Some(combined(&marks)) {
-            notes.push(
-                "this set also chose between the epochs: a fresh set would score a little lower"
-                    .to_owned(),
-            );
+            notes.push(Note::ChosenOnThisSet);
         }
-        notes.extend(self.trained.as_deref().and_then(|trained| leaked(trained, &marks, "")));
+        notes.extend(self.trained.as_deref().and_then(|trained| leak(trained, &marks, false)));
         notes
     }
 }
 
 /// What there is to say when several networks together are measured on `set`, each thing once.
-pub(crate) fn leakage_notes_of_all(seen: &[TrainingFacts], set: &TensorSet) -> Vec<String> {
-    let mut notes: Vec<String> = Vec::new();
+pub(crate) fn leakage_notes_of_all(seen: &[TrainingFacts], set: &TensorSet) -> Vec<Note> {
+    let mut notes: Vec<Note> = Vec::new();
     for note in seen.iter().flat_map(|seen| seen.leakage_notes(set)) {
         if !notes.contains(&note) {
             notes.push(note);
@@ -106,18 +104,11 @@ pub(crate) fn leakage_notes_of_all(seen: &[TrainingFacts], set: &TensorSet) -> V
     notes
 }
 
-/// How many of the examples with these marks were trained on, in words.
-fn leaked(trained: &HashSet<u64>, marks: &[u64], which: &str) -> Option<String> {
-    let known = marks.iter().filter(|mark| trained.contains(mark)).count();
-    let (known, all) =
-        (crate::plot::thousands(known as f64), crate::plot::thousands(marks.len() as f64));
-    match known.as_str() {
-        "0" => None,
-        _ if known == all => {
-            Some(format!("all {which}examples were trained on: this says nothing about new ones"))
-        }
-        _ => Some(format!("{known} of the {all} {which}examples were trained on, too")),
-    }
+/// How many of the examples with these fingerprints were trained on; none if there are none.
+fn leak(trained: &HashSet<u64>, fingerprints: &[u64], validation: bool) -> Option<Note> {
+    let leaked = fingerprints.iter().filter(|mark| trained.contains(mark)).count();
+    let examples = fingerprints.len();
+    (leaked > 0).then_some(Note::Leak { validation, leaked, examples })
 }
 
 #[cfg(test)]
@@ -136,15 +127,16 @@ mod tests {
         let mut seen = TrainingFacts::default();
         let (trained, validation) = (fingerprints(&set(0, 10)), fingerprints(&set(8, 5)));
         let note = seen.record_training(&trained, Some(&validation)).unwrap();
-        assert_eq!(note, "2 of the 5 validation examples were trained on, too");
+        assert_eq!(note, Note::Leak { validation: true, leaked: 2, examples: 5 });
         assert!(seen.leakage_notes(&set(20, 4)).is_empty());
-        assert!(seen.leakage_notes(&set(2, 4))[0].starts_with("all examples were"), "a subset");
+        let subset = Note::Leak { validation: false, leaked: 4, examples: 4 };
+        assert_eq!(seen.leakage_notes(&set(2, 4)), [subset]);
         // Trained a second time, on others: the first are still known.
         assert!(seen.record_training(&fingerprints(&set(30, 3)), None).is_none());
         assert_eq!(seen.leakage_notes(&set(2, 4)).len(), 1);
         // Split anew after a training: what was learned then is no validation now.
         let note = seen.record_training(&fingerprints(&set(40, 3)), Some(&validation)).unwrap();
-        assert_eq!(note, "2 of the 5 validation examples were trained on, too");
+        assert_eq!(note, Note::Leak { validation: true, leaked: 2, examples: 5 });
         assert_eq!(leakage_notes_of_all(&[seen.clone(), seen], &set(2, 4)).len(), 1);
     }
 
@@ -152,7 +144,7 @@ mod tests {
     fn the_set_that_chose_is_recognized() {
         let mut seen = TrainingFacts::default();
         seen.record_choice(&fingerprints(&set(50, 6)));
-        assert!(seen.leakage_notes(&set(50, 6))[0].contains("chose between the epochs"));
+        assert_eq!(seen.leakage_notes(&set(50, 6)), [Note::ChosenOnThisSet]);
         assert!(seen.leakage_notes(&set(50, 5)).is_empty());
     }
 

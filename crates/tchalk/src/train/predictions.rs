@@ -5,6 +5,7 @@ use super::check_input;
 use super::leakage::{TrainingFacts, leakage_notes_of_all};
 use super::loss::{OutputForm, class_count};
 use super::memory_layout;
+use super::note::Note;
 use super::train_step::catch_torch_error;
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
@@ -98,7 +99,7 @@ impl Predictions {
     }
 
     /// What flatters: that the networks had learned from these images.
-    pub(crate) fn leakage_notes(&self) -> Vec<String> {
+    pub(crate) fn leakage_notes(&self) -> Vec<Note> {
         leakage_notes_of_all(&self.training_facts, &self.set)
     }
 

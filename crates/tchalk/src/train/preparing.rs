@@ -2,13 +2,13 @@
 
 use super::batch_source::BatchSource;
 use super::fit::Fit;
+use super::note::{Note, Shortened};
 use super::run::Run;
 use super::trainer::Trainer;
 use super::{Precision, check_input, check_labels, feature_cache, loss_input_step, random};
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::plot::thousands;
 
 impl Fit {
     /// The examples to learn from and those to measure, within the budget.
@@ -65,36 +65,32 @@ impl Fit {
 
 impl Trainer {
     /// What a reader should know before training.
-    pub(super) fn notes(&self, examples: usize, epochs: usize, wanted: usize) -> Vec<String> {
+    pub(super) fn notes(&self, examples: usize, epochs: usize, wanted: usize) -> Vec<Note> {
         let how = &self.options;
         let mut notes = self.replicas.notes(self.model.device(), how.batch_size);
         let held = self.validation_source.as_ref().filter(|_| how.validation_split > 0.0);
         let whole = examples - held.map_or(0, BatchSource::len);
         if epochs < wanted || self.train_source.len() < whole {
-            notes.push(format!(
-                "budget {}: {epochs} of {wanted} epochs on {} of {} examples",
-                self.budget.name(),
-                thousands(self.train_source.len() as f64),
-                thousands(whole as f64),
-            ));
+            let to = Shortened::Training {
+                epochs,
+                planned_epochs: wanted,
+                examples: self.train_source.len(),
+                all_examples: whole,
+                seconds: None,
+            };
+            notes.push(Note::Shortened { budget: self.budget, to });
         }
         if how.batch_size > self.train_source.len() {
-            notes.push(format!(
-                "batch_size {} is more than there are examples: every epoch is one step of {}",
-                how.batch_size,
-                self.train_source.len()
-            ));
+            let (batch_size, examples) = (how.batch_size, self.train_source.len());
+            notes.push(Note::OneStepEpochs { batch_size, examples });
         }
         if how.precision == Precision::Mixed {
-            notes.push(match self.model.inner().device.is_cuda() {
-                true => "mixed precision: convolutions and dense layers in bfloat16".into(),
-                false => "full precision: mixed precision is for GPUs".into(),
-            });
+            notes.push(Note::MixedPrecision { used: self.model.inner().device.is_cuda() });
         }
         let mut compiled = self.model.inner().compiled();
         let Some(compiled) = compiled.as_mut() else { return notes };
         if compiled.optimizer_state.learning_rate() == 0.0 {
-            notes.push("the learning rate is 0: no weight will change".into());
+            notes.push(Note::ZeroLearningRate);
         }
         let validation = self.validation_source.as_ref().map(BatchSource::fingerprints);
         notes.extend(
@@ -124,17 +120,12 @@ impl Trainer {
         match feature_cache::plan(&inner.program, target, learned + validated, limit) {
             feature_cache::CachePlan::NotWorthwhile => Ok(true),
             feature_cache::CachePlan::TooLarge { bytes } => {
-                run.note(format!(
-                    "the frozen part runs in every epoch: its outputs would take {}, with {} free \
-                     for them",
-                    feature_cache::bytes_text(bytes),
-                    feature_cache::bytes_text(limit)
-                ));
+                run.note(Note::FeaturesTooLarge { bytes, limit });
                 Ok(true)
             }
             feature_cache::CachePlan::Cache { steps, kind } => {
                 if augmented {
-                    run.note("with augmentation the frozen part runs in every epoch");
+                    run.note(Note::FeaturesAugmented);
                 } else if !feature_cache::compute(
                     inner,
                     &mut self.train_source,

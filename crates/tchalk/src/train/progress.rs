@@ -1,6 +1,7 @@
 //! What the reader sees while a network learns: one display that changes in place, or, where there
 //! is no live page, a line for each epoch.
 
+use super::note::Note;
 use super::run::Run;
 use super::{Epoch, History};
 use crate::display::{Content, Live, Show, escape};
@@ -16,7 +17,7 @@ pub(super) struct Progress {
     shown: Option<Instant>,
     /// The curves so far, and below them the last finished epoch.
     curves: Option<Content>,
-    notes: Vec<String>,
+    notes: Vec<Note>,
 }
 
 impl Progress {
@@ -38,11 +39,11 @@ impl Progress {
     }
 
     /// A note that was not known before the first step.
-    pub(super) fn note(&mut self, note: &str) {
+    pub(super) fn note(&mut self, note: &Note) {
         if self.live.is_none() {
             println!("{note}");
         }
-        self.notes.push(note.to_owned());
+        self.notes.push(note.clone());
         self.notes_shown += 1;
     }
 
@@ -109,10 +110,10 @@ impl Progress {
     fn update(&mut self, line: &str) {
         let Some(live) = &mut self.live else { return };
         self.shown = Some(Instant::now());
-        let mut plain = self.notes.join("\n");
+        let mut plain = self.notes.iter().map(Note::to_string).collect::<Vec<_>>().join("\n");
         let mut html = String::new();
         for note in &self.notes {
-            html.push_str(&format!("<div>{}</div>", escape(note)));
+            html.push_str(&format!("<div>{}</div>", escape(&note.to_string())));
         }
         if let Some(curves) = self.curves.as_ref().and_then(Content::as_html) {
             html.push_str(&curves);

@@ -5,6 +5,7 @@
 //! its own; on GPUs that only hands out the work, which they do side by side. Going back through all
 //! parts is one call, in which libtorch keeps a thread for each GPU.
 
+use super::note::Note;
 use super::train_step::catch_torch_error;
 use crate::error::{Error, Result};
 use crate::model::{Model, Program};
@@ -44,18 +45,16 @@ impl Replicas {
     }
 
     /// What a reader should know: how many there are, and whether all have something to do.
-    pub(super) fn notes(&self, first: Device, batch_size: usize) -> Vec<String> {
+    pub(super) fn notes(&self, first: Device, batch_size: usize) -> Vec<Note> {
         if self.0.is_empty() {
             return Vec::new();
         }
         let devices = [first].into_iter().chain(self.0.iter().map(Model::device));
         let names: Vec<String> = devices.map(device_name).collect();
-        let mut notes = vec![format!("{} replicas: {}", names.len(), names.join(", "))];
-        if batch_size < names.len() {
-            notes.push(format!(
-                "batch_size {batch_size} is less than the {} replicas: some have nothing to do",
-                names.len()
-            ));
+        let replicas = names.len();
+        let mut notes = vec![Note::Replicas { devices: names }];
+        if batch_size < replicas {
+            notes.push(Note::IdleReplicas { batch_size, replicas });
         }
         notes
     }
@@ -163,7 +162,7 @@ mod tests {
     #[test]
     fn devices_read_like_devices() {
         assert_eq!([Device::Cpu, Device::Cuda(1)].map(device_name), ["cpu", "cuda 1"]);
-        assert_eq!(replicas(2).notes(Device::Cpu, 32), ["2 replicas: cpu, cpu"]);
+        assert_eq!(replicas(2).notes(Device::Cpu, 32), [Note::Replicas { devices: vec!["cpu".into(); 2] }]);
         assert_eq!(replicas(3).notes(Device::Cpu, 2).len(), 2);
         assert!(replicas(1).notes(Device::Cpu, 32).is_empty());
     }

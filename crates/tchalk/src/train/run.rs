@@ -1,5 +1,6 @@
 //! Training as a callback sees it.
 
+use super::note::Note;
 use super::{Epoch, History};
 use crate::error::{Error, Result};
 use crate::model::Model;
@@ -21,7 +22,7 @@ pub struct Run {
     pub(super) learning_rate: f64,
     pub(super) metric_names: Vec<String>,
     /// Why training shall end.
-    pub(super) stop_reason: Option<String>,
+    pub(super) stop_reason: Option<Note>,
     /// Where the state of training shall be written after this epoch.
     pub(super) checkpoints: Vec<PathBuf>,
     /// Whether weights of an earlier epoch, chosen by the validation set, were put back.
@@ -98,7 +99,7 @@ impl Run {
     }
 
     /// Ends training after what is being done, and says why.
-    pub fn stop(&mut self, reason: impl Into<String>) {
+    pub fn stop(&mut self, reason: impl Into<Note>) {
         self.stop_reason.get_or_insert(reason.into());
     }
 
@@ -126,7 +127,7 @@ impl Run {
     }
 
     /// Writes a line into the history's notes.
-    pub fn note(&mut self, note: impl Into<String>) {
+    pub fn note(&mut self, note: impl Into<Note>) {
         self.history.notes.push(note.into());
     }
 

@@ -8,6 +8,7 @@ use super::evaluation::evaluate_source;
 use super::fit::Fit;
 use super::loss::{Loss, LossInput};
 use super::metric::{Metric, MetricResult};
+use super::note::{Note, Shortened, StoppedAt};
 use super::progress::Progress;
 use super::replicas::Replicas;
 use super::run::Run;
@@ -15,9 +16,7 @@ use super::{Epoch, History, check_input, check_labels, compiled_loss, random};
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::plot::thousands;
 use crate::runtime::budget::{Allowance, work_units};
-use crate::runtime::progress::duration;
 use crate::runtime::{self, Budget, memory};
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -149,7 +148,10 @@ impl Trainer {
         self.apply_learning_rate(&run);
         let begun = Instant::now();
         if !self.compute_frozen(&mut run, epochs - done)? {
-            run.history.stop_reason = Some("stopped before the first epoch".into());
+            run.history.stop_reason = {
+                let at = StoppedAt::BeforeEpoch(run.epoch + 1);
+                Some(Note::Stopped { at, reason: None })
+            };
         }
         run.history.feature_cache_seconds += begun.elapsed().as_secs_f64();
         // What is left of the time is for learning, and some of it always is.
@@ -171,8 +173,8 @@ impl Trainer {
         }
         self.publish_learning_rate(&mut run);
         if let Err(problem) = self.options.callbacks.call(&mut run, |c, run| c.on_train_end(run)) {
-            run.history.notes.push(format!("at the end: {problem}"));
-            run.history.stop_reason.get_or_insert(problem);
+            run.history.notes.push(format!("at the end: {problem}").into());
+            run.history.stop_reason.get_or_insert(problem.into());
         }
         if let Some(compiled) = inner.compiled().as_mut() {
             compiled.history = run.history.clone();
@@ -189,13 +191,14 @@ impl Trainer {
     }
 
     /// One epoch with all that belongs to it; why training ends with it, if it does.
-    fn run_epoch(&mut self, run: &mut Run, progress: &mut Progress) -> Result<Option<String>> {
+    fn run_epoch(&mut self, run: &mut Run, progress: &mut Progress) -> Result<Option<Note>> {
         let begun = Instant::now();
         self.publish_learning_rate(run);
         run.learning_rate =
             self.options.schedule.epoch_learning_rate(run.epoch - 1, run.learning_rate)?;
         if let Err(problem) = self.options.callbacks.call(run, |c, run| c.on_epoch_begin(run)) {
-            return Ok(Some(format!("stopped before epoch {}: {problem}", run.epoch)));
+            let at = StoppedAt::BeforeEpoch(run.epoch);
+            return Ok(Some(Note::Stopped { at, reason: Some(problem) }));
         }
         self.apply_learning_rate(run);
         let order = match self.options.shuffle {
@@ -204,9 +207,7 @@ impl Trainer {
         };
         let (sums, mut ended) = match self.train_epoch(&order, run, progress)? {
             EpochOutcome::Finished(sums) => (sums, None),
-            EpochOutcome::Shortened(sums, note) => {
-                (sums, Some(format!("budget {}: {note}", self.budget.name())))
-            }
+            EpochOutcome::Shortened(sums, note) => (sums, Some(note)),
             EpochOutcome::Stopped(reason) => return Ok(Some(reason)),
         };
         let measured = match &self.validation_source {
@@ -223,8 +224,8 @@ impl Trainer {
                 ) {
                     Ok(counts) => Some(counts),
                     Err(Error::Interrupted { .. }) => {
-                        let epoch = run.epoch;
-                        ended = Some(format!("stopped while epoch {epoch} was being validated"));
+                        let at = StoppedAt::InValidation(run.epoch);
+                        ended = Some(Note::Stopped { at, reason: None });
                         None
                     }
                     Err(error) => return Err(error),
@@ -246,7 +247,10 @@ impl Trainer {
         progress.epoch_done(&run.history, run.epochs);
         let problem = problem.or(written.err().map(|error| format!("Checkpoint: {error}")));
         Ok(match problem {
-            Some(problem) => Some(format!("stopped after epoch {}: {problem}", run.epoch)),
+            Some(problem) => {
+                let at = StoppedAt::AfterEpoch(run.epoch);
+                Some(Note::Stopped { at, reason: Some(problem) })
+            }
             None => ended.or(run.stop_reason.take()),
         })
     }
@@ -260,10 +264,17 @@ impl Trainer {
         let left = wanted.within(clock.planned(), each, measured);
         // Full steps, and no fewer than were done.
         let steps = left.examples.div_ceil(batch).max(run.step);
-        let note = shortened(wanted, left.epochs, examples.min(steps * batch), clock.planned());
+        let left = Allowance { examples: examples.min(steps * batch), ..left };
         (run.epochs, run.steps) = ((self.epochs_before + left.epochs).max(run.epoch), steps);
-        if let Some(note) = note {
-            let note = format!("budget {}: {note}", self.budget.name());
+        if left != wanted {
+            let to = Shortened::Training {
+                epochs: left.epochs,
+                planned_epochs: wanted.epochs,
+                examples: left.examples,
+                all_examples: wanted.examples,
+                seconds: Some(clock.planned()),
+            };
+            let note = Note::Shortened { budget: self.budget, to };
             progress.note(&note);
             run.note(note);
         }
@@ -311,22 +322,6 @@ impl Trainer {
     }
 }
 
-/// What is left of a training so that it fits into so many seconds, in words; nothing if all is.
-fn shortened(wanted: Allowance, epochs: usize, examples: usize, seconds: f64) -> Option<String> {
-    let time = duration(seconds);
-    let time = time.trim_end_matches(" 0 s");
-    let on =
-        format!("{} of {} examples", thousands(examples as f64), thousands(wanted.examples as f64));
-    match (epochs < wanted.epochs, examples < wanted.examples) {
-        (false, false) => None,
-        (true, false) => Some(format!("{epochs} of {} epochs fit into {time}", wanted.epochs)),
-        (true, true) => {
-            Some(format!("{epochs} of {} epochs, each on {on}, fit into {time}", wanted.epochs))
-        }
-        (false, true) => Some(format!("{epochs} epochs, each on {on}, fit into {time}")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -335,7 +330,7 @@ mod tests {
     use std::time::Duration;
 
     /// A training of so many epochs on 2,000 examples in batches of 100, whose clock has just begun.
-    fn fitting(epochs: usize) -> (Trainer, Run, Progress) {
+    fn trainer(epochs: usize) -> (Trainer, Run, Progress) {
         let x = Tensor::zeros([2_000, 1, 2, 2], (Kind::Float, Device::Cpu));
         let y = Tensor::zeros([2_000], (Kind::Int64, Device::Cpu));
         let set = TensorSet::new(&x, &y, &["a", "b"]).unwrap();
@@ -346,7 +341,7 @@ mod tests {
         let mut run = Run::new(&model, Vec::new());
         (run.epoch, run.epochs, run.steps) = (1, epochs, 20);
         let progress = Progress::new(&run);
-        let fitting = Trainer {
+        let trainer = Trainer {
             model,
             options: Fit::new().epochs(epochs).batch_size(100),
             loss,
@@ -360,30 +355,34 @@ mod tests {
             epochs_before: 0,
             clock: Some(Clock::new(Instant::now(), Duration::from_secs(150))),
         };
-        (fitting, run, progress)
+        (trainer, run, progress)
     }
 
     #[test]
     fn epochs_that_do_not_fit_into_the_time_are_left_out_and_named() {
         let planned = |epochs, each| {
-            let (fitting, mut run, mut progress) = fitting(epochs);
-            fitting.plan_within_budget(each, &mut run, &mut progress);
-            (run.epochs, run.steps, run.history.notes.join("; "))
+            let (trainer, mut run, mut progress) = trainer(epochs);
+            trainer.plan_within_budget(each, &mut run, &mut progress);
+            (run.epochs, run.steps, run.history.notes)
         };
-        assert_eq!(planned(25, 0.001), (25, 20, String::new()));
-        let said = "budget class: 12 of 25 epochs fit into 2 min".to_owned();
-        assert_eq!(planned(25, 0.005), (12, 20, said));
-        let said = "budget class: 5 of 25 epochs, each on 1,200 of 2,000 examples, fit into 2 min";
-        assert_eq!(planned(25, 0.02), (5, 12, said.to_owned()));
-        let said = "budget class: 2 epochs, each on 1,200 of 2,000 examples, fit into 2 min";
-        assert_eq!(planned(2, 0.05), (2, 12, said.to_owned()));
+        let note = |epochs, planned_epochs, examples| {
+            let seconds = Some(120.0);
+            let all_examples = 2_000;
+            let to =
+                Shortened::Training { epochs, planned_epochs, examples, all_examples, seconds };
+            vec![Note::Shortened { budget: Budget::Class, to }]
+        };
+        assert_eq!(planned(25, 0.001), (25, 20, vec![]));
+        assert_eq!(planned(25, 0.005), (12, 20, note(12, 25, 2_000)));
+        assert_eq!(planned(25, 0.02), (5, 12, note(5, 25, 1_200)));
+        assert_eq!(planned(2, 0.05), (2, 12, note(2, 2, 1_200)));
     }
 
     #[test]
     fn a_planned_epoch_ends_after_its_steps() {
-        let (mut fitting, mut run, mut progress) = fitting(25);
-        fitting.plan_within_budget(0.02, &mut run, &mut progress);
-        assert_eq!(fitting.run_epoch(&mut run, &mut progress).unwrap(), None);
+        let (mut trainer, mut run, mut progress) = trainer(25);
+        trainer.plan_within_budget(0.02, &mut run, &mut progress);
+        assert_eq!(trainer.run_epoch(&mut run, &mut progress).unwrap(), None);
         assert_eq!((run.step, run.history.len()), (12, 1));
     }
 }

@@ -3,7 +3,7 @@
 use super::Checklist;
 use super::checklist::Mark;
 use crate::plot::thousands;
-use crate::train::Evaluation;
+use crate::train::{Evaluation, Note};
 
 /// What a classifier that only weighs pixels gets right of MNIST's test images.
 const LINEAR: f64 = 0.92;
@@ -36,18 +36,16 @@ pub fn score(evaluation: &Evaluation) -> Checklist {
         100.0 * high
     );
     for note in evaluation.notes() {
-        if note.contains("trained on") {
-            list.wrong(
+        match note {
+            Note::Leak { .. } => list.wrong(
                 "new images",
                 format!("{note}. Measure on images that were held back from training."),
-            );
-        } else if note.contains("chose between the epochs") {
-            list.odd("choice", note);
-        } else {
-            list.note("note", note);
+            ),
+            Note::ChosenOnThisSet => list.odd("choice", note.to_string()),
+            _ => list.note("note", note.to_string()),
         }
     }
-    let measured_less = evaluation.notes().iter().any(|note| note.starts_with("budget "));
+    let measured_less = evaluation.notes().iter().any(Note::is_shortened);
     let shortened = measured_less || evaluation.shortened_by.is_some();
     if !one_answer(&mut list, evaluation, shortened) {
         accuracy(&mut list, low, high, &between, shortened);

@@ -65,18 +65,16 @@ pub fn training(history: &History) -> Checklist {
         );
     }
     let notes = history.notes();
-    notes.iter().filter(|note| !is_leak(note)).for_each(|note| list.note("note", note.clone()));
+    notes
+        .iter()
+        .filter(|note| !note.is_leak())
+        .for_each(|note| list.note("note", note.to_string()));
     list
-}
-
-/// The library recognizes images that it has seen.
-fn is_leak(note: &str) -> bool {
-    note.contains("validation examples were trained on")
 }
 
 fn leak(list: &mut Checklist, history: &History) -> bool {
     let notes = history.notes();
-    let Some(note) = notes.iter().find(|note| is_leak(note)) else { return false };
+    let Some(note) = notes.iter().find(|note| note.is_leak()) else { return false };
     list.wrong(
         "validation",
         format!(

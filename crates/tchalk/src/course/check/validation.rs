@@ -4,6 +4,7 @@ use super::Checklist;
 use crate::data::TensorSet;
 use crate::model::Model;
 use crate::plot::thousands;
+use crate::train::Note;
 
 /// Looks at a set that is to tell how good a network is: whether the network has learned from its
 /// images, whether it is the test set, whether it is large enough to tell good from better.
@@ -28,7 +29,7 @@ pub fn validation(model: &Model, set: &TensorSet) -> Checklist {
         return list;
     }
     let notes = model.leakage_notes(set);
-    match notes.iter().find(|note| note.contains("trained on")) {
+    match notes.iter().find(|note| note.is_leak()) {
         Some(note) => list.wrong(
             "new images",
             format!(
@@ -38,7 +39,7 @@ pub fn validation(model: &Model, set: &TensorSet) -> Checklist {
         ),
         None => list.right("new images", "none of them was learned from."),
     }
-    if notes.iter().any(|note| note.contains("chose between the epochs")) {
+    if notes.contains(&Note::ChosenOnThisSet) {
         list.odd(
             "choice",
             "this set also chose between the epochs, so its accuracy is a little too good. For the \

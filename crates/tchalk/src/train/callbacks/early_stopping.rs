@@ -1,7 +1,7 @@
 //! Ends training when it gets no better, and goes back to where it was best.
 
 use super::monitor::Monitor;
-use crate::train::{Callback, CallbackResult, CallbackState, Run};
+use crate::train::{Callback, CallbackResult, CallbackState, Note, Run};
 use tch::Tensor;
 
 /// Ends training when the validation loss, or another measure, has not become better for some
@@ -74,9 +74,14 @@ impl Callback for EarlyStopping {
                 self.best = run.weights();
             }
         } else if self.monitor.epochs_since_best >= self.patience.max(1) {
-            let (measure, best) = (&self.monitor.metric, self.monitor.best);
-            let since = self.monitor.epoch;
-            run.stop(format!("early stopping: {measure} was best in epoch {since}, at {best:.4}"));
+            let (metric, best) = (&self.monitor.metric, self.monitor.best);
+            run.stop(match best.is_finite() {
+                true => {
+                    let (metric, epoch) = (metric.clone(), self.monitor.epoch);
+                    Note::EarlyStopping { metric, epoch, value: best }
+                }
+                false => format!("early stopping: {metric} was never a number").into(),
+            });
         }
         Ok(())
     }
@@ -85,13 +90,10 @@ impl Callback for EarlyStopping {
         let last = run.last().map_or(0, |epoch| epoch.number);
         if self.restore_best && !self.best.is_empty() && self.monitor.epoch != last {
             run.set_weights(&self.best)?;
-            let (measure, best) = (&self.monitor.metric, self.monitor.best);
-            run.note(format!(
-                "the weights are those of epoch {}, chosen by {measure} {best:.4}",
-                self.monitor.epoch
-            ));
-            run.history.restored_epoch = Some(self.monitor.epoch);
-            run.chosen_by_validation |= measure.starts_with("val_");
+            let (metric, epoch) = (self.monitor.metric.clone(), self.monitor.epoch);
+            run.chosen_by_validation |= metric.starts_with("val_");
+            run.history.restored_epoch = Some(epoch);
+            run.note(Note::WeightsRestored { epoch, metric, value: self.monitor.best });
         }
         self.best.clear();
         Ok(())

@@ -1,7 +1,7 @@
 //! The mean of the weights along the way.
 
 use crate::error::Error;
-use crate::train::{Callback, CallbackResult, CallbackState, Run};
+use crate::train::{Callback, CallbackResult, CallbackState, Note, Run};
 use std::collections::BTreeMap;
 use tch::{Kind, Tensor, no_grad};
 
@@ -79,7 +79,7 @@ impl Callback for MovingAverage {
         if !run.history().is_empty() {
             let means = std::mem::take(&mut self.means).into_iter().collect::<Vec<_>>();
             run.set_weights(&means)?;
-            run.note(format!("the weights are their moving average, decay {}", self.decay));
+            run.note(Note::WeightsAveraged { decay: self.decay });
         }
         self.means.clear();
         Ok(())

@@ -2,7 +2,7 @@
 
 use super::monitor::Monitor;
 use crate::error::Error;
-use crate::train::{Callback, CallbackResult, CallbackState, Run};
+use crate::train::{Callback, CallbackResult, CallbackState, Note, Run};
 
 /// Multiplies the learning rate by a factor when the validation loss, or another measure, has not
 /// become better for some epochs.
@@ -90,7 +90,7 @@ impl Callback for ReduceOnPlateau {
         if self.monitor.epochs_since_best >= self.patience.max(1) {
             let rate = (run.learning_rate() * self.factor).max(self.min_learning_rate);
             if rate < run.learning_rate() {
-                run.note(format!("learning rate {rate:.1e} after epoch {}", run.epoch()));
+                run.note(Note::LearningRateReduced { learning_rate: rate, epoch: run.epoch() });
                 run.set_learning_rate(rate)?;
             }
             self.monitor.epochs_since_best = 0;

@@ -1,7 +1,7 @@
 //! Ends training when a target is reached.
 
 use super::monitor::lower_is_better;
-use crate::train::{Callback, CallbackResult, Run};
+use crate::train::{Callback, CallbackResult, Note, Run};
 
 /// Ends training when a measure reaches a target: `StopAt::new("val_accuracy", 0.99)`. A loss has to
 /// fall to it, all else has to rise to it.
@@ -30,7 +30,7 @@ impl Callback for StopAt {
             false => value >= self.target,
         };
         if there {
-            run.stop(format!("target reached: {} {value:.4}", self.metric));
+            run.stop(Note::TargetReached { metric: self.metric.clone(), value });
         }
         Ok(())
     }

@@ -1,4 +1,6 @@
 use super::*;
+use crate::runtime::Budget;
+use crate::train::{Note, Shortened};
 
 /// Epochs of training accuracy, loss, and accuracy on other images.
 fn history(epochs: &[(f64, f64, f64)]) -> History {
@@ -18,7 +20,14 @@ fn history(epochs: &[(f64, f64, f64)]) -> History {
 }
 
 fn cut(history: History) -> History {
-    History { notes: vec!["budget class: 3 of 12 epochs".into()], ..history }
+    let to = Shortened::Training {
+        epochs: 3,
+        planned_epochs: 12,
+        examples: 100,
+        all_examples: 100,
+        seconds: None,
+    };
+    History { notes: vec![Note::Shortened { budget: Budget::Class, to }], ..history }
 }
 
 fn said(history: &History) -> String {
@@ -100,6 +109,6 @@ fn other_losses_have_other_numbers() {
 #[test]
 fn who_splits_anew_builds_anew() {
     let mut leaking = history(&[(0.9, 0.3, 0.9)]);
-    leaking.notes.push("5 of the 50 validation examples were trained on, too".into());
+    leaking.notes.push(Note::Leak { validation: true, leaked: 5, examples: 50 });
     assert!(said(&leaking).contains("if you split anew after training, build the network anew"));
 }

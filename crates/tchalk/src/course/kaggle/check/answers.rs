@@ -102,7 +102,7 @@ pub(super) fn one_digit(submission: &Submission) -> Option<Line> {
 /// A line where the network has learned from the images that it answers for.
 pub(super) fn known(submission: &Submission) -> Option<Line> {
     let notes = submission.predictions.as_ref()?.leakage_notes();
-    let note = notes.iter().find(|note| note.contains("trained on"))?;
+    let note = notes.iter().find(|note| note.is_leak())?;
     let text = format!(
         "{note}. The score would say little about the network: answer with one that has learned from \
          digits.train alone."

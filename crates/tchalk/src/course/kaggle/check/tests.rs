@@ -268,7 +268,7 @@ fn an_estimate_says_where_the_score_will_lie() {
     let (low, score, high) = check.expected_score().unwrap();
     assert!((score - 0.95).abs() < 1e-12 && low < 0.84 && high > 0.98, "{low} {high}");
     assert!(marked(&check, Mark::Right).contains("score to expect: 95.00 %"), "{check:?}");
-    let notes = vec!["the network was trained on these".to_owned()];
+    let notes = vec!["the network was trained on these".into()];
     let check = check.estimate(&Evaluation::from_probabilities(&rows, &labels, notes));
     assert!(marked(&check, Mark::Odd).contains("But: the network was trained on these."));
     assert_eq!(format!("{check:?}").matches("score to expect").count(), 1, "the last one holds");
