@@ -316,8 +316,7 @@ fn a_callback_may_use_the_model_change_the_rate_and_stop_within_an_epoch() {
     let history = model().fit(&train, fit).unwrap();
     assert_eq!(looking.lock().unwrap().1.len(), 6);
     assert_eq!(history.len(), 1, "the broken epoch does not count");
-    let stopped =
-        Note::Stopped { at: StoppedAt::InEpoch(2), reason: Some("seen enough".into()) };
+    let stopped = Note::Stopped { at: StoppedAt::InEpoch(2), reason: Some("seen enough".into()) };
     assert_eq!(history.stop_reason(), Some(stopped));
     assert_eq!(history.last().unwrap().learning_rate, 0.01);
 }

@@ -8,8 +8,8 @@ use crate::model::Model;
 use crate::runtime::progress::Progress;
 use crate::runtime::{Budget, interrupt};
 use crate::train::{
-    argmax, catch_torch_error, channels_last_on_cpu, check_input, inference_batch_size,
-    Note, Shortened,
+    Note, Shortened, argmax, catch_torch_error, channels_last_on_cpu, check_input,
+    inference_batch_size,
 };
 use ndarray::{Array2, Axis};
 use tch::{Device, Kind, no_grad};

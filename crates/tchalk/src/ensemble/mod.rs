@@ -211,7 +211,8 @@ impl Ensemble {
         let (opinions, labels) =
             self.labeled_outputs(OP, set, self.aggregation == Aggregation::AverageLogits)?;
         let probabilities = self.combine(&opinions);
-        let notes = opinions.note.clone().into_iter().chain(self.leakage_notes(&opinions.set)).collect();
+        let notes =
+            opinions.note.clone().into_iter().chain(self.leakage_notes(&opinions.set)).collect();
         let shortened = self.training_facts().iter().find_map(|seen| seen.shortened_by);
         Ok(Evaluation::from_probabilities(&probabilities, &labels, notes)
             .with_shortened_by(shortened))

@@ -88,8 +88,7 @@ impl Fit {
             return Ok((examples, None));
         }
         let share = (allowed / trainings).max(FEWEST).min(allowed);
-        let to =
-            Shortened::EachTraining { trainings, examples: share, all_examples: examples };
+        let to = Shortened::EachTraining { trainings, examples: share, all_examples: examples };
         Ok((share, Some(Note::Shortened { budget, to })))
     }
 }

@@ -5,8 +5,8 @@
 //! bit are written as their bits.
 
 use super::callback::{CallbackState, Callbacks};
-use super::optimizer_state::StateDict;
 use super::note::{Note, notes_of_any_version};
+use super::optimizer_state::StateDict;
 use super::run::set_weights;
 use super::{Epoch, History};
 use crate::error::{Error, Result};

@@ -63,7 +63,8 @@ impl Trainer {
             }
             let now = Instant::now();
             if step > 0 && self.clock.as_ref().is_some_and(|clock| clock.is_over(now)) {
-                let to = Shortened::Epoch { epoch: run.epoch, steps: step, planned_steps: run.steps };
+                let to =
+                    Shortened::Epoch { epoch: run.epoch, steps: step, planned_steps: run.steps };
                 let note = Note::Shortened { budget: self.budget, to };
                 let sums = sums.read();
                 self.check_finite(sums.loss, run, &before)?;

@@ -431,9 +431,13 @@ mod tests {
         };
         let shortened = |to| Note::Shortened { budget: Budget::Ci, to };
         let leak = |validation, leaked| Note::Leak { validation, leaked, examples: 1_500 };
-        let stopped = |at, reason: Option<&str>| Note::Stopped { at, reason: reason.map(Into::into) };
+        let stopped =
+            |at, reason: Option<&str>| Note::Stopped { at, reason: reason.map(Into::into) };
         vec![
-            (training(2, 1_000, None), "budget class: 2 of 25 epochs, each on 1,000 of 2,000 examples"),
+            (
+                training(2, 1_000, None),
+                "budget class: 2 of 25 epochs, each on 1,000 of 2,000 examples",
+            ),
             (training(12, 2_000, Some(120.0)), "budget class: 12 of 25 epochs fit into 2 min"),
             (
                 training(25, 500, Some(120.0)),
@@ -469,7 +473,10 @@ mod tests {
                 "the weights of the members were fitted to this set: a fresh one would score a \
                  little lower",
             ),
-            (Note::Replicas { devices: vec!["cpu".into(), "cuda 1".into()] }, "2 replicas: cpu, cuda 1"),
+            (
+                Note::Replicas { devices: vec!["cpu".into(), "cuda 1".into()] },
+                "2 replicas: cpu, cuda 1",
+            ),
             (
                 Note::IdleReplicas { batch_size: 2, replicas: 3 },
                 "batch_size 2 is less than the 3 replicas: some have nothing to do",
@@ -482,10 +489,7 @@ mod tests {
                 Note::MixedPrecision { used: true },
                 "mixed precision: convolutions and dense layers in bfloat16",
             ),
-            (
-                Note::MixedPrecision { used: false },
-                "full precision: mixed precision is for GPUs",
-            ),
+            (Note::MixedPrecision { used: false }, "full precision: mixed precision is for GPUs"),
             (Note::ZeroLearningRate, "the learning rate is 0: no weight will change"),
             (
                 Note::FeaturesCached {
@@ -556,7 +560,8 @@ mod tests {
         assert_eq!(notes[1], Note::Leak { validation: true, leaked: 5, examples: 1_050 });
         assert!(notes[2].is_leak());
         assert_eq!(notes[3], Note::Other("budget nobody: knows".into()));
-        for (note, sentence) in notes.iter().zip(serde_json::from_str::<Vec<String>>(old).unwrap()) {
+        for (note, sentence) in notes.iter().zip(serde_json::from_str::<Vec<String>>(old).unwrap())
+        {
             assert_eq!(note.to_string(), sentence);
         }
     }

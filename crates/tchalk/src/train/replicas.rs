@@ -162,7 +162,10 @@ mod tests {
     #[test]
     fn devices_read_like_devices() {
         assert_eq!([Device::Cpu, Device::Cuda(1)].map(device_name), ["cpu", "cuda 1"]);
-        assert_eq!(replicas(2).notes(Device::Cpu, 32), [Note::Replicas { devices: vec!["cpu".into(); 2] }]);
+        assert_eq!(
+            replicas(2).notes(Device::Cpu, 32),
+            [Note::Replicas { devices: vec!["cpu".into(); 2] }]
+        );
         assert_eq!(replicas(3).notes(Device::Cpu, 2).len(), 2);
         assert!(replicas(1).notes(Device::Cpu, 32).is_empty());
     }
