@@ -91,9 +91,9 @@ fn several_inputs_and_outputs() {
     let all = model.call_all(&x).unwrap();
     assert_eq!((all.len(), all[1].size()), (2, vec![2, 4]));
     assert!(refused(model.call(&x)).contains("call_all"));
-    assert!(refused(model.call(&input)).contains("until("));
+    assert!(refused(model.call(&input)).contains("feature_extractor("));
     assert!(refused(model.evaluate(&set(3))).contains("one input and one output"));
-    let second = model.until("softmax").unwrap();
+    let second = model.feature_extractor("softmax").unwrap();
     assert_eq!(second.call(&x).unwrap(), all[1]);
 }
 
@@ -249,14 +249,14 @@ fn inner_layers_can_be_asked_and_cut_off() {
     let maps = model.activations(&["base/block2_pool", "base/block1_pool", "dense"], &x).unwrap();
     let sizes: Vec<Vec<i64>> = maps.iter().map(Tensor::size).collect();
     assert_eq!(sizes, [vec![2, 6, 4, 4], vec![2, 4, 8, 8], vec![2, 8]]);
-    let part = model.until("base/block1_pool").unwrap();
+    let part = model.feature_extractor("base/block1_pool").unwrap();
     assert_eq!(part.weight_names()[0], "base/block1_conv1.weight");
     assert_eq!(part.call(&x).unwrap(), maps[1]);
     assert_eq!(part.parameter_count(), 112);
     part.freeze();
     assert_eq!(base.trainable_count(), base.parameter_count() - 112, "the flag is shared");
-    assert_eq!(base.until("block2_pool").unwrap().call(&x).unwrap(), maps[0]);
-    assert!(refused(model.until("base/block9")).contains("no such path"));
+    assert_eq!(base.feature_extractor("block2_pool").unwrap().call(&x).unwrap(), maps[0]);
+    assert!(refused(model.feature_extractor("base/block9")).contains("no such path"));
     assert!(refused(model.activations(&["dense"], &noise(&[3, 16, 16]))).contains("unsqueeze(0)"));
 }
 
@@ -493,7 +493,7 @@ fn a_softmax_inside_the_last_layer_counts_as_one_behind_it() {
     assert!(close(&inside.call(&x).unwrap(), &behind.call(&x).unwrap()));
     let maps = inside.activations(&["dense"], &x).unwrap().remove(0);
     assert_eq!(maps, inside.call(&x).unwrap(), "a layer's output is what its activation gives");
-    assert_eq!(inside.until("dense").unwrap().call(&x).unwrap(), maps);
+    assert_eq!(inside.feature_extractor("dense").unwrap().call(&x).unwrap(), maps);
     for model in [&inside, &behind] {
         model.compile(Sgd::new(0.5), Loss::CategoricalCrossEntropy).unwrap();
         model.fit(&set, Fit::new().epochs(2).batch_size(6)).unwrap();

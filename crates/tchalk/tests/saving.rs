@@ -29,7 +29,7 @@ fn everything() -> Model {
     let (a, b) = (shared.call(&a).unwrap(), shared.call(&b).unwrap());
     let sum = Add::new().call(&[&a, &b]).unwrap();
     let mean = Average::new().call(&[&a, &b]).unwrap();
-    let low = base.until("max_pool2d").unwrap();
+    let low = base.feature_extractor("max_pool2d").unwrap();
     let low = Flatten.call(&low.call(&input).unwrap()).unwrap();
     let all = Concatenate::new().call(&[sum, mean, low]).unwrap();
     let scores = Dense::new(5).named("scores").call(&all).unwrap();

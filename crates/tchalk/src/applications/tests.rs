@@ -75,7 +75,7 @@ fn check(case: &str, application: Application, size: [usize; 2]) {
     let run = || {
         let access = match mode {
             Mode::Training => program.training(),
-            Mode::Inference => program.using(),
+            Mode::Inference => program.inference(),
         };
         access.run(&[(program.inputs[0], &x)], &[program.scores()]).remove(0)
     };
@@ -91,7 +91,7 @@ fn check(case: &str, application: Application, size: [usize; 2]) {
     loss.backward();
     let dx = x.grad().adaptive_avg_pool2d([8, 8]);
     assert_close(&format!("{case} dx"), &dx, &values[&format!("{case} dx")], 1e-3);
-    let weights = program.cells().flat_map(|cell| cell.tensors());
+    let weights = program.built_layers().flat_map(|cell| cell.tensors());
     let told: Vec<f32> = weights
         .zip(&names)
         .filter(|(weight, _)| weight.requires_grad())

@@ -60,8 +60,10 @@ impl Member {
             interrupt::check(op)?;
             let said = catch_torch_error(op, || {
                 Ok(no_grad(|| {
-                    let (x, access) =
-                        (channels_last_on_cpu(self.augmentation.apply(&x)), inner.program.using());
+                    let (x, access) = (
+                        channels_last_on_cpu(self.augmentation.apply(&x)),
+                        inner.program.inference(),
+                    );
                     let said = if scores { access.scores(&x) } else { access.forward(&x) };
                     said.to_device(Device::Cpu).to_kind(Kind::Float).contiguous()
                 }))
@@ -88,7 +90,7 @@ pub(super) fn checked_members(op: &str, models: &[&Model]) -> Result<Vec<Member>
             return Err(Error::invalid(op, "classifiers of one input and one output", got, ""));
         }
         if !model.inner().ends_in_softmax() {
-            let got = format!("{name:?}, which ends in {}", model.inner().last_written());
+            let got = format!("{name:?}, which ends in {}", model.inner().last_repr());
             let hint = "Try adding Softmax as the last layer.";
             return Err(Error::invalid(op, "networks that end in Softmax", got, hint));
         }

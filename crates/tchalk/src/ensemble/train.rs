@@ -29,7 +29,7 @@ pub(super) fn train_reinitialized(
     set: &TensorSet,
     how: &Fit,
 ) -> Result<Option<(Member, History)>> {
-    let fresh = model.fresh()?;
+    let fresh = model.reinitialized()?;
     fresh.compile_like(model, op)?;
     let history = train_member(label, &fresh, set, how)?;
     let member = checked_members(op, &[&fresh])?.remove(0);

@@ -42,7 +42,7 @@ pub fn saliency(
     const OP: &str = "explain::saliency";
     let x = batch_of_one(OP, model, image)?.set_requires_grad(true);
     let count = class_count(OP, model)?;
-    let access = model.inner().program.using();
+    let access = model.inner().program.inference();
     let scores = access.scores(&x);
     let class = target_class(OP, count, class.into(), &scores)?;
     let score = scores.get(0).get(class as i64);
@@ -179,7 +179,8 @@ mod tests {
         let (model, x) = (model(), image());
         let found = saliency(&model, &x, 1).unwrap();
         let score = |x: &Tensor| {
-            no_grad(|| model.inner().program.using().scores(&x.unsqueeze(0))).double_value(&[0, 1])
+            no_grad(|| model.inner().program.inference().scores(&x.unsqueeze(0)))
+                .double_value(&[0, 1])
         };
         let step = 1e-3;
         let largest = (0..3)

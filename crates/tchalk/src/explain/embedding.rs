@@ -34,7 +34,7 @@ use tch::{Device, Kind, Tensor, no_grad};
 pub fn embedding(model: &Model, layer: &str, set: &TensorSet) -> Result<Embedding> {
     const OP: &str = "explain::embedding";
     check_single_input(OP, model)?;
-    let place = after_activation(model, model.place(OP, layer)?);
+    let place = after_activation(model, model.step_index(OP, layer)?);
     let (shape, given) = (model.input_shape(), set.example_shape());
     if shape != given || set.is_empty() {
         let expected = format!("at least one example of {shape:?}");
@@ -46,7 +46,7 @@ pub fn embedding(model: &Model, layer: &str, set: &TensorSet) -> Result<Embeddin
     let (mut numbers, mut rows) = (Vec::new(), 0);
     for (x, _) in set.batches(chunk_size(device, &shape), device) {
         interrupt::check(OP)?;
-        let y = no_grad(|| feature_rows(&model.inner().program.using().run_to(&x, place)));
+        let y = no_grad(|| feature_rows(&model.inner().program.inference().run_to(&x, place)));
         rows += y.size()[0] as usize;
         let flat = y.to_device(Device::Cpu).to_kind(Kind::Float).contiguous().view(-1);
         numbers.extend(Vec::<f32>::try_from(flat)?);

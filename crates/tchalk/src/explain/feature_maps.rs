@@ -37,7 +37,7 @@ pub fn feature_maps_of(
     let places = layers.iter().map(|layer| {
         convolution_step(OP, model, layer.as_ref()).map(|place| after_activation(model, place))
     });
-    let outputs = model.run_at(OP, &[&x], &places.collect::<Result<Vec<_>>>()?)?;
+    let outputs = model.run_steps(OP, &[&x], &places.collect::<Result<Vec<_>>>()?)?;
     let panels = layers.iter().zip(outputs).map(|(layer, maps)| {
         let maps = maps.get(0).to_device(Device::Cpu);
         let size = maps.size();

@@ -56,7 +56,7 @@ pub(super) fn class_maps(
     let program = &model.inner().program;
     let (input, scores) = (program.inputs[0], program.scores());
     let (activation, outputs) = {
-        let found = model.run_at(op, &[x], &[place, scores, program.outputs[0]])?;
+        let found = model.run_steps(op, &[x], &[place, scores, program.outputs[0]])?;
         (found[0].shallow_clone(), found[2].get(0))
     };
     if !program.needed(&[], &[scores])[place] {
@@ -74,7 +74,7 @@ pub(super) fn class_maps(
     let n = shown.len() as i64;
     let repeat = |tensor: &Tensor| tensor.repeat([n, 1, 1, 1]).detach();
     let copies = repeat(&activation).set_requires_grad(true);
-    let access = program.using();
+    let access = program.inference();
     let found = access.run(&[(input, &repeat(x)), (place, &copies)], &[scores]).remove(0);
     let wanted: Vec<i64> = shown.iter().map(|&class| class as i64).collect();
     let wanted = Tensor::from_slice(&wanted).to_device(found.device()).unsqueeze(1);

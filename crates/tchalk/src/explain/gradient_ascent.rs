@@ -142,8 +142,8 @@ fn kernel_activations(
 ) -> (Tensor, Option<Tensor>) {
     let program = &model.inner().program;
     let step = &program.steps[place];
-    let access = program.using();
-    if let Some(cell) = step.cell() {
+    let access = program.inference();
+    if let Some(cell) = step.built_layer() {
         let input = access.run(&[(program.inputs[0], x)], &[step.inputs[0]]).remove(0);
         let tensors = cell.tensors();
         let each = |bent| cell.layer.forward_each(&input, &tensors, kernels, bent);
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn one_kernel_alone_answers_as_it_does_among_all() {
         let model = model();
-        let place = model.place("test", "conv2d_1").unwrap();
+        let place = model.step_index("test", "conv2d_1").unwrap();
         let x = crate::testing::numbers(&[3, 3, 12, 12], 1);
         let alone = no_grad(|| kernel_activations(&model, place, &[0, 4, 5], &x, false).0);
         let maps = model.activations(&["conv2d_1"], &x).unwrap().remove(0);

@@ -42,7 +42,7 @@ pub fn integrated_gradients(
     let x = batch_of_one(OP, model, image)?;
     let count = class_count(OP, model)?;
     let black = x.zeros_like();
-    let ends = no_grad(|| model.inner().program.using().scores(&Tensor::cat(&[&x, &black], 0)));
+    let ends = no_grad(|| model.inner().program.inference().scores(&Tensor::cat(&[&x, &black], 0)));
     let class = target_class(OP, count, class.into(), &ends)?;
     let score = |row: i64| ends.get(row).get(class as i64).double_value(&[]);
     let difference = score(0) - score(1);
@@ -223,7 +223,7 @@ impl<'a> PathIntegral<'a> {
     }
 
     fn score(&self, x: &Tensor) -> Tensor {
-        self.model.inner().program.using().scores(x).select(1, self.class as i64)
+        self.model.inner().program.inference().scores(x).select(1, self.class as i64)
     }
 
     fn chunk(&self) -> usize {

@@ -124,7 +124,7 @@ fn target_class(op: &str, classes: usize, wanted: Option<usize>, scores: &Tensor
 
 /// The place of a convolution layer, whose output is `[filters, height, width]`.
 fn convolution_step(op: &str, model: &Model, layer: &str) -> Result<usize> {
-    let place = model.place(op, layer)?;
+    let place = model.step_index(op, layer)?;
     let shape = &model.inner().program.steps[place].shape;
     match shape.len() {
         3 => Ok(place),
@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn an_output_is_read_after_its_activation() {
         let model = model();
-        let place = model.place("test", "conv2d").unwrap();
+        let place = model.step_index("test", "conv2d").unwrap();
         assert_eq!(model.inner().program.steps[after_activation(&model, place)].path, "relu");
     }
 }

@@ -60,8 +60,8 @@ impl Activation {
 }
 
 /// `.activation(Relu)`, or nothing, behind the call that makes a layer.
-pub(super) fn written(activation: Option<Activation>) -> String {
-    activation.map_or(String::new(), |it| format!(".activation({})", it.layer().written()))
+pub(super) fn repr(activation: Option<Activation>) -> String {
+    activation.map_or(String::new(), |it| format!(".activation({})", it.layer().repr()))
 }
 
 /// Refuses an activation that cannot take the layer's output.
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn what_the_activation_cannot_take_is_refused_and_said() {
         let layer = Conv2d::new(8, 3).activation(Softmax);
-        assert_eq!(layer.written(), "Conv2d::new(8, 3).activation(Softmax)");
+        assert_eq!(layer.repr(), "Conv2d::new(8, 3).activation(Softmax)");
         let error = layer.output_shape(&vec![3, 8, 8], "input").unwrap_err().to_string();
         assert!(error.starts_with("Softmax: expected class scores"), "{error}");
     }

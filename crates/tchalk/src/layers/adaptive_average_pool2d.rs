@@ -40,7 +40,7 @@ impl Layer for AdaptiveAveragePool2d {
         "adaptive_average_pool2d"
     }
 
-    fn written(&self) -> String {
+    fn repr(&self) -> String {
         format!("AdaptiveAveragePool2d::new({}, {})", self.rows, self.columns)
     }
 
@@ -61,11 +61,11 @@ impl Layer for AdaptiveAveragePool2d {
         config::of(self)
     }
 
-    fn boxed(&self) -> Box<dyn Layer> {
+    fn clone_box(&self) -> Box<dyn Layer> {
         Box::new(self.clone())
     }
 
-    fn window(&self) -> Option<(usize, usize)> {
+    fn kernel_and_stride(&self) -> Option<(usize, usize)> {
         None
     }
 }

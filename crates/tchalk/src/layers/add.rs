@@ -35,7 +35,7 @@ impl Merge for Add {
         "add"
     }
 
-    fn written(&self) -> String {
+    fn repr(&self) -> String {
         "Add::new()".into()
     }
 
@@ -52,7 +52,7 @@ impl Merge for Add {
         config::of(self)
     }
 
-    fn boxed(&self) -> Box<dyn Merge> {
+    fn clone_box(&self) -> Box<dyn Merge> {
         Box::new(*self)
     }
 }

@@ -35,7 +35,7 @@ impl Merge for Average {
         "average"
     }
 
-    fn written(&self) -> String {
+    fn repr(&self) -> String {
         "Average::new()".into()
     }
 
@@ -53,7 +53,7 @@ impl Merge for Average {
         config::of(self)
     }
 
-    fn boxed(&self) -> Box<dyn Merge> {
+    fn clone_box(&self) -> Box<dyn Merge> {
         Box::new(*self)
     }
 }

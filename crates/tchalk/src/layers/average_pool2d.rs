@@ -47,7 +47,7 @@ impl AveragePool2d {
         self
     }
 
-    fn moving(&self) -> Window {
+    fn window(&self) -> Window {
         let (size, stride, padding) = (self.pool, self.stride, self.padding);
         Window { size, stride, padding, dilation: 1, ceil: false }
     }
@@ -58,18 +58,18 @@ impl Layer for AveragePool2d {
         "average_pool2d"
     }
 
-    fn written(&self) -> String {
+    fn repr(&self) -> String {
         format!("AveragePool2d::new({})", self.pool)
     }
 
     fn output_shape(&self, input: &Shape, from: &str) -> Result<Shape> {
-        let places = self.moving().places(self, input, from)?;
+        let places = self.window().output_shape(self, input, from)?;
         check_padding(self, self.pool, self.padding)?;
         Ok(places.to_vec())
     }
 
     fn forward(&self, x: &Tensor, _weights: &[Tensor], _mode: Mode) -> Tensor {
-        let window = self.moving();
+        let window = self.window();
         let mean = |x: &Tensor| {
             let (x, inside) = window.pad(x, 0.0);
             let uneven = x.size();
@@ -90,11 +90,11 @@ impl Layer for AveragePool2d {
         config::of(self)
     }
 
-    fn boxed(&self) -> Box<dyn Layer> {
+    fn clone_box(&self) -> Box<dyn Layer> {
         Box::new(self.clone())
     }
 
-    fn window(&self) -> Option<(usize, usize)> {
+    fn kernel_and_stride(&self) -> Option<(usize, usize)> {
         Some((self.pool, self.stride))
     }
 }

@@ -60,7 +60,7 @@ impl BatchNorm2d {
     }
 
     /// The batch's own mean and variance; the running averages move toward them.
-    fn learn(&self, x: &Tensor, weights: &[Tensor]) -> Tensor {
+    fn normalize_batch(&self, x: &Tensor, weights: &[Tensor]) -> Tensor {
         // The averages are changed behind the back of the gradients, which don't need them.
         let (mean, mut variance) = (weights[2].data(), weights[3].data());
         let size = x.size();
@@ -95,7 +95,7 @@ impl Layer for BatchNorm2d {
         "batch_norm2d"
     }
 
-    fn written(&self) -> String {
+    fn repr(&self) -> String {
         // What is not Keras's own is written.
         let usual = BatchNorm2d::new();
         let mut text = String::from("BatchNorm2d::new()");
@@ -111,17 +111,12 @@ impl Layer for BatchNorm2d {
     fn output_shape(&self, input: &Shape, from: &str) -> Result<Shape> {
         if !(0.0..=1.0).contains(&self.momentum) {
             let got = self.momentum.to_string();
-            return Err(Error::invalid(
-                self.written(),
-                "a part from 0 to 1",
-                got,
-                "Keras's is 0.99.",
-            ));
+            return Err(Error::invalid(self.repr(), "a part from 0 to 1", got, "Keras's is 0.99."));
         }
         if !(self.epsilon > 0.0 && self.epsilon.is_finite()) {
             let got = self.epsilon.to_string();
             return Err(Error::invalid(
-                self.written(),
+                self.repr(),
                 "a small number above 0",
                 got,
                 "Keras's is 0.001.",
@@ -136,14 +131,14 @@ impl Layer for BatchNorm2d {
         vec![
             WeightSpec::new("weight", shape(), Initializer::Ones),
             WeightSpec::new("bias", shape(), Initializer::Zeros),
-            WeightSpec::kept("running_mean", shape(), Initializer::Zeros),
-            WeightSpec::kept("running_var", shape(), Initializer::Ones),
+            WeightSpec::buffer("running_mean", shape(), Initializer::Zeros),
+            WeightSpec::buffer("running_var", shape(), Initializer::Ones),
         ]
     }
 
     fn forward(&self, x: &Tensor, weights: &[Tensor], mode: Mode) -> Tensor {
         if mode == Mode::Training {
-            return self.learn(x, weights);
+            return self.normalize_batch(x, weights);
         }
         let [weight, bias, mean, variance] = weights else {
             unreachable!("batch normalization has four weights");
@@ -160,7 +155,7 @@ impl Layer for BatchNorm2d {
         )
     }
 
-    fn frees_output(&self) -> bool {
+    fn output_unused_in_backward(&self) -> bool {
         true
     }
 
@@ -172,7 +167,7 @@ impl Layer for BatchNorm2d {
         Some(self.id.clone())
     }
 
-    fn boxed(&self) -> Box<dyn Layer> {
+    fn clone_box(&self) -> Box<dyn Layer> {
         Box::new(self.clone())
     }
 }
@@ -227,9 +222,9 @@ mod tests {
 
     #[test]
     fn what_is_not_usual_is_written() {
-        assert_eq!(BatchNorm2d::new().written(), "BatchNorm2d::new()");
+        assert_eq!(BatchNorm2d::new().repr(), "BatchNorm2d::new()");
         let quick = BatchNorm2d::new().momentum(0.9).epsilon(1e-5);
-        assert_eq!(quick.written(), "BatchNorm2d::new().momentum(0.9).epsilon(0.00001)");
+        assert_eq!(quick.repr(), "BatchNorm2d::new().momentum(0.9).epsilon(0.00001)");
     }
 
     #[test]

@@ -36,7 +36,7 @@ impl Merge for Concatenate {
         "concatenate"
     }
 
-    fn written(&self) -> String {
+    fn repr(&self) -> String {
         "Concatenate::new()".into()
     }
 
@@ -52,7 +52,7 @@ impl Merge for Concatenate {
         config::of(self)
     }
 
-    fn boxed(&self) -> Box<dyn Merge> {
+    fn clone_box(&self) -> Box<dyn Merge> {
         Box::new(*self)
     }
 }

@@ -113,14 +113,14 @@ impl Conv2d {
 
     /// The output before the activation.
     fn linear(&self, x: &Tensor, weights: &[Tensor]) -> Tensor {
-        let window = self.moving();
+        let window = self.window();
         let (x, inside) = window.pad(x, 0.0);
         let dilation = [self.dilation as i64; 2];
         let (bias, groups) = (weights.get(1), self.groups as i64);
         x.conv2d(&weights[0], bias, window.strides(), inside, dilation, groups)
     }
 
-    fn moving(&self) -> Window {
+    fn window(&self) -> Window {
         Window {
             size: self.kernel,
             stride: self.stride,
@@ -136,18 +136,18 @@ impl Layer for Conv2d {
         "conv2d"
     }
 
-    fn written(&self) -> String {
-        let activation = activation::written(self.activation);
+    fn repr(&self) -> String {
+        let activation = activation::repr(self.activation);
         format!("Conv2d::new({}, {}){activation}", self.filters, self.kernel)
     }
 
     fn output_shape(&self, input: &Shape, from: &str) -> Result<Shape> {
         let counts = [("a number of filters", self.filters), ("a number of groups", self.groups)];
         check_counts(self, &counts)?;
-        let [channels, height, width] = self.moving().places(self, input, from)?;
+        let [channels, height, width] = self.window().output_shape(self, input, from)?;
         if !(channels.is_multiple_of(self.groups) && self.filters.is_multiple_of(self.groups)) {
             return Err(Error::invalid(
-                format!("{}.groups({})", self.written(), self.groups),
+                format!("{}.groups({})", self.repr(), self.groups),
                 format!("channels and filters in multiples of {}", self.groups),
                 format!("{channels} channels from {from:?} and {} filters", self.filters),
                 "groups(1) lets every filter see every channel.",
@@ -185,7 +185,7 @@ impl Layer for Conv2d {
             return None;
         }
         let activation = self.activation.filter(|_| bent);
-        let window = self.moving();
+        let window = self.window();
         let (strides, dilation) = (window.strides(), [self.dilation as i64; 2]);
         let (channels, side) = (weights[0].size()[1], self.kernel as i64);
         let pixels = side * side;
@@ -216,7 +216,7 @@ impl Layer for Conv2d {
         Some(activation::apply(activation, sum))
     }
 
-    fn frees_output(&self) -> bool {
+    fn output_unused_in_backward(&self) -> bool {
         self.activation.is_none()
     }
 
@@ -228,12 +228,12 @@ impl Layer for Conv2d {
         Some(self.id.clone())
     }
 
-    fn boxed(&self) -> Box<dyn Layer> {
+    fn clone_box(&self) -> Box<dyn Layer> {
         Box::new(self.clone())
     }
 
-    fn window(&self) -> Option<(usize, usize)> {
-        Some((self.moving().reach(), self.stride))
+    fn kernel_and_stride(&self) -> Option<(usize, usize)> {
+        Some((self.window().effective_size(), self.stride))
     }
 }
 
@@ -302,7 +302,7 @@ mod tests {
         let layer = Conv2d::new(8, 3).groups(2).dilation(2).stride(2);
         let (input, output) = (vec![6, 9, 9], vec![8, 3, 3]);
         assert_eq!(layer.output_shape(&input, "input").unwrap(), output);
-        assert_eq!(layer.window(), Some((5, 2)));
+        assert_eq!(layer.kernel_and_stride(), Some((5, 2)));
         assert_eq!(layer.weights(&input)[0].shape, [8, 3, 3, 3]);
     }
 }

@@ -73,15 +73,15 @@ impl Layer for Dense {
         "dense"
     }
 
-    fn written(&self) -> String {
-        format!("Dense::new({}){}", self.units, activation::written(self.activation))
+    fn repr(&self) -> String {
+        format!("Dense::new({}){}", self.units, activation::repr(self.activation))
     }
 
     fn output_shape(&self, input: &Shape, from: &str) -> Result<Shape> {
         check_counts(self, &[("a number of units", self.units)])?;
         if input.len() != 1 {
             return Err(Error::invalid(
-                self.written(),
+                self.repr(),
                 "a flat input [features]",
                 format!("{} from {from:?}", shape_text(input)),
                 "Try adding Flatten before it.",
@@ -103,7 +103,7 @@ impl Layer for Dense {
         activation::apply(self.activation, self.sums(x, weights))
     }
 
-    fn frees_output(&self) -> bool {
+    fn output_unused_in_backward(&self) -> bool {
         self.activation.is_none()
     }
 
@@ -115,7 +115,7 @@ impl Layer for Dense {
         Some(self.id.clone())
     }
 
-    fn boxed(&self) -> Box<dyn Layer> {
+    fn clone_box(&self) -> Box<dyn Layer> {
         Box::new(self.clone())
     }
 
@@ -127,7 +127,7 @@ impl Layer for Dense {
         activation::apply_scores(self.activation, self.sums(x, weights))
     }
 
-    fn window(&self) -> Option<(usize, usize)> {
+    fn kernel_and_stride(&self) -> Option<(usize, usize)> {
         None
     }
 }

@@ -104,7 +104,7 @@ impl DepthwiseConv2d {
         self
     }
 
-    fn moving(&self) -> Window {
+    fn window(&self) -> Window {
         Window {
             size: self.kernel,
             stride: self.stride,
@@ -120,13 +120,13 @@ impl Layer for DepthwiseConv2d {
         "depthwise_conv2d"
     }
 
-    fn written(&self) -> String {
-        format!("DepthwiseConv2d::new({}){}", self.kernel, activation::written(self.activation))
+    fn repr(&self) -> String {
+        format!("DepthwiseConv2d::new({}){}", self.kernel, activation::repr(self.activation))
     }
 
     fn output_shape(&self, input: &Shape, from: &str) -> Result<Shape> {
         check_counts(self, &[("a depth multiplier", self.depth_multiplier)])?;
-        let [channels, height, width] = self.moving().places(self, input, from)?;
+        let [channels, height, width] = self.window().output_shape(self, input, from)?;
         check_size(self, &[channels, self.depth_multiplier, self.kernel, self.kernel])?;
         check_size(self, &[channels, self.depth_multiplier, height, width])?;
         let output = vec![channels * self.depth_multiplier, height, width];
@@ -143,14 +143,14 @@ impl Layer for DepthwiseConv2d {
     }
 
     fn forward(&self, x: &Tensor, weights: &[Tensor], _mode: Mode) -> Tensor {
-        let window = self.moving();
+        let window = self.window();
         let (x, inside) = window.pad(x, 0.0);
         let (dilation, groups) = ([self.dilation as i64; 2], x.size()[1]);
         let y = x.conv2d(&weights[0], weights.get(1), window.strides(), inside, dilation, groups);
         activation::apply(self.activation, y)
     }
 
-    fn frees_output(&self) -> bool {
+    fn output_unused_in_backward(&self) -> bool {
         self.activation.is_none()
     }
 
@@ -162,12 +162,12 @@ impl Layer for DepthwiseConv2d {
         Some(self.id.clone())
     }
 
-    fn boxed(&self) -> Box<dyn Layer> {
+    fn clone_box(&self) -> Box<dyn Layer> {
         Box::new(self.clone())
     }
 
-    fn window(&self) -> Option<(usize, usize)> {
-        Some((self.moving().reach(), self.stride))
+    fn kernel_and_stride(&self) -> Option<(usize, usize)> {
+        Some((self.window().effective_size(), self.stride))
     }
 }
 

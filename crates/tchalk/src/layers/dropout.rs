@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 /// So many values share a stream of random numbers, whoever draws them.
-const STREAM: usize = 1 << 16;
+const STREAM_LENGTH: usize = 1 << 16;
 
 /// Leaves out a random part of the values while learning, so that the network cannot lean on any
 /// single one; the others grow by as much as is missing. Does nothing when the network is used.
@@ -52,16 +52,16 @@ impl Dropout {
             unsafe { std::slice::from_raw_parts_mut(mask.data_ptr().cast::<f32>(), count) };
         let kept = ((1.0 - self.rate) * 2f64.powi(32)).round() as u64;
         let grown = (1.0 / (1.0 - self.rate)) as f32;
-        let threads = (tch::get_num_threads().max(1) as usize).min(count.div_ceil(STREAM));
-        let share = count.div_ceil(STREAM).div_ceil(threads) * STREAM;
+        let threads = (tch::get_num_threads().max(1) as usize).min(count.div_ceil(STREAM_LENGTH));
+        let share = count.div_ceil(STREAM_LENGTH).div_ceil(threads) * STREAM_LENGTH;
         std::thread::scope(|scope| {
             let mut parts = values.chunks_mut(share).enumerate();
             let first = parts.next();
             for (i, part) in parts {
-                scope.spawn(move || draw(part, seed, i * share / STREAM, kept, grown));
+                scope.spawn(move || fill_mask(part, seed, i * share / STREAM_LENGTH, kept, grown));
             }
             if let Some((_, part)) = first {
-                draw(part, seed, 0, kept, grown);
+                fill_mask(part, seed, 0, kept, grown);
             }
         });
         mask
@@ -69,9 +69,9 @@ impl Dropout {
 }
 
 /// Fills `values` with `grown` where a random number of 32 bits is below `kept`, elsewhere with 0.
-fn draw(values: &mut [f32], seed: u64, stream: usize, kept: u64, grown: f32) {
+fn fill_mask(values: &mut [f32], seed: u64, stream: usize, kept: u64, grown: f32) {
     let mut bytes = [0; 4096];
-    for (i, values) in values.chunks_mut(STREAM).enumerate() {
+    for (i, values) in values.chunks_mut(STREAM_LENGTH).enumerate() {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream((stream + i) as u64);
         for values in values.chunks_mut(bytes.len() / 4) {
@@ -89,7 +89,7 @@ impl Layer for Dropout {
         "dropout"
     }
 
-    fn written(&self) -> String {
+    fn repr(&self) -> String {
         format!("Dropout::new({})", self.rate)
     }
 
@@ -97,7 +97,7 @@ impl Layer for Dropout {
         if !(0.0..1.0).contains(&self.rate) {
             let hint = "0.25 leaves out a quarter of the values.";
             return Err(Error::invalid(
-                self.written(),
+                self.repr(),
                 "a rate from 0 to below 1",
                 self.rate.to_string(),
                 hint,
@@ -126,7 +126,7 @@ impl Layer for Dropout {
         true
     }
 
-    fn boxed(&self) -> Box<dyn Layer> {
+    fn clone_box(&self) -> Box<dyn Layer> {
         Box::new(*self)
     }
 }
@@ -161,7 +161,7 @@ mod tests {
         assert!((part - 0.3).abs() < 0.004, "{part}");
         // Streams differ from one another.
         let row = |at: i64| first.reshape([-1]).narrow(0, at, 1_000);
-        assert_ne!(row(0), row(STREAM as i64));
+        assert_ne!(row(0), row(STREAM_LENGTH as i64));
         assert_eq!(drop(&x, 5, 0.0), x);
         let none = Tensor::zeros([0, 4], (Kind::Float, Device::Cpu));
         assert_eq!(drop(&none, 5, 0.5).size(), [0, 4]);

@@ -48,14 +48,14 @@ impl Layer for Elu {
         "elu"
     }
 
-    fn written(&self) -> String {
+    fn repr(&self) -> String {
         format!("Elu::new().alpha({})", self.alpha)
     }
 
     fn output_shape(&self, input: &Shape, _from: &str) -> Result<Shape> {
         if !(self.alpha >= 0.0 && self.alpha.is_finite()) {
             let got = self.alpha.to_string();
-            return Err(Error::invalid(self.written(), "an alpha of at least 0", got, ""));
+            return Err(Error::invalid(self.repr(), "an alpha of at least 0", got, ""));
         }
         Ok(input.clone())
     }
@@ -68,7 +68,7 @@ impl Layer for Elu {
         config::of(self)
     }
 
-    fn boxed(&self) -> Box<dyn Layer> {
+    fn clone_box(&self) -> Box<dyn Layer> {
         Box::new(*self)
     }
 }

@@ -26,7 +26,7 @@ impl Layer for Flatten {
         "flatten"
     }
 
-    fn written(&self) -> String {
+    fn repr(&self) -> String {
         "Flatten".into()
     }
 
@@ -43,11 +43,11 @@ impl Layer for Flatten {
         config::of(self)
     }
 
-    fn boxed(&self) -> Box<dyn Layer> {
+    fn clone_box(&self) -> Box<dyn Layer> {
         Box::new(*self)
     }
 
-    fn window(&self) -> Option<(usize, usize)> {
+    fn kernel_and_stride(&self) -> Option<(usize, usize)> {
         None
     }
 }

@@ -44,7 +44,7 @@ impl Layer for Gelu {
         "gelu"
     }
 
-    fn written(&self) -> String {
+    fn repr(&self) -> String {
         if self.approximate { "Gelu::new().approximate(true)" } else { "Gelu::new()" }.into()
     }
 
@@ -60,7 +60,7 @@ impl Layer for Gelu {
         config::of(self)
     }
 
-    fn boxed(&self) -> Box<dyn Layer> {
+    fn clone_box(&self) -> Box<dyn Layer> {
         Box::new(*self)
     }
 }

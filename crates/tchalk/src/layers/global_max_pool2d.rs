@@ -27,7 +27,7 @@ impl Layer for GlobalMaxPool2d {
         "global_max_pool2d"
     }
 
-    fn written(&self) -> String {
+    fn repr(&self) -> String {
         "GlobalMaxPool2d".into()
     }
 
@@ -44,11 +44,11 @@ impl Layer for GlobalMaxPool2d {
         config::of(self)
     }
 
-    fn boxed(&self) -> Box<dyn Layer> {
+    fn clone_box(&self) -> Box<dyn Layer> {
         Box::new(*self)
     }
 
-    fn window(&self) -> Option<(usize, usize)> {
+    fn kernel_and_stride(&self) -> Option<(usize, usize)> {
         None
     }
 }

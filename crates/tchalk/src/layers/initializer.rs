@@ -44,7 +44,7 @@ pub enum Initializer {
 }
 
 /// The standard deviation of a standard normal distribution that is cut at ±2.
-const CUT_DEVIATION: f64 = 0.879_625_661_034_239_8;
+const TRUNCATED_DEVIATION: f64 = 0.879_625_661_034_239_8;
 
 impl Initializer {
     /// A tensor of this shape, in `f32` on the CPU, drawn from libtorch's generator.
@@ -61,8 +61,8 @@ impl Initializer {
             Initializer::Constant(value) => filled.fill_(value),
             Initializer::GlorotUniform => uniform(filled, (6.0 / both).sqrt()),
             Initializer::HeUniform => uniform(filled, (6.0 / inputs).sqrt()),
-            Initializer::GlorotNormal => cut_normal(filled, (2.0 / both).sqrt()),
-            Initializer::HeNormal => cut_normal(filled, (2.0 / inputs).sqrt()),
+            Initializer::GlorotNormal => truncated_normal(filled, (2.0 / both).sqrt()),
+            Initializer::HeNormal => truncated_normal(filled, (2.0 / inputs).sqrt()),
             Initializer::Dirac => {
                 dirac(&mut filled, &sizes);
                 filled
@@ -77,10 +77,10 @@ fn uniform(mut filled: Tensor, limit: f64) -> Tensor {
 
 /// Draws from a normal distribution cut at two of its standard deviations, so stretched that
 /// `deviation` is what is left.
-fn cut_normal(mut filled: Tensor, deviation: f64) -> Tensor {
+fn truncated_normal(mut filled: Tensor, deviation: f64) -> Tensor {
     // erf(2/√2): how much of the distribution lies inside.
     const INSIDE: f64 = 0.954_499_736_103_641_6;
-    let stretch = std::f64::consts::SQRT_2 * deviation / CUT_DEVIATION;
+    let stretch = std::f64::consts::SQRT_2 * deviation / TRUNCATED_DEVIATION;
     filled.uniform_(-INSIDE, INSIDE).erfinv() * stretch
 }
 
@@ -146,7 +146,7 @@ mod tests {
         for (initializer, wanted) in cases {
             let (variance, largest) = variance_and_largest(initializer);
             assert!((variance - wanted).abs() < 0.03 * wanted, "{initializer:?} {variance}");
-            let cut = 2.0 * f64::sqrt(wanted) / CUT_DEVIATION;
+            let cut = 2.0 * f64::sqrt(wanted) / TRUNCATED_DEVIATION;
             assert!(largest <= cut * 1.0001 && largest > 0.95 * cut, "{initializer:?} {largest}");
         }
     }

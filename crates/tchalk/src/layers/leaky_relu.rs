@@ -49,14 +49,14 @@ impl Layer for LeakyRelu {
         "leaky_relu"
     }
 
-    fn written(&self) -> String {
+    fn repr(&self) -> String {
         format!("LeakyRelu::new().negative_slope({})", self.negative_slope)
     }
 
     fn output_shape(&self, input: &Shape, _from: &str) -> Result<Shape> {
         if !(self.negative_slope >= 0.0 && self.negative_slope.is_finite()) {
             let got = self.negative_slope.to_string();
-            return Err(Error::invalid(self.written(), "a slope of at least 0", got, ""));
+            return Err(Error::invalid(self.repr(), "a slope of at least 0", got, ""));
         }
         Ok(input.clone())
     }
@@ -69,7 +69,7 @@ impl Layer for LeakyRelu {
         config::of(self)
     }
 
-    fn boxed(&self) -> Box<dyn Layer> {
+    fn clone_box(&self) -> Box<dyn Layer> {
         Box::new(*self)
     }
 }

@@ -56,7 +56,7 @@ impl MaxPool2d {
         self
     }
 
-    fn moving(&self) -> Window {
+    fn window(&self) -> Window {
         let (size, stride, padding) = (self.pool, self.stride, self.padding);
         Window { size, stride, padding, dilation: 1, ceil: self.ceil }
     }
@@ -66,7 +66,7 @@ impl MaxPool2d {
 pub(super) fn check_padding(layer: &dyn Layer, pool: usize, padding: Padding) -> Result<()> {
     match padding {
         Padding::Explicit(pixels) if pixels > pool / 2 => Err(Error::invalid(
-            format!("{}.padding(Padding::Explicit({pixels}))", layer.written()),
+            format!("{}.padding(Padding::Explicit({pixels}))", layer.repr()),
             format!("at most half of the window, {}", pool / 2),
             pixels.to_string(),
             "",
@@ -80,18 +80,18 @@ impl Layer for MaxPool2d {
         "max_pool2d"
     }
 
-    fn written(&self) -> String {
+    fn repr(&self) -> String {
         format!("MaxPool2d::new({})", self.pool)
     }
 
     fn output_shape(&self, input: &Shape, from: &str) -> Result<Shape> {
-        let places = self.moving().places(self, input, from)?;
+        let places = self.window().output_shape(self, input, from)?;
         check_padding(self, self.pool, self.padding)?;
         Ok(places.to_vec())
     }
 
     fn forward(&self, x: &Tensor, _weights: &[Tensor], _mode: Mode) -> Tensor {
-        let window = self.moving();
+        let window = self.window();
         let (x, inside) = window.pad(x, f64::NEG_INFINITY);
         let ceil = self.ceil && self.padding != Padding::Same;
         x.max_pool2d(window.sizes(), window.strides(), inside, [1, 1], ceil)
@@ -101,11 +101,11 @@ impl Layer for MaxPool2d {
         config::of(self)
     }
 
-    fn boxed(&self) -> Box<dyn Layer> {
+    fn clone_box(&self) -> Box<dyn Layer> {
         Box::new(self.clone())
     }
 
-    fn window(&self) -> Option<(usize, usize)> {
+    fn kernel_and_stride(&self) -> Option<(usize, usize)> {
         Some((self.pool, self.stride))
     }
 }

@@ -10,7 +10,7 @@ pub trait Merge: std::fmt::Debug + Send + Sync {
     fn kind(&self) -> &'static str;
 
     /// The call that makes it, as messages and summaries show it: `Concatenate::new()`.
-    fn written(&self) -> String;
+    fn repr(&self) -> String;
 
     /// The output's shape for inputs of these shapes, which come from the layers named `from`.
     ///
@@ -26,7 +26,7 @@ pub trait Merge: std::fmt::Debug + Send + Sync {
     fn config(&self) -> serde_json::Value;
 
     /// A copy of the description.
-    fn boxed(&self) -> Box<dyn Merge>;
+    fn clone_box(&self) -> Box<dyn Merge>;
 
     /// The name that the reader gave, with [`Named`].
     fn given_name(&self) -> Option<String> {
@@ -48,7 +48,7 @@ pub(super) fn same_shapes(merge: &dyn Merge, inputs: &[Shape], from: &[String]) 
     match inputs.iter().position(|shape| shape != first) {
         None => Ok(first.clone()),
         Some(other) => Err(Error::invalid(
-            merge.written(),
+            merge.repr(),
             "inputs of one shape",
             both(inputs, from, other),
             "A Conv2d with kernel 1 changes the number of channels, a stride or a pooling the size.",
@@ -64,7 +64,7 @@ pub(super) fn concatenated_shape(
 ) -> Result<Shape> {
     let first = first(merge, inputs)?;
     if first.is_empty() {
-        return Err(Error::invalid(merge.written(), "images or vectors", "single numbers", ""));
+        return Err(Error::invalid(merge.repr(), "images or vectors", "single numbers", ""));
     }
     if let Some(other) = inputs.iter().position(|shape| shape.get(1..) != first.get(1..)) {
         let hint = if first.len() == 1 || inputs[other].len() == 1 {
@@ -73,12 +73,12 @@ pub(super) fn concatenated_shape(
             "Pool or pad them to one size, or Flatten each of them, before."
         };
         let expected = "inputs that are equal after their first axis";
-        return Err(Error::invalid(merge.written(), expected, both(inputs, from, other), hint));
+        return Err(Error::invalid(merge.repr(), expected, both(inputs, from, other), hint));
     }
     let mut shape = first.clone();
     let total = inputs.iter().try_fold(0usize, |sum, shape| sum.checked_add(shape[0]));
     shape[0] = total.ok_or_else(|| {
-        Error::invalid(merge.written(), "inputs that memory holds", both(inputs, from, 0), "")
+        Error::invalid(merge.repr(), "inputs that memory holds", both(inputs, from, 0), "")
     })?;
     Ok(shape)
 }
@@ -88,7 +88,7 @@ fn first<'a>(merge: &dyn Merge, inputs: &'a [Shape]) -> Result<&'a Shape> {
         return Ok(&inputs[0]);
     }
     let got = inputs.len().to_string();
-    Err(Error::invalid(merge.written(), "at least two inputs", got, "Try .call(&[a, b])."))
+    Err(Error::invalid(merge.repr(), "at least two inputs", got, "Try .call(&[a, b])."))
 }
 
 /// The first input and the one that does not go with it.

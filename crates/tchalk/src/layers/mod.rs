@@ -31,8 +31,8 @@ mod flatten;
 mod gelu;
 mod global_average_pool2d;
 mod global_max_pool2d;
-mod identity;
 mod initializer;
+mod layer_id;
 mod leaky_relu;
 mod max_pool2d;
 mod merge;
@@ -69,8 +69,8 @@ pub use flatten::Flatten;
 pub use gelu::Gelu;
 pub use global_average_pool2d::GlobalAveragePool2d;
 pub use global_max_pool2d::GlobalMaxPool2d;
-pub use identity::LayerId;
 pub use initializer::Initializer;
+pub use layer_id::LayerId;
 pub use leaky_relu::LeakyRelu;
 pub use max_pool2d::MaxPool2d;
 pub use merge::Merge;
@@ -120,7 +120,7 @@ impl WeightSpec {
     }
 
     /// A weight that the layer itself keeps, and gradients leave alone.
-    pub(crate) fn kept(
+    pub(crate) fn buffer(
         name: &'static str,
         shape: Vec<usize>,
         initializer: Initializer,
@@ -144,7 +144,7 @@ pub trait Layer: std::fmt::Debug + Send + Sync {
     fn kind(&self) -> &'static str;
 
     /// The call that makes this layer, as messages and summaries show it: `Conv2d::new(32, 3)`.
-    fn written(&self) -> String;
+    fn repr(&self) -> String;
 
     /// The output's shape for an input of shape `input`, which comes from the layer named `from`.
     ///
@@ -179,7 +179,7 @@ pub trait Layer: std::fmt::Debug + Send + Sync {
     fn config(&self) -> serde_json::Value;
 
     /// A copy of the description; the weights are not in it.
-    fn boxed(&self) -> Box<dyn Layer>;
+    fn clone_box(&self) -> Box<dyn Layer>;
 
     /// Who this layer is. Clones of one layer are the same one, and share their weights wherever
     /// they are used. Only layers with weights need it.
@@ -207,7 +207,7 @@ pub trait Layer: std::fmt::Debug + Send + Sync {
 
     /// Whether nobody looks at its output again on the way back, neither itself nor its input, so that
     /// a rectifier behind it may write over the output and save the memory for another.
-    fn frees_output(&self) -> bool {
+    fn output_unused_in_backward(&self) -> bool {
         false
     }
 
@@ -225,7 +225,7 @@ pub trait Layer: std::fmt::Debug + Send + Sync {
 
     /// The side of the window through which one output sees the input, and how far the window moves
     /// from one output to the next; nothing for a layer whose outputs see everything.
-    fn window(&self) -> Option<(usize, usize)> {
+    fn kernel_and_stride(&self) -> Option<(usize, usize)> {
         Some((1, 1))
     }
 }
@@ -239,7 +239,7 @@ pub(crate) fn shape_text(shape: &[usize]) -> String {
 pub(crate) fn image_axes(layer: &dyn Layer, input: &Shape, from: &str) -> Result<[usize; 3]> {
     <[usize; 3]>::try_from(input.as_slice()).map_err(|_| {
         Error::invalid(
-            layer.written(),
+            layer.repr(),
             "images [channels, height, width]",
             format!("{} from {from:?}", shape_text(input)),
             "It has to come before Flatten.",
@@ -248,17 +248,17 @@ pub(crate) fn image_axes(layer: &dyn Layer, input: &Shape, from: &str) -> Result
 }
 
 /// Far more than any layer has of anything; beyond it, a file is damaged or a number mistyped.
-const MOST: usize = 1 << 24;
+const MAX_COUNT: usize = 1 << 24;
 
 /// Refuses settings, each named with its article, that are below 1 or beyond all reason.
 pub(crate) fn check_counts(layer: &dyn Layer, settings: &[(&str, usize)]) -> Result<()> {
     for &(name, value) in settings {
         let expected = match value {
             0 => format!("{name} of at least 1"),
-            1..=MOST => continue,
-            _ => format!("{name} of at most {MOST}"),
+            1..=MAX_COUNT => continue,
+            _ => format!("{name} of at most {MAX_COUNT}"),
         };
-        return Err(Error::invalid(layer.written(), expected, value.to_string(), ""));
+        return Err(Error::invalid(layer.repr(), expected, value.to_string(), ""));
     }
     Ok(())
 }
@@ -270,5 +270,5 @@ pub(crate) fn check_size(layer: &dyn Layer, shape: &[usize]) -> Result<()> {
         return Ok(());
     }
     let expected = "at most 2³⁶ numbers";
-    Err(Error::invalid(layer.written(), expected, shape_text(shape), "Look for a mistyped number."))
+    Err(Error::invalid(layer.repr(), expected, shape_text(shape), "Look for a mistyped number."))
 }

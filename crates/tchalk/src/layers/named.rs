@@ -31,8 +31,8 @@ impl<T: Layer> Layer for Named<T> {
         self.inner.kind()
     }
 
-    fn written(&self) -> String {
-        self.inner.written()
+    fn repr(&self) -> String {
+        self.inner.repr()
     }
 
     fn output_shape(&self, input: &Shape, from: &str) -> Result<Shape> {
@@ -62,8 +62,8 @@ impl<T: Layer> Layer for Named<T> {
     }
 
     /// The layer itself: the name is the network's from then on.
-    fn boxed(&self) -> Box<dyn Layer> {
-        self.inner.boxed()
+    fn clone_box(&self) -> Box<dyn Layer> {
+        self.inner.clone_box()
     }
 
     fn identity(&self) -> Option<LayerId> {
@@ -78,8 +78,8 @@ impl<T: Layer> Layer for Named<T> {
         self.inner.depends_on_mode()
     }
 
-    fn window(&self) -> Option<(usize, usize)> {
-        self.inner.window()
+    fn kernel_and_stride(&self) -> Option<(usize, usize)> {
+        self.inner.kernel_and_stride()
     }
 
     fn ends_in_softmax(&self) -> bool {
@@ -96,8 +96,8 @@ impl<T: Merge> Merge for Named<T> {
         self.inner.kind()
     }
 
-    fn written(&self) -> String {
-        self.inner.written()
+    fn repr(&self) -> String {
+        self.inner.repr()
     }
 
     fn output_shape(&self, inputs: &[Shape], from: &[String]) -> Result<Shape> {
@@ -112,8 +112,8 @@ impl<T: Merge> Merge for Named<T> {
         self.inner.config()
     }
 
-    fn boxed(&self) -> Box<dyn Merge> {
-        self.inner.boxed()
+    fn clone_box(&self) -> Box<dyn Merge> {
+        self.inner.clone_box()
     }
 
     fn given_name(&self) -> Option<String> {

@@ -39,7 +39,7 @@ impl Layer for Normalize {
         "normalize"
     }
 
-    fn written(&self) -> String {
+    fn repr(&self) -> String {
         format!("Normalize::new({}, {})", short(&self.mean), short(&self.deviation))
     }
 
@@ -47,7 +47,7 @@ impl Layer for Normalize {
         let channels = input.first().copied().unwrap_or(0);
         if self.mean.len() != channels || self.deviation.len() != channels {
             return Err(Error::invalid(
-                self.written(),
+                self.repr(),
                 format!("{} channels", self.mean.len().max(self.deviation.len())),
                 format!("{channels} from {from:?}"),
                 "mean and deviation have one number for each channel.",
@@ -58,7 +58,7 @@ impl Layer for Normalize {
         if !usable {
             let got = format!("{} and {}", short(&self.mean), short(&self.deviation));
             let hint = "A channel that never varies can be left as it is with 1.";
-            return Err(Error::invalid(self.written(), "numbers that divide", got, hint));
+            return Err(Error::invalid(self.repr(), "numbers that divide", got, hint));
         }
         Ok(input.clone())
     }
@@ -77,7 +77,7 @@ impl Layer for Normalize {
         config::of(self)
     }
 
-    fn boxed(&self) -> Box<dyn Layer> {
+    fn clone_box(&self) -> Box<dyn Layer> {
         Box::new(self.clone())
     }
 }
@@ -102,12 +102,9 @@ mod tests {
     #[test]
     fn long_numbers_are_written_short() {
         let layer = Normalize::new([123.0 / 255.0, 0.5, 0.0], [1.0 / 255.0; 3]);
-        assert_eq!(
-            layer.written(),
-            "Normalize::new([0.482, 0.500, 0], [3.92e-3, 3.92e-3, 3.92e-3])"
-        );
+        assert_eq!(layer.repr(), "Normalize::new([0.482, 0.500, 0], [3.92e-3, 3.92e-3, 3.92e-3])");
         let layer = Normalize::new([0.0; 512], [1.0; 512]);
-        assert_eq!(layer.written(), "Normalize::new([… 512 numbers], [… 512 numbers])");
+        assert_eq!(layer.repr(), "Normalize::new([… 512 numbers], [… 512 numbers])");
     }
 
     #[test]

@@ -36,7 +36,7 @@ impl Layer for PadChannels {
         "pad_channels"
     }
 
-    fn written(&self) -> String {
+    fn repr(&self) -> String {
         format!("PadChannels::new({}, {})", self.before, self.after)
     }
 
@@ -58,7 +58,7 @@ impl Layer for PadChannels {
         config::of(self)
     }
 
-    fn boxed(&self) -> Box<dyn Layer> {
+    fn clone_box(&self) -> Box<dyn Layer> {
         Box::new(self.clone())
     }
 }

@@ -26,7 +26,7 @@ impl Layer for Relu {
         "relu"
     }
 
-    fn written(&self) -> String {
+    fn repr(&self) -> String {
         "Relu".into()
     }
 
@@ -42,7 +42,7 @@ impl Layer for Relu {
         config::of(self)
     }
 
-    fn boxed(&self) -> Box<dyn Layer> {
+    fn clone_box(&self) -> Box<dyn Layer> {
         Box::new(*self)
     }
 }

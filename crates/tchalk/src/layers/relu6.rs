@@ -26,7 +26,7 @@ impl Layer for Relu6 {
         "relu6"
     }
 
-    fn written(&self) -> String {
+    fn repr(&self) -> String {
         "Relu6".into()
     }
 
@@ -42,7 +42,7 @@ impl Layer for Relu6 {
         config::of(self)
     }
 
-    fn boxed(&self) -> Box<dyn Layer> {
+    fn clone_box(&self) -> Box<dyn Layer> {
         Box::new(*self)
     }
 }

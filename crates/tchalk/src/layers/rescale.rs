@@ -43,7 +43,7 @@ impl Layer for Rescale {
         "rescale"
     }
 
-    fn written(&self) -> String {
+    fn repr(&self) -> String {
         match self.offset {
             0.0 => format!("Rescale::new({})", self.scale),
             offset => format!("Rescale::new({}).offset({offset})", self.scale),
@@ -53,7 +53,7 @@ impl Layer for Rescale {
     fn output_shape(&self, input: &Shape, _from: &str) -> Result<Shape> {
         if !(self.scale.is_finite() && self.offset.is_finite()) {
             let got = format!("{} and {}", self.scale, self.offset);
-            return Err(Error::invalid(self.written(), "finite numbers", got, ""));
+            return Err(Error::invalid(self.repr(), "finite numbers", got, ""));
         }
         Ok(input.clone())
     }
@@ -66,7 +66,7 @@ impl Layer for Rescale {
         config::of(self)
     }
 
-    fn boxed(&self) -> Box<dyn Layer> {
+    fn clone_box(&self) -> Box<dyn Layer> {
         Box::new(*self)
     }
 }

@@ -34,7 +34,7 @@ impl Layer for Reshape {
         "reshape"
     }
 
-    fn written(&self) -> String {
+    fn repr(&self) -> String {
         format!("Reshape::new({:?})", self.shape)
     }
 
@@ -44,7 +44,7 @@ impl Layer for Reshape {
             (self.shape.iter().product::<usize>(), input.iter().product::<usize>());
         if wanted != there || self.shape.is_empty() {
             return Err(Error::invalid(
-                self.written(),
+                self.repr(),
                 format!("an input of {wanted} numbers"),
                 format!("{there}, {} from {from:?}", shape_text(input)),
                 "Shapes are [channels, height, width], without the batch.",
@@ -64,11 +64,11 @@ impl Layer for Reshape {
         config::of(self)
     }
 
-    fn boxed(&self) -> Box<dyn Layer> {
+    fn clone_box(&self) -> Box<dyn Layer> {
         Box::new(self.clone())
     }
 
-    fn window(&self) -> Option<(usize, usize)> {
+    fn kernel_and_stride(&self) -> Option<(usize, usize)> {
         None
     }
 }

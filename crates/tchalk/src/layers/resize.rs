@@ -48,7 +48,7 @@ impl Layer for Resize {
         "resize"
     }
 
-    fn written(&self) -> String {
+    fn repr(&self) -> String {
         format!("Resize::new({}, {})", self.rows, self.columns)
     }
 
@@ -74,11 +74,11 @@ impl Layer for Resize {
         config::of(self)
     }
 
-    fn boxed(&self) -> Box<dyn Layer> {
+    fn clone_box(&self) -> Box<dyn Layer> {
         Box::new(self.clone())
     }
 
-    fn window(&self) -> Option<(usize, usize)> {
+    fn kernel_and_stride(&self) -> Option<(usize, usize)> {
         None
     }
 }

@@ -27,7 +27,7 @@ impl Layer for Sigmoid {
         "sigmoid"
     }
 
-    fn written(&self) -> String {
+    fn repr(&self) -> String {
         "Sigmoid".into()
     }
 
@@ -43,7 +43,7 @@ impl Layer for Sigmoid {
         config::of(self)
     }
 
-    fn boxed(&self) -> Box<dyn Layer> {
+    fn clone_box(&self) -> Box<dyn Layer> {
         Box::new(*self)
     }
 }

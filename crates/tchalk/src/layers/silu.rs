@@ -27,7 +27,7 @@ impl Layer for Silu {
         "silu"
     }
 
-    fn written(&self) -> String {
+    fn repr(&self) -> String {
         "Silu".into()
     }
 
@@ -43,7 +43,7 @@ impl Layer for Silu {
         config::of(self)
     }
 
-    fn boxed(&self) -> Box<dyn Layer> {
+    fn clone_box(&self) -> Box<dyn Layer> {
         Box::new(*self)
     }
 }

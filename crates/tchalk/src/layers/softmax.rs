@@ -25,14 +25,14 @@ impl Layer for Softmax {
         "softmax"
     }
 
-    fn written(&self) -> String {
+    fn repr(&self) -> String {
         "Softmax".into()
     }
 
     fn output_shape(&self, input: &Shape, from: &str) -> Result<Shape> {
         if input.len() != 1 {
             return Err(Error::invalid(
-                self.written(),
+                self.repr(),
                 "class scores [classes]",
                 format!("{} from {from:?}", shape_text(input)),
                 "Try adding Flatten and Dense::new(number of classes) before it.",
@@ -49,7 +49,7 @@ impl Layer for Softmax {
         config::of(self)
     }
 
-    fn boxed(&self) -> Box<dyn Layer> {
+    fn clone_box(&self) -> Box<dyn Layer> {
         Box::new(*self)
     }
 

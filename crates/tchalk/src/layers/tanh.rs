@@ -26,7 +26,7 @@ impl Layer for Tanh {
         "tanh"
     }
 
-    fn written(&self) -> String {
+    fn repr(&self) -> String {
         "Tanh".into()
     }
 
@@ -42,7 +42,7 @@ impl Layer for Tanh {
         config::of(self)
     }
 
-    fn boxed(&self) -> Box<dyn Layer> {
+    fn clone_box(&self) -> Box<dyn Layer> {
         Box::new(*self)
     }
 }

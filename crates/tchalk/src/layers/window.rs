@@ -17,12 +17,12 @@ pub(super) struct Window {
 
 impl Window {
     /// From the window's first pixel to its last, both counted.
-    pub(super) fn reach(&self) -> usize {
+    pub(super) fn effective_size(&self) -> usize {
         (self.size - 1) * self.dilation + 1
     }
 
     /// Checks the window, and says how many places there are for it: `[channels, height, width]`.
-    pub(super) fn places(
+    pub(super) fn output_shape(
         &self,
         layer: &dyn Layer,
         input: &Shape,
@@ -35,15 +35,15 @@ impl Window {
             check_counts(layer, &[("a padding", pixels.max(1))])?;
         }
         let [channels, height, width] = image_axes(layer, input, from)?;
-        match (self.places_along(height), self.places_along(width)) {
+        match (self.output_length(height), self.output_length(width)) {
             (Some(down), Some(across)) => {
                 check_size(layer, &[channels, down, across])?;
                 Ok([channels, down, across])
             }
             _ => {
                 let inside = match self.padding {
-                    Padding::Explicit(pixels) => self.reach().saturating_sub(2 * pixels),
-                    _ => self.reach(),
+                    Padding::Explicit(pixels) => self.effective_size().saturating_sub(2 * pixels),
+                    _ => self.effective_size(),
                 };
                 let hint = match channels == height && width < height.min(5) {
                     true => format!(
@@ -54,7 +54,7 @@ impl Window {
                     }
                 };
                 Err(Error::invalid(
-                    layer.written(),
+                    layer.repr(),
                     format!("images of at least {inside} by {inside} pixels"),
                     format!("{height} by {width} from {from:?}"),
                     hint,
@@ -63,12 +63,12 @@ impl Window {
         }
     }
 
-    fn places_along(&self, input: usize) -> Option<usize> {
+    fn output_length(&self, input: usize) -> Option<usize> {
         if !self.ceil || self.padding == Padding::Same {
-            return self.padding.output_length(input, self.reach(), self.stride);
+            return self.padding.output_length(input, self.effective_size(), self.stride);
         }
-        let (before, after) = self.padding.amounts(input, self.reach(), self.stride);
-        let room = (input + before + after + self.stride - 1).checked_sub(self.reach())?;
+        let (before, after) = self.padding.amounts(input, self.effective_size(), self.stride);
+        let room = (input + before + after + self.stride - 1).checked_sub(self.effective_size())?;
         let places = room / self.stride + 1;
         // A window that would begin in the padding at the end does not count.
         let outside = (places - 1) * self.stride >= input + before;
@@ -81,7 +81,7 @@ impl Window {
         let size = x.size();
         let amounts = |axis: usize| {
             let length = size[axis] as usize;
-            let (before, after) = self.padding.amounts(length, self.reach(), self.stride);
+            let (before, after) = self.padding.amounts(length, self.effective_size(), self.stride);
             (before as i64, after as i64)
         };
         let ((top, bottom), (left, right)) = (amounts(2), amounts(3));
@@ -114,7 +114,7 @@ mod tests {
         ceil: bool,
         input: usize,
     ) -> Option<usize> {
-        Window { size, stride, padding, dilation: 1, ceil }.places_along(input)
+        Window { size, stride, padding, dilation: 1, ceil }.output_length(input)
     }
 
     #[test]
@@ -136,7 +136,7 @@ mod tests {
             Window { size: 3, stride: 1, padding: Padding::Valid, dilation: 1, ceil: false };
         let refuse = |shape: [usize; 3]| {
             let layer = super::super::Conv2d::new(8, 3);
-            window.places(&layer, &shape.to_vec(), "input").unwrap_err().to_string()
+            window.output_shape(&layer, &shape.to_vec(), "input").unwrap_err().to_string()
         };
         assert!(refuse([28, 28, 1]).contains("come first: input_shape([1, 28, 28])"));
         assert!(refuse([64, 2, 2]).contains("fewer poolings"), "{}", refuse([64, 2, 2]));
@@ -146,7 +146,7 @@ mod tests {
     fn holes_make_a_window_reach_further() {
         let window =
             Window { size: 3, stride: 1, padding: Padding::Valid, dilation: 2, ceil: false };
-        assert_eq!(window.reach(), 5);
-        assert_eq!(window.places_along(7), Some(3));
+        assert_eq!(window.effective_size(), 5);
+        assert_eq!(window.output_length(7), Some(3));
     }
 }

@@ -45,7 +45,7 @@ impl Layer for ZeroPad2d {
         "zero_pad2d"
     }
 
-    fn written(&self) -> String {
+    fn repr(&self) -> String {
         let ZeroPad2d { top, bottom, left, right } = *self;
         if top == bottom && left == right && top == left {
             format!("ZeroPad2d::new({top})")
@@ -60,7 +60,7 @@ impl Layer for ZeroPad2d {
             |before: usize, size: usize, after: usize| before.checked_add(size)?.checked_add(after);
         let sizes = (along(self.top, height, self.bottom), along(self.left, width, self.right));
         let (Some(height), Some(width)) = sizes else {
-            return Err(Error::invalid(self.written(), "a margin of some pixels", "more", ""));
+            return Err(Error::invalid(self.repr(), "a margin of some pixels", "more", ""));
         };
         let output = vec![channels, height, width];
         check_size(self, &output)?;
@@ -75,7 +75,7 @@ impl Layer for ZeroPad2d {
         config::of(self)
     }
 
-    fn boxed(&self) -> Box<dyn Layer> {
+    fn clone_box(&self) -> Box<dyn Layer> {
         Box::new(self.clone())
     }
 }

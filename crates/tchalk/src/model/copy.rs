@@ -1,8 +1,8 @@
 //! A network of the same form, with weights of its own.
 
-use super::cell::Cell;
+use super::built_layer::BuiltLayer;
 use super::graph::{Graph, Node, Op};
-use super::{Model, Program, enough_memory};
+use super::{Model, Program, check_memory};
 use crate::error::Result;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tch::{Device, no_grad};
 struct Copies {
     /// Where the copies are.
     device: Device,
-    cells: HashMap<usize, Arc<Cell>>,
+    cells: HashMap<usize, Arc<BuiltLayer>>,
     models: HashMap<usize, Model>,
 }
 
@@ -39,18 +39,18 @@ impl Model {
 
     /// The same, with the copy on another device.
     pub(crate) fn copy_to(&self, device: Device) -> Result<Model> {
-        enough_memory("Model::copy", self.parameter_count())?;
-        let _access = self.inner.program.using();
+        check_memory("Model::copy", self.parameter_count())?;
+        let _access = self.inner.program.inference();
         Copies { device, cells: HashMap::new(), models: HashMap::new() }.model(self)
     }
 
     /// Takes over from the network that this is a copy of: which layers are frozen, and the weights.
     /// Those of layers that stay frozen only where `frozen_too` says so. The caller has access to the
     /// original.
-    pub(crate) fn follow(&self, original: &Program, frozen_too: bool) {
-        for (own, from) in self.inner.program.cells().zip(original.cells()) {
+    pub(crate) fn copy_weights_from(&self, original: &Program, include_frozen: bool) {
+        for (own, from) in self.inner.program.built_layers().zip(original.built_layers()) {
             let frozen = from.is_frozen();
-            if frozen && own.is_frozen() && !frozen_too {
+            if frozen && own.is_frozen() && !include_frozen {
                 continue;
             }
             if frozen != own.is_frozen() {
@@ -84,17 +84,18 @@ impl Copies {
         let nodes = nodes.collect::<Result<Vec<_>>>()?;
         let (inputs, outputs) = (inner.graph.inputs.clone(), inner.graph.outputs.clone());
         let graph = Graph { nodes, inputs, outputs };
-        let title = inner.title.clone();
-        let copy = Model::without_weights("Model::copy", title, inner.given, graph, self.device)?;
+        let title = inner.name.clone();
+        let copy =
+            Model::without_weights("Model::copy", title, inner.has_given_name, graph, self.device)?;
         self.models.insert(place, copy.clone());
         copy.set_source(model.source());
         Ok(copy)
     }
 
-    fn cell(&mut self, cell: &Arc<Cell>) -> Arc<Cell> {
+    fn cell(&mut self, cell: &Arc<BuiltLayer>) -> Arc<BuiltLayer> {
         let place = Arc::as_ptr(cell) as usize;
         let device = self.device;
-        self.cells.entry(place).or_insert_with(|| cell.copied(device)).clone()
+        self.cells.entry(place).or_insert_with(|| cell.copy_to(device)).clone()
     }
 }
 
@@ -142,16 +143,16 @@ mod tests {
         let (frozen, free) = (&names[0], &names[names.len() - 1]);
         assert!(frozen.starts_with("base/"), "{names:?}");
         change(free, 1.0);
-        copy.follow(&model.inner().program, false);
+        copy.copy_weights_from(&model.inner().program, false);
         assert_eq!(copy.call(&x).unwrap(), model.call(&x).unwrap());
         change(frozen, 1.0);
-        copy.follow(&model.inner().program, false);
+        copy.copy_weights_from(&model.inner().program, false);
         assert_ne!(copy.weight(frozen).unwrap(), model.weight(frozen).unwrap());
-        copy.follow(&model.inner().program, true);
+        copy.copy_weights_from(&model.inner().program, true);
         assert_eq!(copy.call(&x).unwrap(), model.call(&x).unwrap());
         change(free, 1.0);
         model.freeze();
-        copy.follow(&model.inner().program, false);
+        copy.copy_weights_from(&model.inner().program, false);
         assert_eq!(copy.trainable_count(), 0);
         assert_eq!(copy.call(&x).unwrap(), model.call(&x).unwrap());
     }

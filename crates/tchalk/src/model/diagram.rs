@@ -1,7 +1,7 @@
 //! A network as a drawing.
 
 use super::graph::{Graph, Op};
-use super::{Action, Model, Step};
+use super::{Model, Step, StepOp};
 use crate::layers::Shape;
 use crate::plot::{Diagram, DiagramGroup, DiagramNode, NodeKind, thousands};
 
@@ -29,21 +29,23 @@ impl Model {
             }
         ));
         diagram = self.groups(&self.inner.graph, "", diagram);
-        let first = program.named_cells();
-        let drawn = |step: &&Step| !matches!(step.action, Action::Softmax);
+        let first = program.named_layers();
+        let drawn = |step: &&Step| !matches!(step.op, StepOp::Softmax);
         for step in program.steps.iter().filter(drawn) {
             let (group, title) = match step.path.rsplit_once('/') {
                 Some((group, title)) => (Some(group), title),
                 None => (None, step.path.as_str()),
             };
             let counted = first.iter().any(|(path, _)| path == &step.path);
-            let parameters = match step.cell() {
-                Some(cell) if counted => cell.counts().0,
+            let parameters = match step.built_layer() {
+                Some(cell) if counted => cell.parameter_counts().0,
                 _ => 0,
             };
-            let frozen = step.cell().is_some_and(|cell| cell.is_frozen() && cell.counts().0 > 0);
-            let mut node = DiagramNode::new(&step.path, title, kind(step))
-                .subtitle(subtitle(step, counted || step.cell().is_none()))
+            let frozen = step
+                .built_layer()
+                .is_some_and(|cell| cell.is_frozen() && cell.parameter_counts().0 > 0);
+            let mut node = DiagramNode::new(&step.path, title, node_kind(step))
+                .subtitle(subtitle(step, counted || step.built_layer().is_none()))
                 .parameters(parameters)
                 .frozen(frozen);
             if let Some(group) = group {
@@ -54,7 +56,7 @@ impl Model {
         for step in program.steps.iter().filter(drawn) {
             for &input in &step.inputs {
                 let from = &program.steps[input];
-                diagram = diagram.edge(&from.path, &step.path, shape_words(&from.shape));
+                diagram = diagram.edge(&from.path, &step.path, format_shape(&from.shape));
             }
         }
         diagram
@@ -70,9 +72,9 @@ impl Model {
             if !self.inner.program.steps.iter().any(|step| within(&step.path)) {
                 continue; // It gives what it takes: nothing stands in it.
             }
-            let cells = self.inner.program.named_cells().iter();
+            let cells = self.inner.program.named_layers().iter();
             let cells: Vec<_> = cells.filter(|(path, _)| within(path)).collect();
-            let parameters = cells.iter().map(|(_, cell)| cell.counts().0).sum();
+            let parameters = cells.iter().map(|(_, cell)| cell.parameter_counts().0).sum();
             let frozen = model.trainable_count() == 0 && model.parameter_count() > 0;
             let mut group =
                 DiagramGroup::new(&path, &node.name).parameters(parameters).frozen(frozen);
@@ -86,15 +88,15 @@ impl Model {
 }
 
 /// `64 × 32 × 32`.
-fn shape_words(shape: &Shape) -> String {
+fn format_shape(shape: &Shape) -> String {
     shape.iter().map(|&n| thousands(n as f64)).collect::<Vec<_>>().join(" × ")
 }
 
 /// What a layer does, which is what its color says.
-fn kind(step: &Step) -> NodeKind {
-    match (&step.action, step.kind()) {
-        (Action::Input, _) => NodeKind::Input,
-        (Action::Merge(_), _) => NodeKind::Merge,
+fn node_kind(step: &Step) -> NodeKind {
+    match (&step.op, step.kind()) {
+        (StepOp::Input, _) => NodeKind::Input,
+        (StepOp::Merge(_), _) => NodeKind::Merge,
         (_, kind) if kind.contains("conv") => NodeKind::Convolution,
         (_, kind) if kind.contains("pool") => NodeKind::Pooling,
         (_, kind) if kind.contains("norm") || kind == "rescale" => NodeKind::Normalization,
@@ -113,16 +115,16 @@ fn kind(step: &Step) -> NodeKind {
 /// The call that made the layer, in few words: `Conv2d 64 3×3 relu` for
 /// `Conv2d::new(64, 3).activation(Relu)`.
 fn subtitle(step: &Step, is_first: bool) -> String {
-    let written = match &step.action {
-        Action::Input | Action::Softmax => return "Input".into(),
-        Action::Layer(cell) => cell.layer.written(),
-        Action::Merge(merge) => merge.written(),
+    let written = match &step.op {
+        StepOp::Input | StepOp::Softmax => return "Input".into(),
+        StepOp::Layer(cell) => cell.layer.repr(),
+        StepOp::Merge(merge) => merge.repr(),
     };
-    let words = short(&written, step.kind().contains("conv"));
+    let words = short_repr(&written, step.kind().contains("conv"));
     if is_first { words } else { format!("{words}, shared") }
 }
 
-fn short(written: &str, is_convolution: bool) -> String {
+fn short_repr(written: &str, is_convolution: bool) -> String {
     let (name, rest) = written.split_once("::").unwrap_or((written, ""));
     let arguments = rest.split_once('(').and_then(|(_, rest)| rest.split_once(')'));
     let (arguments, rest) = arguments.unwrap_or(("", ""));
@@ -147,16 +149,16 @@ fn short(written: &str, is_convolution: bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::short;
+    use super::short_repr;
     use crate::prelude::*;
 
     #[test]
     fn calls_become_few_words() {
-        assert_eq!(short("Conv2d::new(64, 3).activation(Relu)", true), "Conv2d 64 3×3 relu");
-        assert_eq!(short("DepthwiseConv2d::new(3)", true), "DepthwiseConv2d 3×3");
-        assert_eq!(short("Dense::new(512)", false), "Dense 512");
-        assert_eq!(short("Concatenate::new()", false), "Concatenate");
-        assert_eq!(short("Relu", false), "Relu");
+        assert_eq!(short_repr("Conv2d::new(64, 3).activation(Relu)", true), "Conv2d 64 3×3 relu");
+        assert_eq!(short_repr("DepthwiseConv2d::new(3)", true), "DepthwiseConv2d 3×3");
+        assert_eq!(short_repr("Dense::new(512)", false), "Dense 512");
+        assert_eq!(short_repr("Concatenate::new()", false), "Concatenate");
+        assert_eq!(short_repr("Relu", false), "Relu");
     }
 
     #[test]

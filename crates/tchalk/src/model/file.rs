@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use tch::{Device, Kind, Tensor};
 
 /// The length of the header's length.
-const LENGTH: u64 = 8;
+const LENGTH_BYTES: u64 = 8;
 /// A header larger than this is a mistake or an attack.
-const LONGEST_HEADER: u64 = 64 << 20;
+const MAX_HEADER: u64 = 64 << 20;
 
 /// An open file whose header has been read and checked against the file's size. The numbers are read
 /// tensor by tensor, when they are wanted.
@@ -32,23 +32,25 @@ impl TensorFile {
             let hint = "Was it copied or downloaded completely? It should be a .safetensors file.";
             Error::bad_file(path, problem, hint)
         };
-        let mut length = [0; LENGTH as usize];
-        if size < LENGTH {
+        let mut length = [0; LENGTH_BYTES as usize];
+        if size < LENGTH_BYTES {
             return Err(bad(format!("{size} bytes are too few for a header")));
         }
         file.read_exact(&mut length).map_err(refused)?;
         let length = u64::from_le_bytes(length);
-        if length > size - LENGTH || length > LONGEST_HEADER {
+        if length > size - LENGTH_BYTES || length > MAX_HEADER {
             return Err(bad(format!("a header of {length} bytes in a file of {size}")));
         }
         let mut text = vec![0; length as usize];
         file.read_exact(&mut text).map_err(refused)?;
-        if let Some(name) = twice(&text).map_err(|error| bad(format!("its header: {error}")))? {
+        if let Some(name) =
+            duplicate_name(&text).map_err(|error| bad(format!("its header: {error}")))?
+        {
             return Err(bad(format!("its header names {name:?} twice")));
         }
         let header: Metadata = serde_json::from_slice(&text)
-            .map_err(|error| bad(format!("its header: {}", plain(&error.to_string()))))?;
-        let (begin, data) = (LENGTH + length, header.data_len() as u64);
+            .map_err(|error| bad(format!("its header: {}", plain_message(&error.to_string()))))?;
+        let (begin, data) = (LENGTH_BYTES + length, header.data_len() as u64);
         if size - begin != data {
             let problem = format!("{} bytes of numbers where {data} are announced", size - begin);
             return Err(bad(problem));
@@ -105,7 +107,7 @@ impl TensorFile {
 }
 
 /// The first name that the header, a JSON object, holds twice.
-fn twice(text: &[u8]) -> serde_json::Result<Option<String>> {
+fn duplicate_name(text: &[u8]) -> serde_json::Result<Option<String>> {
     struct Names;
     impl<'de> Visitor<'de> for Names {
         type Value = Option<String>;
@@ -128,7 +130,7 @@ fn twice(text: &[u8]) -> serde_json::Result<Option<String>> {
 }
 
 /// What the format's own errors mean.
-fn plain(message: &str) -> String {
+fn plain_message(message: &str) -> String {
     if message.contains("invalid offset for tensor") {
         "the tensors overlap, or leave gaps".into()
     } else if message.contains("overflow computing") || message.contains("invalid shape") {
@@ -162,7 +164,7 @@ pub(crate) fn write(
     }
     let mut header = format!("{{{}}}", parts.join(","));
     // The numbers begin at a multiple of eight.
-    header.push_str(&" ".repeat(header.len().wrapping_neg() % LENGTH as usize));
+    header.push_str(&" ".repeat(header.len().wrapping_neg() % LENGTH_BYTES as usize));
 
     let mut unfinished = path.as_os_str().to_owned();
     unfinished.push(format!(".{}.part", std::process::id()));

@@ -25,8 +25,8 @@ impl Model {
     ///
     /// If there is no layer of that path.
     pub fn freeze_at(&self, path: &str) -> Result<()> {
-        self.place("Model::freeze_at", path)?;
-        self.set_frozen(true, |step| is_at(step, path));
+        self.step_index("Model::freeze_at", path)?;
+        self.set_frozen(true, |step| is_at_path(step, path));
         Ok(())
     }
 
@@ -36,8 +36,8 @@ impl Model {
     ///
     /// If there is no layer of that path.
     pub fn unfreeze_at(&self, path: &str) -> Result<()> {
-        self.place("Model::unfreeze_at", path)?;
-        self.set_frozen(false, |step| is_at(step, path));
+        self.step_index("Model::unfreeze_at", path)?;
+        self.set_frozen(false, |step| is_at_path(step, path));
         Ok(())
     }
 
@@ -56,11 +56,11 @@ impl Model {
     /// # Ok::<(), tchalk::Error>(())
     /// ```
     pub fn freeze_until(&self, path: &str) -> Result<()> {
-        let place = self.place("Model::freeze_until", path)?;
+        let place = self.step_index("Model::freeze_until", path)?;
         let program = &self.inner.program;
         let leading = program.needed(&[], &[place]);
         for (step, _) in program.steps.iter().zip(leading).filter(|(_, leads)| *leads) {
-            if let Some(cell) = step.cell() {
+            if let Some(cell) = step.built_layer() {
                 cell.set_frozen(true);
             }
         }
@@ -68,14 +68,14 @@ impl Model {
     }
 
     /// The place of a path, or the error that says which there are.
-    pub(crate) fn place(&self, op: &str, path: &str) -> Result<usize> {
+    pub(crate) fn step_index(&self, op: &str, path: &str) -> Result<usize> {
         self.inner.program.find(path).ok_or_else(|| {
             let paths = self.layer_paths();
             let last = path.rsplit('/').next().unwrap_or(path);
             let near = paths.iter().find(|known| known.rsplit('/').next() == Some(last));
             let hint = match near {
                 Some(near) => format!("There is {near:?}."),
-                None => format!("layer_paths() lists them: {}.", short_list(&paths)),
+                None => format!("layer_paths() lists them: {}.", shortened_list(&paths)),
             };
             Error::invalid(format!("{op}({path:?})"), "the path of a layer", "no such path", hint)
         })
@@ -83,7 +83,7 @@ impl Model {
 
     fn set_frozen(&self, frozen: bool, which: impl Fn(&Step) -> bool) {
         for step in self.inner.program.steps.iter().filter(|step| which(step)) {
-            if let Some(cell) = step.cell() {
+            if let Some(cell) = step.built_layer() {
                 cell.set_frozen(frozen);
             }
         }
@@ -91,12 +91,12 @@ impl Model {
 }
 
 /// Whether a step is this layer, or stands in this model.
-fn is_at(step: &Step, path: &str) -> bool {
+fn is_at_path(step: &Step, path: &str) -> bool {
     step.path.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The first few and the last.
-fn short_list(paths: &[String]) -> String {
+fn shortened_list(paths: &[String]) -> String {
     match paths {
         [first, second, third, .., last] if paths.len() > 4 => {
             format!("{first:?}, {second:?}, {third:?}, …, {last:?}")

@@ -1,17 +1,17 @@
 //! The graph of a network: named nodes, each fed by earlier ones.
 
-use super::cell::Cell;
+use super::built_layer::BuiltLayer;
 use super::{Model, names};
 use crate::error::{Error, Result};
 use crate::layers::{Merge, Shape, shape_text};
 use std::sync::Arc;
 
 /// More numbers than this in one value, or in all weights, are a mistake or an attack.
-pub(super) const MOST_NUMBERS: usize = 1 << 36;
+pub(super) const MAX_NUMBERS: usize = 1 << 36;
 /// More layers than this are, too.
-const MOST_NODES: usize = 100_000;
+const MAX_NODES: usize = 100_000;
 /// Models in models in models, at most.
-const DEEPEST: usize = 50;
+const MAX_DEPTH: usize = 50;
 
 /// What a node does.
 #[derive(Debug, Clone)]
@@ -19,7 +19,7 @@ pub(crate) enum Op {
     /// Takes what the network is given.
     Input,
     /// Runs a layer.
-    Layer(Arc<Cell>),
+    Layer(Arc<BuiltLayer>),
     /// Brings several values together.
     Merge(Arc<dyn Merge>),
     /// Runs a whole network.
@@ -33,16 +33,16 @@ impl Op {
             Op::Input => "input".into(),
             Op::Layer(cell) => cell.layer.kind().into(),
             Op::Merge(merge) => merge.kind().into(),
-            Op::Model(model) => model.inner().title.clone(),
+            Op::Model(model) => model.inner().name.clone(),
         }
     }
 
     /// The call that made it.
-    pub(super) fn written(&self) -> String {
+    pub(super) fn repr(&self) -> String {
         match self {
             Op::Input => "Input::new".into(),
-            Op::Layer(cell) => cell.layer.written(),
-            Op::Merge(merge) => merge.written(),
+            Op::Layer(cell) => cell.layer.repr(),
+            Op::Merge(merge) => merge.repr(),
             Op::Model(model) => format!("the model {:?}", model.name()),
         }
     }
@@ -63,7 +63,7 @@ impl Op {
             Op::Layer(cell) => match (inputs, from) {
                 ([input], [from]) => cell.layer.output_shape(input, from),
                 _ => Err(Error::invalid(
-                    cell.layer.written(),
+                    cell.layer.repr(),
                     "one input",
                     inputs.len().to_string(),
                     "Concatenate::new().call(&[a, b]) makes one of several.",
@@ -102,8 +102,8 @@ impl Graph {
         inputs: Vec<usize>,
         outputs: Vec<usize>,
     ) -> Result<Graph> {
-        let wanted = draft.iter().map(|(op, given, ..)| names::Wanted::of(op, given.clone()));
-        let names = names::all(op, &wanted.collect::<Vec<_>>())?;
+        let wanted = draft.iter().map(|(op, given, ..)| names::NameRequest::of(op, given.clone()));
+        let names = names::assign(op, &wanted.collect::<Vec<_>>())?;
         let nodes = draft.into_iter().zip(names);
         let nodes =
             nodes.map(|((op, _, inputs, shape), name)| Node { name, op, inputs, shape }).collect();
@@ -133,16 +133,16 @@ impl Graph {
 
     /// Refuses what no reader means.
     pub(super) fn check_size(&self, op: &str) -> Result<()> {
-        if self.size() > MOST_NODES {
+        if self.size() > MAX_NODES {
             let got = self.size().to_string();
-            return Err(Error::invalid(op, format!("at most {MOST_NODES} layers"), got, ""));
+            return Err(Error::invalid(op, format!("at most {MAX_NODES} layers"), got, ""));
         }
-        if self.depth() > DEEPEST {
-            let expected = format!("models inside one another, {DEEPEST} at most");
+        if self.depth() > MAX_DEPTH {
+            let expected = format!("models inside one another, {MAX_DEPTH} at most");
             return Err(Error::invalid(op, expected, self.depth().to_string(), ""));
         }
         for node in &self.nodes {
-            check_numbers(&format!("{} ({:?})", node.op.written(), node.name), &node.shape)?;
+            check_numbers(&format!("{} ({:?})", node.op.repr(), node.name), &node.shape)?;
         }
         Ok(())
     }
@@ -189,10 +189,10 @@ impl Graph {
 pub(super) fn check_numbers(op: &str, shape: &[usize]) -> Result<()> {
     let count = shape.iter().try_fold(1usize, |product, &n| product.checked_mul(n));
     match count {
-        Some(count) if count <= MOST_NUMBERS => Ok(()),
+        Some(count) if count <= MAX_NUMBERS => Ok(()),
         _ => Err(Error::invalid(
             op,
-            format!("at most {MOST_NUMBERS} numbers"),
+            format!("at most {MAX_NUMBERS} numbers"),
             shape_text(shape),
             "Use smaller images, fewer filters, or a pooling before it.",
         )),

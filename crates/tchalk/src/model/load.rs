@@ -4,7 +4,7 @@
 //! layers and models refer to earlier ones only, so that nothing can go in circles; memory is taken
 //! only for tensors that are in the file with the shape that the network wants.
 
-use super::cell::Cell;
+use super::built_layer::BuiltLayer;
 use super::file::TensorFile;
 use super::graph::{Graph, Node, Op, check_numbers};
 use super::save::{KEY, SavedModel, SavedNetwork, SavedNode, SavedOp, VERSION};
@@ -19,7 +19,7 @@ use std::sync::Arc;
 use tch::{Device, Kind};
 
 /// No number in the description of a layer is larger.
-const LARGEST: u64 = 1 << 28;
+const MAX_SETTING: u64 = 1 << 28;
 
 impl Model {
     /// Makes a network again from a file that [`Model::save`] wrote, on `device`, with its weights
@@ -31,25 +31,25 @@ impl Model {
     /// version or with layers that this one does not know.
     pub fn load(path: impl AsRef<Path>, device: Device) -> Result<Model> {
         let mut file = TensorFile::open(&path_of(path))?;
-        let model = network(&file, device)?;
-        let cells = model.inner.program.named_cells().to_vec();
+        let model = load_network(&file, device)?;
+        let cells = model.inner.program.named_layers().to_vec();
         check_tensors(&file, &cells)?;
         for (path, cell) in &cells {
             let names = cell.specs.iter().map(|spec| format!("{path}.{}", spec.name));
             let read = names.map(|name| Ok(file.read(&name)?.to_device(device)));
-            cell.put(read.collect::<Result<_>>()?);
+            cell.set_weights(read.collect::<Result<_>>()?);
         }
         Ok(model)
     }
 }
 
 /// An error that says which file, what of it, and what is wrong.
-fn bad(file: &TensorFile, problem: impl Into<String>) -> Error {
+fn file_error(file: &TensorFile, problem: impl Into<String>) -> Error {
     Error::bad_file(file.path(), problem, "")
 }
 
 /// The network that the file describes, without its weights.
-fn network(file: &TensorFile, device: Device) -> Result<Model> {
+fn load_network(file: &TensorFile, device: Device) -> Result<Model> {
     let Some(text) = file.note(KEY) else {
         let hint = "Build the network, then load_weights(path) fills it from such a file.";
         return Err(Error::bad_file(
@@ -59,7 +59,7 @@ fn network(file: &TensorFile, device: Device) -> Result<Model> {
         ));
     };
     let value: Value = serde_json::from_str(text)
-        .map_err(|error| bad(file, format!("the description of the network: {error}")))?;
+        .map_err(|error| file_error(file, format!("the description of the network: {error}")))?;
     match value.get("version").and_then(Value::as_u64) {
         Some(VERSION) => {}
         Some(version) => {
@@ -67,56 +67,62 @@ fn network(file: &TensorFile, device: Device) -> Result<Model> {
                 format!("a network in version {version} of the format; this is {VERSION}");
             return Err(Error::bad_file(file.path(), problem, "A newer tchalk reads it."));
         }
-        None => return Err(bad(file, "the description of the network says no version")),
+        None => return Err(file_error(file, "the description of the network says no version")),
     }
     let saved: SavedNetwork = serde_json::from_value(value)
-        .map_err(|error| bad(file, format!("the description of the network: {error}")))?;
+        .map_err(|error| file_error(file, format!("the description of the network: {error}")))?;
     let within = |error: Error| {
         let error = error.to_string();
-        bad(file, format!("the network in it does not work: {}", error.trim_end_matches('.')))
+        file_error(
+            file,
+            format!("the network in it does not work: {}", error.trim_end_matches('.')),
+        )
     };
     let mut layers = Vec::with_capacity(saved.layers.len());
     for layer in &saved.layers {
-        if !modest(&layer.config) {
-            return Err(bad(file, format!("a {} layer with numbers beyond reason", layer.kind)));
+        if !has_reasonable_numbers(&layer.config) {
+            return Err(file_error(
+                file,
+                format!("a {} layer with numbers beyond reason", layer.kind),
+            ));
         }
         let made = registry::from_config(&layer.kind, &layer.config).map_err(within)?;
-        layers.push(Loading { layer: Some(made), frozen: layer.frozen, cell: None });
+        layers.push(LayerLoader { layer: Some(made), frozen: layer.frozen, cell: None });
     }
     let mut models: Vec<Model> = Vec::new();
     for saved in &saved.models {
-        let graph = graph(saved, &mut layers, &models).map_err(within)?;
+        let graph = load_graph(saved, &mut layers, &models).map_err(within)?;
         names::check("a model", &saved.name).map_err(within)?;
         let title = saved.name.clone();
         let model = Model::without_weights("Model::load", title, saved.named, graph, device);
         models.push(model.map_err(within)?);
     }
-    models.pop().ok_or_else(|| bad(file, "the description of the network holds no model"))
+    models.pop().ok_or_else(|| file_error(file, "the description of the network holds no model"))
 }
 
 /// A layer, from its description to its first use.
-struct Loading {
+struct LayerLoader {
     layer: Option<Box<dyn Layer>>,
     frozen: bool,
-    cell: Option<Arc<Cell>>,
+    cell: Option<Arc<BuiltLayer>>,
 }
 
-impl Loading {
-    fn cell(&mut self, input: &Shape, from: &str) -> Result<Arc<Cell>> {
+impl LayerLoader {
+    fn cell(&mut self, input: &Shape, from: &str) -> Result<Arc<BuiltLayer>> {
         if let Some(cell) = &self.cell {
             cell.layer.output_shape(input, from)?;
-            return cell.clone().again(&*cell.layer, input, from);
+            return cell.clone().reuse(&*cell.layer, input, from);
         }
         let layer = self.layer.take().expect("a layer is taken once");
-        check_numbers(&layer.written(), &layer.output_shape(input, from)?)?;
-        let cell = Cell::new(layer, input);
+        check_numbers(&layer.repr(), &layer.output_shape(input, from)?)?;
+        let cell = BuiltLayer::new(layer, input);
         cell.set_frozen(self.frozen);
         self.cell = Some(cell.clone());
         Ok(cell)
     }
 }
 
-fn graph(saved: &SavedModel, layers: &mut [Loading], models: &[Model]) -> Result<Graph> {
+fn load_graph(saved: &SavedModel, layers: &mut [LayerLoader], models: &[Model]) -> Result<Graph> {
     let op = format!("the model {:?}", saved.name.chars().take(60).collect::<String>());
     let refused = |expected: &str, got: String| Err(Error::invalid(&op, expected, got, ""));
     let mut taken = HashSet::new();
@@ -134,7 +140,7 @@ fn graph(saved: &SavedModel, layers: &mut [Loading], models: &[Model]) -> Result
             let got = format!("{:?}, which is fed by {later:?}", node.name);
             return refused("layers that are fed by earlier ones, not in a circle", got);
         }
-        let node = loaded(node, &nodes, layers, models)?;
+        let node = load_node(node, &nodes, layers, models)?;
         check_numbers(&format!("{op}, {:?}", node.name), &node.shape)?;
         nodes.push(node);
     }
@@ -155,10 +161,10 @@ fn graph(saved: &SavedModel, layers: &mut [Loading], models: &[Model]) -> Result
     Ok(graph)
 }
 
-fn loaded(
+fn load_node(
     saved: &SavedNode,
     nodes: &[Node],
-    layers: &mut [Loading],
+    layers: &mut [LayerLoader],
     models: &[Model],
 ) -> Result<Node> {
     let op = format!("the layer {:?}", saved.name);
@@ -210,45 +216,45 @@ fn check_name(op: &str, name: &str) -> Result<()> {
 }
 
 /// Whether all numbers are such that sizes can be computed with them.
-fn modest(config: &Value) -> bool {
+fn has_reasonable_numbers(config: &Value) -> bool {
     match config {
         Value::Number(number) => match (number.as_u64(), number.as_i64()) {
-            (Some(number), _) => number <= LARGEST,
-            (None, Some(number)) => number.unsigned_abs() <= LARGEST,
+            (Some(number), _) => number <= MAX_SETTING,
+            (None, Some(number)) => number.unsigned_abs() <= MAX_SETTING,
             (None, None) => true,
         },
-        Value::Array(values) => values.iter().all(modest),
-        Value::Object(fields) => fields.values().all(modest),
+        Value::Array(values) => values.iter().all(has_reasonable_numbers),
+        Value::Object(fields) => fields.values().all(has_reasonable_numbers),
         _ => true,
     }
 }
 
 /// The file holds the tensors that the network wants, and no others.
-fn check_tensors(file: &TensorFile, cells: &[(String, Arc<Cell>)]) -> Result<()> {
+fn check_tensors(file: &TensorFile, cells: &[(String, Arc<BuiltLayer>)]) -> Result<()> {
     let mut wanted = HashSet::new();
     for (path, cell) in cells {
         for spec in &cell.specs {
             let name = format!("{path}.{}", spec.name);
             match file.info(&name) {
-                None => return Err(bad(file, format!("the weight {name:?} is missing"))),
+                None => return Err(file_error(file, format!("the weight {name:?} is missing"))),
                 Some((shape, _)) if shape != spec.shape => {
                     let (expected, got) = (shape_text(&spec.shape), shape_text(&shape));
                     let problem = format!("the weight {name:?} should be {expected}, it is {got}");
-                    return Err(bad(file, problem));
+                    return Err(file_error(file, problem));
                 }
                 Some((_, Some(Kind::Float))) => {}
                 Some(_) => {
                     let kind = file.kind_name(&name);
                     let problem =
                         format!("the weight {name:?} should be of kind F32, it is {kind}");
-                    return Err(bad(file, problem));
+                    return Err(file_error(file, problem));
                 }
             }
             wanted.insert(name);
         }
     }
     match file.names().into_iter().find(|name| !wanted.contains(name)) {
-        Some(name) => Err(bad(file, format!("the tensor {name:?} belongs to no layer"))),
+        Some(name) => Err(file_error(file, format!("the tensor {name:?} belongs to no layer"))),
         None => Ok(()),
     }
 }

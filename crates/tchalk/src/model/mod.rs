@@ -5,18 +5,18 @@
 //! every method takes `&self`, so a cell never uses a model up. A model can stand in another one as a
 //! layer does, and is addressed by path: `vgg16/block5_conv3`. Training it is in [`crate::train`].
 
-mod cell;
+mod built_layer;
 mod copy;
 mod diagram;
 pub(crate) mod file;
 mod freeze;
-mod fresh;
 mod graph;
 mod load;
 mod load_weights;
 mod names;
 mod parts;
 mod program;
+mod reinitialize;
 mod save;
 mod sequential;
 mod summary;
@@ -24,11 +24,11 @@ mod symbol;
 mod weights;
 
 pub use load_weights::LoadReport;
-pub use sequential::{Part, Sequential};
+pub use sequential::{LayerOrModel, Sequential};
 pub use summary::Summary;
-pub use symbol::{CallLayer, CallMerge, Feed, FeedOne, Input, Symbol, Symbols};
+pub use symbol::{CallLayer, CallMerge, Input, ModelInput, ModelInputItem, Symbol, Symbols};
 
-pub(crate) use program::{Access, Action, Program, Step};
+pub(crate) use program::{Executor, Program, Step, StepOp};
 
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
@@ -36,7 +36,7 @@ use crate::layers::{Shape, shape_text};
 use crate::plot::thousands;
 use crate::runtime;
 use crate::train::Compiled;
-use graph::{Graph, MOST_NUMBERS};
+use graph::{Graph, MAX_NUMBERS};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tch::{Device, Kind, Tensor, no_grad};
 
@@ -50,9 +50,9 @@ pub struct Model {
 /// other networks may hold, too.
 pub(crate) struct Inner {
     /// The name, or what automatic names are made of.
-    title: String,
+    name: String,
     /// Whether the reader gave the name.
-    given: bool,
+    has_given_name: bool,
     pub(crate) graph: Graph,
     pub(crate) program: Program,
     /// How deep models stand in this one.
@@ -82,28 +82,28 @@ impl Inner {
     }
 
     /// The layer that gives the output.
-    pub(crate) fn last(&self) -> &Step {
+    pub(crate) fn last_step(&self) -> &Step {
         &self.program.steps[self.program.outputs[0]]
     }
 
     /// The call that made the layer that gives the output.
-    pub(crate) fn last_written(&self) -> String {
-        match &self.last().action {
-            Action::Input => "nothing".into(),
-            Action::Layer(cell) => cell.layer.written(),
-            Action::Merge(merge) => merge.written(),
-            Action::Softmax => "Softmax".into(),
+    pub(crate) fn last_repr(&self) -> String {
+        match &self.last_step().op {
+            StepOp::Input => "nothing".into(),
+            StepOp::Layer(cell) => cell.layer.repr(),
+            StepOp::Merge(merge) => merge.repr(),
+            StepOp::Softmax => "Softmax".into(),
         }
     }
 
     /// Whether the last layer is a softmax, which the loss then takes care of.
     pub(crate) fn ends_in_softmax(&self) -> bool {
-        self.last().kind() == "softmax"
+        self.last_step().kind() == "softmax"
     }
 
     /// The weights that training changes, in order.
-    pub(crate) fn trainable(&self) -> Vec<Tensor> {
-        let free = self.program.cells().filter(|cell| !cell.is_frozen());
+    pub(crate) fn trainable_weights(&self) -> Vec<Tensor> {
+        let free = self.program.built_layers().filter(|cell| !cell.is_frozen());
         let weights = free.flat_map(|cell| cell.tensors().into_iter().zip(&cell.specs));
         weights.filter_map(|(tensor, spec)| spec.trainable.then_some(tensor)).collect()
     }
@@ -121,11 +121,11 @@ impl Model {
     ) -> Result<Model> {
         let model = Model::without_weights(op, title, given, graph, device)?;
         let program = &model.inner.program;
-        if program.cells().any(|cell| cell.device().is_none() && !cell.specs.is_empty()) {
-            enough_memory(op, model.parameter_count())?;
+        if program.built_layers().any(|cell| cell.device().is_none() && !cell.specs.is_empty()) {
+            check_memory(op, model.parameter_count())?;
             // libtorch's generator is shared by the whole process: start it anew for every model.
             tch::manual_seed(runtime::seed::derive("weights"));
-            program.cells().for_each(|cell| cell.fill(device));
+            program.built_layers().for_each(|cell| cell.initialize(device));
         }
         Ok(model)
     }
@@ -139,8 +139,8 @@ impl Model {
         device: Device,
     ) -> Result<Model> {
         graph.check_size(op)?;
-        let program = Program::of(&graph);
-        let cells: Vec<_> = program.cells().collect();
+        let program = Program::from_graph(&graph);
+        let cells: Vec<_> = program.built_layers().collect();
         let mut total = 0usize;
         for spec in cells.iter().flat_map(|cell| &cell.specs) {
             graph::check_numbers(op, &spec.shape)?;
@@ -152,13 +152,23 @@ impl Model {
             return Err(Error::invalid(
                 op,
                 format!("layers on {device:?}"),
-                format!("{} with weights on {:?}", away.layer.written(), away.device().unwrap()),
+                format!("{} with weights on {:?}", away.layer.repr(), away.device().unwrap()),
                 "Build both networks on one device.",
             ));
         }
         let (depth, size) = (graph.depth(), graph.size());
         let (source, compiled) = (Mutex::default(), Mutex::new(None));
-        let inner = Inner { title, given, graph, program, depth, size, device, source, compiled };
+        let inner = Inner {
+            name: title,
+            has_given_name: given,
+            graph,
+            program,
+            depth,
+            size,
+            device,
+            source,
+            compiled,
+        };
         Ok(Model { inner: Arc::new(inner) })
     }
 
@@ -169,7 +179,7 @@ impl Model {
 
     /// The name: the one that was given, or `sequential`.
     pub fn name(&self) -> String {
-        self.inner.title.clone()
+        self.inner.name.clone()
     }
 
     /// Where the weights came from, in a sentence, for a network of [`crate::applications`]: a stand-in
@@ -236,8 +246,8 @@ impl Model {
     /// # Errors
     ///
     /// If the batch has another shape than the network takes, or the network has several outputs.
-    pub fn call<X: Feed + ?Sized>(&self, x: &X) -> Result<X::Output> {
-        x.feed(self)
+    pub fn call<X: ModelInput + ?Sized>(&self, x: &X) -> Result<X::Output> {
+        x.call_model(self)
     }
 
     /// Runs a batch through a network of several outputs, and returns all of them, in order.
@@ -246,7 +256,7 @@ impl Model {
     ///
     /// If the batch has another shape than the network takes, or the network has several inputs.
     pub fn call_all(&self, x: &Tensor) -> Result<Vec<Tensor>> {
-        self.run_at("Model::call_all", &[x], &self.inner.program.outputs)
+        self.run_steps("Model::call_all", &[x], &self.inner.program.outputs)
     }
 
     pub(crate) fn run_one(&self, inputs: &[&Tensor]) -> Result<Tensor> {
@@ -258,24 +268,24 @@ impl Model {
                 "call_all gives all outputs.",
             ));
         }
-        Ok(self.run_at("Model::call", inputs, &self.inner.program.outputs)?.remove(0))
+        Ok(self.run_steps("Model::call", inputs, &self.inner.program.outputs)?.remove(0))
     }
 
     /// The outputs of these steps for a batch, without gradients.
-    pub(crate) fn run_at(
+    pub(crate) fn run_steps(
         &self,
         op: &str,
         inputs: &[&Tensor],
         targets: &[usize],
     ) -> Result<Vec<Tensor>> {
-        let inputs = self.taken(op, inputs)?;
+        let inputs = self.checked_inputs(op, inputs)?;
         let known: Vec<(usize, &Tensor)> =
             self.inner.program.inputs.iter().copied().zip(&inputs).collect();
-        Ok(no_grad(|| self.inner.program.using().run(&known, targets)))
+        Ok(no_grad(|| self.inner.program.inference().run(&known, targets)))
     }
 
     /// The inputs of a call, checked, on the network's device.
-    fn taken(&self, op: &str, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+    fn checked_inputs(&self, op: &str, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let shapes = self.input_shapes();
         if inputs.len() != shapes.len() {
             return Err(Error::invalid(
@@ -310,7 +320,7 @@ impl Model {
         let op = format!("the model {:?}", self.name());
         if self.inner.graph.outputs.len() != 1 {
             let got = format!("{} outputs", self.inner.graph.outputs.len());
-            let hint = "until(\"name of a layer\") gives a network with one of them, which shares \
+            let hint = "feature_extractor(\"name of a layer\") gives a network with one of them, which shares \
                         its weights.";
             return Err(Error::invalid(format!("{op} inside another"), "one output", got, hint));
         }
@@ -330,8 +340,8 @@ impl Model {
 }
 
 /// Asks for the memory of so many numbers, so that a refusal is an error and no abort.
-fn enough_memory(op: &str, numbers: usize) -> Result<()> {
-    debug_assert!(numbers <= MOST_NUMBERS);
+fn check_memory(op: &str, numbers: usize) -> Result<()> {
+    debug_assert!(numbers <= MAX_NUMBERS);
     if numbers < 1 << 28 {
         return Ok(());
     }

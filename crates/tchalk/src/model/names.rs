@@ -5,23 +5,23 @@ use crate::error::{Error, Result};
 use std::collections::{HashMap, HashSet};
 
 /// What a node wants to be called.
-pub(super) struct Wanted {
+pub(super) struct NameRequest {
     given: Option<String>,
     kind: String,
-    written: String,
+    repr: String,
     shared: Option<usize>,
 }
 
-impl Wanted {
-    pub(super) fn of(op: &Op, given: Option<String>) -> Wanted {
-        Wanted { given, kind: op.kind(), written: op.written(), shared: op.shared() }
+impl NameRequest {
+    pub(super) fn of(op: &Op, given: Option<String>) -> NameRequest {
+        NameRequest { given, kind: op.kind(), repr: op.repr(), shared: op.shared() }
     }
 }
 
 /// A name for each node. What was given is kept; the others get `dense`, `dense_1`, … in order. A
 /// layer that stands there a second time is called `dense:2`.
-pub(super) fn all(op: &str, wanted: &[Wanted]) -> Result<Vec<String>> {
-    let mut owners: HashMap<&str, &Wanted> = HashMap::new();
+pub(super) fn assign(op: &str, wanted: &[NameRequest]) -> Result<Vec<String>> {
+    let mut owners: HashMap<&str, &NameRequest> = HashMap::new();
     for one in wanted {
         let Some(name) = &one.given else { continue };
         check(op, name)?;
@@ -30,7 +30,7 @@ pub(super) fn all(op: &str, wanted: &[Wanted]) -> Result<Vec<String>> {
                 return Err(Error::invalid(
                     op,
                     "a name of its own for every layer",
-                    format!("two layers {name:?}: {} and {}", owner.written, one.written),
+                    format!("two layers {name:?}: {} and {}", owner.repr, one.repr),
                     "Give one of them another name: .named(\"…\") for a layer, .name(\"…\") for a \
                      model.",
                 ));

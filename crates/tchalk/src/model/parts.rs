@@ -1,7 +1,7 @@
 //! Parts of a network: what an inner layer gives, and networks that end there.
 
 use super::graph::{Graph, Node, Op};
-use super::{Action, Model};
+use super::{Model, StepOp};
 use crate::error::{Error, Result};
 use tch::Tensor;
 
@@ -17,13 +17,13 @@ impl Model {
     /// use tchalk::prelude::*;
     /// let layers = Sequential::new().input_shape([3, 8, 8]).add(Conv2d::new(4, 3)).add(Relu);
     /// let model = layers.add(Flatten).add(Dense::new(2)).build(Device::Cpu)?;
-    /// assert_eq!(model.until("relu")?.output_shape(), [4, 6, 6]);
+    /// assert_eq!(model.feature_extractor("relu")?.output_shape(), [4, 6, 6]);
     /// # Ok::<(), tchalk::Error>(())
     /// ```
-    pub fn until(&self, path: &str) -> Result<Model> {
-        let op = format!("Model::until({path:?})");
-        self.place("Model::until", path)?;
-        let (graph, _) = cut(self, path)?;
+    pub fn feature_extractor(&self, path: &str) -> Result<Model> {
+        let op = format!("Model::feature_extractor({path:?})");
+        self.step_index("Model::feature_extractor", path)?;
+        let (graph, _) = graph_up_to(self, path)?;
         let last = path.rsplit('/').next().unwrap_or(path);
         let title = format!("{}_{}", self.name(), last.replace(':', "_"));
         Model::from_graph(&op, title, false, graph, self.inner.device)
@@ -48,13 +48,13 @@ impl Model {
     /// ```
     pub fn activations(&self, paths: &[impl AsRef<str>], x: &Tensor) -> Result<Vec<Tensor>> {
         const OP: &str = "Model::activations";
-        let places = paths.iter().map(|path| self.place(OP, path.as_ref()));
-        self.run_at(OP, &[x], &places.collect::<Result<Vec<_>>>()?)
+        let places = paths.iter().map(|path| self.step_index(OP, path.as_ref()));
+        self.run_steps(OP, &[x], &places.collect::<Result<Vec<_>>>()?)
     }
 
     /// The paths of the convolution layers, in order, those in models inside included.
     pub fn conv_layers(&self) -> Vec<String> {
-        let cells = self.inner.program.named_cells().iter();
+        let cells = self.inner.program.named_layers().iter();
         let convolutions = cells.filter(|(_, cell)| cell.layer.kind().contains("conv"));
         convolutions.map(|(path, _)| path.clone()).collect()
     }
@@ -92,18 +92,18 @@ impl Model {
             if (0..program.steps.len()).any(|i| around[i] && step_is_input(self, i)) {
                 continue;
             }
-            parts.push(self.part(OP, begin, pool, &program.needed(&[begin], &[pool]))?);
+            parts.push(self.submodel(OP, begin, pool, &program.needed(&[begin], &[pool]))?);
             begin = pool;
         }
         if parts.is_empty() {
-            let hint = "until(\"name of a layer\") cuts a network anywhere.";
+            let hint = "feature_extractor(\"name of a layer\") cuts a network anywhere.";
             return Err(Error::invalid(OP, "a network with pooling layers", "none", hint));
         }
         Ok(parts)
     }
 
     /// The steps that are `needed` to get from `begin` to `end`, as a network.
-    fn part(&self, op: &str, begin: usize, end: usize, needed: &[bool]) -> Result<Model> {
+    fn submodel(&self, op: &str, begin: usize, end: usize, needed: &[bool]) -> Result<Model> {
         let steps = &self.inner.program.steps;
         let leaf = |path: &str| path.rsplit('/').next().unwrap_or(path).replace(':', "_");
         let mut places = vec![usize::MAX; steps.len()];
@@ -112,10 +112,10 @@ impl Model {
         let mut draft = vec![(Op::Input, Some("input".to_owned()), Vec::new(), shape)];
         for (i, step) in steps.iter().enumerate().filter(|(i, _)| needed[*i]) {
             places[i] = draft.len();
-            let action = match &step.action {
-                Action::Input | Action::Softmax => unreachable!("a part ends in a pooling"),
-                Action::Layer(cell) => Op::Layer(cell.clone()),
-                Action::Merge(merge) => Op::Merge(merge.clone()),
+            let action = match &step.op {
+                StepOp::Input | StepOp::Softmax => unreachable!("a part ends in a pooling"),
+                StepOp::Layer(cell) => Op::Layer(cell.clone()),
+                StepOp::Merge(merge) => Op::Merge(merge.clone()),
             };
             let name = leaf(&step.path);
             let free =
@@ -131,11 +131,11 @@ impl Model {
 }
 
 fn step_is_input(model: &Model, place: usize) -> bool {
-    matches!(model.inner.program.steps[place].action, Action::Input)
+    matches!(model.inner.program.steps[place].op, StepOp::Input)
 }
 
 /// The graph that ends at `path`, and which of the inputs it still has.
-fn cut(model: &Model, path: &str) -> Result<(Graph, Vec<usize>)> {
+fn graph_up_to(model: &Model, path: &str) -> Result<(Graph, Vec<usize>)> {
     let graph = &model.inner.graph;
     let (name, inside) = match path.split_once('/') {
         Some((name, inside)) => (name, Some(inside)),
@@ -145,10 +145,15 @@ fn cut(model: &Model, path: &str) -> Result<(Graph, Vec<usize>)> {
     let (Some(inside), Op::Model(nested)) = (inside, &graph.nodes[place].op) else {
         return Ok(graph.pruned(&[place]));
     };
-    let (part, kept) = cut(nested, inside)?;
+    let (part, kept) = graph_up_to(nested, inside)?;
     let inner = nested.inner();
-    let part =
-        Model::from_graph("Model::until", inner.title.clone(), inner.given, part, inner.device)?;
+    let part = Model::from_graph(
+        "Model::feature_extractor",
+        inner.name.clone(),
+        inner.has_given_name,
+        part,
+        inner.device,
+    )?;
     let node = &graph.nodes[place];
     let inputs = kept.iter().map(|&at| node.inputs[at]).collect();
     let shape = part.output_shape();

@@ -1,6 +1,6 @@
 //! A graph laid out flat, models inside models included: what actually runs.
 
-use super::cell::Cell;
+use super::built_layer::BuiltLayer;
 use super::graph::{Graph, Op};
 use crate::layers::{Merge, Mode, Shape};
 use std::collections::{HashMap, HashSet};
@@ -9,9 +9,9 @@ use tch::{Kind, Tensor};
 
 /// What a step does.
 #[derive(Debug, Clone)]
-pub(crate) enum Action {
+pub(crate) enum StepOp {
     Input,
-    Layer(Arc<Cell>),
+    Layer(Arc<BuiltLayer>),
     Merge(Arc<dyn Merge>),
     /// The softmax that the last layer has for its activation: a step of its own, so that a loss can
     /// read the scores before it. It has no place in the graph.
@@ -23,7 +23,7 @@ pub(crate) enum Action {
 pub(crate) struct Step {
     /// The name, with those of the models around it: `vgg16/block5_conv3`.
     pub(crate) path: String,
-    pub(crate) action: Action,
+    pub(crate) op: StepOp,
     /// The steps that feed it, all of them earlier.
     pub(crate) inputs: Vec<usize>,
     pub(crate) shape: Shape,
@@ -33,26 +33,26 @@ pub(crate) struct Step {
 
 impl Step {
     /// The layer of this step, if it is one.
-    pub(crate) fn cell(&self) -> Option<&Arc<Cell>> {
-        match &self.action {
-            Action::Layer(cell) => Some(cell),
+    pub(crate) fn built_layer(&self) -> Option<&Arc<BuiltLayer>> {
+        match &self.op {
+            StepOp::Layer(cell) => Some(cell),
             _ => None,
         }
     }
 
     /// The kind of the layer: `conv2d`.
     pub(crate) fn kind(&self) -> &'static str {
-        match &self.action {
-            Action::Input => "input",
-            Action::Layer(cell) => cell.layer.kind(),
-            Action::Merge(merge) => merge.kind(),
-            Action::Softmax => "softmax",
+        match &self.op {
+            StepOp::Input => "input",
+            StepOp::Layer(cell) => cell.layer.kind(),
+            StepOp::Merge(merge) => merge.kind(),
+            StepOp::Softmax => "softmax",
         }
     }
 
     /// Whether the step is a layer of the graph.
     pub(crate) fn is_layer(&self) -> bool {
-        !matches!(self.action, Action::Input | Action::Softmax)
+        !matches!(self.op, StepOp::Input | StepOp::Softmax)
     }
 }
 
@@ -63,46 +63,47 @@ pub(crate) struct Program {
     pub(crate) inputs: Vec<usize>,
     pub(crate) outputs: Vec<usize>,
     /// Where a path leads: to the step itself, for a model to its output.
-    places: HashMap<String, usize>,
+    step_of_path: HashMap<String, usize>,
     /// The layers, once each, in order, with the path of their first use.
-    cells: Vec<(String, Arc<Cell>)>,
+    cells: Vec<(String, Arc<BuiltLayer>)>,
     /// The layers with weights, once each, in the order in which they are locked.
-    gates: Vec<Arc<Cell>>,
+    locked_layers: Vec<Arc<BuiltLayer>>,
 }
 
 impl Program {
-    pub(super) fn of(graph: &Graph) -> Program {
+    pub(super) fn from_graph(graph: &Graph) -> Program {
         let mut program = Program::default();
-        let places = program.lay_out(graph, "", None);
+        let places = program.flatten(graph, "", None);
         program.inputs = graph.inputs.iter().map(|&input| places[input]).collect();
         program.outputs = graph.outputs.iter().map(|&output| places[output]).collect();
         program.split_softmax();
         let mut seen = HashSet::new();
-        let cells = program.steps.iter().filter_map(|step| Some((step.path.clone(), step.cell()?)));
+        let cells =
+            program.steps.iter().filter_map(|step| Some((step.path.clone(), step.built_layer()?)));
         let new = cells.filter(|(_, cell)| seen.insert(Arc::as_ptr(cell)));
         program.cells = new.map(|(path, cell)| (path, cell.clone())).collect();
-        let mut gates: Vec<Arc<Cell>> = program.cells().cloned().collect();
+        let mut gates: Vec<Arc<BuiltLayer>> = program.built_layers().cloned().collect();
         gates.retain(|cell| !cell.specs.is_empty());
-        gates.sort_by_key(|cell| cell.order);
-        program.gates = gates;
+        gates.sort_by_key(|cell| cell.lock_order);
+        program.locked_layers = gates;
         program
     }
 
     /// Appends the steps of `graph`, whose inputs are the steps `given`, or steps of their own.
-    fn lay_out(&mut self, graph: &Graph, prefix: &str, given: Option<&[usize]>) -> Vec<usize> {
+    fn flatten(&mut self, graph: &Graph, prefix: &str, given: Option<&[usize]>) -> Vec<usize> {
         let mut places: Vec<usize> = Vec::with_capacity(graph.nodes.len());
         for (i, node) in graph.nodes.iter().enumerate() {
             let path = format!("{prefix}{}", node.name);
             let inputs: Vec<usize> = node.inputs.iter().map(|&input| places[input]).collect();
             let action = match &node.op {
-                Op::Layer(cell) => Some(Action::Layer(cell.clone())),
-                Op::Merge(merge) => Some(Action::Merge(merge.clone())),
+                Op::Layer(cell) => Some(StepOp::Layer(cell.clone())),
+                Op::Merge(merge) => Some(StepOp::Merge(merge.clone())),
                 Op::Input | Op::Model(_) => None,
             };
             let place = match (&node.op, action, given) {
                 (Op::Model(model), ..) => {
                     let inner = &model.inner().graph;
-                    let inside = self.lay_out(inner, &format!("{path}/"), Some(&inputs));
+                    let inside = self.flatten(inner, &format!("{path}/"), Some(&inputs));
                     inside[inner.outputs[0]]
                 }
                 (_, None, Some(given)) => {
@@ -110,14 +111,14 @@ impl Program {
                     given[at.expect("an input is among the graph's inputs")]
                 }
                 (_, action, _) => {
-                    let action = action.unwrap_or(Action::Input);
+                    let action = action.unwrap_or(StepOp::Input);
                     let shape = node.shape.clone();
                     let path = path.clone();
-                    self.steps.push(Step { path, action, inputs, shape, scores: false });
+                    self.steps.push(Step { path, op: action, inputs, shape, scores: false });
                     self.steps.len() - 1
                 }
             };
-            self.places.insert(path, place);
+            self.step_of_path.insert(path, place);
             places.push(place);
         }
         places
@@ -127,32 +128,35 @@ impl Program {
     fn split_softmax(&mut self) {
         let &[output] = &self.outputs[..] else { return };
         let step = &self.steps[output];
-        let inside = step.cell().is_some_and(|cell| cell.layer.ends_in_softmax());
+        let inside = step.built_layer().is_some_and(|cell| cell.layer.ends_in_softmax());
         let read = self.steps.iter().any(|step| step.inputs.contains(&output));
         if !inside || step.kind() == "softmax" || read {
             return;
         }
         let (path, shape) = (format!("{}.softmax", step.path), step.shape.clone());
         let last = self.steps.len();
-        self.places.values_mut().filter(|place| **place == output).for_each(|place| *place = last);
+        self.step_of_path
+            .values_mut()
+            .filter(|place| **place == output)
+            .for_each(|place| *place = last);
         self.steps[output].scores = true;
-        let (action, inputs) = (Action::Softmax, vec![output]);
-        self.steps.push(Step { path, action, inputs, shape, scores: false });
+        let (action, inputs) = (StepOp::Softmax, vec![output]);
+        self.steps.push(Step { path, op: action, inputs, shape, scores: false });
         self.outputs = vec![last];
     }
 
     /// Where this path leads.
     pub(crate) fn find(&self, path: &str) -> Option<usize> {
-        self.places.get(path).copied()
+        self.step_of_path.get(path).copied()
     }
 
     /// The layers, once each, in order.
-    pub(crate) fn cells(&self) -> impl Iterator<Item = &Arc<Cell>> {
+    pub(crate) fn built_layers(&self) -> impl Iterator<Item = &Arc<BuiltLayer>> {
         self.cells.iter().map(|(_, cell)| cell)
     }
 
     /// The layers, once each, in order, with the path of their first use.
-    pub(crate) fn named_cells(&self) -> &[(String, Arc<Cell>)] {
+    pub(crate) fn named_layers(&self) -> &[(String, Arc<BuiltLayer>)] {
         &self.cells
     }
 
@@ -181,12 +185,14 @@ impl Program {
 
     /// Whether a step is a rectifier that may write over its input: the input was computed in this run,
     /// by a layer that does not look at it again, and nobody else is waiting for it.
-    fn writes_over(&self, step: usize, needed: &[bool], uses: &[usize]) -> bool {
+    fn runs_in_place(&self, step: usize, needed: &[bool], uses: &[usize]) -> bool {
         let step = &self.steps[step];
         step.kind() == "relu"
             && uses[step.inputs[0]] == 1
             && needed[step.inputs[0]]
-            && self.steps[step.inputs[0]].cell().is_some_and(|cell| cell.layer.frees_output())
+            && self.steps[step.inputs[0]]
+                .built_layer()
+                .is_some_and(|cell| cell.layer.output_unused_in_backward())
     }
 
     /// The steps whose outputs never change while the network learns and that feed one whose does:
@@ -198,7 +204,7 @@ impl Program {
         let needed = self.needed(&[], &[target]);
         let mut constant = vec![false; self.steps.len()];
         for (i, step) in self.steps.iter().enumerate() {
-            let itself = step.cell().is_none_or(|cell| cell.is_constant());
+            let itself = step.built_layer().is_none_or(|cell| cell.is_constant());
             constant[i] = itself && step.inputs.iter().all(|&input| constant[input]);
         }
         let mut frontier = vec![false; self.steps.len()];
@@ -213,47 +219,56 @@ impl Program {
     }
 
     /// The right to use the weights, beside others who do no more than that.
-    pub(crate) fn using(&self) -> Access<'_> {
-        let gates = self.gates.iter().map(|cell| {
-            Gate::Shared(cell.gate.read().unwrap_or_else(|poisoned| poisoned.into_inner()))
+    pub(crate) fn inference(&self) -> Executor<'_> {
+        let gates = self.locked_layers.iter().map(|cell| {
+            WeightLock::Shared(
+                cell.access_lock.read().unwrap_or_else(|poisoned| poisoned.into_inner()),
+            )
         });
-        Access { program: self, mode: Mode::Inference, mixed: false, _gates: gates.collect() }
+        Executor { program: self, mode: Mode::Inference, mixed: false, _gates: gates.collect() }
     }
 
     /// The right to change the weights: for one step of training, while all others wait.
-    pub(crate) fn training(&self) -> Access<'_> {
-        let gates = self.gates.iter().map(|cell| {
-            Gate::Alone(cell.gate.write().unwrap_or_else(|poisoned| poisoned.into_inner()))
+    pub(crate) fn training(&self) -> Executor<'_> {
+        let gates = self.locked_layers.iter().map(|cell| {
+            WeightLock::Exclusive(
+                cell.access_lock.write().unwrap_or_else(|poisoned| poisoned.into_inner()),
+            )
         });
-        Access { program: self, mode: Mode::Training, mixed: false, _gates: gates.collect() }
+        Executor { program: self, mode: Mode::Training, mixed: false, _gates: gates.collect() }
     }
 }
 
-enum Gate<'a> {
+enum WeightLock<'a> {
     Shared(#[allow(dead_code)] RwLockReadGuard<'a, ()>),
-    Alone(#[allow(dead_code)] RwLockWriteGuard<'a, ()>),
+    Exclusive(#[allow(dead_code)] RwLockWriteGuard<'a, ()>),
 }
 
 /// A program with the right to run. Never ask for a second one while one is held: the first may wait
 /// for a thread that waits for the second.
-pub(crate) struct Access<'a> {
+pub(crate) struct Executor<'a> {
     program: &'a Program,
     mode: Mode,
     mixed: bool,
-    _gates: Vec<Gate<'a>>,
+    _gates: Vec<WeightLock<'a>>,
 }
 
-impl Access<'_> {
+impl Executor<'_> {
     /// Lets convolutions and dense layers compute in `bfloat16`; what adds up many numbers or has
     /// small ones keeps 32 bits, and so do all weights and the outputs. (libtorch's own autocast
     /// knows only `float16` through `tch`, whose small range would need the loss to be scaled.)
-    pub(crate) fn mixed(mut self, mixed: bool) -> Self {
+    pub(crate) fn mixed_precision(mut self, mixed: bool) -> Self {
         self.mixed = mixed;
         self
     }
 
     /// A layer's input and weights in the precision in which it computes.
-    fn lowered(&self, kind: &str, x: &Tensor, weights: Vec<Tensor>) -> (Tensor, Vec<Tensor>) {
+    fn to_compute_precision(
+        &self,
+        kind: &str,
+        x: &Tensor,
+        weights: Vec<Tensor>,
+    ) -> (Tensor, Vec<Tensor>) {
         if !self.mixed {
             return (x.shallow_clone(), weights);
         }
@@ -289,24 +304,24 @@ impl Access<'_> {
             let of = |&input: &usize| -> &Tensor {
                 values[input].as_ref().expect("a step runs after those that feed it")
             };
-            let value = match &step.action {
-                Action::Input => panic!("nothing was given for the input {:?}", step.path),
-                Action::Layer(_) if self.program.writes_over(i, &needed, &uses) => {
+            let value = match &step.op {
+                StepOp::Input => panic!("nothing was given for the input {:?}", step.path),
+                StepOp::Layer(_) if self.program.runs_in_place(i, &needed, &uses) => {
                     values[step.inputs[0]].as_mut().expect("it has run").relu_()
                 }
-                Action::Layer(cell) => {
+                StepOp::Layer(cell) => {
                     let mode = if cell.is_frozen() { Mode::Inference } else { self.mode };
                     let (kind, x) = (cell.layer.kind(), of(&step.inputs[0]));
-                    let (x, weights) = self.lowered(kind, x, cell.tensors());
+                    let (x, weights) = self.to_compute_precision(kind, x, cell.tensors());
                     match step.scores {
                         true => cell.layer.scores(&x, &weights, mode),
                         false => cell.layer.forward(&x, &weights, mode),
                     }
                 }
-                Action::Softmax => of(&step.inputs[0]).softmax(-1, Kind::Float),
-                Action::Merge(merge) => {
+                StepOp::Softmax => of(&step.inputs[0]).softmax(-1, Kind::Float),
+                StepOp::Merge(merge) => {
                     let inputs: Vec<Tensor> =
-                        step.inputs.iter().map(|input| self.full(of(input))).collect();
+                        step.inputs.iter().map(|input| self.to_float(of(input))).collect();
                     merge.forward(&inputs)
                 }
             };
@@ -318,11 +333,11 @@ impl Access<'_> {
                 }
             }
         }
-        let fetch = |&target: &usize| values[target].as_ref().map(|value| self.full(value));
+        let fetch = |&target: &usize| values[target].as_ref().map(|value| self.to_float(value));
         targets.iter().map(|target| fetch(target).expect("a target has run")).collect()
     }
 
-    fn full(&self, value: &Tensor) -> Tensor {
+    fn to_float(&self, value: &Tensor) -> Tensor {
         if self.mixed { value.to_kind(Kind::Float) } else { value.shallow_clone() }
     }
 
@@ -385,7 +400,7 @@ mod tests {
         let program = &model.inner.program;
         let x = Tensor::rand([5, 2, 8, 8], (Kind::Float, Device::Cpu));
         let frontier = program.frozen_frontier(program.scores());
-        let access = program.using();
+        let access = program.inference();
         let values = no_grad(|| access.run(&[(program.inputs[0], &x)], &frontier));
         let known: Vec<(usize, &Tensor)> = frontier.iter().copied().zip(&values).collect();
         let scores = access.run(&known, &[program.scores()]).remove(0);
@@ -416,7 +431,7 @@ mod tests {
             let mut uses = vec![0; program.steps.len()];
             program.steps.iter().for_each(|step| step.inputs.iter().for_each(|&i| uses[i] += 1));
             targets.iter().for_each(|&target| uses[target] += 1);
-            program.writes_over(program.find(path).unwrap(), &needed, &uses)
+            program.runs_in_place(program.find(path).unwrap(), &needed, &uses)
         };
         let (conv, output) = (program.find("conv2d").unwrap(), program.outputs[0]);
         assert!(over(&[output], "relu"));
@@ -424,10 +439,10 @@ mod tests {
         assert!(!over(&[output], "relu_1"), "tanh and the sum look at it again");
 
         let x = crate::testing::numbers(&[4, 2, 6, 6], 3);
-        let values = program.using().run(&[(program.inputs[0], &x)], &[conv, output]);
+        let values = program.inference().run(&[(program.inputs[0], &x)], &[conv, output]);
         assert!(values[0].min().double_value(&[]) < 0.0);
-        assert_eq!(values[1], program.using().scores(&x));
-        let weights = model.inner().trainable();
+        assert_eq!(values[1], program.inference().scores(&x));
+        let weights = model.inner().trainable_weights();
         let loss = program.training().scores(&x).square().sum(Kind::Float);
         Tensor::run_backward(&[loss], &weights, false, false);
     }
@@ -441,14 +456,14 @@ mod tests {
         crate::testing::settle(&model);
         let x = crate::testing::numbers(&[5, 3, 8, 8], 3);
         let full = program.training().scores(&x);
-        let mixed = program.training().mixed(true).scores(&x);
+        let mixed = program.training().mixed_precision(true).scores(&x);
         assert_eq!(mixed.kind(), Kind::Float);
         let (apart, size) = (
             f64::try_from((&mixed - &full).abs().max()).unwrap(),
             f64::try_from(full.abs().max()).unwrap(),
         );
         assert!(apart > 0.0 && apart < 0.03 * size, "{apart} of {size}");
-        let weights = model.inner().trainable();
+        let weights = model.inner().trainable_weights();
         let of = |scores: &Tensor| {
             Tensor::run_backward(&[scores.square().sum(Kind::Float)], &weights, true, false)
         };

@@ -4,7 +4,7 @@
 //! holds, under `tchalk`, the architecture as JSON: the layers, and models as lists of nodes, each
 //! fed by earlier ones. Nothing in it is ever run.
 
-use super::cell::Cell;
+use super::built_layer::BuiltLayer;
 use super::graph::Op;
 use super::{Model, file};
 use crate::error::Result;
@@ -110,7 +110,7 @@ impl Model {
     }
 
     fn write(&self, path: &Path, notes: &[(&str, String)]) -> Result<()> {
-        let _access = self.inner.program.using();
+        let _access = self.inner.program.inference();
         let weights = self.inner.program.weights();
         let tensors: Vec<_> =
             weights.into_iter().map(|weight| (weight.name, weight.tensor)).collect();
@@ -118,7 +118,7 @@ impl Model {
     }
 
     fn description(&self) -> SavedNetwork {
-        let cells: Vec<&Arc<Cell>> = self.inner.program.cells().collect();
+        let cells: Vec<&Arc<BuiltLayer>> = self.inner.program.built_layers().collect();
         let layers = cells.iter().map(|cell| SavedLayer {
             kind: cell.layer.kind().into(),
             config: cell.layer.config(),
@@ -133,7 +133,7 @@ impl Model {
     /// Appends this model, after those inside it, unless it is there already; returns its place.
     fn describe(
         &self,
-        cells: &[&Arc<Cell>],
+        cells: &[&Arc<BuiltLayer>],
         known: &mut Vec<Model>,
         models: &mut Vec<SavedModel>,
     ) -> usize {
@@ -156,8 +156,8 @@ impl Model {
         });
         let nodes = nodes.collect();
         models.push(SavedModel {
-            name: self.inner.title.clone(),
-            named: self.inner.given,
+            name: self.inner.name.clone(),
+            named: self.inner.has_given_name,
             nodes,
             inputs: self.inner.graph.inputs.clone(),
             outputs: self.inner.graph.outputs.clone(),

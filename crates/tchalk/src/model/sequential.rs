@@ -1,6 +1,6 @@
 //! Building a network layer by layer.
 
-use super::cell::Cell;
+use super::built_layer::BuiltLayer;
 use super::graph::{Graph, Op, check_numbers};
 use super::{Model, names};
 use crate::error::{Error, Result};
@@ -39,45 +39,47 @@ use tch::Device;
 pub struct Sequential {
     name: Option<String>,
     input_shape: Option<Shape>,
-    parts: Vec<(Part, Option<String>)>,
+    parts: Vec<(LayerOrModel, Option<String>)>,
     /// Whether this is a copy of a description: what is built of it has weights of its own.
     copied: bool,
 }
 
 /// What can be added to a [`Sequential`]: a layer, or a network.
 #[derive(Debug)]
-pub struct Part(Kind);
+pub struct LayerOrModel(LayerOrModelKind);
 
 #[derive(Debug)]
-enum Kind {
+enum LayerOrModelKind {
     Layer(Box<dyn Layer>, Option<String>),
     Model(Model),
 }
 
-impl<L: Layer + 'static> From<L> for Part {
-    fn from(layer: L) -> Part {
+impl<L: Layer + 'static> From<L> for LayerOrModel {
+    fn from(layer: L) -> LayerOrModel {
         let name = layer.given_name();
-        Part(Kind::Layer(layer.boxed(), name))
+        LayerOrModel(LayerOrModelKind::Layer(layer.clone_box(), name))
     }
 }
 
-impl From<&Model> for Part {
-    fn from(model: &Model) -> Part {
-        Part(Kind::Model(model.clone()))
+impl From<&Model> for LayerOrModel {
+    fn from(model: &Model) -> LayerOrModel {
+        LayerOrModel(LayerOrModelKind::Model(model.clone()))
     }
 }
 
-impl From<Model> for Part {
-    fn from(model: Model) -> Part {
-        Part(Kind::Model(model))
+impl From<Model> for LayerOrModel {
+    fn from(model: Model) -> LayerOrModel {
+        LayerOrModel(LayerOrModelKind::Model(model))
     }
 }
 
-impl Clone for Part {
-    fn clone(&self) -> Part {
-        Part(match &self.0 {
-            Kind::Layer(layer, name) => Kind::Layer(layer.boxed(), name.clone()),
-            Kind::Model(model) => Kind::Model(model.clone()),
+impl Clone for LayerOrModel {
+    fn clone(&self) -> LayerOrModel {
+        LayerOrModel(match &self.0 {
+            LayerOrModelKind::Layer(layer, name) => {
+                LayerOrModelKind::Layer(layer.clone_box(), name.clone())
+            }
+            LayerOrModelKind::Model(model) => LayerOrModelKind::Model(model.clone()),
         })
     }
 }
@@ -116,13 +118,13 @@ impl Sequential {
 
     /// Puts a layer, or a whole network, behind the layers so far.
     #[allow(clippy::should_implement_trait)] // Keras's name; nobody adds networks with `+`.
-    pub fn add(mut self, layer: impl Into<Part>) -> Sequential {
+    pub fn add(mut self, layer: impl Into<LayerOrModel>) -> Sequential {
         self.parts.push((layer.into(), None));
         self
     }
 
     /// Puts a layer or a network behind the layers so far, under this name.
-    pub fn add_named(mut self, name: &str, layer: impl Into<Part>) -> Sequential {
+    pub fn add_named(mut self, name: &str, layer: impl Into<LayerOrModel>) -> Sequential {
         self.parts.push((layer.into(), Some(name.to_owned())));
         self
     }
@@ -137,8 +139,8 @@ impl Sequential {
     pub fn build(self, device: Device) -> Result<Model> {
         const OP: &str = "Sequential::build";
         let first = self.parts.first().and_then(|(part, _)| match &part.0 {
-            Kind::Model(model) => Some(model.input_shape()),
-            Kind::Layer(..) => None,
+            LayerOrModelKind::Model(model) => Some(model.input_shape()),
+            LayerOrModelKind::Layer(..) => None,
         });
         let input_shape = self.input_shape.clone().or(first).ok_or_else(|| {
             let hint = "Try .input_shape([3, 32, 32]) before the first layer.";
@@ -165,30 +167,30 @@ impl Sequential {
     }
 
     fn graph(self, op: &str, input_shape: Shape) -> Result<Graph> {
-        let mut own: Vec<(LayerId, Arc<Cell>)> = Vec::new();
+        let mut own: Vec<(LayerId, Arc<BuiltLayer>)> = Vec::new();
         let mut draft: Vec<(Op, Option<String>, Vec<usize>, Shape)> =
             vec![(Op::Input, Some("input".into()), Vec::new(), input_shape)];
-        let mut wanted = vec![names::Wanted::of(&Op::Input, Some("input".into()))];
+        let mut wanted = vec![names::NameRequest::of(&Op::Input, Some("input".into()))];
         for (part, name) in self.parts {
             let shape = draft.last().expect("it begins with the input").3.clone();
-            let from = names::all(op, &wanted)?.pop().unwrap_or_default();
+            let from = names::assign(op, &wanted)?.pop().unwrap_or_default();
             let (action, given) = match part.0 {
-                Kind::Layer(layer, given) => {
-                    check_numbers(&layer.written(), &layer.output_shape(&shape, &from)?)?;
+                LayerOrModelKind::Layer(layer, given) => {
+                    check_numbers(&layer.repr(), &layer.output_shape(&shape, &from)?)?;
                     let cell = match self.copied {
-                        true => own_cell(&mut own, layer, &shape, &from)?,
-                        false => Cell::of(&*layer, &shape, &from)?,
+                        true => built_layer_of_copy(&mut own, layer, &shape, &from)?,
+                        false => BuiltLayer::for_layer(&*layer, &shape, &from)?,
                     };
                     (Op::Layer(cell), given)
                 }
-                Kind::Model(model) => {
-                    let given = model.inner().given.then(|| model.name());
+                LayerOrModelKind::Model(model) => {
+                    let given = model.inner().has_given_name.then(|| model.name());
                     (Op::Model(model), given)
                 }
             };
             let given = name.or(given);
             let output = action.output_shape(&[shape], &[from])?;
-            wanted.push(names::Wanted::of(&action, given.clone()));
+            wanted.push(names::NameRequest::of(&action, given.clone()));
             draft.push((action, given, vec![draft.len() - 1], output));
         }
         let last = draft.len() - 1;
@@ -197,17 +199,17 @@ impl Sequential {
 }
 
 /// The cell of a layer in a copied description: shared inside it, and with nobody else.
-fn own_cell(
-    own: &mut Vec<(LayerId, Arc<Cell>)>,
+fn built_layer_of_copy(
+    own: &mut Vec<(LayerId, Arc<BuiltLayer>)>,
     layer: Box<dyn Layer>,
     shape: &Shape,
     from: &str,
-) -> Result<Arc<Cell>> {
-    let Some(identity) = layer.identity() else { return Ok(Cell::new(layer, shape)) };
+) -> Result<Arc<BuiltLayer>> {
+    let Some(identity) = layer.identity() else { return Ok(BuiltLayer::new(layer, shape)) };
     match own.iter().find(|(id, cell)| id.is(&identity) && cell.is_for(&*layer)) {
-        Some((_, cell)) => cell.clone().again(&*layer, shape, from),
+        Some((_, cell)) => cell.clone().reuse(&*layer, shape, from),
         None => {
-            let cell = Cell::new(layer, shape);
+            let cell = BuiltLayer::new(layer, shape);
             own.push((identity, cell.clone()));
             Ok(cell)
         }

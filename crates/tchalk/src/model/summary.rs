@@ -1,7 +1,7 @@
 //! A network as a table.
 
 use super::graph::{Graph, Op};
-use super::{Action, Model, Step};
+use super::{Model, Step, StepOp};
 use crate::layers::Shape;
 use crate::plot::thousands;
 use crate::table::Table;
@@ -53,20 +53,20 @@ impl Summary {
 /// One line of the table.
 struct Row {
     name: String,
-    written: String,
+    repr: String,
     shape: Shape,
     parameters: String,
     connected: String,
     trained: String,
     multiply_adds: usize,
     numbers: usize,
-    field: Option<Field>,
+    field: Option<ReceptiveField>,
 }
 
 /// The square of the input that one output sees: its side, and the distance from one output's to
 /// the next one's.
 #[derive(Clone, Copy)]
-enum Field {
+enum ReceptiveField {
     Square { side: usize, step: usize },
     Everything,
 }
@@ -90,7 +90,7 @@ impl Model {
     /// # Ok::<(), tchalk::Error>(())
     /// ```
     pub fn summary_with(&self, options: Summary) -> Table {
-        let fields = self.fields();
+        let fields = self.receptive_fields();
         let mut rows = Vec::new();
         let mut chain = self.inner.graph.is_chain();
         self.rows(&self.inner.graph, "", 0, options.expanded, &fields, &mut chain, &mut rows);
@@ -112,12 +112,8 @@ impl Model {
         }
         let texts = rows.iter().map(|row| {
             let shape = row.shape.iter().map(|&n| thousands(n as f64)).collect::<Vec<_>>();
-            let mut texts = vec![
-                row.name.clone(),
-                row.written.clone(),
-                shape.join(" × "),
-                row.parameters.clone(),
-            ];
+            let mut texts =
+                vec![row.name.clone(), row.repr.clone(), shape.join(" × "), row.parameters.clone()];
             if !chain {
                 texts.push(row.connected.clone());
             }
@@ -126,12 +122,12 @@ impl Model {
                 texts.push(thousands(row.multiply_adds as f64));
             }
             if options.memory {
-                texts.push(memory_text(row.numbers));
+                texts.push(format_memory(row.numbers));
             }
             if options.receptive_field {
                 texts.push(match row.field {
-                    Some(Field::Square { side, .. }) => format!("{side} × {side}"),
-                    Some(Field::Everything) => "all".into(),
+                    Some(ReceptiveField::Square { side, .. }) => format!("{side} × {side}"),
+                    Some(ReceptiveField::Everything) => "all".into(),
                     None => String::new(),
                 });
             }
@@ -155,10 +151,10 @@ impl Model {
             true => {
                 let sum = steps
                     .iter()
-                    .filter(|step| !matches!(step.action, Action::Softmax))
+                    .filter(|step| !matches!(step.op, StepOp::Softmax))
                     .map(numbers)
                     .sum();
-                table.footer(format!("{} for the outputs of one example", memory_text(sum)))
+                table.footer(format!("{} for the outputs of one example", format_memory(sum)))
             }
             false => table,
         }
@@ -171,7 +167,7 @@ impl Model {
         prefix: &str,
         depth: usize,
         expanded: bool,
-        fields: &HashMap<String, Field>,
+        fields: &HashMap<String, ReceptiveField>,
         chain: &mut bool,
         rows: &mut Vec<Row>,
     ) {
@@ -193,14 +189,14 @@ impl Model {
             }
             let mut row = Row {
                 name: format!("{}{}", "  ".repeat(depth), node.name),
-                written: match &node.op {
+                repr: match &node.op {
                     Op::Input => String::new(),
                     Op::Model(model) => {
                         let layers =
                             model.inner.program.steps.len() - model.inner.graph.inputs.len();
                         format!("a model of {layers} layers")
                     }
-                    op => op.written(),
+                    op => op.repr(),
                 },
                 shape: node.shape.clone(),
                 parameters: String::new(),
@@ -213,7 +209,7 @@ impl Model {
                     .and_then(|at| fields.get(&program.steps[at].path))
                     .copied(),
             };
-            self.count(node.op.shared(), &path, &steps, &mut row);
+            self.count_parameters(node.op.shared(), &path, &steps, &mut row);
             rows.push(row);
             if let (Op::Model(model), true) = (&node.op, expanded) {
                 let inside = format!("{path}/");
@@ -223,11 +219,11 @@ impl Model {
     }
 
     /// How many parameters stand first in these steps, and whether they are trained.
-    fn count(&self, shared: Option<usize>, path: &str, steps: &[&Step], row: &mut Row) {
-        let first: HashMap<String, _> = self.inner.program.named_cells().iter().cloned().collect();
+    fn count_parameters(&self, shared: Option<usize>, path: &str, steps: &[&Step], row: &mut Row) {
+        let first: HashMap<String, _> = self.inner.program.named_layers().iter().cloned().collect();
         let own = steps.iter().filter_map(|step| first.get(&step.path));
         let (total, trained) = own.fold((0, 0), |(total, trained), cell| {
-            let (all, free) = cell.counts();
+            let (all, free) = cell.parameter_counts();
             (total + all, trained + free)
         });
         let again = shared.is_some() && path.rsplit('/').next().is_some_and(|n| n.contains(':'));
@@ -236,9 +232,9 @@ impl Model {
             false => thousands(total as f64),
         };
         // Also a layer without weights can be frozen: dropout is.
-        let cells: Vec<_> = steps.iter().filter_map(|step| step.cell()).collect();
+        let cells: Vec<_> = steps.iter().filter_map(|step| step.built_layer()).collect();
         let frozen = cells.iter().filter(|cell| cell.is_frozen()).count();
-        let weighted = cells.iter().any(|cell| cell.counts().0 > 0);
+        let weighted = cells.iter().any(|cell| cell.parameter_counts().0 > 0);
         row.trained = match (frozen, weighted) {
             (0, true) => "yes",
             (0, false) => "",
@@ -252,7 +248,7 @@ impl Model {
     /// Multiply-adds of one step for one example: each number of a kernel is used once at every
     /// place of the output.
     fn multiply_adds(&self, step: &Step) -> usize {
-        let Some(cell) = step.cell() else { return 0 };
+        let Some(cell) = step.built_layer() else { return 0 };
         let places: usize = step.shape.get(1..).unwrap_or_default().iter().product();
         let kernels = cell.specs.iter().filter(|spec| spec.shape.len() > 1);
         kernels.map(|spec| spec.shape.iter().product::<usize>() * places).sum()
@@ -265,36 +261,39 @@ impl Model {
 
     /// The side of the square of the input that one output of the layer at this path sees; nothing
     /// where it sees everything.
-    pub(crate) fn side_seen(&self, path: &str) -> Option<usize> {
-        match self.fields().get(path)? {
-            Field::Square { side, .. } => Some(*side),
-            Field::Everything => None,
+    pub(crate) fn receptive_field_side(&self, path: &str) -> Option<usize> {
+        match self.receptive_fields().get(path)? {
+            ReceptiveField::Square { side, .. } => Some(*side),
+            ReceptiveField::Everything => None,
         }
     }
 
     /// What one output of each step sees of the input.
-    fn fields(&self) -> HashMap<String, Field> {
+    fn receptive_fields(&self) -> HashMap<String, ReceptiveField> {
         let steps = &self.inner.program.steps;
-        let mut fields: Vec<Field> = Vec::with_capacity(steps.len());
+        let mut fields: Vec<ReceptiveField> = Vec::with_capacity(steps.len());
         for step in steps {
             let inputs = step.inputs.iter().map(|&input| fields[input]);
             let widest = inputs.reduce(|a, b| match (a, b) {
-                (Field::Square { side: a, step }, Field::Square { side: b, step: other }) => {
-                    Field::Square { side: a.max(b), step: step.max(other) }
-                }
-                _ => Field::Everything,
+                (
+                    ReceptiveField::Square { side: a, step },
+                    ReceptiveField::Square { side: b, step: other },
+                ) => ReceptiveField::Square { side: a.max(b), step: step.max(other) },
+                _ => ReceptiveField::Everything,
             });
-            let before = widest.unwrap_or(Field::Square { side: 1, step: 1 });
-            let window = match &step.action {
-                Action::Layer(cell) => cell.layer.window(),
+            let before = widest.unwrap_or(ReceptiveField::Square { side: 1, step: 1 });
+            let window = match &step.op {
+                StepOp::Layer(cell) => cell.layer.kernel_and_stride(),
                 _ => Some((1, 1)),
             };
             fields.push(match (before, window) {
-                (Field::Square { side, step }, Some((window, stride))) => Field::Square {
-                    side: side.saturating_add(window.saturating_sub(1).saturating_mul(step)),
-                    step: step.saturating_mul(stride),
-                },
-                _ => Field::Everything,
+                (ReceptiveField::Square { side, step }, Some((window, stride))) => {
+                    ReceptiveField::Square {
+                        side: side.saturating_add(window.saturating_sub(1).saturating_mul(step)),
+                        step: step.saturating_mul(stride),
+                    }
+                }
+                _ => ReceptiveField::Everything,
             });
         }
         steps.iter().map(|step| step.path.clone()).zip(fields).collect()
@@ -306,7 +305,7 @@ fn numbers(step: &Step) -> usize {
 }
 
 /// So many `f32` numbers as KiB or MiB.
-fn memory_text(numbers: usize) -> String {
+fn format_memory(numbers: usize) -> String {
     let kib = numbers as f64 * 4.0 / 1024.0;
     if kib < 1000.0 { format!("{kib:.1} KiB") } else { format!("{:.1} MiB", kib / 1024.0) }
 }

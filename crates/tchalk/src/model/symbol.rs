@@ -1,6 +1,6 @@
 //! Building a network as one writes a formula: a value that does not exist yet goes through layers.
 
-use super::cell::Cell;
+use super::built_layer::BuiltLayer;
 use super::graph::{Graph, Op, check_numbers};
 use super::{Model, names};
 use crate::error::{Error, Result};
@@ -28,16 +28,16 @@ impl Input {
     /// ```
     #[allow(clippy::new_ret_no_self)] // What it makes goes through layers as any other value does.
     pub fn new(name: &str, shape: impl Into<Vec<usize>>) -> Symbol {
-        Symbol::made(Op::Input, Some(name.to_owned()), Vec::new(), shape.into())
+        Symbol::new(Op::Input, Some(name.to_owned()), Vec::new(), shape.into())
     }
 }
 
 /// A value that does not exist yet: what a layer will give once the network runs.
 #[derive(Clone)]
-pub struct Symbol(Arc<Made>);
+pub struct Symbol(Arc<SymbolNode>);
 
 /// How a symbol came to be.
-struct Made {
+struct SymbolNode {
     /// Later ones have larger numbers, so this is an order in which they can run.
     number: u64,
     op: Op,
@@ -55,10 +55,10 @@ impl std::fmt::Debug for Symbol {
 }
 
 impl Symbol {
-    fn made(op: Op, given: Option<String>, inputs: Vec<Symbol>, shape: Shape) -> Symbol {
+    fn new(op: Op, given: Option<String>, inputs: Vec<Symbol>, shape: Shape) -> Symbol {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        Symbol(Arc::new(Made { number, op, given, inputs, shape }))
+        Symbol(Arc::new(SymbolNode { number, op, given, inputs, shape }))
     }
 
     /// The shape, the batch left out.
@@ -67,30 +67,31 @@ impl Symbol {
     }
 
     /// What `op` gives for these inputs.
-    fn after(op: Op, given: Option<String>, inputs: &[&Symbol]) -> Result<Symbol> {
+    fn apply(op: Op, given: Option<String>, inputs: &[&Symbol]) -> Result<Symbol> {
         let shapes: Vec<Shape> = inputs.iter().map(|input| input.shape()).collect();
-        shapes.iter().try_for_each(|shape| check_numbers(&op.written(), shape))?;
-        let shape = told(inputs, |from| op.output_shape(&shapes, from))?;
-        check_numbers(&op.written(), &shape)?;
+        shapes.iter().try_for_each(|shape| check_numbers(&op.repr(), shape))?;
+        let shape = with_input_names(inputs, |from| op.output_shape(&shapes, from))?;
+        check_numbers(&op.repr(), &shape)?;
         let inputs = inputs.iter().map(|&input| input.clone()).collect();
-        Ok(Symbol::made(op, given, inputs, shape))
+        Ok(Symbol::new(op, given, inputs, shape))
     }
 
     /// What a layer gives.
-    pub(super) fn through(&self, layer: &dyn Layer) -> Result<Symbol> {
+    pub(super) fn apply_layer(&self, layer: &dyn Layer) -> Result<Symbol> {
         // Before the weights are thought of: they depend on a shape that fits.
         let shape = self.shape();
-        check_numbers(&layer.written(), &shape)?;
+        check_numbers(&layer.repr(), &shape)?;
         let fits = |from: &[String]| layer.output_shape(&shape, &from[0]);
-        check_numbers(&layer.written(), &told(&[self], fits)?)?;
-        let cell = told(&[self], |from| Cell::of(layer, &shape, &from[0]))?;
-        Symbol::after(Op::Layer(cell), layer.given_name(), &[self])
+        check_numbers(&layer.repr(), &with_input_names(&[self], fits)?)?;
+        let cell =
+            with_input_names(&[self], |from| BuiltLayer::for_layer(layer, &shape, &from[0]))?;
+        Symbol::apply(Op::Layer(cell), layer.given_name(), &[self])
     }
 
     /// What a network gives.
-    pub(super) fn through_model(model: &Model, inputs: &[&Symbol]) -> Result<Symbol> {
-        let given = model.inner().given.then(|| model.name());
-        Symbol::after(Op::Model(model.clone()), given, inputs)
+    pub(super) fn apply_model(model: &Model, inputs: &[&Symbol]) -> Result<Symbol> {
+        let given = model.inner().has_given_name.then(|| model.name());
+        Symbol::apply(Op::Model(model.clone()), given, inputs)
     }
 
     fn is(&self, other: &Symbol) -> bool {
@@ -100,15 +101,15 @@ impl Symbol {
 
 /// Runs `check` with the names that its inputs would have in a network. Those are looked for only
 /// when something is wrong.
-fn told<T>(inputs: &[&Symbol], check: impl Fn(&[String]) -> Result<T>) -> Result<T> {
+fn with_input_names<T>(inputs: &[&Symbol], check: impl Fn(&[String]) -> Result<T>) -> Result<T> {
     let kinds: Vec<String> = inputs.iter().map(|input| input.0.op.kind()).collect();
     let first = check(&kinds);
     if first.is_ok() {
         return first;
     }
     let order = ancestors(inputs.iter().copied());
-    let wanted = order.iter().map(|s| names::Wanted::of(&s.0.op, s.0.given.clone()));
-    match names::all("Model::new", &wanted.collect::<Vec<_>>()) {
+    let wanted = order.iter().map(|s| names::NameRequest::of(&s.0.op, s.0.given.clone()));
+    match names::assign("Model::new", &wanted.collect::<Vec<_>>()) {
         Ok(names) => {
             let place = |input: &&Symbol| order.iter().position(|symbol| symbol.is(input));
             check(&inputs.iter().map(|i| names[place(i).unwrap_or(0)].clone()).collect::<Vec<_>>())
@@ -180,7 +181,7 @@ pub trait CallLayer {
 
 impl<L: Layer> CallLayer for L {
     fn call(&self, x: &Symbol) -> Result<Symbol> {
-        x.through(self)
+        x.apply_layer(self)
     }
 }
 
@@ -197,91 +198,91 @@ pub trait CallMerge {
 impl<M: Merge> CallMerge for M {
     fn call<S: Borrow<Symbol>>(&self, inputs: &[S]) -> Result<Symbol> {
         let inputs: Vec<&Symbol> = inputs.iter().map(Borrow::borrow).collect();
-        Symbol::after(Op::Merge(Arc::from(self.boxed())), self.given_name(), &inputs)
+        Symbol::apply(Op::Merge(Arc::from(self.clone_box())), self.given_name(), &inputs)
     }
 }
 
 /// What a network can be called with: tensors, which run through it, or symbols, which make it part
 /// of another network.
-pub trait Feed {
+pub trait ModelInput {
     /// A tensor for tensors, a symbol for symbols.
     type Output;
 
     /// Calls the model.
     #[doc(hidden)]
-    fn feed(&self, model: &Model) -> Result<Self::Output>;
+    fn call_model(&self, model: &Model) -> Result<Self::Output>;
 }
 
 /// One of what a network can be called with.
-pub trait FeedOne {
+pub trait ModelInputItem {
     /// A tensor for tensors, a symbol for symbols.
     type Output;
 
     /// Calls the model with as many as it has inputs.
     #[doc(hidden)]
-    fn feed_all(model: &Model, inputs: &[&Self]) -> Result<Self::Output>;
+    fn call_model_with(model: &Model, inputs: &[&Self]) -> Result<Self::Output>;
 }
 
-impl FeedOne for Tensor {
+impl ModelInputItem for Tensor {
     type Output = Tensor;
-    fn feed_all(model: &Model, inputs: &[&Tensor]) -> Result<Tensor> {
+    fn call_model_with(model: &Model, inputs: &[&Tensor]) -> Result<Tensor> {
         model.run_one(inputs)
     }
 }
 
-impl FeedOne for Symbol {
+impl ModelInputItem for Symbol {
     type Output = Symbol;
-    fn feed_all(model: &Model, inputs: &[&Symbol]) -> Result<Symbol> {
-        Symbol::through_model(model, inputs)
+    fn call_model_with(model: &Model, inputs: &[&Symbol]) -> Result<Symbol> {
+        Symbol::apply_model(model, inputs)
     }
 }
 
-impl<T: FeedOne> FeedOne for &T {
+impl<T: ModelInputItem> ModelInputItem for &T {
     type Output = T::Output;
-    fn feed_all(model: &Model, inputs: &[&Self]) -> Result<T::Output> {
-        T::feed_all(model, &inputs.iter().map(|&&input| input).collect::<Vec<&T>>())
+    fn call_model_with(model: &Model, inputs: &[&Self]) -> Result<T::Output> {
+        T::call_model_with(model, &inputs.iter().map(|&&input| input).collect::<Vec<&T>>())
     }
 }
 
-impl Feed for Tensor {
+impl ModelInput for Tensor {
     type Output = Tensor;
-    fn feed(&self, model: &Model) -> Result<Tensor> {
-        Tensor::feed_all(model, &[self])
+    fn call_model(&self, model: &Model) -> Result<Tensor> {
+        Tensor::call_model_with(model, &[self])
     }
 }
 
-impl Feed for Symbol {
+impl ModelInput for Symbol {
     type Output = Symbol;
-    fn feed(&self, model: &Model) -> Result<Symbol> {
-        Symbol::feed_all(model, &[self])
+    fn call_model(&self, model: &Model) -> Result<Symbol> {
+        Symbol::call_model_with(model, &[self])
     }
 }
 
-impl<T: FeedOne> Feed for [T] {
+impl<T: ModelInputItem> ModelInput for [T] {
     type Output = T::Output;
-    fn feed(&self, model: &Model) -> Result<T::Output> {
-        T::feed_all(model, &self.iter().collect::<Vec<_>>())
+    fn call_model(&self, model: &Model) -> Result<T::Output> {
+        T::call_model_with(model, &self.iter().collect::<Vec<_>>())
     }
 }
 
-impl<T: FeedOne, const N: usize> Feed for [T; N] {
+impl<T: ModelInputItem, const N: usize> ModelInput for [T; N] {
     type Output = T::Output;
-    fn feed(&self, model: &Model) -> Result<T::Output> {
-        self[..].feed(model)
+    fn call_model(&self, model: &Model) -> Result<T::Output> {
+        self[..].call_model(model)
     }
 }
 
-impl<T: FeedOne> Feed for Vec<T> {
+impl<T: ModelInputItem> ModelInput for Vec<T> {
     type Output = T::Output;
-    fn feed(&self, model: &Model) -> Result<T::Output> {
-        self[..].feed(model)
+    fn call_model(&self, model: &Model) -> Result<T::Output> {
+        self[..].call_model(model)
     }
 }
 
-impl<T: Feed + ?Sized> Feed for &T {
+impl<T: ModelInput + ?Sized> ModelInput for &T {
     type Output = T::Output;
-    fn feed(&self, model: &Model) -> Result<T::Output> {
-        (**self).feed(model)
+    fn call_model(&self, model: &Model) -> Result<T::Output> {
+        (**self).call_model(model)
     }
 }
 
@@ -365,7 +366,7 @@ fn check_inputs(op: &str, inputs: &[Symbol], order: &[Symbol]) -> Result<()> {
     let name = stranger.0.given.clone().unwrap_or_default();
     let fed = order.iter().find(|symbol| symbol.0.inputs.iter().any(|input| input.is(stranger)));
     let fed = match fed {
-        Some(fed) => format!(", which feeds {}", fed.0.op.written()),
+        Some(fed) => format!(", which feeds {}", fed.0.op.repr()),
         None => String::new(),
     };
     Err(Error::invalid(

@@ -1,7 +1,7 @@
 //! The weights of a network, by name.
 
-use super::cell::Cell;
-use super::{Access, Model, Program};
+use super::built_layer::BuiltLayer;
+use super::{Executor, Model, Program};
 use crate::error::{Error, Result};
 use std::sync::Arc;
 use tch::{Tensor, no_grad};
@@ -17,7 +17,7 @@ pub(crate) struct Weight {
 
 impl Weight {
     /// Whether training may change it: running means, which are not learned, included.
-    pub(crate) fn changes(&self) -> bool {
+    pub(crate) fn may_change(&self) -> bool {
         !self.frozen
     }
 }
@@ -25,18 +25,18 @@ impl Weight {
 impl Model {
     /// How many numbers the network holds. Those of a layer that is used twice count once.
     pub fn parameter_count(&self) -> usize {
-        self.inner.program.cells().map(|cell| cell.counts().0).sum()
+        self.inner.program.built_layers().map(|cell| cell.parameter_counts().0).sum()
     }
 
     /// How many of them training changes: not those of frozen layers, nor running means.
     pub fn trainable_count(&self) -> usize {
-        self.inner.program.cells().map(|cell| cell.counts().1).sum()
+        self.inner.program.built_layers().map(|cell| cell.parameter_counts().1).sum()
     }
 
     /// The names of the weights, in order: `conv2d.weight`, `conv2d.bias`, … In a model inside they
     /// begin with its path: `vgg16/block5_conv3.weight`.
     pub fn weight_names(&self) -> Vec<String> {
-        let cells = self.inner.program.named_cells();
+        let cells = self.inner.program.named_layers();
         cells.iter().flat_map(|(path, cell)| names(path, cell)).collect()
     }
 
@@ -47,7 +47,7 @@ impl Model {
     ///
     /// If there is no weight of that name.
     pub fn weight(&self, name: &str) -> Result<Tensor> {
-        let access = self.inner.program.using();
+        let access = self.inner.program.inference();
         Ok(self.find_weight("Model::weight", name, &access)?.detach().copy())
     }
 
@@ -67,15 +67,15 @@ impl Model {
         Ok(())
     }
 
-    fn find_weight(&self, op: &str, name: &str, _access: &Access<'_>) -> Result<Tensor> {
+    fn find_weight(&self, op: &str, name: &str, _access: &Executor<'_>) -> Result<Tensor> {
         // Every path leads to the weight, also that of a layer's second use.
         let steps = self.inner.program.steps.iter();
-        let found = steps.filter_map(|step| step.cell().map(|cell| (&step.path, cell))).find_map(
-            |(path, cell)| {
+        let found = steps
+            .filter_map(|step| step.built_layer().map(|cell| (&step.path, cell)))
+            .find_map(|(path, cell)| {
                 let place = names(path, cell).iter().position(|found| found == name)?;
                 Some(cell.tensors().remove(place))
-            },
-        );
+            });
         found.ok_or_else(|| {
             Error::invalid(
                 format!("{op}({name:?})"),
@@ -90,8 +90,8 @@ impl Model {
 impl Program {
     /// Handles on all weights, in order.
     pub(crate) fn weights(&self) -> Vec<Weight> {
-        let cells = self.named_cells();
-        let of = |(path, cell): &(String, Arc<Cell>)| {
+        let cells = self.named_layers();
+        let of = |(path, cell): &(String, Arc<BuiltLayer>)| {
             let weights = names(path, cell).into_iter().zip(cell.tensors()).zip(&cell.specs);
             let weights = weights.map(|((name, tensor), spec)| {
                 let frozen = cell.is_frozen();
@@ -103,6 +103,6 @@ impl Program {
     }
 }
 
-fn names(path: &str, cell: &Cell) -> Vec<String> {
+fn names(path: &str, cell: &BuiltLayer) -> Vec<String> {
     cell.specs.iter().map(|spec| format!("{path}.{}", spec.name)).collect()
 }

@@ -67,7 +67,7 @@ pub(super) fn write(
 ) -> Result<()> {
     let inner = model.inner();
     let mut tensors: Vec<(String, Tensor)> = {
-        let _access = inner.program.using();
+        let _access = inner.program.inference();
         let weights = inner.program.weights().into_iter();
         weights.map(|w| (format!("{WEIGHT}{}", w.name), w.tensor.detach().copy())).collect()
     };

@@ -49,7 +49,7 @@ impl Trainer {
         let before = copy_weights(&run.model);
         {
             let program = &self.model.inner().program;
-            let _access = program.using();
+            let _access = program.inference();
             self.replicas.copy_weights(program, true);
         }
         let mut sums = EpochSums::new(self);

@@ -232,7 +232,7 @@ pub(super) fn evaluate_source(
         catch_torch_error(op, || {
             let batch = feed.batch(program, &positions, inner.device);
             no_grad(|| {
-                let outputs = program.using().run(&batch.known_values(), &[target]).remove(0);
+                let outputs = program.inference().run(&batch.known_values(), &[target]).remove(0);
                 tally.add(loss, &outputs, &batch.labels);
             });
             done += batch.len();

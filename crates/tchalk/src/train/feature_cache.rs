@@ -33,7 +33,7 @@ pub(super) fn plan(program: &Program, target: usize, examples: usize, limit: usi
     // A frontier behind layers without weights would be another copy of the images.
     let behind = program.needed(&[], &steps);
     let worthwhile = program.steps.iter().zip(&behind).any(|(step, needed)| {
-        *needed && step.cell().is_some_and(|cell| !cell.tensors().is_empty())
+        *needed && step.built_layer().is_some_and(|cell| !cell.tensors().is_empty())
     });
     if !worthwhile {
         return CachePlan::NotWorthwhile;
@@ -80,7 +80,7 @@ pub(super) fn compute(
         let count = catch_torch_error("Model::fit, the frozen part", || {
             no_grad(|| {
                 let batch = feed.batch(program, &positions, inner.device);
-                let outputs = program.using().run(&batch.known_values(), steps);
+                let outputs = program.inference().run(&batch.known_values(), steps);
                 if values.is_empty() {
                     let all = outputs.iter().map(|output| {
                         let mut size = output.size();

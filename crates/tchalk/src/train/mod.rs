@@ -101,7 +101,7 @@ impl Model {
     pub fn compile(&self, optimizer: impl Optimizer + 'static, loss: Loss) -> Result<()> {
         let paths = self.weight_names();
         let inner = self.inner();
-        let (last, written) = (inner.last().kind(), inner.last_written());
+        let (last, written) = (inner.last_step().kind(), inner.last_repr());
         let reading = loss.input(&inner.output_shape(), last, &written)?;
         self.set_compiled(OptimizerState::new(Box::new(optimizer), &paths)?, loss, reading);
         Ok(())
@@ -149,7 +149,8 @@ pub(crate) fn check_input(op: &str, inner: &Inner, set: &TensorSet) -> Result<()
     if inner.graph.inputs.len() != 1 || inner.graph.outputs.len() != 1 {
         let (inputs, outputs) = (inner.graph.inputs.len(), inner.graph.outputs.len());
         let got = format!("{inputs} inputs and {outputs} outputs");
-        let hint = "until(\"name of a layer\") gives a network with one of the outputs.";
+        let hint =
+            "feature_extractor(\"name of a layer\") gives a network with one of the outputs.";
         return Err(Error::invalid(op, "a network of one input and one output", got, hint));
     }
     let input_shape = inner.input_shape();

@@ -298,7 +298,8 @@ impl Model {
             interrupt::check(OP)?;
             let y = catch_torch_error(OP, || {
                 Ok(no_grad(|| {
-                    let y = inner.program.using().forward(&memory_layout::channels_last_on_cpu(x));
+                    let y =
+                        inner.program.inference().forward(&memory_layout::channels_last_on_cpu(x));
                     let y = match form {
                         Some(OutputForm::Logits) => y.softmax(-1, None),
                         Some(OutputForm::BinaryLogits) => y.sigmoid(),

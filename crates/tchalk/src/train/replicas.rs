@@ -62,7 +62,7 @@ impl Replicas {
     /// Takes over the weights of the network, and which layers are frozen; the weights of layers that
     /// stay frozen only where `frozen_too` says so. The caller has access to the network.
     pub(super) fn copy_weights(&self, program: &Program, frozen_too: bool) {
-        self.0.iter().for_each(|replica| replica.follow(program, frozen_too));
+        self.0.iter().for_each(|replica| replica.copy_weights_from(program, frozen_too));
     }
 
     /// How many of `examples` each takes, the network itself first: none one more than another.
@@ -121,7 +121,7 @@ impl Replicas {
 /// What layers that are not frozen keep besides their weights, in order.
 fn buffers(program: &Program) -> Vec<Tensor> {
     let weights = program.weights().into_iter();
-    let kept = weights.filter(|weight| weight.changes() && !weight.trainable);
+    let kept = weights.filter(|weight| weight.may_change() && !weight.trainable);
     let kept = kept.map(|weight| weight.tensor.detach());
     kept.filter(|tensor| matches!(tensor.kind(), Kind::Float | Kind::Double)).collect()
 }

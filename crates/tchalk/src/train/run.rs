@@ -154,8 +154,8 @@ impl Run {
 /// Copies of all weights of layers that are not frozen.
 pub(super) fn copy_weights(model: &Model) -> Vec<(String, Tensor)> {
     let program = &model.inner().program;
-    let _access = program.using();
-    let weights = program.weights().into_iter().filter(|weight| weight.changes());
+    let _access = program.inference();
+    let weights = program.weights().into_iter().filter(|weight| weight.may_change());
     weights.map(|weight| (weight.name, weight.tensor.detach().copy())).collect()
 }
 

@@ -7,7 +7,7 @@ use super::random::part_seed;
 use super::replicas::Replicas;
 use super::{Compiled, loss_input_step};
 use crate::error::{Error, Result};
-use crate::model::{Access, Inner, Program};
+use crate::model::{Executor, Inner, Program};
 use std::collections::HashSet;
 use tch::Tensor;
 
@@ -50,7 +50,7 @@ impl TrainStep<'_> {
     ) -> Result<StepOutput> {
         let (program, device) = (&self.inner.program, self.inner.device);
         // The weights belong to this step until it is done.
-        let access = program.training().mixed(self.mixed_precision && device.is_cuda());
+        let access = program.training().mixed_precision(self.mixed_precision && device.is_cuda());
         self.replicas.copy_weights(program, false);
         let shares = self.replicas.part_sizes(batch.len());
         let part = batch.part(0, shares[0], device);
@@ -61,7 +61,7 @@ impl TrainStep<'_> {
                 let inner = replica.inner();
                 let mixed = self.mixed_precision && inner.device.is_cuda();
                 // Nobody else knows the replica, so this never waits.
-                let access = inner.program.training().mixed(mixed);
+                let access = inner.program.training().mixed_precision(mixed);
                 let part = batch.part(from, count, inner.device);
                 Ok(self.forward(&access, &inner.program, &part, count, batch.len(), seed))
             });
@@ -98,7 +98,7 @@ impl TrainStep<'_> {
 
     fn forward(
         &self,
-        access: &Access<'_>,
+        access: &Executor<'_>,
         program: &Program,
         part: &Batch,
         count: usize,

@@ -62,7 +62,7 @@ impl Model {
         options.check()?;
         check_input(OP, inner, set)?;
         check_labels(OP, inner, set)?;
-        if inner.trainable().is_empty() {
+        if inner.trainable_weights().is_empty() {
             let hint = "unfreeze() sets all layers free, unfreeze_at(\"name\") one of them.";
             return Err(Error::invalid(OP, "weights to train", "none: all are frozen", hint));
         }

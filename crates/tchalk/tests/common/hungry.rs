@@ -24,7 +24,7 @@ impl Layer for Hungry {
     fn kind(&self) -> &'static str {
         "hungry"
     }
-    fn written(&self) -> String {
+    fn repr(&self) -> String {
         "Hungry".into()
     }
     fn output_shape(&self, input: &Shape, _from: &str) -> tchalk::Result<Shape> {
@@ -39,7 +39,7 @@ impl Layer for Hungry {
     fn config(&self) -> serde_json::Value {
         serde_json::Value::Null
     }
-    fn boxed(&self) -> Box<dyn Layer> {
+    fn clone_box(&self) -> Box<dyn Layer> {
         Box::new(self.clone())
     }
 }

@@ -19,7 +19,7 @@ use crate::train::OptimizerSummary;
 pub fn compiled(model: &Model) -> Checklist {
     let mut list = Checklist::new("your settings");
     let inner = model.inner();
-    let (last, written) = (inner.last().kind(), inner.last_written());
+    let (last, written) = (inner.last_step().kind(), inner.last_repr());
     let compiled = inner.compiled();
     let Some(compiled) = compiled.as_ref() else {
         list.wrong(

@@ -12,8 +12,8 @@ pub(super) fn end(list: &mut Checklist, model: &Model, structure: &Structure) {
     let said = |form| told.is_some_and(|(_, it)| it.form == form && !it.before_activation);
     let (scores, probabilities) = (said(OutputForm::Logits), said(OutputForm::Probabilities));
     let binary = told.is_some_and(|(name, _)| name == "BinaryCrossEntropy");
-    let (written, bent) = (inner.last_written(), structure.ends_in_bend());
-    match inner.last().kind() {
+    let (written, bent) = (inner.last_repr(), structure.ends_in_bend());
+    match inner.last_step().kind() {
         "softmax" => list.right("end", "Softmax: probabilities that add up to 1."),
         "sigmoid" if binary => list.odd(
             "end",
@@ -75,7 +75,7 @@ pub(super) fn end(list: &mut Checklist, model: &Model, structure: &Structure) {
             ),
         });
     }
-    if inner.last().kind() != "softmax" {
+    if inner.last_step().kind() != "softmax" {
         return;
     }
     match structure.before_softmax().as_str() {

@@ -183,7 +183,7 @@ fn kind(list: &mut Checklist, model: &Model, structure: &Structure) {
     }
     let narrow = structure.globally_pooled().into_iter().find_map(|step| {
         let path = structure.path(step);
-        model.side_seen(&path).filter(|&side| side < NARROW).map(|side| (path, side))
+        model.receptive_field_side(&path).filter(|&side| side < NARROW).map(|side| (path, side))
     });
     if let Some((path, side)) = narrow {
         list.odd(

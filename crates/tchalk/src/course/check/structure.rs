@@ -1,6 +1,6 @@
 //! What a network is made of, as far as the checks want to know.
 
-use crate::model::{Action, Model, Step};
+use crate::model::{Model, Step, StepOp};
 use serde_json::Value;
 
 /// Layers that bend: without one between them, two layers of sums are no more than one.
@@ -102,7 +102,7 @@ impl Structure {
 
     /// Whether the output is a softmax that the last layer has for its activation.
     fn softmax_is_inside(&self) -> bool {
-        matches!(self.steps[self.output].action, Action::Softmax)
+        matches!(self.steps[self.output].op, StepOp::Softmax)
     }
 
     /// What gives the scores: `dense`, or the bend between it and the softmax, of its own or inside.
@@ -168,8 +168,8 @@ impl Structure {
 }
 
 fn config(step: &Step) -> Option<Value> {
-    match &step.action {
-        Action::Layer(cell) => Some(cell.layer.config()),
+    match &step.op {
+        StepOp::Layer(cell) => Some(cell.layer.config()),
         _ => None,
     }
 }

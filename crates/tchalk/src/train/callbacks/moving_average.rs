@@ -55,7 +55,7 @@ impl Callback for MovingAverage {
     fn on_batch_end(&mut self, run: &mut Run) -> CallbackResult {
         let model = run.model();
         let program = &model.inner().program;
-        let _access = program.using();
+        let _access = program.inference();
         no_grad(|| {
             for weight in program.weights() {
                 match self.means.get_mut(&weight.name) {
@@ -65,7 +65,7 @@ impl Callback for MovingAverage {
                         let _ = mean.lerp_(&weight.tensor, 1.0 - self.decay);
                     }
                     // The mean of a weight that was set free on the way begins there.
-                    None if weight.changes() => {
+                    None if weight.may_change() => {
                         self.means.insert(weight.name, weight.tensor.detach().copy());
                     }
                     None => {}

@@ -16,21 +16,21 @@ impl Model {
     /// ```
     /// use tchalk::prelude::*;
     /// let model = Sequential::new().input_shape([2]).add(Dense::new(1)).build(Device::Cpu)?;
-    /// let fresh = model.fresh()?;
+    /// let fresh = model.reinitialized()?;
     /// assert_ne!(fresh.weight("dense.weight")?, model.weight("dense.weight")?);
     /// # Ok::<(), tchalk::Error>(())
     /// ```
-    pub fn fresh(&self) -> Result<Model> {
+    pub fn reinitialized(&self) -> Result<Model> {
         let fresh = self.copy()?;
         let program = &fresh.inner.program;
         // As for a network that is built: libtorch's generator is shared by the whole process.
         tch::manual_seed(runtime::seed::derive("weights"));
-        for cell in program.cells().filter(|cell| !cell.is_frozen()) {
+        for cell in program.built_layers().filter(|cell| !cell.is_frozen()) {
             for (spec, mut weight) in cell.specs.iter().zip(cell.tensors()) {
                 no_grad(|| weight.copy_(&spec.initializer.fill(&spec.shape)));
             }
         }
-        if program.cells().any(|cell| !cell.is_frozen() && !cell.specs.is_empty()) {
+        if program.built_layers().any(|cell| !cell.is_frozen() && !cell.specs.is_empty()) {
             fresh.set_source(String::new());
         }
         Ok(fresh)
@@ -50,7 +50,7 @@ mod tests {
         let layers = Sequential::new().add(&base).add(Flatten).add(Dense::new(8));
         let model = layers.add(shared.clone()).add(shared).build(Device::Cpu).unwrap();
         model.set_weight("base/conv2d.bias", &Tensor::from_slice(&[1f32, 2.0])).unwrap();
-        let fresh = model.fresh().unwrap();
+        let fresh = model.reinitialized().unwrap();
         assert_eq!(fresh.weight_names(), model.weight_names());
         assert_eq!(fresh.trainable_count(), model.trainable_count());
         for name in model.weight_names() {

@@ -9,9 +9,9 @@ use tch::{Device, Tensor};
 
 /// A layer with its weights. Every network that uses the layer holds the same cell, so that weights
 /// and frozen flag are shared.
-pub(crate) struct Cell {
+pub(crate) struct BuiltLayer {
     /// The order in which several cells are locked, so that no two threads wait for each other.
-    pub(super) order: u64,
+    pub(super) lock_order: u64,
     pub(crate) layer: Box<dyn Layer>,
     pub(super) specs: Vec<WeightSpec>,
     /// One tensor for each spec, or none before the first network is built with this cell. Held
@@ -19,20 +19,20 @@ pub(crate) struct Cell {
     weights: Mutex<Vec<Tensor>>,
     frozen: AtomicBool,
     /// A step of training has the weights to itself, everybody else shares them.
-    pub(super) gate: RwLock<()>,
+    pub(super) access_lock: RwLock<()>,
 }
 
-impl std::fmt::Debug for Cell {
+impl std::fmt::Debug for BuiltLayer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.layer.written())
+        f.write_str(&self.layer.repr())
     }
 }
 
-impl Cell {
+impl BuiltLayer {
     /// A cell that no other network knows.
-    pub(super) fn new(layer: Box<dyn Layer>, input: &Shape) -> Arc<Cell> {
+    pub(super) fn new(layer: Box<dyn Layer>, input: &Shape) -> Arc<BuiltLayer> {
         let specs = layer.weights(input);
-        Cell::with(layer, specs, Vec::new(), false)
+        BuiltLayer::with(layer, specs, Vec::new(), false)
     }
 
     fn with(
@@ -40,39 +40,46 @@ impl Cell {
         specs: Vec<WeightSpec>,
         weights: Vec<Tensor>,
         frozen: bool,
-    ) -> Arc<Cell> {
+    ) -> Arc<BuiltLayer> {
         static ORDER: AtomicU64 = AtomicU64::new(0);
-        Arc::new(Cell {
-            order: ORDER.fetch_add(1, Ordering::Relaxed),
+        Arc::new(BuiltLayer {
+            lock_order: ORDER.fetch_add(1, Ordering::Relaxed),
             specs,
             layer,
             weights: Mutex::new(weights),
             frozen: AtomicBool::new(frozen),
-            gate: RwLock::new(()),
+            access_lock: RwLock::new(()),
         })
     }
 
     /// The same layer with copies of the weights, on `device`.
-    pub(super) fn copied(&self, device: Device) -> Arc<Cell> {
+    pub(super) fn copy_to(&self, device: Device) -> Arc<BuiltLayer> {
         let copied = |weight: &Tensor| {
             let there = weight.detach().to_device(device);
             // On the same device nothing has been copied yet.
             let own = if device == weight.device() { there.copy() } else { there };
             own.set_requires_grad(weight.requires_grad())
         };
-        let weights = self.lock().iter().map(copied).collect();
-        Cell::with(self.layer.boxed(), self.specs.clone(), weights, self.is_frozen())
+        let weights = self.lock_weights().iter().map(copied).collect();
+        BuiltLayer::with(self.layer.clone_box(), self.specs.clone(), weights, self.is_frozen())
     }
 
     /// The cell of `layer`: the one that a clone of it was used with before, or a new one. A clone
     /// that was changed since is another layer.
-    pub(super) fn of(layer: &dyn Layer, input: &Shape, from: &str) -> Result<Arc<Cell>> {
-        let Some(identity) = layer.identity() else { return Ok(Cell::new(layer.boxed(), input)) };
-        let known = identity.known().into_iter().filter_map(|one| one.downcast::<Cell>().ok());
+    pub(super) fn for_layer(
+        layer: &dyn Layer,
+        input: &Shape,
+        from: &str,
+    ) -> Result<Arc<BuiltLayer>> {
+        let Some(identity) = layer.identity() else {
+            return Ok(BuiltLayer::new(layer.clone_box(), input));
+        };
+        let known =
+            identity.known().into_iter().filter_map(|one| one.downcast::<BuiltLayer>().ok());
         match known.into_iter().find(|cell| cell.is_for(layer)) {
-            Some(cell) => cell.again(layer, input, from),
+            Some(cell) => cell.reuse(layer, input, from),
             None => {
-                let cell = Cell::new(layer.boxed(), input);
+                let cell = BuiltLayer::new(layer.clone_box(), input);
                 let one: Weak<dyn Any + Send + Sync> = Arc::downgrade(&(cell.clone() as Arc<_>));
                 identity.remember(one);
                 Ok(cell)
@@ -86,36 +93,36 @@ impl Cell {
     }
 
     /// The cell for a second use, whose inputs must go with the weights there are.
-    pub(super) fn again(
-        self: Arc<Cell>,
+    pub(super) fn reuse(
+        self: Arc<BuiltLayer>,
         layer: &dyn Layer,
         input: &Shape,
         from: &str,
-    ) -> Result<Arc<Cell>> {
+    ) -> Result<Arc<BuiltLayer>> {
         if self.specs == layer.weights(input) {
             return Ok(self);
         }
         let weights = self.specs.iter().map(|spec| shape_text(&spec.shape)).collect::<Vec<_>>();
         Err(Error::invalid(
-            format!("{}, used again", layer.written()),
+            format!("{}, used again", layer.repr()),
             format!("an input for the weights it has, {}", weights.join(" and ")),
             format!("{} from {from:?}", shape_text(input)),
-            format!("Make a second layer with {} for it.", layer.written()),
+            format!("Make a second layer with {} for it.", layer.repr()),
         ))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Tensor>> {
+    fn lock_weights(&self) -> MutexGuard<'_, Vec<Tensor>> {
         self.weights.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// Handles on the weights, in the order of the specs.
     pub(crate) fn tensors(&self) -> Vec<Tensor> {
-        self.lock().iter().map(Tensor::shallow_clone).collect()
+        self.lock_weights().iter().map(Tensor::shallow_clone).collect()
     }
 
     /// Fills the weights, where this has not been done, from libtorch's generator.
-    pub(super) fn fill(&self, device: Device) {
-        let mut weights = self.lock();
+    pub(super) fn initialize(&self, device: Device) {
+        let mut weights = self.lock_weights();
         if weights.is_empty() {
             let fresh = self.specs.iter().map(|spec| {
                 let filled = spec.initializer.fill(&spec.shape).to_device(device);
@@ -126,19 +133,20 @@ impl Cell {
     }
 
     /// Takes these tensors for weights: they have the shapes of the specs.
-    pub(super) fn put(&self, tensors: Vec<Tensor>) {
+    pub(super) fn set_weights(&self, tensors: Vec<Tensor>) {
         let trained = |spec: &WeightSpec| spec.trainable && !self.is_frozen();
         let tensors = self.specs.iter().zip(tensors);
-        *self.lock() = tensors.map(|(spec, t)| t.set_requires_grad(trained(spec))).collect();
+        *self.lock_weights() =
+            tensors.map(|(spec, t)| t.set_requires_grad(trained(spec))).collect();
     }
 
     /// Where the weights are, if there are any.
     pub(super) fn device(&self) -> Option<Device> {
-        self.lock().first().map(Tensor::device)
+        self.lock_weights().first().map(Tensor::device)
     }
 
     /// How many numbers the weights are, and how many of them training changes.
-    pub(super) fn counts(&self) -> (usize, usize) {
+    pub(super) fn parameter_counts(&self) -> (usize, usize) {
         let size = |spec: &WeightSpec| spec.shape.iter().product::<usize>();
         let trained = self.specs.iter().filter(|spec| spec.trainable && !self.is_frozen());
         (self.specs.iter().map(size).sum(), trained.map(size).sum())
@@ -151,9 +159,9 @@ impl Cell {
 
     /// Freezes the layer or sets it free.
     pub(super) fn set_frozen(&self, frozen: bool) {
-        let _alone = self.gate.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let _alone = self.access_lock.write().unwrap_or_else(|poisoned| poisoned.into_inner());
         self.frozen.store(frozen, Ordering::SeqCst);
-        let mut weights = self.lock();
+        let mut weights = self.lock_weights();
         for (spec, tensor) in self.specs.iter().zip(weights.iter_mut()) {
             *tensor = tensor.set_requires_grad(spec.trainable && !frozen);
         }
