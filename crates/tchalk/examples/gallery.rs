@@ -86,15 +86,15 @@ fn main() -> Fallible {
     gallery.figure("top losses", answers.top_losses(12)?)?;
     gallery.figure("calibration", answers.calibration()?.figure()?)?;
     let comparison = answers.compare(&other.predict(&test.to_tensors(Device::Cpu))?)?;
-    let comparison = comparison.names("network A", "network B");
+    let comparison = comparison.names(&["network A", "network B"]);
     gallery.table("comparison", &comparison.table())?;
     gallery.figure("where two networks differ", comparison.image_grid(2, 10)?)?;
 
     let ensemble = Ensemble::average(&[&model, &other])?;
     gallery.show("an ensemble", &ensemble)?;
-    let disagreement = ensemble.disagreement(&test.to_tensors(Device::Cpu))?;
-    gallery.table("disagreement", &disagreement.table())?;
-    gallery.figure("where members disagree", disagreement.image_grid(2, 10)?)?;
+    let comparison = ensemble.compare(&test.to_tensors(Device::Cpu))?;
+    gallery.table("an ensemble and its members", &comparison.table())?;
+    gallery.figure("where members differ", comparison.image_grid(2, 10)?)?;
 
     let mut board = Scoreboard::new();
     let scored = test.to_tensors(Device::Cpu);
@@ -112,9 +112,9 @@ fn main() -> Fallible {
     };
     let (first, second) = (Submission::from_labels(said(9))?, Submission::from_labels(said(14))?);
     gallery.figure("how often each digit is the answer", first.label_counts()?)?;
-    let differences = first.differences(&second)?.images(&digits)?;
-    gallery.table("differences", &differences.table(8))?;
-    let differences = differences.names("network A", "network B").image_grid(2, 10)?;
+    let comparison = first.compare(&second)?.images(&digits)?;
+    gallery.table("different answers", &comparison.answer_table(8))?;
+    let differences = comparison.names(&["network A", "network B"]).image_grid(2, 10)?;
     gallery.figure("where two submissions differ", differences)?;
 
     gallery.section("Explanations")?;

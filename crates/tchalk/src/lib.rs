@@ -18,11 +18,12 @@
 //! ```
 //!
 //! The rooms, from the ground up: [`error`], [`display`], [`runtime`]; [`table`], [`plot`], [`data`]
-//! (reached through [`datasets`] and [`kaggle`]), [`explore`]; [`layers`]; [`model`]; [`train`]; [`applications`], [`ensemble`],
-//! [`evaluate`], [`explain`]; [`course`]; and the [`prelude`], which is all that a notebook has to import.
-//! Those who know Keras find their way with [`for_keras_users`].
+//! (reached through [`datasets`] and [`kaggle`]), [`explore`]; [`layers`]; [`model`]; [`train`]; [`applications`],
+//! [`compare`], [`ensemble`], [`evaluate`], [`explain`]; [`course`]; and the [`prelude`], which is all that a
+//! notebook has to import. Those who know Keras find their way with [`for_keras_users`].
 
 pub mod applications;
+pub mod compare;
 pub mod course;
 pub mod data;
 pub mod datasets;

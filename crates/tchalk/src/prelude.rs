@@ -5,6 +5,7 @@
 //! ```
 
 pub use crate::applications::{self, Prediction, Preprocessing, Weights};
+pub use crate::compare::{Comparison, Scoreboard};
 pub use crate::course::kaggle::{Submission, SubmissionCheck};
 pub use crate::course::{check, kaggle};
 pub use crate::data::augment::{
@@ -19,9 +20,7 @@ pub use crate::datasets;
 pub use crate::display::ShowDebug as _;
 pub use crate::display::{self, Show};
 pub use crate::ensemble::{Ensemble, TestTimeAugmentation};
-pub use crate::evaluate::{
-    Calibration, Claim, ClassificationReport, Comparison, ConfusionMatrix, Scoreboard,
-};
+pub use crate::evaluate::{Calibration, Claim, ClassificationReport, ConfusionMatrix};
 pub use crate::explain;
 pub use crate::explore::{Embedding, FittedPca, Pca, Tsne};
 pub use crate::layers::{

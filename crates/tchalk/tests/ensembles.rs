@@ -1,4 +1,4 @@
-//! Many networks asked together, on the built-in shapes.
+//! Ensembles of trained networks, on the built-in shapes.
 
 #[path = "common/refused.rs"]
 mod refused;
@@ -58,7 +58,7 @@ fn an_average_is_the_average() {
 }
 
 #[test]
-fn an_ensemble_of_one_is_that_one() {
+fn an_ensemble_of_one_network_is_that_network() {
     let [a, ..] = members();
     let (_, _, test) = sets();
     let alone = a.evaluate(&test).unwrap();
@@ -70,8 +70,8 @@ fn an_ensemble_of_one_is_that_one() {
         let said = ensemble.predict(&test).unwrap().probabilities();
         assert!(said.iter().zip(&flat(&a)).all(|(a, b)| (a - b).abs() < 1e-6));
     }
-    let gain = Ensemble::average(&[&a]).unwrap().gain(&test).unwrap();
-    assert_eq!((gain.gain(), gain.is_clear()), (0.0, false));
+    let gain = Ensemble::average(&[&a]).unwrap().compare(&test).unwrap().gain().unwrap();
+    assert_eq!((gain.accuracy, gain.is_significant()), (0.0, false));
     assert!(Ensemble::vote(&[&a]).unwrap().evaluate(&test).unwrap().accuracy == alone.accuracy);
 }
 
@@ -94,34 +94,28 @@ fn fitted_weights_are_no_worse_on_what_they_were_fitted_to() {
 }
 
 #[test]
-fn disagreement_names_who_and_where() {
+fn an_ensemble_is_compared_with_its_members() {
     let [a, b, c] = members();
     let (_, _, test) = sets();
     let ensemble = Ensemble::average(&[&a, &b, &c]).unwrap();
-    let disagreement = ensemble.disagreement(&test).unwrap();
+    let comparison = ensemble.compare(&test).unwrap();
     let classes = [&a, &b, &c].map(|m| m.predict(&test).unwrap().classes());
-    let fractions = disagreement.fractions();
+    let disagreement = comparison.disagreement();
+    assert_eq!(disagreement.dim(), (4, 4), "the members and the ensemble");
     let count = classes[0].iter().zip(&classes[2]).filter(|(a, c)| a != c).count();
-    assert_eq!(fractions[[0, 2]], count as f64 / 700.0);
-    assert_eq!(fractions[[0, 2]], fractions[[2, 0]]);
-    assert_eq!(fractions[[1, 1]], 0.0);
-    let first = disagreement.examples()[0];
-    let answers = disagreement.answers(first).unwrap();
-    assert_eq!(answers, [classes[0][first], classes[1][first], classes[2][first]]);
+    assert_eq!(disagreement[[0, 2]], count as f64 / 700.0);
+    let first = comparison.differing()[0];
+    let answers = comparison.answers(first).unwrap();
+    assert_eq!(answers[..3], [classes[0][first], classes[1][first], classes[2][first]]);
     assert!(answers.iter().any(|answer| answer != &answers[0]));
-    assert!(disagreement.answers(700).is_err());
-    let text = format!("{disagreement:?}");
-    assert!(text.contains("all agree on") && text.contains("at least one is right"), "{text}");
-    let figure = disagreement.image_grid(2, 5).unwrap();
+    let figure = comparison.image_grid(2, 5).unwrap();
     assert!(figure.description().contains("10 images"), "{figure:?}");
-    let message = refused(
-        Ensemble::average(&[&a, &a]).unwrap().disagreement(&test).unwrap().image_grid(1, 1),
-    );
-    assert!(message.contains("all agree"), "{message}");
+    let same = Ensemble::average(&[&a, &a]).unwrap().compare(&test).unwrap();
+    assert!(same.differing().is_empty() && same.image_grid(1, 1).is_err());
 }
 
 #[test]
-fn gains_are_counted_in_pairs() {
+fn the_gain_is_that_over_the_best_member() {
     let [a, b, c] = members();
     let (_, _, test) = sets();
     for ensemble in [
@@ -129,17 +123,18 @@ fn gains_are_counted_in_pairs() {
         Ensemble::average_logits(&[&a, &b, &c]).unwrap(),
         Ensemble::vote(&[&a, &b, &c]).unwrap(),
     ] {
-        let gain = ensemble.gain(&test).unwrap();
-        let best = gain.members().iter().map(|(_, accuracy)| *accuracy).fold(0.0, f64::max);
-        assert!((gain.accuracy() - best - gain.gain()).abs() < 1e-12);
-        assert_eq!(gain.accuracy(), ensemble.evaluate(&test).unwrap().accuracy);
-        assert_eq!(gain.members()[0].1, a.evaluate(&test).unwrap().accuracy);
-        assert!(format!("{gain:?}").contains("chosen on these same examples"), "{gain:?}");
+        let comparison = ensemble.compare(&test).unwrap();
+        let mut accuracies = comparison.accuracies().unwrap();
+        assert_eq!(accuracies[0], a.evaluate(&test).unwrap().accuracy);
+        let together = accuracies.pop().unwrap();
+        assert_eq!(together, ensemble.evaluate(&test).unwrap().accuracy);
+        let best = accuracies.into_iter().fold(0.0, f64::max);
+        assert!((together - best - comparison.gain().unwrap().accuracy).abs() < 1e-12);
     }
 }
 
 #[test]
-fn views_of_one_image_are_members_too() {
+fn augmentations_of_one_network_are_members() {
     let [a, ..] = members();
     let (_, _, test) = sets();
     let plain = Ensemble::test_time_augmentation(&a, &[TestTimeAugmentation::Identity]).unwrap();
@@ -156,9 +151,9 @@ fn views_of_one_image_are_members_too() {
         .unwrap();
     assert_eq!(mirror.classes(), a.predict(&flipped).unwrap().classes());
     let shifts = Ensemble::test_time_augmentation(&a, &TestTimeAugmentation::shifts(1)).unwrap();
-    assert_eq!(shifts.members()[4], "shifted by (0, -1)");
-    assert_eq!(shifts.gain(&test).unwrap().members().len(), 5);
-    assert!(refused(Ensemble::test_time_augmentation(&a, &[])).contains("at least one view"));
+    assert_eq!(shifts.members()[4], "shift by (0, -1)");
+    assert_eq!(shifts.compare(&test).unwrap().accuracies().unwrap().len(), 6);
+    assert!(refused(Ensemble::test_time_augmentation(&a, &[])).contains("at least one augmentation"));
     assert!(
         refused(Ensemble::test_time_augmentation(&a, &[TestTimeAugmentation::Shift(40, 0)]))
             .contains("less than 32")
@@ -166,7 +161,7 @@ fn views_of_one_image_are_members_too() {
 }
 
 #[test]
-fn members_that_do_not_go_together_are_told() {
+fn members_that_do_not_fit_together_are_refused() {
     let [a, ..] = members();
     let (_, _, test) = sets();
     assert!(refused(Ensemble::average(&[])).contains("at least one network"));

@@ -178,10 +178,10 @@ fn kaggle_s_sample_and_the_withheld_labels_go_through_the_checklist() {
     assert!(text.contains("every answer is that of test_labels.csv"), "{text}");
     let mixed = answers(&digits.test.shuffle()).check(&digits).unwrap();
     assert!(format!("{mixed:?}").contains("the images were mixed"), "{mixed:?}");
-    let differences = mine.differences(&sample).unwrap();
+    let comparison = mine.compare(&sample).unwrap();
     let zeros = labels.iter().filter(|&&label| label == 0).count();
-    assert_eq!(differences.count(), 28_000 - zeros);
-    assert!(differences.image_grid(2, 5).is_ok());
+    assert_eq!(comparison.differing().len(), 28_000 - zeros);
+    assert!(comparison.image_grid(2, 5).is_ok());
     let results = tempfile::tempdir().unwrap();
     let path = mine.save_in(results.path()).unwrap();
     let kept = std::fs::read_to_string(path).unwrap();

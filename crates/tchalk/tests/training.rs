@@ -321,8 +321,8 @@ fn a_difference_says_whether_chance_explains_it() {
     good.fit(&train, Fit::new().epochs(20)).unwrap();
     let fresh = compiled(linear(), Sgd::new(0.01));
     let (good, fresh) = (good.evaluate(&train).unwrap(), fresh.evaluate(&train).unwrap());
-    assert!(good.difference(&fresh).is_clear(), "{:?}", good.difference(&fresh));
-    assert!(!good.difference(&good).is_clear());
+    assert!(good.difference(&fresh).is_significant(), "{:?}", good.difference(&fresh));
+    assert!(!good.difference(&good).is_significant());
     let (low, high) = good.accuracy_interval();
     assert!(low < good.accuracy && good.accuracy < high && high - low < 0.13);
     let (low, high) = good.loss_interval();

@@ -1,27 +1,29 @@
-//! How much each member should count.
+//! The weights of a weighted mean of probabilities.
 
 use ndarray::Array2;
 
-/// The weights of a mixture under which the right classes are most probable.
-///
-/// Expectation maximization for the weights alone: each member takes its share of the responsibility
-/// for every right answer, and the shares are its new weight. The likelihood rises at every step, and
-/// it has one maximum (it is concave), so no step size has to be chosen.
+/// Lower probabilities are taken for this one.
+const MIN_PROBABILITY: f64 = 1e-12;
+const MAX_STEPS: usize = 1000;
+
+/// The weights that maximize the likelihood of the labels, by expectation maximization: each member's
+/// share of the probability of every label, averaged, is its new weight. The likelihood grows in every
+/// step and is concave, so there is one maximum and no step size to choose.
 pub(super) fn fit(members: &[Array2<f32>], labels: &[usize]) -> Vec<f64> {
-    let said: Vec<Vec<f64>> = members
+    let of_labels: Vec<Vec<f64>> = members
         .iter()
         .map(|one| {
             let of = labels.iter().enumerate().map(|(i, &label)| f64::from(one[[i, label]]));
-            of.map(|p| p.max(1e-12)).collect()
+            of.map(|p| p.max(MIN_PROBABILITY)).collect()
         })
         .collect();
     let mut weights = vec![1.0 / members.len() as f64; members.len()];
-    for _ in 0..1000 {
+    for _ in 0..MAX_STEPS {
         let mut shares = vec![0.0; members.len()];
         for i in 0..labels.len() {
-            let all: f64 = weights.iter().zip(&said).map(|(weight, said)| weight * said[i]).sum();
-            for ((share, weight), said) in shares.iter_mut().zip(&weights).zip(&said) {
-                *share += weight * said[i] / all;
+            let mean: f64 = weights.iter().zip(&of_labels).map(|(weight, p)| weight * p[i]).sum();
+            for ((share, weight), p) in shares.iter_mut().zip(&weights).zip(&of_labels) {
+                *share += weight * p[i] / mean;
             }
         }
         let new: Vec<f64> = shares.iter().map(|share| share / labels.len() as f64).collect();
@@ -38,21 +40,21 @@ pub(super) fn fit(members: &[Array2<f32>], labels: &[usize]) -> Vec<f64> {
 mod tests {
     use super::*;
 
-    fn said(of_right: &[f32]) -> Array2<f32> {
-        Array2::from_shape_fn((of_right.len(), 2), |(i, class)| {
-            if class == 0 { of_right[i] } else { 1.0 - of_right[i] }
+    fn member(of_label: &[f32]) -> Array2<f32> {
+        Array2::from_shape_fn((of_label.len(), 2), |(i, class)| {
+            if class == 0 { of_label[i] } else { 1.0 - of_label[i] }
         })
     }
 
     #[test]
-    fn who_knows_counts_and_who_guesses_does_not() {
-        let weights = fit(&[said(&[0.9; 10]), said(&[0.5; 10])], &[0; 10]);
+    fn good_members_get_weight_and_random_ones_do_not() {
+        let weights = fit(&[member(&[0.9; 10]), member(&[0.5; 10])], &[0; 10]);
         assert!(weights[0] > 0.999, "{weights:?}");
     }
 
     #[test]
-    fn two_who_complete_each_other_share() {
-        let (a, b) = (said(&[0.99, 0.99, 0.01]), said(&[0.01, 0.01, 0.99]));
+    fn members_with_different_strengths_share_the_weight() {
+        let (a, b) = (member(&[0.99, 0.99, 0.01]), member(&[0.01, 0.01, 0.99]));
         let weights = fit(&[a, b], &[0; 3]);
         // The maximum of 2 ln(0.01 + 0.98 w) + ln(0.99 - 0.98 w).
         let best = (2.0 * 0.99 - 0.01) / (3.0 * 0.98);

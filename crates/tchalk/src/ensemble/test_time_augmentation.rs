@@ -1,48 +1,34 @@
-//! Ways to look at an image once more.
+//! Test-time augmentation: variants of an image that a network predicts in addition.
 
 use crate::error::{Error, Result};
 use tch::Tensor;
 
-/// A way to look at an image that leaves its class what it is.
+/// A change of an image that does not change its class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TestTimeAugmentation {
-    /// The image itself.
+    /// The unchanged image.
     Identity,
-    /// In the mirror, left and right exchanged. Not for digits and letters.
+    /// Left and right exchanged. Not for digits and letters.
     HorizontalFlip,
-    /// Moved by so many pixels, to the right and down where positive; what is uncovered repeats the
-    /// edge.
+    /// Moved by `(x, y)` pixels, to the right and down if positive. The edge pixels fill the gap.
     Shift(i32, i32),
 }
 
 impl TestTimeAugmentation {
-    /// The image itself and its four neighbors, `pixels` to each side.
+    /// The unchanged image, and four shifted by `pixels`, one in each direction.
     pub fn shifts(pixels: i32) -> Vec<TestTimeAugmentation> {
         let moves = [(0, 0), (pixels, 0), (-pixels, 0), (0, pixels), (0, -pixels)];
-        moves.iter().map(|&(x, y)| TestTimeAugmentation::shift(x, y)).collect()
+        let variant = |(x, y)| match (x, y) {
+            (0, 0) => TestTimeAugmentation::Identity,
+            (x, y) => TestTimeAugmentation::Shift(x, y),
+        };
+        moves.map(variant).to_vec()
     }
 
-    fn shift(x: i32, y: i32) -> TestTimeAugmentation {
-        if (x, y) == (0, 0) {
-            TestTimeAugmentation::Identity
-        } else {
-            TestTimeAugmentation::Shift(x, y)
-        }
-    }
-
-    /// How messages and tables call it.
-    pub(super) fn name(self) -> String {
-        match self {
-            TestTimeAugmentation::Identity => "as it is".into(),
-            TestTimeAugmentation::HorizontalFlip => "flipped".into(),
-            TestTimeAugmentation::Shift(x, y) => format!("shifted by ({x}, {y})"),
-        }
-    }
-
-    /// Refuses what is no image, and shifts that leave nothing of it.
+    /// Refuses shapes that are not images, and shifts as large as the image.
     pub(super) fn check(self, op: &str, shape: &[usize]) -> Result<()> {
         let &[_, height, width] = shape else {
-            let expected = "a network that takes images [channels, height, width]";
+            let expected = "a network for images [channels, height, width]";
             return Err(Error::invalid(op, expected, format!("{shape:?}"), ""));
         };
         match self {
@@ -56,7 +42,7 @@ impl TestTimeAugmentation {
         }
     }
 
-    /// The images `[n, channels, height, width]` seen in this way.
+    /// The changed images `[n, channels, height, width]`.
     pub(super) fn apply(self, x: &Tensor) -> Tensor {
         match self {
             TestTimeAugmentation::Identity => x.shallow_clone(),
@@ -64,11 +50,21 @@ impl TestTimeAugmentation {
             TestTimeAugmentation::Shift(right, down) => {
                 let (right, down) = (i64::from(right), i64::from(down));
                 let size = x.size();
-                let more = |n: i64| n.max(0);
-                let padded =
-                    x.replication_pad2d([more(right), more(-right), more(down), more(-down)]);
-                padded.narrow(2, more(-down), size[2]).narrow(3, more(-right), size[3])
+                let [left, right] = [right.max(0), (-right).max(0)];
+                let [top, bottom] = [down.max(0), (-down).max(0)];
+                let padded = x.replication_pad2d([left, right, top, bottom]);
+                padded.narrow(2, bottom, size[2]).narrow(3, right, size[3])
             }
+        }
+    }
+}
+
+impl std::fmt::Display for TestTimeAugmentation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            TestTimeAugmentation::Identity => f.write_str("identity"),
+            TestTimeAugmentation::HorizontalFlip => f.write_str("horizontal flip"),
+            TestTimeAugmentation::Shift(x, y) => write!(f, "shift by ({x}, {y})"),
         }
     }
 }
@@ -79,7 +75,7 @@ mod tests {
     use tch::{Device, Kind};
 
     #[test]
-    fn a_shift_moves_and_repeats_the_edge() {
+    fn a_shift_moves_the_image_and_repeats_its_edge() {
         let x = Tensor::arange(6, (Kind::Float, Device::Cpu)).view([1, 1, 2, 3]);
         let row = |x: &Tensor| Vec::<f32>::try_from(x.contiguous().view(-1)).unwrap();
         assert_eq!(
@@ -105,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn shifts_that_leave_nothing_are_refused() {
+    fn shifts_as_large_as_the_image_are_refused() {
         assert!(TestTimeAugmentation::Shift(31, 0).check("op", &[3, 32, 32]).is_ok());
         assert!(TestTimeAugmentation::Shift(0, -32).check("op", &[3, 32, 32]).is_err());
         assert!(TestTimeAugmentation::Shift(i32::MIN, 0).check("op", &[3, 32, 32]).is_err());

@@ -1,6 +1,6 @@
 //! Whether probabilities can be believed.
 
-use super::{checked_probabilities, labels_of};
+use super::checks::{checked_probabilities, labels_of};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::plot::{Figure, HistogramPanel, Line, LinePanel, drawn, thousands};
@@ -149,7 +149,7 @@ impl std::fmt::Debug for Calibration {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::predictions_of_rows;
+    use crate::evaluate::testing::predictions_of_rows;
 
     #[test]
     fn the_error_is_that_of_a_hand_computation() {

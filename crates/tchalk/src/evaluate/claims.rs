@@ -1,8 +1,7 @@
 //! What somebody else found, and whether it was found here as well.
 
-use super::Scoreboard;
+use crate::compare::{Difference, Scoreboard};
 use crate::table::Table;
-use crate::train::Difference;
 
 /// A time counts as "a fifth" while it would be rounded to it: up to a quarter more.
 const TIME_SLACK: f64 = 1.25;
@@ -127,7 +126,7 @@ fn unknown(text: String, missing: &str) -> [String; 3] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::certain_predictions;
+    use crate::evaluate::testing::certain_predictions;
     use super::*;
     use crate::train::History;
 

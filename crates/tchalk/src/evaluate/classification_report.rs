@@ -1,6 +1,6 @@
 //! How good each class is: precision, recall, F1.
 
-use super::labels_of;
+use super::checks::labels_of;
 use crate::display::{Content, Show};
 use crate::error::Result;
 use crate::plot::thousands;
@@ -74,35 +74,6 @@ impl Predictions {
             }),
             classes,
         })
-    }
-
-    /// The part of the images whose right class is among the `k` most probable ones; of equally
-    /// probable classes the first comes first.
-    ///
-    /// ```
-    /// use tchalk::prelude::*;
-    /// let test = datasets::shapes()?.test.take(20).to_tensors(Device::Cpu);
-    /// let even = Predictions::from_probabilities(ndarray::Array2::from_elem((20, 10), 0.1), &test)?;
-    /// assert_eq!(even.top_k(10)?, 1.0);
-    /// # Ok::<(), tchalk::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// If there are no images, the set has no labels, or `k` is 0.
-    pub fn top_k(&self, k: usize) -> Result<f64> {
-        const OP: &str = "Predictions::top_k";
-        let truth = labels_of(OP, self)?;
-        if k == 0 {
-            return Err(crate::Error::invalid(OP, "k of at least 1", "0", ""));
-        }
-        let rows = self.probabilities();
-        let found = truth.iter().zip(rows.rows()).filter(|(truth, row)| {
-            let Some(&own) = row.get(**truth) else { return false };
-            let before = |(class, &p): (usize, &f32)| p > own || (p == own && class < **truth);
-            row.iter().enumerate().filter(|&pair| before(pair)).count() < k
-        });
-        Ok(found.count() as f64 / truth.len() as f64)
     }
 }
 
@@ -203,7 +174,7 @@ impl std::fmt::Debug for ClassificationReport {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{certain_predictions, predictions_of_rows};
+    use crate::evaluate::testing::certain_predictions;
 
     #[test]
     fn scores_by_hand() {
@@ -225,14 +196,5 @@ mod tests {
         assert!(text.contains("never said: class 1"), "{text}");
         assert!(text.contains("class 3                   –       –      –"), "{text}");
         assert!((report.macro_average().recall - 0.5).abs() < 1e-12, "of two classes, not four");
-    }
-
-    #[test]
-    fn the_first_of_equals_is_first() {
-        let even = predictions_of_rows(&[0, 1, 2], &[&[0.4, 0.3, 0.3][..]; 3]);
-        assert_eq!(even.top_k(1).unwrap(), 1.0 / 3.0);
-        assert_eq!(even.top_k(2).unwrap(), 2.0 / 3.0);
-        assert_eq!(even.top_k(9).unwrap(), 1.0);
-        assert!(even.top_k(0).is_err());
     }
 }

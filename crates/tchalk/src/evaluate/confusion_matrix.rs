@@ -1,6 +1,6 @@
 //! Which classes are taken for which.
 
-use super::labels_of;
+use super::checks::labels_of;
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::plot::{BarPanel, Figure, MatrixPanel, Panel, drawn, thousands};
@@ -229,7 +229,7 @@ impl ConfusionMatrix {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{certain_predictions, predictions_of_rows};
+    use crate::evaluate::testing::{certain_predictions, predictions_of_rows};
     use ndarray::array;
 
     #[test]

@@ -1,13 +1,10 @@
 //! The images themselves: with the probabilities of their classes, and the worst ones.
 
-use super::{check_not_empty, checked_probabilities, labels_of};
+use super::checks::{check_not_empty, labels_of};
 use crate::error::Result;
 use crate::plot::{AnswerPanel, Caption, Figure, Mark, Panel, image_grid};
 use crate::runtime;
 use crate::train::Predictions;
-
-/// No loss is larger than that of this probability, so that one absurd answer is still a number.
-const MIN_PROBABILITY: f64 = 1e-12;
 
 impl Predictions {
     /// `count` random images, each beside a bar for the probability of each class (of many
@@ -39,21 +36,6 @@ impl Predictions {
             })
             .collect();
         Ok(Figure::grid(panels, 2)?.title(self.set_name()))
-    }
-
-    /// The loss of each image: the negative logarithm of the probability of its right class, at
-    /// most 27.6.
-    ///
-    /// # Errors
-    ///
-    /// If the set has no labels, or these are no probabilities.
-    pub fn losses(&self) -> Result<Vec<f64>> {
-        const OP: &str = "Predictions::losses";
-        let truth = self.require_labels(OP)?;
-        let rows = checked_probabilities(OP, self)?;
-        let of_truth = truth.iter().zip(rows.rows());
-        let of_truth = of_truth.map(|(&truth, row)| row.get(truth).copied().unwrap_or(0.0));
-        Ok(of_truth.map(|p| -f64::from(p).clamp(MIN_PROBABILITY, 1.0).ln()).collect())
     }
 
     /// The `count` images that it is most wrong about, the worst first: what it said, what it is,
@@ -93,7 +75,7 @@ impl Predictions {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{predictions_of_rows, set};
+    use crate::evaluate::testing::{predictions_of_rows, set};
     use super::*;
     use ndarray::Array2;
 

@@ -2,7 +2,6 @@
 
 use super::batch_source::BatchSource;
 use super::loss::{Loss, LossInput, OutputForm};
-use super::mcnemar::{McNemar, Z_95};
 use super::metric::{Metric, MetricResult, MetricState};
 use super::note::{Note, Shortened};
 use super::train_step::catch_torch_error;
@@ -16,6 +15,9 @@ use crate::runtime::progress::Progress;
 use crate::runtime::{Budget, interrupt, memory};
 use ndarray::Array2;
 use tch::{Device, Tensor, no_grad};
+
+/// The number of standard errors to each side of a 95 % confidence interval.
+pub(crate) const Z_95: f64 = 1.959_963_984_540_054;
 
 /// Loss and accuracy over a whole set.
 #[derive(Clone, PartialEq)]
@@ -100,16 +102,13 @@ impl Evaluation {
         (high - low) / 2.0
     }
 
-    /// How this accuracy differs from another's, and whether chance alone could have made that
-    /// difference. Where both were asked about the same images, only those count on which one of
-    /// the two was right and the other was not.
-    pub fn difference(&self, other: &Evaluation) -> Difference {
-        let paired = self.result.mcnemar(&other.result);
-        let apart = || self.margin().hypot(other.margin());
-        Difference {
-            accuracy: self.accuracy - other.accuracy,
-            margin: paired.map_or_else(apart, McNemar::margin),
-        }
+    /// Whether each example is classified correctly, by this network and by the other one; `None` if they
+    /// were evaluated on other examples.
+    pub(crate) fn correct_beside<'a>(
+        &'a self,
+        other: &'a Evaluation,
+    ) -> Option<(&'a [bool], &'a [bool])> {
+        self.result.correct_beside(&other.result)
     }
 
     /// What a budget left out, and what flatters the result; empty if nothing.
@@ -144,40 +143,6 @@ impl std::fmt::Debug for Evaluation {
 }
 
 impl Show for Evaluation {
-    fn content(&self) -> Content {
-        Content::text(format!("{self:?}"))
-    }
-}
-
-/// The difference of two accuracies.
-#[derive(Clone, Copy, PartialEq)]
-pub struct Difference {
-    /// The first minus the second.
-    pub accuracy: f64,
-    /// What chance alone could do, with 95 % confidence. It is less where both were asked about the
-    /// same examples in the same order.
-    pub margin: f64,
-}
-
-impl Difference {
-    /// Whether it is larger than chance explains.
-    pub fn is_clear(&self) -> bool {
-        self.accuracy.abs() > self.margin
-    }
-}
-
-impl std::fmt::Debug for Difference {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (points, margin) = (100.0 * self.accuracy, 100.0 * self.margin);
-        let verdict = match self.is_clear() {
-            true => "more than chance explains",
-            false => "which chance alone could have made",
-        };
-        write!(f, "{points:+.2} percentage points (± {margin:.2}), {verdict}")
-    }
-}
-
-impl Show for Difference {
     fn content(&self) -> Content {
         Content::text(format!("{self:?}"))
     }
@@ -256,38 +221,5 @@ mod tests {
         close(wilson_interval(0.9, 100), 0.825_634_3, 0.944_770_9);
         close(wilson_interval(1.0, 10), 0.722_467_2, 1.0);
         close(wilson_interval(0.0, 10), 0.0, 0.277_532_8);
-    }
-
-    #[test]
-    fn on_the_same_images_chance_can_do_less() {
-        // 1,000 images: both know 600, the first alone knows 60, the second alone 30.
-        let labels: Vec<usize> = (0..1000).map(|i| i % 2).collect();
-        let sure = |right: &dyn Fn(usize) -> bool, labels: &[usize]| {
-            let rows = Array2::from_shape_fn((1000, 2), |(i, class)| {
-                if (class == labels[i]) == right(i) { 0.9 } else { 0.1 }
-            });
-            Evaluation::from_probabilities(&rows, labels, Vec::new())
-        };
-        let first = sure(&|i| i < 660, &labels);
-        let second = sure(&|i| i < 600 || (660..690).contains(&i), &labels);
-        let difference = first.difference(&second);
-        assert!((difference.accuracy - 0.03).abs() < 1e-9);
-        // 1.96 times the root of 92 / 1002 - (30 / 1002)², divided by the root of 1002.
-        assert!((difference.margin - 0.018_67).abs() < 5e-5, "{}", difference.margin);
-        assert!(difference.is_clear());
-        // About other images the same figures prove nothing.
-        let turned: Vec<usize> = labels.iter().map(|label| 1 - label).collect();
-        let elsewhere = sure(&|i| i < 630, &turned);
-        assert!(!first.difference(&elsewhere).is_clear());
-    }
-
-    #[test]
-    fn a_small_difference_says_so() {
-        let small = Difference { accuracy: 0.004, margin: 0.009 };
-        assert_eq!(
-            format!("{small:?}"),
-            "+0.40 percentage points (± 0.90), which chance alone could have made"
-        );
-        assert!(Difference { accuracy: -0.1, margin: 0.009 }.is_clear());
     }
 }

@@ -1,7 +1,6 @@
 //! How well a network does, counted over a whole set.
 
 use super::loss::{Loss, OutputForm, class_count, predicted_class};
-use super::mcnemar::McNemar;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use tch::{Device, Kind, Tensor, no_grad};
 
@@ -139,11 +138,15 @@ impl MetricResult {
         }
     }
 
-    /// This network beside another on the same examples; nothing if they were others.
-    pub(crate) fn mcnemar(&self, other: &MetricResult) -> Option<McNemar> {
+    /// Whether each example is classified correctly, here and in `other`; `None` if these are other
+    /// examples.
+    pub(crate) fn correct_beside<'a>(
+        &'a self,
+        other: &'a MetricResult,
+    ) -> Option<(&'a [bool], &'a [bool])> {
         let same =
             self.examples == other.examples && self.labels_fingerprint == other.labels_fingerprint;
-        same.then(|| McNemar::from_correct(&self.correct, &other.correct))
+        same.then_some((&self.correct, &other.correct))
     }
 
     /// The standard error of the mean loss.
@@ -221,18 +224,14 @@ mod tests {
     }
 
     #[test]
-    fn only_the_same_examples_are_compared_one_by_one() {
+    fn only_the_same_examples_are_compared() {
         let (whole, parts) = (counts(&ROWS, &LABELS, 6), counts(&ROWS, &LABELS, 4));
-        let alone = |paired: McNemar| (paired.only_first, paired.only_second);
-        assert_eq!(whole.mcnemar(&parts).map(alone), Some((0, 0)));
-        let mut better = ROWS;
-        better[2] = [0.0, 1.0, 0.0];
-        better[0] = [0.0, 1.0, 0.0];
-        assert_eq!(whole.mcnemar(&counts(&better, &LABELS, 6)).map(alone), Some((1, 1)));
+        let correct = [true, true, false, true, false, true];
+        assert_eq!(whole.correct_beside(&parts), Some((&correct[..], &correct[..])));
         let mut others = LABELS;
         others.swap(0, 1);
-        assert_eq!(whole.mcnemar(&counts(&ROWS, &others, 6)), None);
-        assert_eq!(whole.mcnemar(&counts(&ROWS[..5], &LABELS[..5], 6)), None);
+        assert_eq!(whole.correct_beside(&counts(&ROWS, &others, 6)), None);
+        assert_eq!(whole.correct_beside(&counts(&ROWS[..5], &LABELS[..5], 6)), None);
     }
 
     #[test]

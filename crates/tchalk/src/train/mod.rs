@@ -22,7 +22,6 @@ mod history;
 mod leakage;
 mod learning_rate_finder;
 mod loss;
-mod mcnemar;
 mod memory_layout;
 mod metric;
 mod note;
@@ -48,7 +47,7 @@ pub use callback::{Callback, CallbackResult, CallbackState};
 pub use callbacks::{
     Checkpoint, CsvLog, EarlyStopping, MovingAverage, Print, ReduceOnPlateau, StopAt,
 };
-pub use evaluation::{Difference, Evaluation};
+pub use evaluation::Evaluation;
 pub use fit::Fit;
 pub use history::{Epoch, History};
 pub use learning_rate_finder::{LearningRateCurve, LearningRateFinder};
@@ -64,10 +63,9 @@ pub use schedule::Schedule;
 pub use sgd::Sgd;
 
 pub(crate) use batch_source::inference_batch_size;
-pub(crate) use evaluation::wilson_interval;
+pub(crate) use evaluation::{Z_95, wilson_interval};
 pub(crate) use leakage::{TrainingFacts, leakage_notes_of_all, set_fingerprint};
 pub(crate) use loss::OutputForm;
-pub(crate) use mcnemar::McNemar;
 pub(crate) use memory_layout::channels_last_on_cpu;
 pub(crate) use optimizer_state::OptimizerSummary;
 pub(crate) use predictions::argmax;

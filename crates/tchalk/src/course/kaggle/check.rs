@@ -250,14 +250,14 @@ impl SubmissionCheck {
     /// Adds how many answers differ from another submission's, an earlier one for example.
     pub fn against(mut self, other: &Submission) -> SubmissionCheck {
         let name = other.name();
-        let line = match self.submission.differences(other) {
-            Ok(differences) if differences.count() == 0 => {
+        let line = match self.submission.compare(other) {
+            Ok(comparison) if comparison.differing().is_empty() => {
                 let text =
                     format!("every answer is that of {name}: Kaggle will give its score again.");
                 Line::new(Mark::Odd, "compared", text)
             }
-            Ok(differences) => {
-                let (count, all) = (differences.count(), self.submission.len());
+            Ok(comparison) => {
+                let (count, all) = (comparison.differing().len(), self.submission.len());
                 let text = format!(
                     "{} of {} answers differ from those of {name} ({:.2} %): the scores cannot be further \
                      apart than that.",

@@ -10,7 +10,7 @@
 //! | what am I to hand in? | [`sample_submission`] |
 //! | my answers as a file | [`Submission`], [`Submission::save_in`] |
 //! | is the file right? | [`Submission::check`] |
-//! | where do two networks differ? | [`Submission::differences`] |
+//! | where do two networks differ? | [`Submission::compare`] |
 //! | hand it in | [`Submission::submit`] |
 //!
 //! ```
@@ -37,7 +37,6 @@ mod balance;
 mod check;
 mod client;
 mod credentials;
-mod differences;
 mod digits;
 mod download;
 mod expectation;
@@ -56,7 +55,6 @@ mod testing;
 
 pub use check::SubmissionCheck;
 pub use credentials::{Credentials, credentials};
-pub use differences::Differences;
 pub use digits::{digit_recognizer, read_digits};
 pub use download::download;
 pub use files::{Files, files, write_digits};

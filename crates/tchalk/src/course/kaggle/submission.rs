@@ -1,7 +1,7 @@
 //! Answers for the competition: a number and a digit for each image.
 
-use super::differences::Differences;
 use super::form::{self, Form};
+use crate::compare::{Comparison, Images};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::plot::{BarPanel, Figure, thousands};
@@ -290,13 +290,35 @@ impl Submission {
         Ok(Figure::grid(vec![panel.into()], 1)?.title(self.name.clone()))
     }
 
-    /// The images about which this and another submission say different things.
+    /// This submission beside another one: on which images their answers differ. For submissions from
+    /// files, [`Comparison::images`] adds the images.
     ///
     /// # Errors
     ///
-    /// If one of them has faults, or they have not as many rows.
-    pub fn differences(&self, other: &Submission) -> Result<Differences> {
-        Differences::of(self, other)
+    /// If one of them has faults, or they do not have the same number of rows.
+    ///
+    /// ```
+    /// use tchalk::prelude::*;
+    /// let test = datasets::strokes()?.test.take(30);
+    /// let answer = |digit| Submission::from_labels(vec![digit; 30]);
+    /// let comparison = answer(4)?.compare(&answer(9)?)?.images(&test)?;
+    /// assert_eq!(comparison.differing().len(), 30);
+    /// comparison.names(&["my network", "yours"]).image_grid(2, 5)?;
+    /// # Ok::<(), tchalk::Error>(())
+    /// ```
+    pub fn compare(&self, other: &Submission) -> Result<Comparison> {
+        const OP: &str = "Submission::compare";
+        let answers = vec![self.sound_labels(OP)?, other.sound_labels(OP)?];
+        if self.len() != other.len() {
+            let rows = |submission: &Submission| format!("{} answers", submission.len());
+            let hint = "Both must be for the same images.";
+            return Err(Error::invalid(OP, rows(self), rows(other), hint));
+        }
+        let names = ["the first", "the second"].map(String::from).to_vec();
+        let digits = (0..10).map(|digit| digit.to_string()).collect();
+        let predictions = self.predictions.as_ref().or(other.predictions.as_ref());
+        let images = predictions.cloned().map_or(Images::Unknown, Images::Predicted);
+        Ok(Comparison::of_answers(names, answers, digits, images).numbered("ImageId", 1))
     }
 }
 
@@ -328,9 +350,20 @@ mod tests {
         for faulty in ["0,4\n1,5", "1,4\n1,5", "1,4\n3,5", "1,4\n2,12", "1,4\n2,", "1,4\n2,x"] {
             let submission = read(&format!("ImageId,Label\n{faulty}\n"));
             assert_eq!(submission.labels(), None, "{faulty}");
-            let error = submission.differences(&submission).unwrap_err().to_string();
+            let error = submission.compare(&submission).unwrap_err().to_string();
             assert!(error.contains("check(&digits)"), "{error}");
         }
+    }
+
+    #[test]
+    fn submissions_are_compared_by_image_id() {
+        let mixed = read("ImageId,Label\n3,3\n1,1\n2,7\n");
+        let answers = |labels: &[usize]| Submission::from_labels(labels.to_vec()).unwrap();
+        let comparison = answers(&[1, 2, 3]).compare(&mixed).unwrap();
+        assert_eq!(comparison.differing(), [1]);
+        assert!(format!("{:?}", comparison.answer_table(5)).contains("2           2           7"));
+        assert!(comparison.image_grid(2, 5).is_err(), "files have no images");
+        assert!(mixed.compare(&answers(&[1])).is_err());
     }
 
     #[test]
