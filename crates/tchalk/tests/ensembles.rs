@@ -153,7 +153,9 @@ fn augmentations_of_one_network_are_members() {
     let shifts = Ensemble::test_time_augmentation(&a, &TestTimeAugmentation::shifts(1)).unwrap();
     assert_eq!(shifts.members()[4], "shift by (0, -1)");
     assert_eq!(shifts.compare(&test).unwrap().accuracies().unwrap().len(), 6);
-    assert!(refused(Ensemble::test_time_augmentation(&a, &[])).contains("at least one augmentation"));
+    assert!(
+        refused(Ensemble::test_time_augmentation(&a, &[])).contains("at least one augmentation")
+    );
     assert!(
         refused(Ensemble::test_time_augmentation(&a, &[TestTimeAugmentation::Shift(40, 0)]))
             .contains("less than 32")

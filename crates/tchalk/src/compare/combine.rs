@@ -51,7 +51,8 @@ impl Predictions {
     pub fn stacking_features(all: &[&Predictions]) -> Result<TensorSet> {
         const OP: &str = "Predictions::stacking_features";
         let rows = probabilities_of_all(OP, all)?;
-        let labels: Vec<i64> = all[0].require_labels(OP)?.iter().map(|&label| label as i64).collect();
+        let labels: Vec<i64> =
+            all[0].require_labels(OP)?.iter().map(|&label| label as i64).collect();
         let views: Vec<_> = rows.iter().map(Array2::view).collect();
         let table = concatenate(Axis(1), &views).expect("the same number of rows");
         let values: Vec<f32> = table.iter().copied().collect();

@@ -71,7 +71,10 @@ impl Comparison {
         let labels = first.labels().map(|_| first.require_labels(op)).transpose()?;
         let answers = all.iter().map(|one| one.classes()).collect();
         let images = Images::Predicted(first.clone());
-        Ok(Comparison { labels, ..Comparison::of_answers(names, answers, first.class_names(), images) })
+        Ok(Comparison {
+            labels,
+            ..Comparison::of_answers(names, answers, first.class_names(), images)
+        })
     }
 
     /// Answers without labels, as many for each network.
@@ -184,7 +187,8 @@ impl Comparison {
     /// Whether each network is right about each image.
     pub(super) fn correct(&self) -> Option<Vec<Vec<bool>>> {
         let labels = self.labels.as_ref()?;
-        let correct = |answers: &Vec<usize>| answers.iter().zip(labels).map(|(a, b)| a == b).collect();
+        let correct =
+            |answers: &Vec<usize>| answers.iter().zip(labels).map(|(a, b)| a == b).collect();
         Some(self.answers.iter().map(correct).collect())
     }
 

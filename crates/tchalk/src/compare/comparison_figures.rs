@@ -18,9 +18,7 @@ impl Comparison {
 
     fn pair_table(&self) -> Table {
         let [first, second] = [&self.names[0], &self.names[1]];
-        let row = |what: String, count: usize| {
-            [what, thousands(count as f64), self.percent(count)]
-        };
+        let row = |what: String, count: usize| [what, thousands(count as f64), self.percent(count)];
         let table = Table::new(["", "images", "of all"]);
         let differing = row("different answers".into(), self.differing().len());
         let Ok(counts) = self.mcnemar(0, 1) else {

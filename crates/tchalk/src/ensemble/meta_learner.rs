@@ -208,6 +208,9 @@ mod tests {
         let wrong = member(50, |_| (1, 1.0));
         let learner = MetaLearner::fit(std::slice::from_ref(&wrong), &labels);
         let predicted = learner.predict(&[wrong]);
-        assert!(predicted.iter().all(|p| p.is_finite()) && predicted[[0, 0]] > predicted[[0, 1]], "{learner:?}");
+        assert!(
+            predicted.iter().all(|p| p.is_finite()) && predicted[[0, 0]] > predicted[[0, 1]],
+            "{learner:?}"
+        );
     }
 }

@@ -124,7 +124,8 @@ impl Ensemble {
     ) -> Result<Ensemble> {
         const OP: &str = "Ensemble::test_time_augmentation";
         if augmentations.is_empty() {
-            let hint = "Try &[TestTimeAugmentation::Identity, TestTimeAugmentation::HorizontalFlip].";
+            let hint =
+                "Try &[TestTimeAugmentation::Identity, TestTimeAugmentation::HorizontalFlip].";
             return Err(Error::invalid(OP, "at least one augmentation", "none", hint));
         }
         let mut ensemble = Ensemble::new(OP, &[model], Aggregation::Average)?;
@@ -183,7 +184,8 @@ impl Ensemble {
         const OP: &str = "Ensemble::evaluate";
         let (outputs, labels) = self.labeled_outputs(OP, set)?;
         let probabilities = self.aggregation.combine(&outputs.outputs);
-        let notes = outputs.note.clone().into_iter().chain(self.leakage_notes(&outputs.set)).collect();
+        let notes =
+            outputs.note.clone().into_iter().chain(self.leakage_notes(&outputs.set)).collect();
         let shortened = self.training_facts().iter().find_map(|facts| facts.shortened_by);
         Ok(Evaluation::from_probabilities(&probabilities, &labels, notes)
             .with_shortened_by(shortened))
@@ -247,12 +249,13 @@ impl Ensemble {
 /// `vote of 3 members: a, b, c`, with weights where they differ.
 impl std::fmt::Debug for Ensemble {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let members = self.members().into_iter().zip(self.weights()).map(|(name, weight)| {
-            match self.aggregation.format_weight(weight) {
-                Some(weight) => format!("{name} ({weight})"),
-                None => name,
-            }
-        });
+        let members =
+            self.members().into_iter().zip(self.weights()).map(|(name, weight)| {
+                match self.aggregation.format_weight(weight) {
+                    Some(weight) => format!("{name} ({weight})"),
+                    None => name,
+                }
+            });
         let members = members.collect::<Vec<_>>().join(", ");
         write!(f, "{} of {} members: {members}", self.aggregation, self.members.len())?;
         self.notes.iter().try_for_each(|note| write!(f, "\n{note}"))

@@ -203,7 +203,8 @@ mod tests {
     #[test]
     fn folds_are_disjoint_and_stratified() {
         let labels: Vec<usize> = (0..103).map(|i| usize::from(i % 4 == 0)).collect();
-        let folds = |count, seed| Folds::stratified(&labels, count, &mut ChaCha8Rng::seed_from_u64(seed));
+        let folds =
+            |count, seed| Folds::stratified(&labels, count, &mut ChaCha8Rng::seed_from_u64(seed));
         let five = folds(5, 1);
         for number in 0..5 {
             let (held_out, others) = five.split(number);

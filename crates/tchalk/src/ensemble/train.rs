@@ -78,7 +78,8 @@ impl TrainedMembers {
             Ok(None) | Err(Error::Interrupted { .. }) => "interrupted".to_owned(),
             Err(error) => error.in_short(),
         };
-        let note = format!("{finished} of {} members are finished and kept: {reason}", self.planned);
+        let note =
+            format!("{finished} of {} members are finished and kept: {reason}", self.planned);
         Notice(note.clone()).show();
         self.notes.push(note);
         Ok(false)

@@ -126,8 +126,8 @@ fn unknown(text: String, missing: &str) -> [String; 3] {
 
 #[cfg(test)]
 mod tests {
-    use crate::evaluate::testing::certain_predictions;
     use super::*;
+    use crate::evaluate::testing::certain_predictions;
     use crate::train::History;
 
     fn board() -> Scoreboard {

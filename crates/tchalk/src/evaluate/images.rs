@@ -75,8 +75,8 @@ impl Predictions {
 
 #[cfg(test)]
 mod tests {
-    use crate::evaluate::testing::{predictions_of_rows, set};
     use super::*;
+    use crate::evaluate::testing::{predictions_of_rows, set};
     use ndarray::Array2;
 
     #[test]
