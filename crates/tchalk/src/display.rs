@@ -4,6 +4,7 @@
 //! cell, and `.show()` puts it on the page from the middle of one. In a terminal or a test the same
 //! call prints plain text. Nothing else in the library knows the kernel's output protocol.
 
+use crate::text::{HeadAndTail, escape_html};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -94,7 +95,7 @@ pub(crate) struct Notice(pub(crate) String);
 
 impl Show for Notice {
     fn content(&self) -> Content {
-        Content::html(self.0.clone(), format!("<p>{}</p>", escape(&self.0)))
+        Content::html(self.0.clone(), format!("<p>{}</p>", escape_html(&self.0)))
     }
 }
 
@@ -106,58 +107,10 @@ fn emit_value(content: &Content) {
 
 #[inline(never)]
 fn emit_debug(value: &dyn std::fmt::Debug) {
-    let mut text = Shortened::default();
+    let mut text = HeadAndTail::default();
     // A value whose form cannot be written is shown as far as it was.
     let _ = write!(text, "{value:?}");
     emit_value(&Content::text(text.finish()));
-}
-
-/// Text of which only the beginning and the end are kept if it is too long for a page: the numbers of a
-/// data set are many megabytes.
-#[derive(Default)]
-struct Shortened {
-    head: String,
-    tail: String,
-    left_out: usize,
-}
-
-impl Shortened {
-    const HEAD: usize = 1 << 14;
-    const TAIL: usize = 1 << 11;
-
-    /// Keeps of the tail what may be its end.
-    fn trim(&mut self) {
-        let gone = self.tail.ceil_char_boundary(self.tail.len().saturating_sub(Self::TAIL));
-        self.tail.drain(..gone);
-        self.left_out += gone;
-    }
-
-    fn finish(mut self) -> String {
-        if self.head.len() + self.tail.len() > Self::HEAD + Self::TAIL || self.left_out > 0 {
-            self.trim();
-        }
-        if self.left_out > 0 {
-            let size = self.left_out as f64 / 1e6;
-            self.head.push_str(&format!("\n… {size:.2} MB are left out here …\n"));
-        }
-        self.head + &self.tail
-    }
-}
-
-impl std::fmt::Write for Shortened {
-    fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        let room = match self.tail.is_empty() && self.left_out == 0 {
-            true => Self::HEAD - self.head.len(),
-            false => 0,
-        };
-        let (head, tail) = text.split_at(text.floor_char_boundary(room.min(text.len())));
-        self.head.push_str(head);
-        self.tail.push_str(tail);
-        if self.tail.len() > 8 * Self::TAIL {
-            self.trim();
-        }
-        Ok(())
-    }
 }
 
 /// A place on the page whose content changes: progress, a curve that grows.
@@ -268,21 +221,6 @@ fn emit_blocks(content: &Content, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Replaces what HTML would read as markup.
-pub(crate) fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            _ => escaped.push(c),
-        }
-    }
-    escaped
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -322,26 +260,5 @@ mod tests {
         drawn.evcxr_display();
         number.evcxr_display();
         numbers.evcxr_display();
-    }
-
-    #[test]
-    fn of_a_long_value_the_beginning_and_the_end_are_shown() {
-        let shown = |text: &str| {
-            let mut shortened = Shortened::default();
-            text.split_inclusive(' ').for_each(|part| shortened.write_str(part).unwrap());
-            shortened.finish()
-        };
-        assert_eq!(shown("[1, 2]"), "[1, 2]");
-        let whole = "é ".repeat(6_000);
-        assert_eq!(shown(&whole), whole);
-        let long = shown(&format!("[{}]", "é ".repeat(1_000_000)));
-        assert!(long.len() < 20_000, "{} bytes", long.len());
-        assert!(long.starts_with("[é ") && long.ends_with("é ]"));
-        assert!(long.contains("… 2.98 MB are left out here …"), "{long}");
-    }
-
-    #[test]
-    fn escaping_leaves_no_markup() {
-        assert_eq!(escape("a<b & \"c\""), "a&lt;b &amp; &quot;c&quot;");
     }
 }

@@ -42,6 +42,7 @@ pub mod runtime;
 pub mod table;
 #[cfg(test)]
 mod testing;
+mod text;
 pub mod train;
 
 pub use course::{check, kaggle};

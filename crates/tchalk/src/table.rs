@@ -1,6 +1,7 @@
 //! Tables: rows of text under headings.
 
-use crate::display::{Content, Show, escape};
+use crate::display::{Content, Show};
+use crate::text::escape_html;
 
 /// Rows of text under headings, with notes below.
 ///
@@ -78,7 +79,7 @@ impl Table {
             format!(
                 "<{tag} style=\"text-align:{side};padding:0.2em 1em 0.2em 0.3em;max-width:36em;\
                  white-space:{breaks}\">{}</{tag}>",
-                escape(text)
+                escape_html(text)
             )
         };
         let row = |tag: &str, texts: &[String]| {
@@ -89,7 +90,7 @@ impl Table {
         let notes = self.footers.iter().map(|note| {
             format!(
                 "<div style=\"opacity:0.8;max-width:60em;padding:0.15em 0.3em\">{}</div>",
-                escape(note)
+                escape_html(note)
             )
         });
         format!(

@@ -6,7 +6,7 @@ use crate::display::{Notice, Show};
 use crate::error::{Error, Result};
 use crate::layers::{Conv2d, MaxPool2d, Padding, Relu};
 use crate::model::{Model, Symbol};
-use crate::plot::thousands;
+use crate::text::thousands;
 use safetensors::SafeTensors;
 use tch::{Device, Kind, Tensor, no_grad};
 
@@ -63,7 +63,7 @@ pub(super) fn provenance() -> String {
         "a small network of VGG16's form with {} parameters, which this project trained on {}. A \
          classifier trained with it was right about {:.1} % of {}. It has seen the labels of CIFAR-10's \
          training images: what is reached with it on CIFAR-10 is no transfer from other images.",
-        thousands(count as f64),
+        thousands(count),
         file_metadata("trained on"),
         100.0 * accuracy,
         file_metadata("tested on"),

@@ -1,10 +1,10 @@
 //! Where several networks give different answers for the same images.
 
+use crate::text::thousands;
 use super::combine::check_same_images;
 use super::{Difference, McNemar};
 use crate::data::Split;
 use crate::error::{Error, Result};
-use crate::plot::thousands;
 use crate::train::Predictions;
 use ndarray::Array2;
 
@@ -122,8 +122,8 @@ impl Comparison {
     /// If there are not as many images as answers.
     pub fn images(mut self, images: &Split) -> Result<Comparison> {
         if images.len() != self.len() {
-            let expected = format!("{} images", thousands(self.len() as f64));
-            let got = format!("{} of {}", thousands(images.len() as f64), images.name());
+            let expected = format!("{} images", thousands(self.len()));
+            let got = format!("{} of {}", thousands(images.len()), images.name());
             return Err(Error::invalid("Comparison::images", expected, got, ""));
         }
         self.images = Images::Split(images.clone());

@@ -1,9 +1,10 @@
 //! A comparison as tables and images.
 
+use crate::text::thousands;
 use super::comparison::{Comparison, Images};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
-use crate::plot::{Caption, Figure, image_grid, thousands};
+use crate::plot::{Caption, Figure, image_grid};
 use crate::runtime::seed::{host_rng, shuffle};
 use crate::table::Table;
 use ndarray::{ArcArray, Axis, Ix3};
@@ -18,7 +19,7 @@ impl Comparison {
 
     fn pair_table(&self) -> Table {
         let [first, second] = [&self.names[0], &self.names[1]];
-        let row = |what: String, count: usize| [what, thousands(count as f64), self.percent(count)];
+        let row = |what: String, count: usize| [what, thousands(count), self.percent(count)];
         let table = Table::new(["", "images", "of all"]);
         let differing = row("different answers".into(), self.differing().len());
         let Ok(counts) = self.mcnemar(0, 1) else {
@@ -71,10 +72,10 @@ impl Comparison {
     fn agreement(&self) -> Vec<String> {
         let n = self.len();
         let agreed = n - self.differing().len();
-        let all = thousands(n as f64);
+        let all = thousands(n);
         let agreed = format!(
             "all agree on {} of {all} images ({})",
-            thousands(agreed as f64),
+            thousands(agreed),
             self.percent(agreed)
         );
         let Some(correct) = self.correct() else { return vec![agreed] };
@@ -128,13 +129,13 @@ impl Comparison {
             let got = "the same answers for all images";
             return Err(Error::invalid(OP, "networks that differ", got, ""));
         }
-        let count = thousands(shown.len() as f64);
+        let count = thousands(shown.len());
         shuffle(&mut shown, &mut host_rng("comparison"));
         shown.sort_by_cached_key(|&i| std::cmp::Reverse(self.distinct(i)));
         shown.truncate(rows * columns);
         let captions: Vec<Caption> = shown.iter().map(|&i| self.caption(i)).collect();
         let figure = image_grid(&self.images_at(OP, &shown)?, &captions, columns)?;
-        let (all, names) = (thousands(self.len() as f64), self.names.join(" / "));
+        let (all, names) = (thousands(self.len()), self.names.join(" / "));
         Ok(figure.title(format!("{count} of {all} images with different answers: {names}")))
     }
 

@@ -1,8 +1,9 @@
 //! Several networks in one table: accuracy, confidence interval, training time.
 
+use crate::text::thousands;
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
-use crate::plot::{Figure, IntervalPanel, thousands};
+use crate::plot::{Figure, IntervalPanel};
 use crate::runtime::progress;
 use crate::table::Table;
 use crate::train::{Evaluation, History};
@@ -99,7 +100,7 @@ impl Scoreboard {
                     name.clone(),
                     format!("{:.2} %", 100.0 * evaluation.accuracy),
                     format!("{:.1} to {:.1} %", 100.0 * low, 100.0 * high),
-                    thousands(evaluation.examples as f64),
+                    thousands(evaluation.examples),
                     training.map_or_else(dash, |(epochs, _)| epochs.to_string()),
                     training.map_or_else(dash, |(_, seconds)| duration(seconds)),
                 ]

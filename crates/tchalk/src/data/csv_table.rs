@@ -3,9 +3,9 @@
 use super::folder::file_name;
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
-use crate::plot::thousands;
 use crate::runtime::home::path_of;
 use crate::table::Table;
+use crate::text::{beginning, thousands};
 use csv::{ByteRecord, ReaderBuilder};
 use std::path::Path;
 use std::sync::Arc;
@@ -174,13 +174,13 @@ impl CsvTable {
             (0..EDGE_ROWS).map(Some).chain([None]).chain(end).collect()
         };
         let line = |first: String, cells: &[String]| {
-            [vec![first], shortened(cells, |cell| cut(cell))].concat()
+            [vec![first], shortened(cells, |cell| beginning(cell, LONGEST_TEXT))].concat()
         };
         let headings = line(String::new(), &self.columns);
         let rows: Vec<Vec<String>> = shown
             .iter()
             .map(|row| match row {
-                Some(row) => line(thousands(*row as f64), &self.cells(*row)),
+                Some(row) => line(thousands(*row), &self.cells(*row)),
                 None => vec!["…".to_owned(); headings.len()],
             })
             .collect();
@@ -190,12 +190,12 @@ impl CsvTable {
             .collect();
         let size = format!(
             "{} rows × {} columns of {}",
-            thousands(self.total as f64),
-            thousands(self.columns.len() as f64),
+            thousands(self.total),
+            thousands(self.columns.len()),
             self.name
         );
         let size = match self.len() < self.total {
-            true => format!("the first {} of {size}", thousands(self.len() as f64)),
+            true => format!("the first {} of {size}", thousands(self.len())),
             false => size,
         };
         let table = Table::of_columns(headings, rows);
@@ -205,13 +205,6 @@ impl CsvTable {
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn cut(text: &str) -> String {
-    match text.char_indices().nth(LONGEST_TEXT) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
 }
 
 /// The first and the last few, with dots between.

@@ -2,9 +2,10 @@
 
 use super::{Dataset, Split};
 use crate::error::Result;
-use crate::plot::{BarPanel, Caption, Figure, HistogramPanel, Panel, image_grid, thousands};
+use crate::plot::{BarPanel, Caption, Figure, HistogramPanel, Panel, image_grid};
 use crate::runtime;
 use crate::table::Table;
+use crate::text::thousands;
 
 /// Of more classes than this the bars have no names.
 const MOST_NAMES: usize = 40;
@@ -42,7 +43,7 @@ impl Split {
         let mut pixel_counts = vec![0usize; 256];
         self.images().iter().for_each(|&value| pixel_counts[usize::from(value)] += 1);
         let pixels = pixel_counts.iter().sum::<usize>();
-        let title = format!("labels of {} images", thousands(self.len() as f64));
+        let title = format!("labels of {} images", thousands(self.len()));
         let counts = label_counts.into_iter().map(|n| n as f64);
         let labels: Panel = match classes.len() > MOST_NAMES {
             true => HistogramPanel::new(title)
@@ -51,7 +52,7 @@ impl Split {
                 .into(),
             false => BarPanel::new(title).bars(classes.into_iter().zip(counts)).into(),
         };
-        let values = HistogramPanel::new(format!("values of {} pixels", thousands(pixels as f64)))
+        let values = HistogramPanel::new(format!("values of {} pixels", thousands(pixels)))
             .x_label("pixel value, 0 (dark) to 255 (bright)")
             .counts(0.0, 256.0, pixel_counts.iter().map(|&n| n as f64));
         let panels = if self.labels().is_empty() {
@@ -83,7 +84,7 @@ impl Dataset {
             };
             [
                 split.name(),
-                format!("{} × {height} × {width} × {channels}", thousands(n as f64)),
+                format!("{} × {height} × {width} × {channels}", thousands(n)),
                 "u8".into(),
                 least.to_string(),
                 most.to_string(),

@@ -3,7 +3,8 @@
 use super::checks::{checked_probabilities, labels_of};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
-use crate::plot::{Figure, HistogramPanel, Line, LinePanel, drawn, thousands};
+use crate::plot::{Figure, HistogramPanel, Line, LinePanel, drawn};
+use crate::text::thousands;
 use crate::train::Predictions;
 
 const BINS: usize = 10;
@@ -121,7 +122,7 @@ impl Calibration {
             "{}: calibration error {:.1} % on {} images",
             self.name,
             100.0 * self.error(),
-            thousands(self.count() as f64)
+            thousands(self.count())
         );
         Ok(Figure::grid(vec![curve.into(), counts.into()], 2)?.title(title))
     }
@@ -141,7 +142,7 @@ impl std::fmt::Debug for Calibration {
             "{}: expected calibration error {:.2} % on {} images; on the whole {sure} by {:.2} %",
             self.name,
             100.0 * self.error(),
-            thousands(self.count() as f64),
+            thousands(self.count()),
             100.0 * self.overconfidence().abs()
         )
     }

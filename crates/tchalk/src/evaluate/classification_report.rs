@@ -3,8 +3,8 @@
 use super::checks::labels_of;
 use crate::display::{Content, Show};
 use crate::error::Result;
-use crate::plot::thousands;
 use crate::table::Table;
+use crate::text::thousands;
 use crate::train::Predictions;
 
 /// How good the answers for one class are, or for all on average; from 0 to 1.
@@ -135,7 +135,7 @@ impl ClassificationReport {
                 number(score.precision, score.predicted > 0),
                 number(score.recall, score.support > 0),
                 number(score.f1, score.support + score.predicted > 0),
-                thousands(score.support as f64),
+                thousands(score.support),
             ]
         };
         let averages = [&self.macro_average, &self.weighted_average];
@@ -145,7 +145,7 @@ impl ClassificationReport {
             table = table.align_right(column);
         }
         let accuracy = 100.0 * self.accuracy;
-        let n = thousands(self.macro_average.support as f64);
+        let n = thousands(self.macro_average.support);
         table = table.footer(format!("{}: {accuracy:.2} % of {n} right", self.name));
         let silent: Vec<&str> = self
             .classes

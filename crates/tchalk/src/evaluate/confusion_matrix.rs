@@ -3,8 +3,9 @@
 use super::checks::labels_of;
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
-use crate::plot::{BarPanel, Figure, MatrixPanel, Panel, drawn, thousands};
+use crate::plot::{BarPanel, Figure, MatrixPanel, Panel, drawn};
 use crate::table::Table;
+use crate::text::thousands;
 use crate::train::Predictions;
 use ndarray::Array2;
 
@@ -134,7 +135,7 @@ impl ConfusionMatrix {
         let axes = ("what it is", "what was said");
         let many = self.class_names.len() > FEW_CLASSES;
         let percent = format!("{:.1} % right", 100.0 * self.accuracy());
-        let all = thousands(self.counts.sum() as f64);
+        let all = thousands(self.counts.sum());
         let (title, names, counts) =
             (format!("{all} images"), self.class_names.clone(), self.counts.clone());
         let mut panels: Vec<Panel> = vec![MatrixPanel::new(&title, axes, names, counts).into()];
@@ -158,7 +159,7 @@ impl Show for ConfusionMatrix {
 /// The counts with their classes; of many classes the worst pairs.
 impl std::fmt::Debug for ConfusionMatrix {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let all = thousands(self.counts.sum() as f64);
+        let all = thousands(self.counts.sum());
         let right = 100.0 * self.accuracy();
         writeln!(f, "{}: {right:.1} % of {all} right; a row for each truth", self.name)?;
         if self.class_names.len() > FEW_CLASSES {
@@ -185,7 +186,7 @@ impl ConfusedPairs {
     pub fn table(&self) -> Table {
         let rows = self.pairs.iter().map(|pair| {
             let part = format!("{:.1} %", 100.0 * pair.fraction);
-            [pair.truth.clone(), pair.predicted.clone(), thousands(pair.count as f64), part]
+            [pair.truth.clone(), pair.predicted.clone(), thousands(pair.count), part]
         });
         let table = Table::new(["it is", "it was taken for", "how often", "of its class"]);
         let table = table.rows(rows).align_right(2).align_right(3);

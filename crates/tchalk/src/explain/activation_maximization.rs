@@ -5,9 +5,10 @@ use super::{check_single_input, chunk_size, convolution_step, to_image};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::plot::{Figure, TilePanel, drawn, thousands};
+use crate::plot::{Figure, TilePanel, drawn};
 use crate::runtime::progress::Progress;
 use crate::runtime::{self, Budget, memory};
+use crate::text::thousands;
 use tch::{Kind, Tensor};
 
 const COLUMNS: usize = 12;
@@ -263,7 +264,7 @@ impl MaximizedActivations {
                 to_image(&((&x - x.mean(Kind::Float)) / spread * 0.15 + 0.5))
             })
             .collect();
-        let n = thousands(self.kernels.len() as f64);
+        let n = thousands(self.kernels.len());
         let title = format!("{}: what excites {n} kernels most", self.layer);
         Figure::grid(vec![TilePanel::in_detail(title, self.notes(), &images, COLUMNS).into()], 1)
     }

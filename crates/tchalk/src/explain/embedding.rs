@@ -5,9 +5,9 @@ use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::explore::Embedding;
 use crate::model::Model;
-use crate::plot::thousands;
 use crate::runtime::progress::Progress;
 use crate::runtime::{Budget, interrupt};
+use crate::text::thousands;
 use ndarray::Array2;
 use tch::{Device, Kind, Tensor, no_grad};
 
@@ -56,7 +56,7 @@ pub fn embedding(model: &Model, layer: &str, set: &TensorSet) -> Result<Embeddin
     let points =
         Array2::from_shape_vec((rows, width), numbers).expect("every example gives one row");
     let note = match rows < all {
-        true => format!("{} of {} images", thousands(rows as f64), thousands(all as f64)),
+        true => format!("{} of {} images", thousands(rows), thousands(all)),
         false => String::new(),
     };
     Embedding::of_set(points, &set, format!("{}, seen by {layer}", set.name()), note)

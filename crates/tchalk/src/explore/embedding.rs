@@ -6,7 +6,8 @@ use super::{Observations, looks};
 use crate::data::TensorSet;
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
-use crate::plot::{Figure, Scatter3d, thousands};
+use crate::plot::{Figure, Scatter3d};
+use crate::text::thousands;
 use ndarray::{ArcArray2, Array2, Axis};
 use std::sync::Arc;
 
@@ -179,12 +180,7 @@ impl std::fmt::Debug for Embedding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let name = self.name();
         let name = if name.is_empty() { "embedding" } else { &name };
-        write!(
-            f,
-            "{name}: {} points in {} dimensions",
-            thousands(self.len() as f64),
-            self.dimensions()
-        )?;
+        write!(f, "{name}: {} points in {} dimensions", thousands(self.len()), self.dimensions())?;
         if let Some(divergence) = self.divergence {
             write!(f, ", Kullback-Leibler divergence {divergence:.3}")?;
         }

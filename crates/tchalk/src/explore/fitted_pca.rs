@@ -5,8 +5,9 @@ use super::{Embedding, Observations, to_array};
 use crate::data::{Split, to_bytes};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
-use crate::plot::{Caption, Figure, image_grid, thousands};
+use crate::plot::{Caption, Figure, image_grid};
 use crate::table::Table;
+use crate::text::{fine_percent, thousands};
 use ndarray::{Array2, Array3, Array4};
 use tch::{Device, Tensor, no_grad};
 
@@ -102,7 +103,8 @@ impl FittedPca {
             Tensor::cat(&parts.collect::<Vec<_>>(), 0).to_device(Device::Cpu)
         });
         let axes = self.explained_variance_ratio().into_iter().enumerate();
-        let axes = axes.map(|(i, ratio)| format!("component {}, {}", i + 1, percent(ratio)));
+        let axes =
+            axes.map(|(i, ratio)| format!("component {}, {}", i + 1, fine_percent(ratio, 1)));
         Ok(Embedding::of(to_array(&projected), rows.about).with_axes(axes.collect()).named("PCA"))
     }
 
@@ -164,11 +166,14 @@ impl FittedPca {
         let captions: Vec<Caption> = ratios[..shown]
             .iter()
             .enumerate()
-            .map(|(i, &ratio)| Caption::new(format!("{}: {}", i + 1, percent(ratio))))
+            .map(|(i, &ratio)| Caption::new(format!("{}: {}", i + 1, fine_percent(ratio, 1))))
             .collect();
         let together: f64 = ratios[..shown].iter().sum();
-        let title =
-            format!("{} - {shown} components, {} of the variance", self.name, percent(together));
+        let title = format!(
+            "{} - {shown} components, {} of the variance",
+            self.name,
+            fine_percent(together, 1)
+        );
         Ok(image_grid(&images, &captions, columns)?.title(title.trim_start_matches(" - ")))
     }
 }
@@ -180,8 +185,8 @@ impl std::fmt::Debug for FittedPca {
             f,
             "PCA: {} components of {} examples, {} of the variance",
             self.len(),
-            thousands(self.examples as f64),
-            percent(kept)
+            thousands(self.examples),
+            fine_percent(kept, 1)
         )
     }
 }
@@ -193,7 +198,12 @@ impl Show for FittedPca {
         let ratios = self.explained_variance_ratio();
         let rows = ratios.iter().zip(&self.variances).enumerate().map(|(i, (&ratio, variance))| {
             sum += ratio;
-            [(i + 1).to_string(), format!("{variance:.4}"), percent(ratio), percent(sum)]
+            [
+                (i + 1).to_string(),
+                format!("{variance:.4}"),
+                fine_percent(ratio, 1),
+                fine_percent(sum, 1),
+            ]
         });
         let rows: Vec<_> = rows.collect();
         let mut shown: Vec<_> = rows.iter().take(FEW).cloned().collect();
@@ -212,12 +222,6 @@ impl Show for FittedPca {
             .footer(format!("{self:?}"))
             .content()
     }
-}
-
-/// `29.1 %`, `0.43 %`.
-pub(super) fn percent(fraction: f64) -> String {
-    let percent = 100.0 * fraction;
-    if percent < 0.95 { format!("{percent:.2} %") } else { format!("{percent:.1} %") }
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! How points are drawn.
 
 use super::Embedding;
-use crate::plot::{Figure, Scatter3d, ScatterPanel, thousands};
+use crate::plot::{Figure, Scatter3d, ScatterPanel};
+use crate::text::thousands;
 use ndarray::Axis;
 
 /// More points than this are thinned out evenly.
@@ -87,7 +88,7 @@ fn notes(embedding: &Embedding, drawn: &Embedding, shown: usize) -> Vec<String> 
         ));
     }
     if shown < n {
-        notes.push(format!("{} of {} points", thousands(shown as f64), thousands(n as f64)));
+        notes.push(format!("{} of {} points", thousands(shown), thousands(n)));
     }
     if !embedding.note.is_empty() {
         notes.push(embedding.note.clone());

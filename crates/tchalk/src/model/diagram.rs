@@ -3,7 +3,8 @@
 use super::graph::{Graph, Op};
 use super::{Model, Step, StepOp};
 use crate::layers::Shape;
-use crate::plot::{Diagram, DiagramGroup, DiagramNode, NodeKind, thousands};
+use crate::plot::{Diagram, DiagramGroup, DiagramNode, NodeKind};
+use crate::text::thousands;
 
 impl Model {
     /// The graph, drawn: layers as boxes, shapes on the ways between them, models inside as frames
@@ -21,11 +22,11 @@ impl Model {
         let mut diagram = Diagram::new(format!(
             "{}: {} parameters, {}",
             self.name(),
-            thousands(self.parameter_count() as f64),
+            thousands(self.parameter_count()),
             match self.trainable_count() {
                 0 => "none trainable".into(),
                 n if n == self.parameter_count() => "all trainable".into(),
-                n => format!("{} trainable", thousands(n as f64)),
+                n => format!("{} trainable", thousands(n)),
             }
         ));
         diagram = self.groups(&self.inner.graph, "", diagram);
@@ -89,7 +90,7 @@ impl Model {
 
 /// `64 × 32 × 32`.
 fn format_shape(shape: &Shape) -> String {
-    shape.iter().map(|&n| thousands(n as f64)).collect::<Vec<_>>().join(" × ")
+    shape.iter().map(|&n| thousands(n)).collect::<Vec<_>>().join(" × ")
 }
 
 /// What a layer does, which is what its color says.

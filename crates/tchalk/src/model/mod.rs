@@ -33,8 +33,8 @@ pub(crate) use program::{Executor, Program, Step, StepOp};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::layers::{Shape, shape_text};
-use crate::plot::thousands;
 use crate::runtime;
+use crate::text::thousands;
 use crate::train::Compiled;
 use graph::{Graph, MAX_NUMBERS};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -347,7 +347,7 @@ fn check_memory(op: &str, numbers: usize) -> Result<()> {
     }
     let empty = Tensor::f_empty([numbers as i64], (Kind::Float, Device::Cpu));
     empty.map(drop).map_err(|_| {
-        let got = format!("{} numbers, {} GiB", thousands(numbers as f64), numbers >> 28);
+        let got = format!("{} numbers, {} GiB", thousands(numbers), numbers >> 28);
         let hint = "Pool more before the first Dense layer, or use fewer filters and units.";
         Error::invalid(op, "weights that fit into memory", got, hint)
     })
@@ -357,7 +357,7 @@ fn check_memory(op: &str, numbers: usize) -> Result<()> {
 impl std::fmt::Debug for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (input, output) = (shape_text(&self.input_shape()), shape_text(&self.output_shape()));
-        let parameters = thousands(self.parameter_count() as f64);
+        let parameters = thousands(self.parameter_count());
         write!(f, "a network from {input} to {output} with {parameters} parameters: ")?;
         f.write_str(&self.layer_names().join(", "))
     }

@@ -3,8 +3,8 @@
 use super::graph::{Graph, Op};
 use super::{Model, Step, StepOp};
 use crate::layers::Shape;
-use crate::plot::thousands;
 use crate::table::Table;
+use crate::text::thousands;
 use std::collections::HashMap;
 
 /// What [`Model::summary_with`] adds to the table of layers.
@@ -111,7 +111,7 @@ impl Model {
             headings.push(heading);
         }
         let texts = rows.iter().map(|row| {
-            let shape = row.shape.iter().map(|&n| thousands(n as f64)).collect::<Vec<_>>();
+            let shape = row.shape.iter().map(|&n| thousands(n)).collect::<Vec<_>>();
             let mut texts =
                 vec![row.name.clone(), row.repr.clone(), shape.join(" × "), row.parameters.clone()];
             if !chain {
@@ -119,7 +119,7 @@ impl Model {
             }
             texts.push(row.trained.clone());
             if options.multiply_adds {
-                texts.push(thousands(row.multiply_adds as f64));
+                texts.push(thousands(row.multiply_adds));
             }
             if options.memory {
                 texts.push(format_memory(row.numbers));
@@ -136,14 +136,14 @@ impl Model {
         let texts = texts.collect();
         let headings = headings.into_iter().map(str::to_owned).collect();
         let table = right.into_iter().fold(Table::of_columns(headings, texts), Table::align_right);
-        let total = thousands(self.parameter_count() as f64);
-        let trainable = thousands(self.trainable_count() as f64);
+        let total = thousands(self.parameter_count());
+        let trainable = thousands(self.trainable_count());
         let table = table.footer(format!("{total} parameters, {trainable} of them trainable"));
         let steps = &self.inner.program.steps;
         let table = match options.multiply_adds {
             true => {
                 let sum: usize = steps.iter().map(|step| self.multiply_adds(step)).sum();
-                table.footer(format!("{} multiply-adds for one example", thousands(sum as f64)))
+                table.footer(format!("{} multiply-adds for one example", thousands(sum)))
             }
             false => table,
         };
@@ -229,7 +229,7 @@ impl Model {
         let again = shared.is_some() && path.rsplit('/').next().is_some_and(|n| n.contains(':'));
         row.parameters = match again {
             true => "shared".into(),
-            false => thousands(total as f64),
+            false => thousands(total),
         };
         // Also a layer without weights can be frozen: dropout is.
         let cells: Vec<_> = steps.iter().filter_map(|step| step.built_layer()).collect();

@@ -1,6 +1,6 @@
 //! From values to pixels, with round numbers beside them.
 
-use super::text::thousands;
+use crate::text::thousands;
 
 /// A linear axis from `low` to `high` with ticks at round numbers.
 #[derive(Debug, Clone, PartialEq)]

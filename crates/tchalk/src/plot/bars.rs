@@ -2,8 +2,8 @@
 
 use super::canvas::{Anchor, Area, Canvas, LABEL, TICK};
 use super::figure::{Draw, Panel};
-use super::text::thousands;
 use super::theme::Ink;
+use crate::text::thousands;
 
 const HEADING_HEIGHT: f64 = 26.0;
 const ROW: f64 = 20.0;

@@ -2,7 +2,7 @@
 
 use super::text;
 use super::theme::{Ink, Paint};
-use crate::display::escape;
+use crate::text::escape_html;
 use std::fmt::Write;
 
 /// A rectangle in pixels, from the upper left corner.
@@ -132,7 +132,7 @@ impl Canvas {
         self.push(format_args!(
             "<text x=\"{x:.1}\" y=\"{y:.1}\" font-size=\"{}\" fill=\"{color}\"{weight}{anchor}>{}</text>",
             set.size,
-            escape(text)
+            escape_html(text)
         ));
     }
 
@@ -155,7 +155,7 @@ impl Canvas {
             "<text transform=\"translate({x:.1} {y:.1}) rotate(-90)\" font-size=\"{}\" \
              fill=\"{color}\">{}</text>",
             set.size,
-            escape(text)
+            escape_html(text)
         ));
     }
 

@@ -3,8 +3,9 @@
 use super::canvas::{Area, Canvas, TITLE};
 use super::text;
 use super::theme::{Ink, Paint, Theme, style_sheet};
-use crate::display::{Content, Show, escape};
+use crate::display::{Content, Show};
 use crate::error::{Error, Result};
+use crate::text::escape_html;
 use std::sync::Arc;
 
 /// The width of a notebook's output, in pixels.
@@ -107,7 +108,7 @@ impl Figure {
              viewBox=\"0 0 {width:.0} {height:.0}\" font-family=\"{}\" role=\"img\" \
              aria-label=\"{}\"{attributes}>{}</svg>",
             text::FAMILY,
-            escape(&self.description()),
+            escape_html(&self.description()),
             canvas.into_svg(),
         )
     }

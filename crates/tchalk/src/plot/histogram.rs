@@ -4,8 +4,8 @@ use super::axis::Axis;
 use super::canvas::{Area, Canvas};
 use super::figure::{Draw, Panel};
 use super::lines::{Frame, frame_height};
-use super::text::thousands;
 use super::theme::Ink;
+use crate::text::thousands;
 
 /// Counts over equal steps of a range, as a filled outline.
 #[derive(Debug, Clone)]

@@ -3,8 +3,8 @@
 use super::canvas::{Anchor, Area, Canvas, LABEL, TICK, Type};
 use super::encoded_image::png_url;
 use super::figure::{Draw, Panel};
-use super::text::thousands;
 use super::theme::{Ink, Theme};
+use crate::text::{fine_percent, thousands};
 use ndarray::Array2;
 
 /// Up to so many classes each square says its count and its percentage.
@@ -129,7 +129,7 @@ impl Draw for MatrixPanel {
     fn description(&self) -> String {
         let right: usize = self.counts.diag().sum();
         let all: usize = self.counts.sum();
-        let (n, right, all) = (self.names.len(), thousands(right as f64), thousands(all as f64));
+        let (n, right, all) = (self.names.len(), thousands(right), thousands(all));
         format!("{}: {n} classes, {right} of {all} on the diagonal", self.title)
     }
 }
@@ -170,9 +170,9 @@ impl MatrixPanel {
                 canvas.tinted(square, 2.0, ink, Self::strength(fraction));
                 let (middle, center) =
                     (square.x + square.width / 2.0, square.y + square.height / 2.0);
-                let percent = percent(fraction);
+                let percent = fine_percent(fraction, 0);
                 if n <= BOTH {
-                    let number = thousands(count as f64);
+                    let number = thousands(count);
                     let size = count_set
                         .size
                         .min(count_set.size * (cell - 6.0) / count_set.width(&number));
@@ -221,14 +221,6 @@ impl MatrixPanel {
     }
 }
 
-/// `97 %`, and `0.4 %` where whole numbers would say nothing.
-fn percent(fraction: f64) -> String {
-    match 100.0 * fraction {
-        p if p > 0.0 && p < 0.95 => format!("{p:.1} %"),
-        p => format!("{p:.0} %"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -256,11 +248,5 @@ mod tests {
         assert!(svg.len() < 60_000, "{}", svg.len());
         let svg = figure(30, "class", 1000).to_svg(&Theme::light());
         assert!(svg.len() < 300_000, "{}", svg.len());
-    }
-
-    #[test]
-    fn small_parts_are_not_called_nothing() {
-        assert_eq!((percent(0.004).as_str(), percent(0.25).as_str()), ("0.4 %", "25 %"));
-        assert_eq!(percent(0.0), "0 %");
     }
 }

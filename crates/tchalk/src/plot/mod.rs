@@ -57,5 +57,4 @@ pub(crate) use figure::assert_tidy;
 pub(crate) use figure::drawn;
 pub(crate) use heat::FINEST;
 pub(crate) use matrix::MatrixPanel;
-pub(crate) use text::thousands;
 pub(crate) use tiles::TilePanel;

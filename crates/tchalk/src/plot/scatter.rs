@@ -4,8 +4,9 @@ use super::axis::Axis;
 use super::canvas::{Anchor, Area, Canvas, LABEL, TICK};
 use super::figure::{Draw, Panel};
 use super::sprite::Sprite;
-use super::text::{self, thousands};
+use super::text;
 use super::theme::Ink;
+use crate::text::thousands;
 use ndarray::{ArcArray, Ix3};
 
 const HEADING_HEIGHT: f64 = 26.0;
@@ -242,7 +243,7 @@ impl Draw for ScatterPanel {
     fn description(&self) -> String {
         let count: usize = self.groups.iter().map(Vec::len).sum();
         let title = if self.title.is_empty() { String::new() } else { format!("{}: ", self.title) };
-        format!("{title}{} points{}", thousands(count as f64), self.side.description())
+        format!("{title}{} points{}", thousands(count), self.side.description())
     }
 }
 
@@ -291,7 +292,7 @@ impl Side {
     pub(super) fn description(&self) -> String {
         let named = self.names.iter().filter(|(name, _)| !name.is_empty());
         let named: Vec<String> =
-            named.map(|(name, n)| format!("{} {name}", thousands(*n as f64))).collect();
+            named.map(|(name, n)| format!("{} {name}", thousands(*n))).collect();
         let mut text = String::new();
         if !named.is_empty() {
             text.push_str(&format!(": {}", named.join(", ")));

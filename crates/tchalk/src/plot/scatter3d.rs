@@ -4,10 +4,11 @@ use super::axis::Axis;
 use super::canvas::{Anchor, Area, Canvas, TICK};
 use super::figure::{Draw, Figure, Panel, in_words};
 use super::scatter::{Look, SIDE, Side};
-use super::text::{self, thousands};
+use super::text;
 use super::theme::{Ink, Theme};
-use crate::display::{Content, Show, escape};
+use crate::display::{Content, Show};
 use crate::error::Result;
+use crate::text::{escape_html, thousands};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
@@ -141,12 +142,12 @@ impl Scatter3d {
              keys.\" style=\"position:absolute;display:none;touch-action:pan-y;cursor:grab\"></canvas>\
              </div><script>{}</script>",
             STANDARD.encode(&bytes),
-            escape(&axes),
+            escape_html(&axes),
             sides,
             Look::of(count).radius,
             figure.width(),
             figure.to_html(),
-            escape(&figure.description()),
+            escape_html(&figure.description()),
             SCRIPT.replace("@ID@", &id),
         )
     }
@@ -167,7 +168,7 @@ impl Show for Scatter3d {
 
 fn words(groups: &[Vec<[f64; 3]>], side: &Side) -> String {
     let count: usize = groups.iter().map(Vec::len).sum();
-    format!("{} points in space{}", thousands(count as f64), side.description())
+    format!("{} points in space{}", thousands(count), side.description())
 }
 
 /// The points as they are seen at first.

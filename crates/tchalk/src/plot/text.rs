@@ -66,36 +66,9 @@ pub(super) fn wrapped(text: &str, size: f64, room: f64, lines: usize) -> Vec<Str
     set.iter().map(|line| shortened(line, size, false, room)).collect()
 }
 
-/// A number as people write it: `50,000`, `0.25`.
-pub(crate) fn thousands(value: f64) -> String {
-    let text = format!("{value}");
-    let (sign, digits) = text.strip_prefix('-').map_or(("", text.as_str()), |rest| ("-", rest));
-    let (whole, fraction) = digits.split_once('.').map_or((digits, None), |(w, f)| (w, Some(f)));
-    let mut grouped = String::new();
-    for (i, digit) in whole.chars().enumerate() {
-        if i > 0 && (whole.len() - i) % 3 == 0 {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    match fraction {
-        Some(fraction) => format!("{sign}{grouped}.{fraction}"),
-        None => format!("{sign}{grouped}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_are_grouped() {
-        let cases =
-            [(0.0, "0"), (999.0, "999"), (50_000.0, "50,000"), (-1234567.5, "-1,234,567.5")];
-        for (value, text) in cases {
-            assert_eq!(thousands(value), text);
-        }
-    }
 
     #[test]
     fn what_is_too_long_is_cut_to_fit() {

@@ -1,6 +1,7 @@
 //! What the reader sees while something takes its time: one line that changes in place.
 
-use crate::display::{Content, Live, escape};
+use crate::display::{Content, Live};
+use crate::text::{bytes, duration, escape_html, thousands};
 use std::time::{Duration, Instant};
 
 /// At most five updates a second.
@@ -97,7 +98,7 @@ impl Progress {
         }
         match &mut self.live {
             Some(live) => {
-                let html = format!("<pre style=\"margin:0\">{}</pre>", escape(text));
+                let html = format!("<pre style=\"margin:0\">{}</pre>", escape_html(text));
                 live.update(&Content::html(text, html));
             }
             None => println!("{text}"),
@@ -124,7 +125,7 @@ fn line(
     let rate = if seconds > 0.2 { recent as f64 / seconds } else { 0.0 };
     let amount = |count: u64| match unit {
         Unit::Bytes => bytes(count),
-        Unit::Count(_) => crate::plot::thousands(count as f64),
+        Unit::Count(_) => thousands(count),
     };
     let (things, speed) = match unit {
         Unit::Bytes if rate > 0.0 => (String::new(), format!("  {}/s", bytes(rate as u64))),
@@ -152,26 +153,6 @@ pub(crate) fn bar(fraction: f64) -> String {
     format!("{}{}", "━".repeat(filled), "─".repeat(20 - filled))
 }
 
-/// `512 kB`, `9.9 MB`, `162 MB`.
-pub(crate) fn bytes(count: u64) -> String {
-    match count {
-        0..1_000 => format!("{count} bytes"),
-        1_000..1_000_000 => format!("{:.0} kB", count as f64 / 1e3),
-        1_000_000..10_000_000 => format!("{:.1} MB", count as f64 / 1e6),
-        _ => format!("{:.0} MB", count as f64 / 1e6),
-    }
-}
-
-/// `9 s`, `3 min 20 s`, `1 h 5 min`.
-pub(crate) fn duration(seconds: f64) -> String {
-    let seconds = seconds.clamp(0.0, 1e7).round() as u64;
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, seconds) => format!("{seconds} s"),
-        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
-        (hours, minutes, _) => format!("{hours} h {minutes} min"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,13 +164,6 @@ mod tests {
         assert_eq!(line("a.gz", Unit::Bytes, 512_000, None, (0, 0.0)), "a.gz  512 kB");
         let text = line("t-SNE", Unit::Count("steps"), 1_500, Some(1_000), (1_500, 2.0));
         assert_eq!(text, "t-SNE  ━━━━━━━━━━━━━━━━━━━━  1,500 of 1,000 steps  0 s left");
-    }
-
-    #[test]
-    fn times_read_like_times() {
-        assert_eq!(duration(8.6), "9 s");
-        assert_eq!(duration(200.0), "3 min 20 s");
-        assert_eq!(duration(3900.0), "1 h 5 min");
     }
 
     #[test]

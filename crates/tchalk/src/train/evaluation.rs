@@ -10,9 +10,9 @@ use crate::data::TensorSet;
 use crate::display::{Content, Show};
 use crate::error::Result;
 use crate::model::{Inner, Model};
-use crate::plot::thousands;
 use crate::runtime::progress::Progress;
 use crate::runtime::{Budget, interrupt, memory};
+use crate::text::thousands;
 use ndarray::Array2;
 use tch::{Device, Tensor, no_grad};
 
@@ -136,7 +136,7 @@ impl std::fmt::Debug for Evaluation {
             100.0 * self.accuracy,
             100.0 * low,
             100.0 * high,
-            thousands(self.examples as f64),
+            thousands(self.examples),
         )?;
         self.notes.iter().try_for_each(|note| write!(f, "\n{note}"))
     }

@@ -1,8 +1,7 @@
 //! What a reader should know about a training or a result.
 
-use crate::plot::thousands;
+use crate::text::{duration, thousands};
 use crate::runtime::Budget;
-use crate::runtime::progress::duration;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 
@@ -293,7 +292,7 @@ impl Note {
                         "all {which}examples were trained on: this says nothing about new ones"
                     );
                 }
-                let (leaked, all) = (thousands(*leaked as f64), thousands(*examples as f64));
+                let (leaked, all) = (thousands(*leaked), thousands(*examples));
                 write!(f, "{leaked} of the {all} {which}examples were trained on, too")
             }
             Note::FittedOnThisSet => write!(
@@ -313,7 +312,7 @@ impl Note {
             Note::FeaturesCached { layers, examples, bytes, half_precision } => write!(
                 f,
                 "the frozen part, up to {layers}, was computed once for {} examples: {}{}",
-                thousands(*examples as f64),
+                thousands(*examples),
                 bytes_text(*bytes),
                 if *half_precision { " in half precision, for want of memory" } else { "" },
             ),
@@ -332,7 +331,7 @@ impl Note {
 impl fmt::Display for Shortened {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let of = |part: usize, all: usize| {
-            format!("{} of {} examples", thousands(part as f64), thousands(all as f64))
+            format!("{} of {} examples", thousands(part), thousands(all))
         };
         match self {
             Shortened::Training { epochs, planned_epochs, examples, all_examples, seconds } => {

@@ -10,9 +10,10 @@ use super::train_step::catch_torch_error;
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::plot::{Caption, Figure, Mark, image_grid, thousands};
+use crate::plot::{Caption, Figure, Mark, image_grid};
 use crate::runtime::progress::Progress;
 use crate::runtime::{self, Budget, interrupt, memory};
+use crate::text::thousands;
 use ndarray::{ArcArray, Array2, Ix3};
 use tch::{Kind, Tensor, no_grad};
 
@@ -34,7 +35,7 @@ pub struct Predictions {
 
 impl std::fmt::Debug for Predictions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "predictions for {} images", thousands(self.len() as f64))?;
+        write!(f, "predictions for {} images", thousands(self.len()))?;
         match self.accuracy() {
             _ if !self.subset.is_empty() => write!(f, ", {}", self.subset),
             Some(right) => write!(f, ", {:.2} % right", 100.0 * right),
@@ -166,7 +167,7 @@ impl Predictions {
     pub fn wrong(&self) -> Result<Predictions> {
         let truth = self.require_labels("Predictions::wrong")?;
         let places: Vec<usize> = (0..self.len()).filter(|&i| self.classes[i] != truth[i]).collect();
-        let (n, all) = (thousands(places.len() as f64), thousands(self.len() as f64));
+        let (n, all) = (thousands(places.len()), thousands(self.len()));
         Ok(Predictions { subset: format!("the {n} wrong ones of {all}"), ..self.select(&places) })
     }
 
@@ -194,7 +195,7 @@ impl Predictions {
                 "{}: {:.1} % of {} right (here {} of {})",
                 self.set.name(),
                 100.0 * right,
-                thousands(self.len() as f64),
+                thousands(self.len()),
                 captions.iter().filter(|caption| caption.is_right()).count(),
                 captions.len(),
             )),

@@ -4,8 +4,9 @@
 use super::note::Note;
 use super::run::Run;
 use super::{Epoch, History};
-use crate::display::{Content, Live, Show, escape};
-use crate::runtime::progress::{INTERVAL, bar, duration};
+use crate::display::{Content, Live, Show};
+use crate::runtime::progress::{INTERVAL, bar};
+use crate::text::{duration, escape_html};
 use std::time::Instant;
 
 pub(super) struct Progress {
@@ -119,7 +120,7 @@ impl Progress {
             html.push_str(&curves);
         }
         plain = format!("{plain}\n{line}");
-        html.push_str(&format!("<pre style=\"margin:0.5em 0 0\">{}</pre>", escape(line)));
+        html.push_str(&format!("<pre style=\"margin:0.5em 0 0\">{}</pre>", escape_html(line)));
         live.update(&Content::html(plain.trim_start().to_owned(), html));
     }
 }

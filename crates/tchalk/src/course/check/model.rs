@@ -6,7 +6,7 @@ use super::structure::Structure;
 use crate::data::TensorSet;
 use crate::layers::shape_text;
 use crate::model::Model;
-use crate::plot::thousands;
+use crate::text::thousands;
 
 /// More parameters than this are more than a few ten thousand images can teach.
 const MANY: usize = 10_000_000;
@@ -171,7 +171,7 @@ fn kind(list: &mut Checklist, model: &Model, structure: &Structure) {
             format!(
                 "convolutional: {convolutions} layer{several} with {} kernels in all{skips}. It finds \
                  a pattern wherever it is.",
-                thousands(structure.kernels() as f64)
+                thousands(structure.kernels())
             ),
         );
     } else if !structure.hidden_units().is_empty() {
@@ -208,7 +208,7 @@ fn kind(list: &mut Checklist, model: &Model, structure: &Structure) {
 
 fn size(list: &mut Checklist, model: &Model, structure: &Structure) {
     let (all, free) = (model.parameter_count(), model.trainable_count());
-    let parameters = thousands(free as f64);
+    let parameters = thousands(free);
     let convolutional = structure.count(&["conv2d", "depthwise_conv2d"]) > 0;
     let hidden = structure.hidden_units();
     let narrowest = hidden.iter().copied().min().unwrap_or(usize::MAX);
@@ -290,7 +290,7 @@ fn size(list: &mut Checklist, model: &Model, structure: &Structure) {
             format!(
                 "Flatten lays out {} numbers for the next layer. MaxPool2d after the convolutions \
                  makes them a quarter each time, and the network quicker.",
-                thousands(flattened as f64)
+                thousands(flattened)
             ),
         );
     }
@@ -301,7 +301,7 @@ fn size(list: &mut Checklist, model: &Model, structure: &Structure) {
             format!(
                 "{} million multiplications an image: without a GPU an epoch takes about {} times as \
                  long as with the tutorial's kind of network. Fewer kernels, or pool earlier.",
-                thousands((steps / 1_000_000) as f64),
+                thousands(steps / 1_000_000),
                 steps / 15_000_000
             ),
         );

@@ -1,8 +1,8 @@
 //! Is this a good score?
 
+use crate::text::thousands;
 use super::Checklist;
 use super::checklist::Mark;
-use crate::plot::thousands;
 use crate::train::{Evaluation, Note};
 
 /// What a classifier that only weighs pixels gets right of MNIST's test images.
@@ -31,7 +31,7 @@ pub fn score(evaluation: &Evaluation) -> Checklist {
     let between = format!(
         "{:.2} % of {} images right (with 95 % confidence between {:.2} and {:.2} %)",
         100.0 * evaluation.accuracy,
-        thousands(evaluation.examples as f64),
+        thousands(evaluation.examples),
         100.0 * low,
         100.0 * high
     );

@@ -1,9 +1,9 @@
 //! May one trust what is measured on this set?
 
+use crate::text::thousands;
 use super::Checklist;
 use crate::data::TensorSet;
 use crate::model::Model;
-use crate::plot::thousands;
 use crate::train::Note;
 
 /// Looks at a set that is to tell how good a network is: whether the network has learned from its
@@ -59,7 +59,7 @@ pub fn validation(model: &Model, set: &TensorSet) -> Checklist {
     let margin = 100.0 * 1.96 * (0.99f64 * 0.01 / count as f64).sqrt();
     let text = format!(
         "{} images tell an accuracy of 99 % to within ± {margin:.2} points",
-        thousands(count as f64)
+        thousands(count)
     );
     match margin > 0.5 {
         true => list.odd("size", format!("{text}: too few to choose between good networks.")),

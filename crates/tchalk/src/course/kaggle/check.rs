@@ -15,7 +15,7 @@ use crate::course::check::checklist::{self, Line, Mark};
 use crate::data::Dataset;
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
-use crate::plot::thousands;
+use crate::text::thousands;
 use crate::train::Evaluation;
 
 /// A checklist: what is right about a submission (✔), what is odd (!), what is missing for Kaggle
@@ -181,7 +181,7 @@ fn not_kaggles(digits: &Dataset) -> Line {
     let rows = match n == UNKNOWN {
         true => String::new(),
         false => {
-            format!("{} rows instead of {}, and ", thousands(UNKNOWN as f64), thousands(n as f64))
+            format!("{} rows instead of {}, and ", thousands(UNKNOWN), thousands(n))
         }
     };
     let text = format!(
@@ -231,7 +231,7 @@ impl SubmissionCheck {
             100.0 * expected.low,
             100.0 * expected.high,
             100.0 * evaluation.accuracy,
-            thousands(evaluation.examples as f64),
+            thousands(evaluation.examples),
         );
         let notes = evaluation.notes();
         notes.iter().for_each(|note| text.push_str(&format!(" But: {note}.")));
@@ -261,8 +261,8 @@ impl SubmissionCheck {
                 let text = format!(
                     "{} of {} answers differ from those of {name} ({:.2} %): the scores cannot be further \
                      apart than that.",
-                    thousands(count as f64),
-                    thousands(all as f64),
+                    thousands(count),
+                    thousands(all),
                     100.0 * count as f64 / all as f64
                 );
                 Line::new(Mark::Right, "compared", text)

@@ -8,7 +8,8 @@ use super::{COMPETITION, DATA_PAGE, KNOWN, UNKNOWN, archive};
 use crate::data::source::Source;
 use crate::data::{cache, digits_csv, download as files};
 use crate::error::{Error, Result};
-use crate::runtime::progress::{Progress, Unit, bytes};
+use crate::runtime::progress::{Progress, Unit};
+use crate::text::bytes;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 

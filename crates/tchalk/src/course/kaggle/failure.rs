@@ -6,7 +6,7 @@ use super::output::{Ended, Output};
 use super::surroundings::Surroundings;
 use super::{COMPETITION, RESULTS_PAGE, RULES_PAGE, SETTINGS_PAGE};
 use crate::error::Error;
-use crate::runtime::progress::duration;
+use crate::text::duration;
 
 /// So many of the client's last lines are shown.
 const LINES: usize = 6;

@@ -4,9 +4,10 @@ use super::form::{self, Form};
 use crate::compare::{Comparison, Images};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
-use crate::plot::{BarPanel, Figure, thousands};
+use crate::plot::{BarPanel, Figure};
 use crate::runtime::home::path_of;
 use crate::table::Table;
+use crate::text::thousands;
 use crate::train::Predictions;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -124,7 +125,7 @@ impl Submission {
             label: Cell::Whole(label as i64),
         };
         let rows: Vec<Row> = labels.into_iter().enumerate().map(row).collect();
-        let name = format!("{} answers", thousands(rows.len() as f64));
+        let name = format!("{} answers", thousands(rows.len()));
         Ok(Submission {
             form: Form::own(),
             rows: Arc::new(rows),
@@ -228,9 +229,9 @@ impl Submission {
         let shown = self.rows.iter().take(rows);
         let table = Table::new(["ImageId", "Label"])
             .rows(shown.map(|row| [row.id.to_string(), row.label.to_string()]));
-        let size = format!("{} rows of {}", thousands(self.len() as f64), self.name);
+        let size = format!("{} rows of {}", thousands(self.len()), self.name);
         table.align_right(0).align_right(1).footer(match rows < self.len() {
-            true => format!("the first {} of {size}", thousands(rows as f64)),
+            true => format!("the first {} of {size}", thousands(rows)),
             false => size,
         })
     }
@@ -257,9 +258,9 @@ impl Submission {
         (0..4).fold(table, Table::align_right).footer(format!(
             "left: {} ({} rows); right: {} ({} rows)",
             self.name,
-            thousands(self.len() as f64),
+            thousands(self.len()),
             other.name,
-            thousands(other.len() as f64)
+            thousands(other.len())
         ))
     }
 
@@ -324,7 +325,7 @@ impl Submission {
 
 impl std::fmt::Debug for Submission {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let counts = self.counts().map(|count| thousands(count as f64));
+        let counts = self.counts().map(|count| thousands(count));
         let counts = counts.iter().enumerate().map(|(digit, count)| format!("{digit}: {count}"));
         let counts: Vec<String> = counts.collect();
         write!(f, "{:?}\nhow often each digit: {}", self.table(SHOWN), counts.join(", "))

@@ -10,9 +10,9 @@ use super::{COMPETITION, RESULTS_PAGE, Submission, UNKNOWN};
 use crate::course::check::checklist::Mark;
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
-use crate::plot::thousands;
 use crate::runtime::Budget;
 use crate::table::Table;
+use crate::text::thousands;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -65,7 +65,7 @@ impl Submission {
         let not_sent = |path: PathBuf, said: String, next: String| {
             Ok(Submitted { sent: false, path, said, next })
         };
-        let (n, all) = (thousands(self.len() as f64), thousands(UNKNOWN as f64));
+        let (n, all) = (thousands(self.len()), thousands(UNKNOWN));
         let made = self.predictions.as_ref().map(|predictions| predictions.set_name());
         let made = made.filter(|name| is_made_name(name));
         // A file does not know its images, but so many are strokes.

@@ -2,8 +2,8 @@
 
 use super::{Diagram, DiagramNode, NodeKind};
 use crate::plot::canvas::{Anchor, Area, LABEL, TICK, Type};
-use crate::plot::text::thousands;
 use crate::plot::theme::Ink;
+use crate::text::thousands;
 
 /// What is quiet in a box, and what is written beside lines.
 pub(super) const SMALL: Type = Type { size: 9.5, ..TICK };
@@ -107,7 +107,7 @@ impl Part {
     fn width(&self) -> f64 {
         let numbers = match self.parameters {
             0 => 0.0,
-            n => SMALL.width(&thousands(n as f64)) + 10.0,
+            n => SMALL.width(&thousands(n)) + 10.0,
         };
         let lines = match self.strip {
             true => STRIP_NAME.width(&self.title),
@@ -144,7 +144,7 @@ impl Part {
         }
         let mut left = room;
         if self.parameters > 0 {
-            let count = thousands(self.parameters as f64);
+            let count = thousands(self.parameters);
             let wide = SMALL.width(&count);
             // What it is comes first; the number of its weights only where both have room.
             if SMALL.width(&self.subtitle) + 8.0 + wide <= room {
@@ -171,7 +171,7 @@ impl Header {
         let group = &diagram.groups[group];
         let mut aside = match group.parameters {
             0 => String::new(),
-            n => format!("{} parameters", thousands(n as f64)),
+            n => format!("{} parameters", thousands(n)),
         };
         if group.frozen {
             aside = format!("{aside} {FROZEN}").trim().to_owned();

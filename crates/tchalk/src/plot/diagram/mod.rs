@@ -14,9 +14,9 @@ mod samples;
 pub use kind::NodeKind;
 
 use super::figure::{Figure, Panel, WIDTH_INSIDE};
-use super::text::thousands;
-use crate::display::{Content, Show, escape};
+use crate::display::{Content, Show};
 use crate::error::{Error, Result};
+use crate::text::{escape_html, thousands};
 use paint::Painting;
 use std::path::Path;
 
@@ -303,7 +303,7 @@ impl Diagram {
         };
         let outermost = self.groups.iter().filter(|group| group.parent.is_none());
         let names: Vec<String> = outermost
-            .map(|group| format!("<b>{}</b> ({})", escape(&group.title), self.contents(group)))
+            .map(|group| format!("<b>{}</b> ({})", escape_html(&group.title), self.contents(group)))
             .collect();
         let open = if self.groups.iter().any(|group| group.open) { " open" } else { "" };
         Ok(format!(
@@ -325,7 +325,7 @@ impl Diagram {
         }
         match count(self, &group.id) {
             1 => "1 layer".into(),
-            n => format!("{} layers", thousands(n as f64)),
+            n => format!("{} layers", thousands(n)),
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::course::kaggle::Submission;
 use crate::course::kaggle::balance::{Balance, Verdict};
 use crate::course::kaggle::submission::Cell;
 use crate::data::Split;
-use crate::plot::thousands;
+use crate::text::thousands;
 use crate::train::Predictions;
 use std::collections::HashMap;
 
@@ -34,7 +34,7 @@ pub(super) fn labels(submission: &Submission) -> Line {
     let row_number = place + 1;
     let others = match faults.len() {
         1 => String::new(),
-        count => format!(" ({} rows like this)", thousands(count as f64)),
+        count => format!(" ({} rows like this)", thousands(count)),
     };
     let texts = faults.iter().filter_map(|(_, row)| match &row.label {
         Cell::Other(text) => text.parse::<f64>().ok(),

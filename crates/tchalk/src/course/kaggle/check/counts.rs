@@ -2,7 +2,7 @@
 
 use super::{Line, Mark};
 use crate::course::kaggle::Submission;
-use crate::plot::thousands;
+use crate::text::thousands;
 use crate::runtime::Budget;
 use tch::Device;
 
@@ -11,7 +11,7 @@ const WHAT: &str = "rows";
 /// The line about the number of rows, if there are to be `expected`.
 pub(super) fn rows(submission: &Submission, expected: usize) -> Line {
     let n = submission.len();
-    let (have, want) = (thousands(n as f64), thousands(expected as f64));
+    let (have, want) = (thousands(n), thousands(expected));
     if n == expected {
         return Line::new(Mark::Right, WHAT, format!("{have}, one for each image"));
     }

@@ -3,7 +3,7 @@
 use super::{Line, Mark};
 use crate::course::kaggle::Submission;
 use crate::course::kaggle::submission::Cell;
-use crate::plot::thousands;
+use crate::text::thousands;
 
 const WHAT: &str = "ImageId";
 
@@ -48,7 +48,7 @@ pub(super) fn line(submission: &Submission, expected: usize) -> Line {
                     .into()
             }
             from => {
-                format!("they begin with {}, and have to begin with 1.", thousands(from as f64))
+                format!("they begin with {}, and have to begin with 1.", thousands(from))
             }
         });
     }
@@ -61,7 +61,7 @@ pub(super) fn line(submission: &Submission, expected: usize) -> Line {
             twice[0],
             match count {
                 1 => String::new(),
-                count => format!(", and so on: {} rows too many", thousands(count as f64)),
+                count => format!(", and so on: {} rows too many", thousands(count)),
             }
         ));
     }
@@ -69,7 +69,7 @@ pub(super) fn line(submission: &Submission, expected: usize) -> Line {
     if let Some(id) = ids.iter().find(outside) {
         return wrong(format!(
             "there is no image {id}: they are numbered from 1 to {}.",
-            thousands(expected as f64)
+            thousands(expected)
         ));
     }
     // Each is different and within bounds: what is missing lies between.
@@ -88,6 +88,6 @@ pub(super) fn line(submission: &Submission, expected: usize) -> Line {
         );
         return Line::new(Mark::Odd, WHAT, text);
     }
-    let text = format!("1 to {}, each once and in order", thousands(last as f64));
+    let text = format!("1 to {}, each once and in order", thousands(last));
     Line::new(Mark::Right, WHAT, text)
 }
