@@ -11,7 +11,6 @@ use crate::error::Result;
 use crate::model::{Inner, Program};
 use crate::runtime::interrupt;
 use crate::runtime::progress::Progress;
-use crate::text::{bytes, thousands};
 use tch::{Device, Kind, Tensor, no_grad};
 
 /// Where no system tells how much memory is free, so many bytes are taken at most.

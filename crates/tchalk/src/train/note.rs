@@ -1,7 +1,7 @@
 //! What a reader should know about a training or a result.
 
-use crate::text::{duration, thousands};
 use crate::runtime::Budget;
+use crate::text::{self, duration, thousands};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 
@@ -313,15 +313,15 @@ impl Note {
                 f,
                 "the frozen part, up to {layers}, was computed once for {} examples: {}{}",
                 thousands(*examples),
-                bytes_text(*bytes),
+                text::bytes(*bytes as u64),
                 if *half_precision { " in half precision, for want of memory" } else { "" },
             ),
             Note::FeaturesTooLarge { bytes, limit } => write!(
                 f,
                 "the frozen part runs in every epoch: its outputs would take {}, with {} free for \
                  them",
-                bytes_text(*bytes),
-                bytes_text(*limit),
+                text::bytes(*bytes as u64),
+                text::bytes(*limit as u64),
             ),
             _ => write!(f, "with augmentation the frozen part runs in every epoch"),
         }
@@ -330,9 +330,8 @@ impl Note {
 
 impl fmt::Display for Shortened {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let of = |part: usize, all: usize| {
-            format!("{} of {} examples", thousands(part), thousands(all))
-        };
+        let of =
+            |part: usize, all: usize| format!("{} of {} examples", thousands(part), thousands(all));
         match self {
             Shortened::Training { epochs, planned_epochs, examples, all_examples, seconds } => {
                 write!(f, "{epochs} ")?;
@@ -372,16 +371,6 @@ impl fmt::Display for StoppedAt {
             }
             StoppedAt::AfterEpoch(epoch) => write!(f, "stopped after epoch {epoch}"),
         }
-    }
-}
-
-/// `340 kB`, `12 MB`, `7.5 GB`.
-fn bytes_text(bytes: usize) -> String {
-    let bytes = bytes as f64;
-    match bytes {
-        b if b < 1e6 => format!("{:.0} kB", (b / 1e3).max(1.0)),
-        b if b < 1e9 => format!("{:.0} MB", b / 1e6),
-        b => format!("{:.1} GB", b / 1e9),
     }
 }
 

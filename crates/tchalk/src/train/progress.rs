@@ -114,7 +114,7 @@ impl Progress {
         let mut plain = self.notes.iter().map(Note::to_string).collect::<Vec<_>>().join("\n");
         let mut html = String::new();
         for note in &self.notes {
-            html.push_str(&format!("<div>{}</div>", escape(&note.to_string())));
+            html.push_str(&format!("<div>{}</div>", escape_html(&note.to_string())));
         }
         if let Some(curves) = self.curves.as_ref().and_then(Content::as_html) {
             html.push_str(&curves);

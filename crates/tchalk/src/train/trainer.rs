@@ -18,7 +18,6 @@ use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::runtime::budget::{Allowance, work_units};
 use crate::runtime::{self, Budget, memory};
-use crate::text::{duration, thousands};
 use std::collections::BTreeMap;
 use std::time::Instant;
 use tch::{Device, Kind, Tensor};

@@ -1,8 +1,8 @@
 //! Is this a good score?
 
-use crate::text::thousands;
 use super::Checklist;
 use super::checklist::Mark;
+use crate::text::thousands;
 use crate::train::{Evaluation, Note};
 
 /// What a classifier that only weighs pixels gets right of MNIST's test images.

@@ -1,9 +1,9 @@
 //! May one trust what is measured on this set?
 
-use crate::text::thousands;
 use super::Checklist;
 use crate::data::TensorSet;
 use crate::model::Model;
+use crate::text::thousands;
 use crate::train::Note;
 
 /// Looks at a set that is to tell how good a network is: whether the network has learned from its

@@ -2,8 +2,8 @@
 
 use super::{Line, Mark};
 use crate::course::kaggle::Submission;
-use crate::text::thousands;
 use crate::runtime::Budget;
+use crate::text::thousands;
 use tch::Device;
 
 const WHAT: &str = "rows";
