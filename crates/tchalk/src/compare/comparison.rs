@@ -1,10 +1,10 @@
 //! Where several networks give different answers for the same images.
 
-use crate::text::thousands;
 use super::combine::check_same_images;
 use super::{Difference, McNemar};
 use crate::data::Split;
 use crate::error::{Error, Result};
+use crate::text::thousands;
 use crate::train::Predictions;
 use ndarray::Array2;
 

@@ -1,12 +1,12 @@
 //! A comparison as tables and images.
 
-use crate::text::thousands;
 use super::comparison::{Comparison, Images};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::plot::{Caption, Figure, image_grid};
 use crate::runtime::seed::{host_rng, shuffle};
 use crate::table::Table;
+use crate::text::thousands;
 use ndarray::{ArcArray, Axis, Ix3};
 
 impl Comparison {

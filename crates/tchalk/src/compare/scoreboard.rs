@@ -1,11 +1,10 @@
 //! Several networks in one table: accuracy, confidence interval, training time.
 
-use crate::text::thousands;
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::plot::{Figure, IntervalPanel};
-use crate::runtime::progress;
 use crate::table::Table;
+use crate::text::{fine_duration, thousands};
 use crate::train::{Evaluation, History};
 
 /// A network's result, or the reason why there is none.
@@ -102,7 +101,7 @@ impl Scoreboard {
                     format!("{:.1} to {:.1} %", 100.0 * low, 100.0 * high),
                     thousands(evaluation.examples),
                     training.map_or_else(dash, |(epochs, _)| epochs.to_string()),
-                    training.map_or_else(dash, |(_, seconds)| duration(seconds)),
+                    training.map_or_else(dash, |(_, seconds)| fine_duration(seconds)),
                 ]
             }
             Err(reason) => [name.clone(), dash(), reason.clone(), dash(), dash(), dash()],
@@ -187,14 +186,6 @@ impl Scoreboard {
     }
 }
 
-/// `0.8 s`, `42 s`, `3 min 5 s`.
-fn duration(seconds: f64) -> String {
-    match seconds < 9.95 {
-        true => format!("{seconds:.1} s"),
-        false => progress::duration(seconds),
-    }
-}
-
 impl Show for Scoreboard {
     fn content(&self) -> Content {
         self.table().content()
@@ -257,10 +248,5 @@ mod tests {
         assert!(error.contains("its weights were not available"), "{error}");
         let error = scoreboard().compare("gold", &[]).unwrap_err().to_string();
         assert!(error.contains("one of good, bad"), "{error}");
-    }
-
-    #[test]
-    fn short_durations_have_a_decimal() {
-        assert_eq!([0.84, 42.3, 185.2].map(duration), ["0.8 s", "42 s", "3 min 5 s"]);
     }
 }
