@@ -2,11 +2,13 @@
 //!
 //! A room of the library uses rooms on its own floor or below; no files use each other in a circle. What
 //! differs is an exception with a reason in ARCHITECTURE.md, and an exception that nothing needs is a fault.
+//! Names keep to CONTRIBUTING.md's table of words.
 
 mod modules;
 mod numbers;
 mod plan;
 mod source;
+mod vocabulary;
 
 use crate::paths::{Paths, files_below};
 use anyhow::{Context, Result, bail};
@@ -31,6 +33,8 @@ struct House {
     files_of_tests: Lines,
     functions: Vec<(String, usize)>,
     public_names: BTreeMap<String, usize>,
+    /// Names with a word that CONTRIBUTING.md tells not to use.
+    unwanted_names: Vec<String>,
 }
 
 /// What does not fit the plan.
@@ -74,11 +78,18 @@ fn read(root: &Path) -> Result<(House, Plan)> {
         std::fs::read_dir(root.join("crates"))?.flatten().map(|entry| entry.path()).collect();
     crates.sort();
     let mut house = House::default();
+    let contributing = std::fs::read_to_string(root.join("CONTRIBUTING.md"))?;
+    let unwanted = vocabulary::unwanted(&contributing);
     for folder in crates {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let roots = ["lib.rs", "main.rs"].map(|root| folder.join("src").join(root));
         let root = roots.iter().find(|root| root.is_file()).context("a crate has a root file")?;
-        house.add(&name, &Crate::read(root)?, &plan);
+        let code = Crate::read(root)?;
+        house.add(&name, &code, &plan);
+        for file in &code.files {
+            let full = format!("{name}/{}", file.name);
+            house.unwanted_names.extend(vocabulary::faults(&full, &file.source, &unwanted));
+        }
         house.add_tests(&folder.join("tests"))?;
     }
     Ok((house, plan))
@@ -149,6 +160,7 @@ impl House {
         let unneeded =
             unneeded.map(|it| format!("nothing needs the exception `{}` → `{}`", it.from, it.to));
         faults.other.extend(unneeded);
+        faults.other.extend(self.unwanted_names.iter().cloned());
         faults
     }
 
@@ -221,6 +233,7 @@ impl House {
         for fault in bare.upward.iter().chain(&bare.circles) {
             println!("{fault}");
         }
+        println!("{} names with a word to avoid", self.unwanted_names.len());
         println!("{exceptions} exceptions in ARCHITECTURE.md");
     }
 
