@@ -73,7 +73,7 @@ def main():
     sample = min(given.sample, given.kernels)
     program, threads, kernels = os.path.join(given.folder, "bench_explain"), str(given.threads), str(given.kernels)
     here = [sys.executable, __file__, given.folder, "--threads", threads, "--sample", str(sample), "--plainly"]
-    print(f"responses of {kernels} kernels of VGG16 at 32 x 32, {STEPS} steps, {threads} threads, {given.rounds} rounds")
+    print(f"activation maximization of {kernels} kernels of VGG16 at 32 x 32, {STEPS} steps, {threads} threads, {given.rounds} rounds")
     if sample < given.kernels:
         print(f"PyTorch timed for {sample} kernels, and multiplied by {given.kernels / sample:g}")
     for layer in LAYERS:

@@ -2,7 +2,7 @@
 //!
 //! The reference values were written by `tests/reference/explain.py`.
 //!
-//! Where a climb leads hangs on the seed, which belongs to the whole process: those tests run one at a
+//! Gradient ascent depends on the seed, which belongs to the whole process, so these tests run one at a
 //! time.
 
 #[path = "common/alone.rs"]
@@ -61,7 +61,7 @@ fn flat(map: &Array2<f32>) -> Vec<f32> {
 }
 
 #[test]
-fn maps_of_all_classes_are_pytorch_s_also_in_a_nested_model() {
+fn grad_cam_is_pytorch_s_also_in_a_nested_model() {
     let values = reference("explain");
     let x = values["x"].get(0);
     for (nested, layer) in [(false, "conv2d_1"), (true, "base/conv2d_1")] {
@@ -82,15 +82,15 @@ fn gradients_are_pytorch_s() {
 }
 
 #[test]
-fn responses_of_a_network_in_another_are_found() {
+fn activation_maximization_works_in_a_nested_model() {
     let _guard = alone();
     let model = network(&reference("explain"), true);
     let found = explain::activation_maximization(&model, "base/conv2d_1").unwrap();
     assert!(found.improved() >= 0.95, "{found:?}");
 }
 
-/// Of the images of a layer, the part that excites its kernel more than noise does; every image
-/// drawn, and not too large a figure.
+/// The fraction of a layer's images that activate their kernel more than noise. The figure has every image
+/// and is not too large.
 fn improved(model: &Model, layer: &str, kernels: usize) -> f64 {
     let kernels: Vec<usize> = (0..kernels).collect();
     let found = explain::ActivationMaximization::new(layer).kernels(&kernels).run(model).unwrap();
@@ -102,7 +102,7 @@ fn improved(model: &Model, layer: &str, kernels: usize) -> f64 {
 }
 
 #[test]
-fn nearly_all_kernels_of_a_published_network_are_excited_more() {
+fn activation_maximization_improves_the_kernels_of_a_published_network() {
     let _guard = alone();
     const FILE: &str = "weights/squeezenet1_0_deepcompression.safetensors";
     let Some(folder) = bundle(&[FILE]) else { return };
@@ -114,7 +114,7 @@ fn nearly_all_kernels_of_a_published_network_are_excited_more() {
 }
 
 #[test]
-fn nearly_all_kernels_of_a_network_that_has_learned_are_excited_more() {
+fn activation_maximization_improves_the_kernels_of_a_trained_network() {
     let _guard = alone();
     runtime::seed(3);
     let block = |layers: Sequential, filters| {

@@ -1,5 +1,5 @@
-//! Explanations of photos, where `TCHALK_DATA_DIR` holds them; skipped, and said so, where it does not.
-//! Alone in their process: what is shuffled is drawn from the one generator.
+//! Explanations of photos from `TCHALK_DATA_DIR`; skipped where that has none. They are alone in their
+//! process, since the shuffled weights come from the one random generator.
 
 #[path = "common/bundle.rs"]
 mod bundle;
@@ -9,7 +9,7 @@ use ndarray::{Array2, Axis};
 use std::path::Path;
 use tchalk::prelude::*;
 
-/// The middle of a photo, as large as the network takes it.
+/// The center of a photo in the size that the network takes.
 fn photo(path: &Path, side: u32) -> Tensor {
     let photo = image::open(path).unwrap();
     let photo = photo.resize_to_fill(side, side, image::imageops::FilterType::Triangle).to_rgb8();
@@ -18,10 +18,10 @@ fn photo(path: &Path, side: u32) -> Tensor {
     x.to_kind(Kind::Float) / 255.0
 }
 
-/// Left, top, right and bottom, as parts of the sides.
+/// Left, top, right and bottom, as fractions of the width and height.
 type Box = [f32; 4];
 
-/// The part of a map's sum that lies in boxes.
+/// The fraction of a map's sum that lies in boxes.
 fn inside(map: &Array2<f32>, boxes: &[Box]) -> f32 {
     let (height, width) = map.dim();
     let among = map.indexed_iter().filter(|((y, x), _)| {
@@ -39,7 +39,7 @@ fn grad_cam_finds_the_animal_and_shuffled_weights_do_not() {
     let Some(folder) = bundle(&[FILE, "photos"]) else { return };
     let net = applications::squeezenet1_0().weights(Weights::file(folder.join(FILE)));
     let net = net.build(Device::Cpu).unwrap();
-    // Set by eye, in the middle of the photo: the parrot's upper and lower half, and the cat's head.
+    // Drawn by hand: the parrot's upper and lower half, and the cat's head.
     let parrot: &[Box] = &[[0.38, 0.0, 0.98, 0.4], [0.2, 0.4, 0.85, 1.0]];
     let cat: &[Box] = &[[0.24, 0.1, 0.87, 0.66]];
     for (name, animal) in [("parrot.jpg", parrot), ("cat_720p.jpg", cat)] {
@@ -54,7 +54,7 @@ fn grad_cam_finds_the_animal_and_shuffled_weights_do_not() {
             let check = explain::grad_cam_sanity_check(&net, "classifier.1", &x).unwrap();
             let class = check.trained().classes()[0];
             learned = inside(&top(&check.trained(), class), animal);
-            // Some shuffled networks see the class nowhere: those say nothing about places.
+            // The map of some shuffled networks is zero everywhere; these are left out.
             let other = top(&check.shuffled(), class);
             shuffled.extend((other.sum() > 0.0).then(|| inside(&other, animal)));
         }

@@ -64,7 +64,7 @@ fn the_same_seed_draws_the_same_map() {
 }
 
 #[test]
-fn the_same_seed_finds_the_same_responses() {
+fn the_same_seed_finds_the_same_images() {
     let _guard = alone();
     runtime::seed(3);
     let layers = Sequential::new().input_shape([3, 12, 12]).add(Conv2d::new(4, 3)).add(Relu);

@@ -1,6 +1,7 @@
-//! What a layer sees: its answers to many images, as points.
+//! The outputs of a layer for many images, as points.
 
-use super::{after_activation, check_single_input, chunk_size};
+use super::input::{check_single_input, chunk_size};
+use super::layer_step::after_activation;
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::explore::Embedding;
@@ -11,15 +12,14 @@ use crate::text::thousands;
 use ndarray::Array2;
 use tch::{Device, Kind, Tensor, no_grad};
 
-/// The answers of a layer to the images of a set, after its activation, a point for each image:
-/// of a layer that gives maps, the mean of each map. [`Pca`](crate::explore::Pca) and
-/// [`Tsne`](crate::explore::Tsne) draw such points, and what lies close together there is alike to
-/// the layer, whatever it looks like. In a class or test budget, the first images of the set.
+/// The outputs of a layer for the images of a set, after its activation: a point for each image. If the
+/// outputs are maps, the mean of each map. [`Pca`](crate::explore::Pca) and
+/// [`Tsne`](crate::explore::Tsne) project such points into a plane; images that are close together there
+/// are similar to the layer. With the budgets `class` and `ci`, the first images of the set.
 ///
 /// # Errors
 ///
-/// If there is no layer of that path, the images do not fit the network, or the reader pressed
-/// stop.
+/// If there is no layer of that path, the images do not fit the network, or the reader interrupts.
 ///
 /// ```
 /// use tchalk::prelude::*;
@@ -34,7 +34,7 @@ use tch::{Device, Kind, Tensor, no_grad};
 pub fn embedding(model: &Model, layer: &str, set: &TensorSet) -> Result<Embedding> {
     const OP: &str = "explain::embedding";
     check_single_input(OP, model)?;
-    let place = after_activation(model, model.step_index(OP, layer)?);
+    let step = after_activation(model, model.step_index(OP, layer)?);
     let (shape, given) = (model.input_shape(), set.example_shape());
     if shape != given || set.is_empty() {
         let expected = format!("at least one example of {shape:?}");
@@ -42,14 +42,14 @@ pub fn embedding(model: &Model, layer: &str, set: &TensorSet) -> Result<Embeddin
     }
     let (all, device) = (set.len(), model.device());
     let set = set.first(Budget::current()?.evaluation_examples(all, device));
-    let mut progress = Progress::of(format!("what {layer} sees"), "examples", set.len());
+    let mut progress = Progress::of(format!("outputs of {layer}"), "examples", set.len());
     let (mut numbers, mut rows) = (Vec::new(), 0);
     for (x, _) in set.batches(chunk_size(device, &shape), device) {
         interrupt::check(OP)?;
-        let y = no_grad(|| feature_rows(&model.inner().program.inference().run_to(&x, place)));
+        let y = no_grad(|| feature_rows(&model.inner().program.inference().run_to(&x, step)));
         rows += y.size()[0] as usize;
-        let flat = y.to_device(Device::Cpu).to_kind(Kind::Float).contiguous().view(-1);
-        numbers.extend(Vec::<f32>::try_from(flat)?);
+        let row = y.to_device(Device::Cpu).to_kind(Kind::Float).contiguous().view(-1);
+        numbers.extend(Vec::<f32>::try_from(row)?);
         progress.done(rows);
     }
     let width = numbers.len() / rows;
@@ -59,10 +59,10 @@ pub fn embedding(model: &Model, layer: &str, set: &TensorSet) -> Result<Embeddin
         true => format!("{} of {} images", thousands(rows), thousands(all)),
         false => String::new(),
     };
-    Embedding::of_set(points, &set, format!("{}, seen by {layer}", set.name()), note)
+    Embedding::of_set(points, &set, format!("{}, outputs of {layer}", set.name()), note)
 }
 
-/// A row of numbers for each example: the mean of each map, or the numbers as they are.
+/// A row of numbers for each example: the means of its maps, or its outputs unchanged.
 fn feature_rows(y: &Tensor) -> Tensor {
     match y.dim() {
         4 => y.mean_dim([2i64, 3].as_slice(), false, Kind::Float),
@@ -72,7 +72,7 @@ fn feature_rows(y: &Tensor) -> Tensor {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::model;
+    use super::super::testing::model;
     use super::*;
 
     fn set(side: i64) -> TensorSet {
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn points_are_the_layer_s_answers_in_the_order_of_the_set() {
+    fn points_are_the_layer_s_outputs_in_the_order_of_the_set() {
         let (model, set) = (model(), set(12));
         let found = embedding(&model, "conv2d", &set).unwrap();
         assert_eq!((found.len(), found.dimensions()), (70, 4));
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_set_that_does_not_fit_is_told() {
+    fn a_set_that_does_not_fit_is_refused() {
         let error = embedding(&model(), "dense", &set(10)).unwrap_err().to_string();
         assert!(error.contains("[3, 12, 12]") && error.contains("70 of [3, 10, 10]"), "{error}");
         assert!(embedding(&model(), "dense_9", &set(12)).is_err());

@@ -1,6 +1,8 @@
-//! What does it give for an image: the output of each kernel.
+//! The feature maps of an image: the output of each kernel.
 
-use super::{AsInput, after_activation, batch_of_one, convolution_step, to_gray};
+use super::input::{AsInput, batch_of_one};
+use super::layer_step::{after_activation, convolution_step};
+use super::pixels::to_gray;
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::plot::{Figure, Panel, TilePanel};
@@ -8,18 +10,17 @@ use tch::Device;
 
 const COLUMNS: usize = 10;
 
-/// What each kernel of a convolution layer gives for an image, after its activation, 10 to a row.
-/// Each map has its own range, from its least value (black) to its largest (white); a map that is
-/// the same everywhere is black.
+/// The feature maps of a convolution layer for an image, after the activation, 10 to a row. Each map has
+/// its own range, from its lowest value (black) to its highest (white). A constant map is black.
 ///
 /// # Errors
 ///
-/// If there is no layer of that path, it gives no maps, or the image does not fit the network.
+/// If there is no layer of that path, its output is not maps, or the image does not fit the network.
 pub fn feature_maps(model: &Model, layer: &str, image: &impl AsInput) -> Result<Figure> {
     feature_maps_of(model, &[layer], image)
 }
 
-/// The same for several layers, one below the other; the network runs once.
+/// The feature maps of several layers, one layer below the other; the network runs once.
 ///
 /// # Errors
 ///
@@ -34,10 +35,10 @@ pub fn feature_maps_of(
         return Err(Error::invalid(OP, "at least one layer", "none", ""));
     }
     let x = batch_of_one(OP, model, image)?;
-    let places = layers.iter().map(|layer| {
-        convolution_step(OP, model, layer.as_ref()).map(|place| after_activation(model, place))
+    let steps = layers.iter().map(|layer| {
+        convolution_step(OP, model, layer.as_ref()).map(|step| after_activation(model, step))
     });
-    let outputs = model.run_steps(OP, &[&x], &places.collect::<Result<Vec<_>>>()?)?;
+    let outputs = model.run_steps(OP, &[&x], &steps.collect::<Result<Vec<_>>>()?)?;
     let panels = layers.iter().zip(outputs).map(|(layer, maps)| {
         let maps = maps.get(0).to_device(Device::Cpu);
         let size = maps.size();

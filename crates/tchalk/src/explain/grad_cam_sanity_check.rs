@@ -1,10 +1,10 @@
-//! Does a map show what was learned? Beside it stands that of a network that knows nothing.
+//! A sanity check for Grad-CAM: its maps beside those of a network with shuffled weights.
 //!
-//! Adebayo et al., *Sanity Checks for Saliency Maps* (2018): a map that looks the same when the
-//! weights are in disorder tells of the image's edges, and not of the network.
+//! Adebayo et al., *Sanity Checks for Saliency Maps* (2018): a map that looks the same with shuffled weights
+//! shows the edges of the image, and not what the network has learned.
 
 use super::grad_cam::{GradCam, class_maps};
-use super::{AsInput, batch_of_one};
+use super::input::{AsInput, batch_of_one};
 use crate::display::{Content, Show};
 use crate::error::Result;
 use crate::model::Model;
@@ -12,7 +12,7 @@ use crate::plot::{Figure, HeatGrid, HeatMap, drawn};
 use crate::runtime;
 use tch::{Device, Kind, Tensor};
 
-/// So many classes, the most probable ones, are drawn.
+/// How many of the most probable classes are drawn.
 const SHOWN_CLASSES: usize = 3;
 
 /// Grad-CAM of a network, and of the same network with its weights shuffled.
@@ -22,12 +22,12 @@ pub struct GradCamSanityCheck {
     shuffled: GradCam,
 }
 
-/// [`grad_cam`](super::grad_cam) of the network, and beside it the same maps of a copy whose weights
-/// are shuffled, each tensor in itself. The network itself stays as it is.
+/// The maps of [`grad_cam`](super::grad_cam), and those of a copy of the network in which the values of each
+/// weight tensor are shuffled. The network itself is not changed.
 ///
 /// # Errors
 ///
-/// As [`grad_cam`](super::grad_cam), or if there is no memory for a second network.
+/// As for [`grad_cam`](super::grad_cam), or if there is no memory for a second network.
 ///
 /// ```
 /// use tchalk::prelude::*;
@@ -51,15 +51,15 @@ pub fn grad_cam_sanity_check(
     Ok(GradCamSanityCheck { trained: learned, shuffled })
 }
 
-/// A copy of a network with every weight somewhere else in its tensor.
+/// A copy of a network with the values of each weight tensor in random order.
 fn shuffled(model: &Model) -> Result<Model> {
     let copy = model.copy()?;
     tch::manual_seed(runtime::seed::derive("shuffled weights"));
     for name in copy.weight_names() {
         let weight = copy.weight(&name)?;
         let order = Tensor::randperm(weight.numel() as i64, (Kind::Int64, Device::Cpu));
-        let mixed = weight.reshape([-1]).index_select(0, &order.to_device(weight.device()));
-        copy.set_weight(&name, &mixed.view(weight.size().as_slice()))?;
+        let values = weight.reshape([-1]).index_select(0, &order.to_device(weight.device()));
+        copy.set_weight(&name, &values.view(weight.size().as_slice()))?;
     }
     Ok(copy)
 }
@@ -73,7 +73,7 @@ impl GradCamSanityCheck {
         }
     }
 
-    /// The maps of the network.
+    /// The maps of the trained network.
     pub fn trained(&self) -> GradCam {
         self.trained.clone()
     }
@@ -83,8 +83,8 @@ impl GradCamSanityCheck {
         self.shuffled.clone()
     }
 
-    /// How alike the two maps of the most probable class are: their correlation over all places, -1
-    /// to 1; nothing where one of them is the same everywhere.
+    /// The correlation of the two maps of the most probable class, -1 to 1; `None` if one of them is
+    /// constant.
     pub fn similarity(&self) -> Option<f64> {
         let class = self.trained.ranking().first().copied()?;
         let (a, b) = (self.trained.map_at(class), self.shuffled.map_at(class));
@@ -94,36 +94,36 @@ impl GradCamSanityCheck {
             map - mean
         };
         let (a, b) = (centered(&a), centered(&b));
-        let sizes = ((&a * &a).sum() * (&b * &b).sum()).sqrt();
-        (sizes > 0.0).then(|| (&a * &b).sum() / sizes)
+        let norms = ((&a * &a).sum() * (&b * &b).sum()).sqrt();
+        (norms > 0.0).then(|| (&a * &b).sum() / norms)
     }
 
-    /// Above, the image and the maps of the most probable classes; below, those of the network with
-    /// its weights shuffled. Each network's maps have a scale of their own, as the sizes of shuffled
-    /// weights' answers mean nothing.
+    /// Above, the image and the maps of the most probable classes; below, the maps with shuffled weights.
+    /// Each network's maps have their own scale, since the size of a shuffled network's output means
+    /// nothing.
     ///
     /// # Errors
     ///
-    /// None for what [`grad_cam_check`] made.
+    /// None for a result of [`grad_cam_sanity_check`].
     pub fn figure(&self) -> Result<Figure> {
         let classes = self.trained.ranking();
         let shown = &classes[..SHOWN_CLASSES.min(classes.len())];
         let mut grid = HeatGrid::new(shown.len() + 1);
-        for (what, cam) in [("as it learned", &self.trained), ("shuffled weights", &self.shuffled)]
+        for (what, cam) in [("trained weights", &self.trained), ("shuffled weights", &self.shuffled)]
         {
             grid = grid.image(what, cam.image());
             let maps: Vec<_> = shown.iter().map(|&class| cam.map_at(class)).collect();
-            let most = maps.iter().flatten().copied().fold(0.0, f32::max);
-            let most = if most > 0.0 { most } else { 1.0 };
+            let highest = maps.iter().flatten().copied().fold(0.0, f32::max);
+            let highest = if highest > 0.0 { highest } else { 1.0 };
             for (&class, map) in shown.iter().zip(maps) {
-                grid = grid.map(HeatMap::new(cam.title_at(class), map / most).over(cam.image()));
+                grid = grid.map(HeatMap::new(cam.title_at(class), map / highest).over(cam.image()));
             }
         }
-        let figure = grid.range(0.0, 1.0).label("part of the network's largest value").figure()?;
-        Ok(figure.title(format!("Grad-CAM at {}{}", self.trained.layer(), self.said())))
+        let figure = grid.range(0.0, 1.0).label("fraction of the highest value").figure()?;
+        Ok(figure.title(format!("Grad-CAM at {}{}", self.trained.layer(), self.similarity_text())))
     }
 
-    fn said(&self) -> String {
+    fn similarity_text(&self) -> String {
         match self.similarity() {
             Some(similarity) => format!(": similarity to shuffled weights {similarity:.2}"),
             None => ", and with shuffled weights".into(),
@@ -133,7 +133,7 @@ impl GradCamSanityCheck {
 
 impl std::fmt::Debug for GradCamSanityCheck {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:?}{}", self.trained, self.said())
+        write!(f, "{:?}{}", self.trained, self.similarity_text())
     }
 }
 
@@ -146,11 +146,11 @@ impl Show for GradCamSanityCheck {
 #[cfg(test)]
 mod tests {
     use super::super::grad_cam;
-    use super::super::tests::{image, model};
+    use super::super::testing::{image, model};
     use super::*;
 
     #[test]
-    fn the_network_stays_as_it_is_and_the_other_one_has_the_same_weights_elsewhere() {
+    fn the_network_is_not_changed_and_the_copy_has_the_same_weights_in_another_order() {
         let (model, x) = (model(), image());
         let before: Vec<Tensor> =
             model.weight_names().iter().map(|name| model.weight(name).unwrap()).collect();

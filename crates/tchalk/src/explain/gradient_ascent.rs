@@ -1,20 +1,23 @@
-//! How an image is changed, step by step, so that a kernel answers it more strongly.
+//! Gradient ascent on images: each step changes an image so that one kernel's activation grows.
 //!
-//! The weights stay as they are; the gradient says how each pixel would have to change. Its length
-//! is brought to one (as root of the mean square), so that all kernels move at the same pace. A kernel
-//! whose activation is silent at gray noise has no gradient to follow. It climbs before the activation,
-//! then, at the place where it is nearest to waking, and if that does not wake it, once more from noise
-//! of all colors. What is still silent is dead, and counted. Many kernels are done at once: each has
-//! an image of its own in the batch, and of the network no more is computed than the layer needs; of
-//! the layer itself, for each image only the one kernel.
+//! The weights stay fixed. The gradient of the activation with respect to the pixels is normalized to a
+//! root mean square of one, so all kernels move at the same speed. A batch holds one image for each of
+//! many kernels. The network runs only up to the layer, and the layer computes only one kernel for each
+//! image.
+//!
+//! A kernel with a rectifier may be zero for the first image, and then there is no gradient. For such
+//! kernels the ascent follows the largest value before the activation ([`Start::PreActivation`]), and if
+//! that does not help, it starts again from colored noise ([`Start::ColorNoise`]).
 
-use super::to_f64_vec;
+use super::pixels::to_f64_vec;
 use crate::error::Result;
 use crate::model::Model;
-use crate::runtime::{self, interrupt};
+use crate::runtime::seed::{below, host_rng};
+use crate::runtime::interrupt;
+use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Tensor, no_grad};
 
-/// How images climb.
+/// The settings of an ascent.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct GradientAscent {
     pub(super) steps: usize,
@@ -23,107 +26,102 @@ pub(super) struct GradientAscent {
     pub(super) blur: bool,
 }
 
-/// Where a kernel's way begins, and what it climbs.
+/// From which image an ascent starts, and which value it follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Start {
-    /// From gray noise, by its answer.
+    /// Gray noise; the activation.
     GrayNoise,
-    /// From gray noise; until it wakes by its largest value before the activation.
+    /// Gray noise; the largest value before the activation, while the activation is zero.
     PreActivation,
-    /// The same from colored noise.
+    /// Colored noise; the same.
     ColorNoise,
 }
 
-/// Images `[kernels, channels, height, width]` after the climb, and how strong the answers were
-/// before and after.
+/// The kernels of one layer, each with an image of its own.
+#[derive(Clone, Copy)]
+pub(super) struct KernelBatch<'a> {
+    pub(super) model: &'a Model,
+    /// The layer's step in the model's program.
+    pub(super) step: usize,
+    pub(super) kernels: &'a [usize],
+}
+
+/// Images `[kernels, channels, height, width]` after an ascent, and each kernel's mean activation for
+/// the first and the last image.
 pub(super) struct AscentResult {
-    pub(super) x: Tensor,
-    pub(super) before: Vec<f64>,
-    pub(super) after: Vec<f64>,
+    pub(super) images: Tensor,
+    pub(super) activations: Vec<(f64, f64)>,
 }
 
 impl AscentResult {
-    /// Takes the place of what was silent (`silent[i]` here is `i` there) where another climb has
-    /// woken it; how many that were.
-    pub(super) fn replace_silent(&mut self, silent: &[usize], other: &AscentResult) -> usize {
-        let mut woken = 0;
-        for (row, &i) in silent.iter().enumerate().filter(|&(row, _)| other.after[row] != 0.0) {
-            (self.before[i], self.after[i]) = (other.before[row], other.after[row]);
-            self.x.get(i as i64).copy_(&other.x.get(row as i64));
-            woken += 1;
+    /// The rows of kernels that are still inactive.
+    pub(super) fn inactive(&self) -> Vec<usize> {
+        (0..self.activations.len()).filter(|&row| self.activations[row].1 == 0.0).collect()
+    }
+
+    /// Takes over the images of `other`, whose rows belong to `rows` here, where the kernel has become
+    /// active there. The number of these images.
+    pub(super) fn replace_inactive(&mut self, rows: &[usize], other: &AscentResult) -> usize {
+        let active = |from: &usize| other.activations[*from].1 != 0.0;
+        let replaced: Vec<usize> = (0..rows.len()).filter(active).collect();
+        for &from in &replaced {
+            self.activations[rows[from]] = other.activations[from];
+            self.images.get(rows[from] as i64).copy_(&other.images.get(from as i64));
         }
-        woken
+        replaced.len()
     }
 }
 
 impl GradientAscent {
-    /// The images for some kernels of the layer at `place`; nothing if the reader pressed stop.
+    /// One image for each kernel; `None` if the reader interrupts.
     pub(super) fn run(
         &self,
-        model: &Model,
-        place: usize,
-        kernels: &[usize],
+        batch: KernelBatch<'_>,
         seed: i64,
         start: Start,
     ) -> Result<Option<AscentResult>> {
-        let shape: Vec<i64> = model.input_shape().iter().map(|&n| n as i64).collect();
-        let (n, device) = (kernels.len() as i64, model.device());
-        tch::manual_seed(seed);
-        // Gray noise: the same in all channels, around the middle of the range.
-        let noise = Tensor::rand([n, 1, shape[1], shape[2]], (Kind::Float, Device::Cpu));
-        let noise = (noise * 20.0 + 128.0) / 255.0;
-        let size = [n, shape[0], shape[1], shape[2]];
-        let mut x = match start {
-            Start::GrayNoise | Start::PreActivation => noise.expand(size, false).contiguous(),
-            Start::ColorNoise => Tensor::rand(size, (Kind::Float, Device::Cpu)),
-        };
-        x = x.to_device(device);
-        let mut rng = runtime::seed::host_rng("responses: jitter");
-        let mut draw = || {
-            let way = runtime::seed::below(2 * self.jitter + 1, &mut rng) as i64;
-            way - self.jitter as i64
-        };
-        let mut before = Vec::new();
+        let mut x = batch.noise(seed, start);
+        let mut rng = host_rng("responses: jitter");
+        let mut before = None;
         for step in 0..self.steps {
             if interrupt::requested() {
                 return Ok(None);
             }
-            let shift = if self.jitter > 0 { [draw(), draw()] } else { [0, 0] };
-            if self.jitter > 0 {
+            let shift = self.random_shift(&mut rng);
+            if let Some(shift) = shift {
                 x = x.roll(shift, [2, 3]);
             }
-            let moved = x.detach().set_requires_grad(true);
-            let (activation, pre_activation) =
-                kernel_activations(model, place, kernels, &moved, start != Start::GrayNoise);
-            if step == 0 {
-                before = to_f64_vec(&activation)?;
+            let leaf = x.detach().set_requires_grad(true);
+            let (activation, objective) = batch.objective(&leaf, start);
+            if before.is_none() {
+                before = Some(to_f64_vec(&activation)?);
             }
-            let answers = match pre_activation {
-                Some(strongest) => activation.where_self(&activation.gt(0.0), &strongest),
-                None => activation,
-            };
-            let sum = answers.sum(Kind::Float);
-            let gradient = Tensor::run_backward(&[sum], &[&moved], false, false).remove(0);
-            x = no_grad(|| self.ascent_step(&moved, &gradient, step));
-            if self.jitter > 0 {
-                x = x.roll([-shift[0], -shift[1]], [2, 3]);
+            let sum = objective.sum(Kind::Float);
+            let gradient = Tensor::run_backward(&[sum], &[&leaf], false, false).remove(0);
+            x = no_grad(|| self.ascent_step(&leaf, &gradient, step));
+            if let Some([down, right]) = shift {
+                x = x.roll([-down, -right], [2, 3]);
             }
         }
-        let after =
-            to_f64_vec(&no_grad(|| kernel_activations(model, place, kernels, &x, false).0))?;
-        if before.is_empty() {
-            before = after.clone();
-        }
-        Ok(Some(AscentResult { x: x.to_device(Device::Cpu), before, after }))
+        let after = to_f64_vec(&no_grad(|| batch.activations(&x, false).0))?;
+        let before = before.unwrap_or_else(|| after.clone());
+        let activations = before.into_iter().zip(after).collect();
+        Ok(Some(AscentResult { images: x.to_device(Device::Cpu), activations }))
     }
 
-    /// The images one step further along their gradients.
+    /// Up to `jitter` pixels in each direction; `None` without jitter.
+    fn random_shift(&self, rng: &mut ChaCha8Rng) -> Option<[i64; 2]> {
+        let mut shift = || below(2 * self.jitter + 1, rng) as i64 - self.jitter as i64;
+        (self.jitter > 0).then(|| [shift(), shift()])
+    }
+
+    /// The images after one step along their gradients.
     fn ascent_step(&self, x: &Tensor, gradient: &Tensor, step: usize) -> Tensor {
         let axes = [1i64, 2, 3];
         let pixels: i64 = gradient.size()[1..].iter().product();
-        let length = gradient.norm_scalaropt_dim(2.0, axes.as_slice(), true);
-        let pace = (length / (pixels as f64).sqrt() + 1e-8).reciprocal_() * self.step_size;
-        let mut next = x.addcmul(gradient, &pace);
+        let norm = gradient.norm_scalaropt_dim(2.0, axes.as_slice(), true);
+        let scale = (norm / (pixels as f64).sqrt() + 1e-8).reciprocal_() * self.step_size;
+        let mut next = x.addcmul(gradient, &scale);
         if self.blur && step % 4 == 3 {
             next = blurred(&next);
         }
@@ -131,32 +129,56 @@ impl GradientAscent {
     }
 }
 
-/// The answer of kernel `kernels[i]` to image `i`, the mean over all places after the activation; and,
-/// where `unbent` asks for it and it can be told apart, the largest before the activation.
-fn kernel_activations(
-    model: &Model,
-    place: usize,
-    kernels: &[usize],
-    x: &Tensor,
-    with_pre_activation: bool,
-) -> (Tensor, Option<Tensor>) {
-    let program = &model.inner().program;
-    let step = &program.steps[place];
-    let access = program.inference();
-    if let Some(cell) = step.built_layer() {
-        let input = access.run(&[(program.inputs[0], x)], &[step.inputs[0]]).remove(0);
-        let tensors = cell.tensors();
-        let each = |bent| cell.layer.forward_each(&input, &tensors, kernels, bent);
-        if let Some(maps) = each(true) {
-            let bent = maps.mean_dim([1i64, 2, 3].as_slice(), false, Kind::Float);
-            let before = if with_pre_activation { each(false) } else { None };
-            return (bent, before.map(|maps| maps.flatten(1, -1).amax(1i64, false)));
-        }
+impl KernelBatch<'_> {
+    /// The first images, on the network's device.
+    fn noise(self, seed: i64, start: Start) -> Tensor {
+        let shape: Vec<i64> = self.model.input_shape().iter().map(|&n| n as i64).collect();
+        let n = self.kernels.len() as i64;
+        let size = [n, shape[0], shape[1], shape[2]];
+        tch::manual_seed(seed);
+        // Gray noise is equal in all channels, around the middle of the range. It is drawn in any case,
+        // so that colored noise does not begin with the same random numbers.
+        let gray = Tensor::rand([n, 1, shape[1], shape[2]], (Kind::Float, Device::Cpu));
+        let gray = (gray * 20.0 + 128.0) / 255.0;
+        let x = match start {
+            Start::GrayNoise | Start::PreActivation => gray.expand(size, false).contiguous(),
+            Start::ColorNoise => Tensor::rand(size, (Kind::Float, Device::Cpu)),
+        };
+        x.to_device(self.model.device())
     }
-    let maps = access.run_to(x, place).mean_dim([2i64, 3].as_slice(), false, Kind::Float);
-    let kernels: Vec<i64> = kernels.iter().map(|&kernel| kernel as i64).collect();
-    let kernels = Tensor::from_slice(&kernels).to_device(x.device()).unsqueeze(1);
-    (maps.gather(1, &kernels, false).squeeze_dim(1), None)
+
+    /// Each kernel's mean activation, and the value that the ascent follows.
+    fn objective(self, x: &Tensor, start: Start) -> (Tensor, Tensor) {
+        let (activation, pre_activation) = self.activations(x, start != Start::GrayNoise);
+        let objective = match pre_activation {
+            Some(largest) => activation.where_self(&activation.gt(0.0), &largest),
+            None => activation.shallow_clone(),
+        };
+        (activation, objective)
+    }
+
+    /// The mean over the map of kernel `kernels[i]` for image `i`, after the activation. With
+    /// `with_pre_activation` also the largest value before the activation, where the layer can compute
+    /// it.
+    fn activations(self, x: &Tensor, with_pre_activation: bool) -> (Tensor, Option<Tensor>) {
+        let program = &self.model.inner().program;
+        let step = &program.steps[self.step];
+        let access = program.inference();
+        if let Some(cell) = step.built_layer() {
+            let input = access.run(&[(program.inputs[0], x)], &[step.inputs[0]]).remove(0);
+            let tensors = cell.tensors();
+            let each = |bent| cell.layer.forward_each(&input, &tensors, self.kernels, bent);
+            if let Some(maps) = each(true) {
+                let mean = maps.mean_dim([1i64, 2, 3].as_slice(), false, Kind::Float);
+                let before = if with_pre_activation { each(false) } else { None };
+                return (mean, before.map(|maps| maps.flatten(1, -1).amax(1i64, false)));
+            }
+        }
+        let maps = access.run_to(x, self.step).mean_dim([2i64, 3].as_slice(), false, Kind::Float);
+        let kernels: Vec<i64> = self.kernels.iter().map(|&kernel| kernel as i64).collect();
+        let kernels = Tensor::from_slice(&kernels).to_device(x.device()).unsqueeze(1);
+        (maps.gather(1, &kernels, false).squeeze_dim(1), None)
+    }
 }
 
 /// Each pixel as a weighted mean of itself and its eight neighbors.
@@ -170,15 +192,16 @@ fn blurred(x: &Tensor) -> Tensor {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::model;
+    use super::super::testing::model;
     use super::*;
 
     #[test]
-    fn one_kernel_alone_answers_as_it_does_among_all() {
+    fn a_single_kernel_has_the_activation_that_it_has_in_the_whole_layer() {
         let model = model();
-        let place = model.step_index("test", "conv2d_1").unwrap();
+        let step = model.step_index("test", "conv2d_1").unwrap();
+        let batch = KernelBatch { model: &model, step, kernels: &[0, 4, 5] };
         let x = crate::testing::numbers(&[3, 3, 12, 12], 1);
-        let alone = no_grad(|| kernel_activations(&model, place, &[0, 4, 5], &x, false).0);
+        let alone = no_grad(|| batch.activations(&x, false).0);
         let maps = model.activations(&["conv2d_1"], &x).unwrap().remove(0);
         let all = maps.mean_dim([2i64, 3].as_slice(), false, Kind::Float);
         for (image, kernel) in [(0, 0), (1, 4), (2, 5)] {

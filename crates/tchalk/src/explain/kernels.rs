@@ -1,6 +1,7 @@
-//! What are its weights: the kernels of a layer as images.
+//! The weights of a convolution layer: its kernels as images.
 
-use super::{convolution_step, to_gray, to_image};
+use super::layer_step::convolution_step;
+use super::pixels::{to_gray, to_image};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::plot::{Figure, TilePanel};
@@ -8,9 +9,9 @@ use tch::{Device, no_grad};
 
 const COLUMNS: usize = 12;
 
-/// The kernels of a convolution layer as images, 12 to a row: in color where they look at color
-/// images, else the part that looks at the first input channel, in gray. Each has its own range,
-/// from its least weight (black) to its largest (white).
+/// The kernels of a convolution layer as images, 12 to a row: in color if the layer has three input
+/// channels, else the weights for the first input channel in gray. Each kernel has its own range, from its
+/// lowest weight (black) to its highest (white).
 ///
 /// # Errors
 ///
@@ -25,13 +26,8 @@ pub fn kernels(model: &Model, layer: &str) -> Result<Figure> {
     let weight = weight.to_device(Device::Cpu);
     let size = weight.size();
     if size.len() != 4 {
-        let got = format!("weights {size:?}");
-        return Err(Error::invalid(
-            format!("{OP}({layer:?})"),
-            "kernels of two dimensions",
-            got,
-            "",
-        ));
+        let (op, got) = (format!("{OP}({layer:?})"), format!("weights {size:?}"));
+        return Err(Error::invalid(op, "two-dimensional kernels", got, ""));
     }
     let color = size[1] == 3;
     let images: Vec<_> = (0..size[0])
