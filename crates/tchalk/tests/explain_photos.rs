@@ -24,13 +24,13 @@ type Box = [f32; 4];
 /// The fraction of a map's sum that lies in boxes.
 fn inside(map: &Array2<f32>, boxes: &[Box]) -> f32 {
     let (height, width) = map.dim();
-    let among = map.indexed_iter().filter(|((y, x), _)| {
+    let inside = map.indexed_iter().filter(|((y, x), _)| {
         let (y, x) = ((*y as f32 + 0.5) / height as f32, (*x as f32 + 0.5) / width as f32);
         boxes.iter().any(|&[left, top, right, bottom]| {
             (top..bottom).contains(&y) && (left..right).contains(&x)
         })
     });
-    among.map(|(_, value)| value).sum::<f32>() / map.sum()
+    inside.map(|(_, value)| value).sum::<f32>() / map.sum()
 }
 
 #[test]
@@ -45,8 +45,8 @@ fn grad_cam_finds_the_animal_and_shuffled_weights_do_not() {
     for (name, animal) in [("parrot.jpg", parrot), ("cat_720p.jpg", cat)] {
         let x = photo(&folder.join("photos").join(name), 227);
         let top = |cam: &explain::GradCam, class: usize| {
-            let place = cam.classes().iter().position(|&it| it == class).unwrap();
-            cam.maps().index_axis(Axis(0), place).to_owned()
+            let index = cam.classes().iter().position(|&it| it == class).unwrap();
+            cam.maps().index_axis(Axis(0), index).to_owned()
         };
         let (mut learned, mut shuffled) = (0.0, Vec::new());
         for seed in 0..16 {
