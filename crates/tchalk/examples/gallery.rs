@@ -123,9 +123,13 @@ fn main() -> Fallible {
     gallery.figure("kernels of the second layer", explain::kernels(&model, "conv2d_1")?)?;
     let features = explain::feature_maps_of(&model, &model.conv_layers(), &photo)?;
     gallery.figure("feature maps", features)?;
-    gallery.figure("activation maximization", explain::activation_maximization(&model, "conv2d_1")?.figure()?)?;
+    gallery.figure(
+        "activation maximization",
+        explain::activation_maximization(&model, "conv2d_1")?.figure()?,
+    )?;
     let settings = explain::ActivationMaximization::new("conv2d_2").jitter(2).blur();
-    gallery.figure("activation maximization with jitter and blur", settings.run(&model)?.figure()?)?;
+    gallery
+        .figure("activation maximization with jitter and blur", settings.run(&model)?.figure()?)?;
     let cam = explain::grad_cam(&model, "conv2d_2", &photo)?.class_names(&shapes.classes());
     gallery.figure("Grad-CAM", cam.figure()?)?;
     let check =

@@ -140,7 +140,9 @@ impl ActivationMaximization {
         let what = format!("activation maximization of {}", self.layer);
         let mut progress = Progress::of(what, "kernels", kernels.len());
         let mut images = Vec::new();
-        for (number, part) in kernels.chunks(chunk_size(model.device(), &shape) as usize).enumerate() {
+        for (number, part) in
+            kernels.chunks(chunk_size(model.device(), &shape) as usize).enumerate()
+        {
             // Each part has its own seed, so other random draws in between do not matter.
             let seed = seed.wrapping_add(number as i64 * 1_000_003);
             let batch = KernelBatch { model, step, kernels: part };
@@ -292,7 +294,10 @@ impl Clone for MaximizedActivations {
 impl std::fmt::Debug for MaximizedActivations {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (layer, n, percent) = (&self.layer, self.kernels.len(), 100.0 * self.improved());
-        write!(f, "images for {n} kernels of {layer}: {percent:.0} % are activated more than by noise")?;
+        write!(
+            f,
+            "images for {n} kernels of {layer}: {percent:.0} % are activated more than by noise"
+        )?;
         let notes = self.notes();
         if notes.is_empty() { Ok(()) } else { write!(f, "; {notes}") }
     }

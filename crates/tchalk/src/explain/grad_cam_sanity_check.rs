@@ -109,7 +109,8 @@ impl GradCamSanityCheck {
         let classes = self.trained.ranking();
         let shown = &classes[..SHOWN_CLASSES.min(classes.len())];
         let mut grid = HeatGrid::new(shown.len() + 1);
-        for (what, cam) in [("trained weights", &self.trained), ("shuffled weights", &self.shuffled)]
+        for (what, cam) in
+            [("trained weights", &self.trained), ("shuffled weights", &self.shuffled)]
         {
             grid = grid.image(what, cam.image());
             let maps: Vec<_> = shown.iter().map(|&class| cam.map_at(class)).collect();

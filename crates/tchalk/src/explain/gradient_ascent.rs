@@ -12,8 +12,8 @@
 use super::pixels::to_f64_vec;
 use crate::error::Result;
 use crate::model::Model;
-use crate::runtime::seed::{below, host_rng};
 use crate::runtime::interrupt;
+use crate::runtime::seed::{below, host_rng};
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Tensor, no_grad};
 

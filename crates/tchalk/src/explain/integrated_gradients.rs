@@ -69,7 +69,9 @@ fn completeness_note(error: f64, difference: f64, gradients: usize) -> String {
     }
     let percent = 100.0 * error.abs() / difference.abs();
     match percent.is_finite() {
-        true => format!("after {gradients} gradients the sum of the contributions is {percent:.1} % off"),
+        true => format!(
+            "after {gradients} gradients the sum of the contributions is {percent:.1} % off"
+        ),
         false => format!("after {gradients} gradients the contributions do not sum to zero"),
     }
 }
@@ -130,7 +132,8 @@ impl<'a> PathIntegral<'a> {
         let inner: Vec<f64> = (1..SEGMENTS).map(|i| i as f64 * width).collect();
         let logits = self.logits(&inner)?;
         let inner = inner.into_iter().zip(logits);
-        let ends: Vec<PathPoint> = [(0.0, black)].into_iter().chain(inner).chain([(1.0, image)]).collect();
+        let ends: Vec<PathPoint> =
+            [(0.0, black)].into_iter().chain(inner).chain([(1.0, image)]).collect();
         let segment = |(ends, slope): (&[PathPoint], f64)| Segment {
             from: ends[0],
             to: ends[1],

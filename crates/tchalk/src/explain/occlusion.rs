@@ -112,6 +112,9 @@ mod tests {
         let p = |x: &Tensor| model.call(&x.unsqueeze(0)).unwrap().double_value(&[0, 0]);
         let decrease = p(&x) - p(&covered);
         let corner = f64::from(found.map()[[0, 0]]);
-        assert!((corner - decrease).abs() < 1e-6, "{corner} {decrease}: only one square covers the corner");
+        assert!(
+            (corner - decrease).abs() < 1e-6,
+            "{corner} {decrease}: only one square covers the corner"
+        );
     }
 }
