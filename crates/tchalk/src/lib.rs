@@ -33,6 +33,8 @@ pub mod error;
 pub mod evaluate;
 pub mod explain;
 pub mod explore;
+mod fetch;
+mod files;
 pub mod for_keras_users;
 pub mod layers;
 pub mod model;

@@ -1,11 +1,11 @@
 //! What a network says about one photo.
 
-use crate::data::bundle::Bundle;
 use crate::data::framing::{Framing, decode};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
+use crate::fetch::bundle::Bundle;
+use crate::files::path_of;
 use crate::model::Model;
-use crate::runtime::home::path_of;
 use crate::table::Table;
 use std::collections::HashMap;
 use std::path::Path;

@@ -3,10 +3,11 @@
 use super::safetensors_subset;
 use super::weight_file::WeightFile;
 use super::weights::{BasePrefix, PublishedFile, published};
-use crate::data::bundle::{Bundle, VARIABLE};
-use crate::data::source::{Source, sha256_of};
-use crate::data::{cache, download};
 use crate::error::{Error, Result};
+use crate::fetch::bundle::{Bundle, VARIABLE};
+use crate::fetch::checksum::sha256_of;
+use crate::fetch::remote_file::Source;
+use crate::fetch::{cache, download};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -185,7 +186,7 @@ fn extract_base(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::download::server::{Answer, Server};
+    use crate::fetch::download::server::{Answer, Server};
 
     /// Two tensors of the base, one of the top, behind them.
     fn file() -> Vec<u8> {

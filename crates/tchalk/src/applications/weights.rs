@@ -1,7 +1,7 @@
 //! Weights: where they come from, and what they want to see.
 
+use crate::files::path_of;
 use crate::layers::Normalize;
-use crate::runtime::home::path_of;
 use std::path::PathBuf;
 
 /// Where the weights of a ready-made network come from.

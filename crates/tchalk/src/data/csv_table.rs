@@ -1,9 +1,9 @@
 //! A CSV file as a table to look at.
 
-use super::folder::file_name;
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
-use crate::runtime::home::path_of;
+use crate::files::file_name;
+use crate::files::path_of;
 use crate::table::Table;
 use crate::text::{beginning, thousands};
 use csv::{ByteRecord, ReaderBuilder};

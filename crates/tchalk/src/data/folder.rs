@@ -1,11 +1,11 @@
 //! Images of your own: a folder for each class.
 
-use super::bundle::Bundle;
 use super::framing::{Framing, decode};
 use super::stream::{Decoding, ImageStream};
 use super::{Dataset, Split};
 use crate::error::{Error, Result};
-use crate::runtime::home::path_of;
+use crate::fetch::bundle::Bundle;
+use crate::files::{file_name, path_of};
 use crate::runtime::progress::Progress;
 use ndarray::Array4;
 use std::path::{Path, PathBuf};
@@ -239,11 +239,6 @@ fn entries(path: &Path) -> Result<Vec<PathBuf>> {
 fn is_image(path: &Path) -> bool {
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
     matches!(ending.as_deref(), Some("jpg" | "jpeg" | "png")) && path.is_file()
-}
-
-/// The last part of a path.
-pub(crate) fn file_name(path: &Path) -> String {
-    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 #[cfg(test)]

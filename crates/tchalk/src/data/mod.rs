@@ -5,22 +5,17 @@
 //! network. Readers call [`crate::datasets`] for the sets there are.
 
 pub mod augment;
-pub(crate) mod bundle;
-pub(crate) mod cache;
 pub(crate) mod cifar;
 mod csv_table;
 mod dataset;
 pub(crate) mod digits_csv;
-pub(crate) mod download;
 mod figures;
 pub(crate) mod folder;
 pub(crate) mod framing;
 pub(crate) mod idx;
 mod image;
-pub(crate) mod places;
 pub(crate) mod shapes;
 mod sizes;
-pub(crate) mod source;
 mod split;
 mod stream;
 pub(crate) mod strokes;

@@ -231,7 +231,7 @@ fn polygon(corners: &[Point], at: Point) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::source::sha256_of;
+    use crate::fetch::checksum::sha256_of;
 
     #[test]
     fn classes_are_equally_frequent_and_mixed() {

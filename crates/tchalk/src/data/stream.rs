@@ -1,10 +1,10 @@
 //! Images that are decoded by several threads, a few at a time.
 
 use super::Split;
-use super::bundle::Bundle;
 use super::folder::Files;
 use super::framing::Framing;
 use crate::error::{Error, Result};
+use crate::fetch::bundle::Bundle;
 use crate::runtime::interrupt::{self, GLANCE};
 use crate::runtime::seed;
 use ndarray::Array4;

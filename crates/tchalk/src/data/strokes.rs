@@ -462,7 +462,7 @@ const NINE: [&[Stroke]; 2] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::source::sha256_of;
+    use crate::fetch::checksum::sha256_of;
 
     #[test]
     fn digits_are_equally_frequent_and_mixed() {

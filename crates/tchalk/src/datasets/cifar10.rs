@@ -1,10 +1,10 @@
 //! CIFAR-10: what it is, where it is published, and what stands in for it.
 
 use super::samples::{in_place_of, shapes};
-use crate::data::places::{Places, Search, Wanted};
-use crate::data::source::Source;
 use crate::data::{Dataset, Split, cifar};
 use crate::error::Result;
+use crate::fetch::locations::{Places, Search, Wanted};
+use crate::fetch::remote_file::Source;
 
 /// CIFAR-10: 50,000 + 10,000 color photos of ten kinds of things, 32 by 32 pixels.
 ///
@@ -70,7 +70,7 @@ fn dataset((train, test): (cifar::Records, cifar::Records), source: String) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::bundle::Bundle;
+    use crate::fetch::bundle::Bundle;
 
     #[test]
     fn the_sample_never_passes_for_the_real_thing() {

@@ -1,10 +1,11 @@
 //! MNIST, and the clothes that come in its form.
 
 use super::samples::{in_place_of, strokes};
-use crate::data::places::{Places, Search, Wanted};
-use crate::data::source::Source;
-use crate::data::{Dataset, Split, bundle, idx};
+use crate::data::{Dataset, Split, idx};
 use crate::error::{Error, Result};
+use crate::fetch::bundle;
+use crate::fetch::locations::{Places, Search, Wanted};
+use crate::fetch::remote_file::Source;
 
 /// MNIST: 60,000 + 10,000 handwritten digits, gray, 28 by 28 pixels.
 ///
@@ -189,7 +190,7 @@ fn find(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::bundle::Bundle;
+    use crate::fetch::bundle::Bundle;
 
     fn idx_file(numbers: &[u32], payload: &[u8]) -> Vec<u8> {
         numbers

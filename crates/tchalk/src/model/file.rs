@@ -1,6 +1,7 @@
 //! Files of tensors, in the safetensors format: a header that says what is where, then the numbers.
 
 use crate::error::{Error, Result};
+use crate::files::write_atomically;
 use safetensors::tensor::{Dtype, Metadata};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use std::collections::HashSet;
@@ -166,14 +167,7 @@ pub(crate) fn write(
     // The numbers begin at a multiple of eight.
     header.push_str(&" ".repeat(header.len().wrapping_neg() % LENGTH_BYTES as usize));
 
-    let mut unfinished = path.as_os_str().to_owned();
-    unfinished.push(format!(".{}.part", std::process::id()));
-    let unfinished = PathBuf::from(unfinished);
-    let write = || -> std::io::Result<()> {
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder)?;
-        }
-        let mut file = BufWriter::new(File::create(&unfinished)?);
+    let write = |file: &mut BufWriter<File>| {
         file.write_all(&(header.len() as u64).to_le_bytes())?;
         file.write_all(header.as_bytes())?;
         for (_, tensor) in tensors {
@@ -182,11 +176,13 @@ pub(crate) fn write(
             tensor.f_copy_data_u8(&mut bytes, tensor.numel()).map_err(std::io::Error::other)?;
             file.write_all(&bytes)?;
         }
-        file.into_inner()?.sync_all()?;
-        std::fs::rename(&unfinished, path)
+        Ok(())
     };
-    write().map_err(|error| {
-        let _ = std::fs::remove_file(&unfinished);
-        Error::io(path, error, "May you write to that folder, and is there room on the disk?")
-    })
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder
+        .map_or(Ok(()), std::fs::create_dir_all)
+        .and_then(|()| write_atomically(path, write))
+        .map_err(|error| {
+            Error::io(path, error, "May you write to that folder, and is there room on the disk?")
+        })
 }

@@ -3,9 +3,10 @@
 use super::figure::Figure;
 use super::theme::{Ink, Theme};
 use crate::error::{Error, Result};
-use crate::runtime::home::path_of;
+use crate::files::{path_of, write_atomically};
 use resvg::tiny_skia::{Color, Pixmap, Transform};
 use resvg::usvg::{self, fontdb};
+use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
@@ -69,14 +70,9 @@ impl Figure {
                 ));
             }
         };
-        let mut unfinished = path.as_os_str().to_owned();
-        unfinished.push(".part");
-        std::fs::write(&unfinished, bytes)
-            .and_then(|()| std::fs::rename(&unfinished, path))
-            .map_err(|error| {
-                let _ = std::fs::remove_file(&unfinished);
-                Error::io(path, error, "Is there such a folder, and may you write to it?")
-            })
+        write_atomically(path, |file| file.write_all(&bytes)).map_err(|error| {
+            Error::io(path, error, "Is there such a folder, and may you write to it?")
+        })
     }
 }
 

@@ -5,7 +5,6 @@
 
 pub mod budget;
 pub(crate) mod devices;
-pub(crate) mod home;
 pub mod interrupt;
 pub(crate) mod memory;
 pub(crate) mod progress;

@@ -3,8 +3,8 @@
 use super::note::Note;
 use super::{Epoch, History};
 use crate::error::{Error, Result};
+use crate::files::path_of;
 use crate::model::Model;
-use crate::runtime::home::path_of;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use tch::{Tensor, no_grad};

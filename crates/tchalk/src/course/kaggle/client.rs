@@ -4,7 +4,7 @@ use super::credentials::{Credentials, secrets};
 use super::output::{self, Ended, Output};
 use super::surroundings::Surroundings;
 use crate::error::Result;
-use crate::runtime::home::path_of;
+use crate::files::path_of;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;

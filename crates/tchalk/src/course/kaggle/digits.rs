@@ -4,14 +4,14 @@ use super::client::Client;
 use super::download::download_into;
 use super::surroundings::Surroundings;
 use super::{COMPETITION, DATA_PAGE};
-use crate::data::bundle::Found;
-use crate::data::folder::file_name;
-use crate::data::places::{Places, Search, Wanted};
-use crate::data::source::Source;
 use crate::data::{Dataset, Split, digits_csv};
 use crate::datasets;
 use crate::error::{Error, Result};
-use crate::runtime::home::path_of;
+use crate::fetch::bundle::Found;
+use crate::fetch::locations::{Places, Search, Wanted};
+use crate::fetch::remote_file::Source;
+use crate::files::file_name;
+use crate::files::path_of;
 use crate::runtime::seed;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -154,7 +154,7 @@ pub(super) fn is_made_name(name: &str) -> bool {
 mod tests {
     use super::*;
     use crate::course::kaggle::testing::{Fake, csv, zip};
-    use crate::data::bundle::Bundle;
+    use crate::fetch::bundle::Bundle;
 
     #[test]
     fn kaggles_files_are_read_and_mixed_up_ones_refused() {

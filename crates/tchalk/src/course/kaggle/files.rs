@@ -1,11 +1,11 @@
 //! The competition's two files, to be looked at as text and as tables.
 
 use super::digits::{is_made, wanted};
-use crate::data::places::{Places, Search};
 use crate::data::{Dataset, Split};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
-use crate::runtime::home::path_of;
+use crate::fetch::locations::{Places, Search};
+use crate::files::path_of;
 use crate::table::Table;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};

@@ -3,9 +3,9 @@
 use super::digits::is_made;
 use super::{COMPETITION, DATA_PAGE, Submission};
 use crate::data::Dataset;
-use crate::data::places::{Places, Search, Wanted};
-use crate::data::source::Source;
 use crate::error::Result;
+use crate::fetch::locations::{Places, Search, Wanted};
+use crate::fetch::remote_file::Source;
 
 /// What has to be handed in for `digits.test`, with 0 for every answer: Kaggle's
 /// `sample_submission.csv`, from where the digits came from, or the same for so many images.

@@ -4,7 +4,7 @@ use super::Submission;
 use super::form::HEADER;
 use super::stamp::{now, stamp};
 use crate::error::{Error, Result};
-use crate::runtime::home::path_of;
+use crate::files::path_of;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -82,7 +82,7 @@ fn saved(folder: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = entries
         .map(|entry| entry.path())
         .filter(|path| {
-            let name = crate::data::folder::file_name(path);
+            let name = crate::files::file_name(path);
             name.starts_with("submission-") && name.ends_with(".csv") && path.is_file()
         })
         .collect();

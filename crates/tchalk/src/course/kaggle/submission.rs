@@ -4,8 +4,8 @@ use super::form::{self, Form};
 use crate::compare::{Comparison, Images};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
+use crate::files::path_of;
 use crate::plot::{BarPanel, Figure};
-use crate::runtime::home::path_of;
 use crate::table::Table;
 use crate::text::thousands;
 use crate::train::Predictions;
@@ -156,7 +156,7 @@ impl Submission {
     pub fn read(path: impl AsRef<Path>) -> Result<Submission> {
         let path = &path_of(path);
         let (form, rows) = form::read(path)?;
-        let name = crate::data::folder::file_name(path);
+        let name = crate::files::file_name(path);
         let path = Some(path.to_owned());
         Ok(Submission {
             form,

@@ -1,6 +1,6 @@
 //! The variables that say who the reader is and what may be run.
 
-use crate::data::cache;
+use crate::fetch::cache;
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;

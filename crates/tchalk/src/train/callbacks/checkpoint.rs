@@ -1,7 +1,7 @@
 //! Training, saved on the way.
 
 use super::monitor::Monitor;
-use crate::runtime::home::path_of;
+use crate::files::path_of;
 use crate::train::{Callback, CallbackResult, CallbackState, Run};
 use std::path::PathBuf;
 

@@ -1,7 +1,7 @@
 //! A file with a line for each epoch.
 
 use crate::error::Error;
-use crate::runtime::home::path_of;
+use crate::files::path_of;
 use crate::train::{Callback, CallbackResult, Run};
 use std::path::PathBuf;
 

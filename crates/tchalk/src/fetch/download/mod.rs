@@ -24,12 +24,15 @@ mod tests;
 use self::partial::Partial;
 use self::request::{Event, Failure, Head};
 use super::cache;
-use super::source::{Source, sha256_of, sha256_of_file};
+use super::checksum::{sha256_of, sha256_of_file};
+use super::remote_file::Source;
 use crate::error::{Error, Result};
+use crate::files::write_atomically;
 use crate::runtime::interrupt::{self, GLANCE};
 use crate::runtime::progress::{Progress, Unit};
 use crate::text::bytes;
 use std::fs::{File, TryLockError};
+use std::io::Write;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -119,9 +122,7 @@ pub(crate) fn keep(source: &Source, folder: &Path, bytes: &[u8]) -> Result<PathB
     let path = folder.join(source.name());
     let full = |error| refused(&path, error);
     std::fs::write(record(&path), sum_line(source, &sha256_of(bytes))).map_err(full)?;
-    let partial = sibling(&path, "", ".part");
-    std::fs::write(&partial, bytes).map_err(full)?;
-    std::fs::rename(&partial, &path).map_err(full)?;
+    write_atomically(&path, |file| file.write_all(bytes)).map_err(full)?;
     Ok(path)
 }
 

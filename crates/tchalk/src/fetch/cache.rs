@@ -1,6 +1,6 @@
 //! The folder in which downloads are kept.
 
-use crate::runtime::home::path_of;
+use crate::files::path_of;
 use std::ffi::OsString;
 use std::path::PathBuf;
 

@@ -3,7 +3,7 @@
 use super::bundle::{self, Bundle, Found};
 use super::cache;
 use super::download;
-use super::source::Source;
+use super::remote_file::Source;
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -200,7 +200,7 @@ fn read(path: PathBuf, source: &Source) -> Result<Found> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::source::sha256_of;
+    use crate::fetch::checksum::sha256_of;
 
     fn wanted() -> Wanted {
         let file = |name: &str| {

@@ -1,8 +1,8 @@
 //! A classroom bundle: a folder of downloaded files, with the sums that vouch for them.
 
-use super::source::{sha256_of, sha256_of_file};
+use super::checksum::{sha256_of, sha256_of_file};
 use crate::error::{Error, Result};
-use crate::runtime::home::path_of;
+use crate::files::path_of;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;

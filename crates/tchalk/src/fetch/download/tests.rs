@@ -3,7 +3,7 @@
 
 use super::server::{Answer, Request, Server};
 use super::*;
-use crate::data::source::sha256_of;
+use crate::fetch::checksum::sha256_of;
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
@@ -305,7 +305,7 @@ fn the_other_process() {
 
 fn other_process(server: &Server, folder: &TempDir, stop: bool) -> std::process::Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "data::download::tests::the_other_process"]);
+    command.args(["--exact", "fetch::download::tests::the_other_process"]);
     command.env("TCHALK_TEST_ADDRESS", server.address("x"));
     command.env("TCHALK_TEST_FOLDER", folder.path());
     if stop {
