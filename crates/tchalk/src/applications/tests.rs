@@ -77,7 +77,7 @@ fn check(case: &str, application: Application, size: [usize; 2]) {
             Mode::Training => program.training(),
             Mode::Inference => program.inference(),
         };
-        access.run(&[(program.inputs[0], &x)], &[program.scores()]).remove(0)
+        access.run(&[(program.inputs[0], &x)], &[program.logits()]).remove(0)
     };
     // A normalization over the few values of a small batch's last layers makes much of the order in
     // which sums are formed, and that hangs on the number of threads: here it is the reference's.

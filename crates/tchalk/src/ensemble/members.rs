@@ -61,7 +61,7 @@ impl Member {
                 Ok(no_grad(|| {
                     let x = channels_last_on_cpu(self.augmentation.apply(&x));
                     let access = inner.program.inference();
-                    let output = if logits { access.scores(&x) } else { access.forward(&x) };
+                    let output = if logits { access.logits(&x) } else { access.forward(&x) };
                     output.to_device(Device::Cpu).to_kind(Kind::Float).contiguous()
                 }))
             })?;

@@ -55,7 +55,7 @@ pub(super) fn class_maps(
     let step = after_activation(model, convolution_step(op, model, layer)?);
     let program = &model.inner().program;
     let mut found = model.run_steps(op, &[x], &[step, program.outputs[0]])?;
-    if !program.needed(&[], &[program.scores()])[step] {
+    if !program.needed(&[], &[program.logits()])[step] {
         let expected = "a layer on the way to the output";
         return Err(Error::invalid(op, expected, format!("{layer:?}"), ""));
     }
@@ -94,7 +94,7 @@ fn maps_of(
     let repeat = |tensor: &Tensor| tensor.repeat([n, 1, 1, 1]).detach();
     let copies = repeat(activation).set_requires_grad(true);
     let known = [(program.inputs[0], &repeat(x)), (step, &copies)];
-    let logits = program.inference().run(&known, &[program.scores()]).remove(0);
+    let logits = program.inference().run(&known, &[program.logits()]).remove(0);
     let indices: Vec<i64> = classes.iter().map(|&class| class as i64).collect();
     let indices = Tensor::from_slice(&indices).to_device(logits.device()).unsqueeze(1);
     let sum = logits.gather(1, &indices, false).sum(Kind::Float);

@@ -42,7 +42,7 @@ pub fn integrated_gradients(
     let x = batch_of_one(OP, model, image)?;
     let classes = class_count(OP, model)?;
     let both = Tensor::cat(&[&x, &x.zeros_like()], 0);
-    let logits = no_grad(|| model.inner().program.inference().scores(&both));
+    let logits = no_grad(|| model.inner().program.inference().logits(&both));
     let class = target_class(OP, classes, class.into(), &logits)?;
     let logit = |row: i64| logits.get(row).get(class as i64).double_value(&[]);
     let (of_image, of_black) = (logit(0), logit(1));
@@ -213,7 +213,7 @@ impl<'a> PathIntegral<'a> {
     }
 
     fn logit(&self, x: &Tensor) -> Tensor {
-        self.model.inner().program.inference().scores(x).select(1, self.class as i64)
+        self.model.inner().program.inference().logits(x).select(1, self.class as i64)
     }
 
     fn chunk_size(&self) -> usize {

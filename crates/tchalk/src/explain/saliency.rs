@@ -24,7 +24,7 @@ pub fn saliency(
     const OP: &str = "explain::saliency";
     let x = batch_of_one(OP, model, image)?.set_requires_grad(true);
     let classes = class_count(OP, model)?;
-    let logits = model.inner().program.inference().scores(&x);
+    let logits = model.inner().program.inference().logits(&x);
     let class = target_class(OP, classes, class.into(), &logits)?;
     let logit = logits.get(0).get(class as i64);
     let gradient = Tensor::run_backward(&[&logit], &[&x], false, false).remove(0);
@@ -54,7 +54,7 @@ mod tests {
         let (model, x) = (model(), image());
         let found = saliency(&model, &x, 1).unwrap();
         let logit = |x: &Tensor| {
-            no_grad(|| model.inner().program.inference().scores(&x.unsqueeze(0)))
+            no_grad(|| model.inner().program.inference().logits(&x.unsqueeze(0)))
                 .double_value(&[0, 1])
         };
         let step = 1e-3;

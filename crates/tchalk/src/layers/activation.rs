@@ -79,11 +79,6 @@ pub(super) fn apply(activation: Option<Activation>, mut x: Tensor) -> Tensor {
     }
 }
 
-/// The layer's output, bent unless by a softmax.
-pub(super) fn apply_scores(activation: Option<Activation>, x: Tensor) -> Tensor {
-    apply(activation.filter(|&it| it != Activation::Softmax), x)
-}
-
 impl From<Relu> for Activation {
     fn from(_: Relu) -> Activation {
         Activation::Relu
@@ -162,8 +157,9 @@ mod tests {
             let inside = Dense::new(4).activation(activation);
             let bent = inside.forward(&x, &weights, Mode::Inference);
             assert_eq!(bent, behind.forward(&x, &[], Mode::Inference), "{inside:?}");
-            assert_eq!(inside.ends_in_softmax(), behind.ends_in_softmax());
-            assert_eq!(inside.scores(&x, &weights, Mode::Inference) == x, inside.ends_in_softmax());
+            let logits =
+                inside.without_softmax().map(|it| it.forward(&x, &weights, Mode::Inference));
+            assert_eq!(logits, (activation == Activation::Softmax).then(|| x.shallow_clone()));
         }
     }
 

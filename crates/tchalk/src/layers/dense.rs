@@ -62,10 +62,6 @@ impl Dense {
         self.kernel_initializer = initializer;
         self
     }
-
-    fn sums(&self, x: &Tensor, weights: &[Tensor]) -> Tensor {
-        x.linear(&weights[0], weights.get(1))
-    }
 }
 
 impl Layer for Dense {
@@ -100,7 +96,7 @@ impl Layer for Dense {
     }
 
     fn forward(&self, x: &Tensor, weights: &[Tensor], _mode: Mode) -> Tensor {
-        activation::apply(self.activation, self.sums(x, weights))
+        activation::apply(self.activation, x.linear(&weights[0], weights.get(1)))
     }
 
     fn output_unused_in_backward(&self) -> bool {
@@ -119,12 +115,9 @@ impl Layer for Dense {
         Box::new(self.clone())
     }
 
-    fn ends_in_softmax(&self) -> bool {
-        self.activation == Some(Activation::Softmax)
-    }
-
-    fn scores(&self, x: &Tensor, weights: &[Tensor], _mode: Mode) -> Tensor {
-        activation::apply_scores(self.activation, self.sums(x, weights))
+    fn without_softmax(&self) -> Option<Box<dyn Layer>> {
+        let is_softmax = self.activation == Some(Activation::Softmax);
+        is_softmax.then(|| Box::new(Dense { activation: None, ..self.clone() }) as Box<dyn Layer>)
     }
 
     fn kernel_and_stride(&self) -> Option<(usize, usize)> {

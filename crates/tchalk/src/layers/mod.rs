@@ -211,16 +211,10 @@ pub trait Layer: std::fmt::Debug + Send + Sync {
         false
     }
 
-    /// Whether it ends in a softmax, of its own or as its activation: what a loss on probabilities
-    /// wants to see.
-    fn ends_in_softmax(&self) -> bool {
-        false
-    }
-
-    /// Like [`forward`](Layer::forward), but without the softmax at the end, if there is one: a loss
-    /// is more exact on the scores before it.
-    fn scores(&self, x: &Tensor, weights: &[Tensor], mode: Mode) -> Tensor {
-        self.forward(x, weights, mode)
+    /// The same layer without its activation, where that is a softmax. A network runs the softmax as a
+    /// step of its own, so that a loss can read the logits before it.
+    fn without_softmax(&self) -> Option<Box<dyn Layer>> {
+        None
     }
 
     /// The side of the window through which one output sees the input, and how far the window moves

@@ -81,14 +81,6 @@ impl<T: Layer> Layer for Named<T> {
     fn kernel_and_stride(&self) -> Option<(usize, usize)> {
         self.inner.kernel_and_stride()
     }
-
-    fn ends_in_softmax(&self) -> bool {
-        self.inner.ends_in_softmax()
-    }
-
-    fn scores(&self, x: &Tensor, weights: &[Tensor], mode: Mode) -> Tensor {
-        self.inner.scores(x, weights, mode)
-    }
 }
 
 impl<T: Merge> Merge for Named<T> {

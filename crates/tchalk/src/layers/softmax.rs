@@ -52,12 +52,4 @@ impl Layer for Softmax {
     fn clone_box(&self) -> Box<dyn Layer> {
         Box::new(*self)
     }
-
-    fn ends_in_softmax(&self) -> bool {
-        true
-    }
-
-    fn scores(&self, x: &Tensor, _weights: &[Tensor], _mode: Mode) -> Tensor {
-        x.shallow_clone()
-    }
 }

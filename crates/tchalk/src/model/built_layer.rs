@@ -1,7 +1,7 @@
 //! A layer in use: its weights, and whether they are frozen.
 
 use crate::error::{Error, Result};
-use crate::layers::{Layer, Shape, WeightSpec, shape_text};
+use crate::layers::{Layer, Mode, Shape, WeightSpec, shape_text};
 use std::any::Any;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock, Weak};
@@ -13,6 +13,8 @@ pub(crate) struct BuiltLayer {
     /// The order in which several cells are locked, so that no two threads wait for each other.
     pub(super) lock_order: u64,
     pub(crate) layer: Box<dyn Layer>,
+    /// The layer without its softmax, where it has one that a step of its own runs.
+    without_softmax: Option<Box<dyn Layer>>,
     pub(super) specs: Vec<WeightSpec>,
     /// One tensor for each spec, or none before the first network is built with this cell. Held
     /// only to fetch the handles.
@@ -45,6 +47,7 @@ impl BuiltLayer {
         Arc::new(BuiltLayer {
             lock_order: ORDER.fetch_add(1, Ordering::Relaxed),
             specs,
+            without_softmax: layer.without_softmax(),
             layer,
             weights: Mutex::new(weights),
             frozen: AtomicBool::new(frozen),
@@ -113,6 +116,16 @@ impl BuiltLayer {
 
     fn lock_weights(&self) -> MutexGuard<'_, Vec<Tensor>> {
         self.weights.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Whether the layer's softmax is a step of its own.
+    pub(super) fn has_softmax_step(&self) -> bool {
+        self.without_softmax.is_some()
+    }
+
+    /// The layer's output for a batch, without a softmax that is a step of its own.
+    pub(super) fn forward(&self, x: &Tensor, weights: &[Tensor], mode: Mode) -> Tensor {
+        self.without_softmax.as_ref().unwrap_or(&self.layer).forward(x, weights, mode)
     }
 
     /// Handles on the weights, in the order of the specs.

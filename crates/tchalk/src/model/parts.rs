@@ -111,9 +111,13 @@ impl Model {
         let shape = steps[begin].shape.clone();
         let mut draft = vec![(Op::Input, Some("input".to_owned()), Vec::new(), shape)];
         for (i, step) in steps.iter().enumerate().filter(|(i, _)| needed[*i]) {
-            places[i] = draft.len();
             let action = match &step.op {
-                StepOp::Input | StepOp::Softmax => unreachable!("a part ends in a pooling"),
+                StepOp::Input => unreachable!("a path from an input to a pooling passes no other"),
+                StepOp::Softmax => {
+                    // The layer before it has it for its activation.
+                    places[i] = places[step.inputs[0]];
+                    continue;
+                }
                 StepOp::Layer(cell) => Op::Layer(cell.clone()),
                 StepOp::Merge(merge) => Op::Merge(merge.clone()),
             };
@@ -121,6 +125,7 @@ impl Model {
             let free =
                 name != "input" && draft.iter().all(|(_, given, ..)| given.as_ref() != Some(&name));
             let inputs = step.inputs.iter().map(|&input| places[input]).collect();
+            places[i] = draft.len();
             draft.push((action, free.then_some(name), inputs, step.shape.clone()));
         }
         let last = draft.len() - 1;

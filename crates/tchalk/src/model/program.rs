@@ -13,8 +13,7 @@ pub(crate) enum StepOp {
     Input,
     Layer(Arc<BuiltLayer>),
     Merge(Arc<dyn Merge>),
-    /// The softmax that the last layer has for its activation: a step of its own, so that a loss can
-    /// read the scores before it. It has no place in the graph.
+    /// The softmax that the layer before it has for its activation. It shares that layer's path.
     Softmax,
 }
 
@@ -27,8 +26,6 @@ pub(crate) struct Step {
     /// The steps that feed it, all of them earlier.
     pub(crate) inputs: Vec<usize>,
     pub(crate) shape: Shape,
-    /// Whether the softmax inside the layer is left to a step behind it.
-    scores: bool,
 }
 
 impl Step {
@@ -76,7 +73,6 @@ impl Program {
         let places = program.flatten(graph, "", None);
         program.inputs = graph.inputs.iter().map(|&input| places[input]).collect();
         program.outputs = graph.outputs.iter().map(|&output| places[output]).collect();
-        program.split_softmax();
         let mut seen = HashSet::new();
         let cells =
             program.steps.iter().filter_map(|step| Some((step.path.clone(), step.built_layer()?)));
@@ -89,60 +85,40 @@ impl Program {
         program
     }
 
-    /// Appends the steps of `graph`, whose inputs are the steps `given`, or steps of their own.
+    /// Appends the steps of `graph`. Its inputs are the steps `given`, or steps of their own. Returns
+    /// the step of each node.
     fn flatten(&mut self, graph: &Graph, prefix: &str, given: Option<&[usize]>) -> Vec<usize> {
-        let mut places: Vec<usize> = Vec::with_capacity(graph.nodes.len());
+        let mut step_of_node: Vec<usize> = Vec::with_capacity(graph.nodes.len());
         for (i, node) in graph.nodes.iter().enumerate() {
             let path = format!("{prefix}{}", node.name);
-            let inputs: Vec<usize> = node.inputs.iter().map(|&input| places[input]).collect();
-            let action = match &node.op {
-                Op::Layer(cell) => Some(StepOp::Layer(cell.clone())),
-                Op::Merge(merge) => Some(StepOp::Merge(merge.clone())),
-                Op::Input | Op::Model(_) => None,
+            let inputs: Vec<usize> = node.inputs.iter().map(|&input| step_of_node[input]).collect();
+            let mut push = |op, inputs| {
+                self.steps.push(Step { path: path.clone(), op, inputs, shape: node.shape.clone() });
+                self.steps.len() - 1
             };
-            let place = match (&node.op, action, given) {
-                (Op::Model(model), ..) => {
+            let step = match &node.op {
+                Op::Input => match given {
+                    None => push(StepOp::Input, inputs),
+                    Some(given) => {
+                        let at = graph.inputs.iter().position(|&input| input == i);
+                        given[at.expect("an input is among the graph's inputs")]
+                    }
+                },
+                Op::Layer(layer) => {
+                    let step = push(StepOp::Layer(layer.clone()), inputs);
+                    if layer.has_softmax_step() { push(StepOp::Softmax, vec![step]) } else { step }
+                }
+                Op::Merge(merge) => push(StepOp::Merge(merge.clone()), inputs),
+                Op::Model(model) => {
                     let inner = &model.inner().graph;
-                    let inside = self.flatten(inner, &format!("{path}/"), Some(&inputs));
-                    inside[inner.outputs[0]]
-                }
-                (_, None, Some(given)) => {
-                    let at = graph.inputs.iter().position(|&input| input == i);
-                    given[at.expect("an input is among the graph's inputs")]
-                }
-                (_, action, _) => {
-                    let action = action.unwrap_or(StepOp::Input);
-                    let shape = node.shape.clone();
-                    let path = path.clone();
-                    self.steps.push(Step { path, op: action, inputs, shape, scores: false });
-                    self.steps.len() - 1
+                    let steps = self.flatten(inner, &format!("{path}/"), Some(&inputs));
+                    steps[inner.outputs[0]]
                 }
             };
-            self.step_of_path.insert(path, place);
-            places.push(place);
+            self.step_of_path.insert(path, step);
+            step_of_node.push(step);
         }
-        places
-    }
-
-    /// Makes two steps of a last layer with a softmax inside: its scores, and the softmax.
-    fn split_softmax(&mut self) {
-        let &[output] = &self.outputs[..] else { return };
-        let step = &self.steps[output];
-        let inside = step.built_layer().is_some_and(|cell| cell.layer.ends_in_softmax());
-        let read = self.steps.iter().any(|step| step.inputs.contains(&output));
-        if !inside || step.kind() == "softmax" || read {
-            return;
-        }
-        let (path, shape) = (format!("{}.softmax", step.path), step.shape.clone());
-        let last = self.steps.len();
-        self.step_of_path
-            .values_mut()
-            .filter(|place| **place == output)
-            .for_each(|place| *place = last);
-        self.steps[output].scores = true;
-        let (action, inputs) = (StepOp::Softmax, vec![output]);
-        self.steps.push(Step { path, op: action, inputs, shape, scores: false });
-        self.outputs = vec![last];
+        step_of_node
     }
 
     /// Where this path leads.
@@ -160,13 +136,16 @@ impl Program {
         &self.cells
     }
 
-    /// The step before a final softmax, or the output itself where there is none.
-    pub(crate) fn scores(&self) -> usize {
-        let output = self.outputs[0];
-        match self.steps[output].kind() {
-            "softmax" => self.steps[output].inputs[0],
-            _ => output,
-        }
+    /// The step that gives the logits: the one before a final softmax, or the output itself where
+    /// there is none.
+    pub(crate) fn logits(&self) -> usize {
+        self.before_last("softmax")
+    }
+
+    /// The step before the last one if that is of this kind, or else the last one itself.
+    pub(crate) fn before_last(&self, kind: &str) -> usize {
+        let output = &self.steps[self.outputs[0]];
+        if output.kind() == kind { output.inputs[0] } else { self.outputs[0] }
     }
 
     /// Which steps have to run for `targets`, when the values of `known` are there.
@@ -197,7 +176,7 @@ impl Program {
 
     /// The steps whose outputs never change while the network learns and that feed one whose does:
     /// what they give can be computed once. `target` is where the learning starts from, usually
-    /// [`Program::scores`].
+    /// [`Program::logits`].
     ///
     /// A network without a frozen part has its inputs for a frontier.
     pub(crate) fn frozen_frontier(&self, target: usize) -> Vec<usize> {
@@ -313,10 +292,7 @@ impl Executor<'_> {
                     let mode = if cell.is_frozen() { Mode::Inference } else { self.mode };
                     let (kind, x) = (cell.layer.kind(), of(&step.inputs[0]));
                     let (x, weights) = self.to_compute_precision(kind, x, cell.tensors());
-                    match step.scores {
-                        true => cell.layer.scores(&x, &weights, mode),
-                        false => cell.layer.forward(&x, &weights, mode),
-                    }
+                    cell.forward(&x, &weights, mode)
                 }
                 StepOp::Softmax => of(&step.inputs[0]).softmax(-1, Kind::Float),
                 StepOp::Merge(merge) => {
@@ -346,9 +322,9 @@ impl Executor<'_> {
         self.run_to(x, self.program.outputs[0])
     }
 
-    /// The outputs before a final softmax, or as they are where there is none.
-    pub(crate) fn scores(&self, x: &Tensor) -> Tensor {
-        self.run_to(x, self.program.scores())
+    /// The logits for a batch: the outputs before a final softmax, if there is one.
+    pub(crate) fn logits(&self, x: &Tensor) -> Tensor {
+        self.run_to(x, self.program.logits())
     }
 
     /// The output of one step for a batch.
@@ -380,7 +356,7 @@ mod tests {
 
     fn paths(model: &Model) -> Vec<String> {
         let program = &model.inner.program;
-        let frontier = program.frozen_frontier(program.scores());
+        let frontier = program.frozen_frontier(program.logits());
         frontier.into_iter().map(|place| program.steps[place].path.clone()).collect()
     }
 
@@ -399,12 +375,12 @@ mod tests {
         let model = model();
         let program = &model.inner.program;
         let x = Tensor::rand([5, 2, 8, 8], (Kind::Float, Device::Cpu));
-        let frontier = program.frozen_frontier(program.scores());
+        let frontier = program.frozen_frontier(program.logits());
         let access = program.inference();
         let values = no_grad(|| access.run(&[(program.inputs[0], &x)], &frontier));
         let known: Vec<(usize, &Tensor)> = frontier.iter().copied().zip(&values).collect();
-        let scores = access.run(&known, &[program.scores()]).remove(0);
-        assert_eq!(scores, access.scores(&x));
+        let scores = access.run(&known, &[program.logits()]).remove(0);
+        assert_eq!(scores, access.logits(&x));
     }
 
     #[test]
@@ -441,9 +417,9 @@ mod tests {
         let x = crate::testing::numbers(&[4, 2, 6, 6], 3);
         let values = program.inference().run(&[(program.inputs[0], &x)], &[conv, output]);
         assert!(values[0].min().double_value(&[]) < 0.0);
-        assert_eq!(values[1], program.inference().scores(&x));
+        assert_eq!(values[1], program.inference().logits(&x));
         let weights = model.inner().trainable_weights();
-        let loss = program.training().scores(&x).square().sum(Kind::Float);
+        let loss = program.training().logits(&x).square().sum(Kind::Float);
         Tensor::run_backward(&[loss], &weights, false, false);
     }
 
@@ -455,8 +431,8 @@ mod tests {
         let program = &model.inner().program;
         crate::testing::settle(&model);
         let x = crate::testing::numbers(&[5, 3, 8, 8], 3);
-        let full = program.training().scores(&x);
-        let mixed = program.training().mixed_precision(true).scores(&x);
+        let full = program.training().logits(&x);
+        let mixed = program.training().mixed_precision(true).logits(&x);
         assert_eq!(mixed.kind(), Kind::Float);
         let (apart, size) = (
             f64::try_from((&mixed - &full).abs().max()).unwrap(),

@@ -149,11 +149,7 @@ impl Model {
         };
         match options.memory {
             true => {
-                let sum = steps
-                    .iter()
-                    .filter(|step| !matches!(step.op, StepOp::Softmax))
-                    .map(numbers)
-                    .sum();
+                let sum = steps.iter().map(numbers).sum();
                 table.footer(format!("{} for the outputs of one example", format_memory(sum)))
             }
             false => table,
@@ -192,8 +188,8 @@ impl Model {
                 repr: match &node.op {
                     Op::Input => String::new(),
                     Op::Model(model) => {
-                        let layers =
-                            model.inner.program.steps.len() - model.inner.graph.inputs.len();
+                        let steps = model.inner.program.steps.iter();
+                        let layers = steps.filter(|step| step.is_layer()).count();
                         format!("a model of {layers} layers")
                     }
                     op => op.repr(),
@@ -221,7 +217,8 @@ impl Model {
     /// How many parameters stand first in these steps, and whether they are trained.
     fn count_parameters(&self, shared: Option<usize>, path: &str, steps: &[&Step], row: &mut Row) {
         let first: HashMap<String, _> = self.inner.program.named_layers().iter().cloned().collect();
-        let own = steps.iter().filter_map(|step| first.get(&step.path));
+        let layers = steps.iter().filter(|step| step.built_layer().is_some());
+        let own = layers.filter_map(|step| first.get(&step.path));
         let (total, trained) = own.fold((0, 0), |(total, trained), cell| {
             let (all, free) = cell.parameter_counts();
             (total + all, trained + free)
@@ -300,8 +297,10 @@ impl Model {
     }
 }
 
+/// How many numbers a layer gives for one example.
 fn numbers(step: &Step) -> usize {
-    step.shape.iter().product()
+    // A softmax inside a layer is no line of the table.
+    if matches!(step.op, StepOp::Softmax) { 0 } else { step.shape.iter().product() }
 }
 
 /// So many `f32` numbers as KiB or MiB.

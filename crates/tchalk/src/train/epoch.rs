@@ -176,7 +176,7 @@ impl EpochSums {
         let (inner, loss_input) = (fitting.model.inner(), fitting.loss_input);
         let outputs = inner.output_shape()[0];
         let metrics = (!fitting.options.metrics.is_empty())
-            .then(|| MetricState::new(loss_input.form, outputs, inner.device));
+            .then(|| MetricState::new(loss_input, outputs, inner.device));
         EpochSums {
             loss_input,
             loss: None,

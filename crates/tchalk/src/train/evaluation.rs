@@ -1,11 +1,11 @@
 //! How well a network does on a set.
 
 use super::batch_source::BatchSource;
-use super::loss::{Loss, LossInput, OutputForm};
+use super::loss::{Loss, LossInput};
 use super::metric::{Metric, MetricResult, MetricState};
 use super::note::{Note, Shortened};
 use super::train_step::catch_torch_error;
-use super::{check_input, check_labels, compiled_loss, loss_input_step};
+use super::{check_input, check_labels, compiled_loss};
 use crate::data::TensorSet;
 use crate::display::{Content, Show};
 use crate::error::Result;
@@ -57,7 +57,7 @@ impl Evaluation {
         let rows: Vec<f32> = probabilities.iter().copied().collect();
         let rows = Tensor::from_slice(&rows).view([-1, classes as i64]);
         let labels: Vec<i64> = labels.iter().map(|&label| label as i64).collect();
-        let mut tally = MetricState::new(OutputForm::Probabilities, classes, Device::Cpu);
+        let mut tally = MetricState::new(LossInput::Probabilities, classes, Device::Cpu);
         tally.add(&Loss::CategoricalCrossEntropy, &rows, &Tensor::from_slice(&labels));
         Evaluation::new(tally.result(), notes)
     }
@@ -188,8 +188,8 @@ pub(super) fn evaluate_source(
 ) -> Result<MetricResult> {
     let _kept = memory::keep();
     let program = &inner.program;
-    let target = loss_input_step(program, reading);
-    let mut tally = MetricState::new(reading.form, inner.output_shape()[0], inner.device);
+    let target = reading.step(program);
+    let mut tally = MetricState::new(reading, inner.output_shape()[0], inner.device);
     let mut progress = shown.then(|| Progress::of("measured", "examples", feed.len()));
     let mut done = 0;
     for positions in feed.batch_positions(feed.inference_batch_size()) {

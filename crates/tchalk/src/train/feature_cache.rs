@@ -135,7 +135,7 @@ mod tests {
     fn memory_decides_how_it_is_kept() {
         let model = program_of(true);
         let program = &model.inner().program;
-        let of = |limit| plan(program, program.scores(), 10, limit);
+        let of = |limit| plan(program, program.logits(), 10, limit);
         let bytes = 10 * 2 * 4 * 4 * 4;
         let CachePlan::Cache { steps, kind: Kind::Float } = of(bytes) else {
             panic!("{:?}", of(bytes))
@@ -149,10 +149,10 @@ mod tests {
     fn without_frozen_weights_there_is_nothing_to_keep() {
         let model = program_of(false);
         let program = &model.inner().program;
-        assert_eq!(plan(program, program.scores(), 10, usize::MAX), CachePlan::NotWorthwhile);
+        assert_eq!(plan(program, program.logits(), 10, usize::MAX), CachePlan::NotWorthwhile);
         let layers = Sequential::new().input_shape([1, 6, 6]).add(Flatten).add(Dense::new(3));
         let model = layers.add(Softmax).build(Device::Cpu).unwrap();
         let program = &model.inner().program;
-        assert_eq!(plan(program, program.scores(), 10, usize::MAX), CachePlan::NotWorthwhile);
+        assert_eq!(plan(program, program.logits(), 10, usize::MAX), CachePlan::NotWorthwhile);
     }
 }

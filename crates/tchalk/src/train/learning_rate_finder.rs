@@ -5,7 +5,7 @@ use super::random::{shuffled_order, step_seed};
 use super::replicas::Replicas;
 use super::run::{copy_weights, set_weights};
 use super::train_step::{TrainStep, catch_torch_error, trainable_weights};
-use super::{check_input, check_labels, compiled_loss, loss_input_step};
+use super::{check_input, check_labels, compiled_loss};
 use crate::data::TensorSet;
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
@@ -225,8 +225,7 @@ impl Model {
             return Err(Error::invalid("RateFinder", expected, format!("{finder:?}"), ""));
         }
         let program = &inner.program;
-        if trainable_weights(program, &program.inputs, loss_input_step(program, reading)).is_empty()
-        {
+        if trainable_weights(program, &program.inputs, reading.step(program)).is_empty() {
             return Err(Error::invalid(OP, "weights to train", "none: all are frozen", ""));
         }
         let before = copy_weights(self);

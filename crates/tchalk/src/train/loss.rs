@@ -1,6 +1,7 @@
 //! How wrong a prediction is, as one number.
 
 use crate::error::{Error, Result};
+use crate::model::Program;
 use tch::{Kind, Reduction, Tensor};
 
 /// Keras's epsilon: probabilities stay so far from 0 and 1.
@@ -42,9 +43,9 @@ enum DeclaredOutput {
     Probabilities,
 }
 
-/// What a loss reads of a network: scores or probabilities, for one class among many or for each.
+/// What a loss reads of a network: logits or probabilities, of one class among many or of each class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum OutputForm {
+pub(crate) enum LossInput {
     /// Scores that a softmax would turn into probabilities.
     Logits,
     /// Probabilities that add up to 1.
@@ -57,13 +58,17 @@ pub(crate) enum OutputForm {
     Values,
 }
 
-/// What a loss reads of one network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct LossInput {
-    pub(crate) form: OutputForm,
-    /// Whether it reads what comes before the last layer, a softmax or a sigmoid, and computes both
-    /// in one, so that no probability is rounded to zero.
-    pub(crate) before_activation: bool,
+impl LossInput {
+    /// The step of a network whose output the loss reads. Where the last step turns logits into
+    /// probabilities, the loss reads the logits and does both in one, so that no probability is rounded
+    /// to zero.
+    pub(crate) fn step(self, program: &Program) -> usize {
+        match self {
+            LossInput::Logits => program.logits(),
+            LossInput::BinaryLogits => program.before_last("sigmoid"),
+            _ => program.outputs[0],
+        }
+    }
 }
 
 impl Loss {
@@ -169,12 +174,8 @@ impl Loss {
             let expected = format!("class_weights of 0 or more for each of {classes} classes");
             return refuse(&expected, &format!("{weights:?}"), "");
         }
-        let here = |form| Ok(LossInput { form, before_activation: false });
-        let before = |form| Ok(LossInput { form, before_activation: true });
         match (self.function, self.declared, last) {
-            (LossFunction::MeanSquaredError, ..) if self.smoothing == 0.0 => {
-                here(OutputForm::Values)
-            }
+            (LossFunction::MeanSquaredError, ..) if self.smoothing == 0.0 => Ok(LossInput::Values),
             (LossFunction::MeanSquaredError, ..) => {
                 refuse("no label_smoothing", "some", "It belongs to the cross-entropies.")
             }
@@ -191,12 +192,12 @@ impl Loss {
                     "Leave out from_logits(): the loss looks at what comes before the last layer.",
                 )
             }
-            (LossFunction::CategoricalCrossEntropy, _, "softmax") => before(OutputForm::Logits),
+            (LossFunction::CategoricalCrossEntropy, _, "softmax") => Ok(LossInput::Logits),
             (LossFunction::CategoricalCrossEntropy, DeclaredOutput::Logits, _) => {
-                here(OutputForm::Logits)
+                Ok(LossInput::Logits)
             }
             (LossFunction::CategoricalCrossEntropy, DeclaredOutput::Probabilities, _) => {
-                here(OutputForm::Probabilities)
+                Ok(LossInput::Probabilities)
             }
             (LossFunction::CategoricalCrossEntropy, DeclaredOutput::FromLastLayer, _) => refuse(
                 "a network that ends in Softmax",
@@ -205,13 +206,13 @@ impl Loss {
                  Loss::categorical_cross_entropy().from_logits(); if they are probabilities, \
                  from_probabilities().",
             ),
-            (LossFunction::BinaryCrossEntropy, _, "sigmoid") => before(OutputForm::BinaryLogits),
+            (LossFunction::BinaryCrossEntropy, _, "sigmoid") => Ok(LossInput::BinaryLogits),
             (LossFunction::BinaryCrossEntropy, DeclaredOutput::Logits, _) => {
-                here(OutputForm::BinaryLogits)
+                Ok(LossInput::BinaryLogits)
             }
             (LossFunction::BinaryCrossEntropy, DeclaredOutput::Probabilities, _)
             | (LossFunction::BinaryCrossEntropy, DeclaredOutput::FromLastLayer, "softmax") => {
-                here(OutputForm::BinaryProbabilities)
+                Ok(LossInput::BinaryProbabilities)
             }
             (LossFunction::BinaryCrossEntropy, DeclaredOutput::FromLastLayer, _) => refuse(
                 "a network that ends in Sigmoid",
@@ -225,8 +226,8 @@ impl Loss {
 
     /// The mean over a batch: what training makes small. `outputs` `[batch, outputs]` are what the
     /// reading names, `labels` `[batch]`.
-    pub(crate) fn mean(&self, form: OutputForm, outputs: &Tensor, labels: &Tensor) -> Tensor {
-        if form == OutputForm::Logits && self.weights.is_empty() {
+    pub(crate) fn mean(&self, form: LossInput, outputs: &Tensor, labels: &Tensor) -> Tensor {
+        if form == LossInput::Logits && self.weights.is_empty() {
             let none: Option<Tensor> = None;
             return outputs.cross_entropy_loss(labels, none, Reduction::Mean, -100, self.smoothing);
         }
@@ -236,18 +237,13 @@ impl Loss {
     }
 
     /// The loss of each example of a batch, `[batch]`.
-    pub(crate) fn per_example(
-        &self,
-        form: OutputForm,
-        outputs: &Tensor,
-        labels: &Tensor,
-    ) -> Tensor {
+    pub(crate) fn per_example(&self, form: LossInput, outputs: &Tensor, labels: &Tensor) -> Tensor {
         let none: Option<Tensor> = None;
         let each = match form {
-            OutputForm::Logits => {
+            LossInput::Logits => {
                 outputs.cross_entropy_loss(labels, none, Reduction::None, -100, self.smoothing)
             }
-            OutputForm::Probabilities => {
+            LossInput::Probabilities => {
                 let kind = outputs.kind();
                 let sums = outputs.sum_dim_intlist(-1i64, true, kind);
                 let logarithms = (outputs / sums).clamp(EPSILON, 1.0 - EPSILON).log();
@@ -255,18 +251,18 @@ impl Loss {
                 let all = logarithms.mean_dim(-1i64, false, kind);
                 -(right * (1.0 - self.smoothing) + all * self.smoothing)
             }
-            OutputForm::BinaryLogits | OutputForm::BinaryProbabilities | OutputForm::Values => {
+            LossInput::BinaryLogits | LossInput::BinaryProbabilities | LossInput::Values => {
                 let kind = outputs.kind();
                 let truth = targets(outputs, labels);
                 let smooth = &truth * (1.0 - self.smoothing) + 0.5 * self.smoothing;
                 let each = match form {
-                    OutputForm::BinaryLogits => outputs.binary_cross_entropy_with_logits(
+                    LossInput::BinaryLogits => outputs.binary_cross_entropy_with_logits(
                         &smooth,
                         none.as_ref(),
                         none.as_ref(),
                         Reduction::None,
                     ),
-                    OutputForm::BinaryProbabilities => {
+                    LossInput::BinaryProbabilities => {
                         let p = outputs.clamp(EPSILON, 1.0 - EPSILON);
                         let (is, is_not) = (p.log(), p.neg().log1p());
                         -(&smooth * (is - &is_not) + is_not)
@@ -298,11 +294,11 @@ fn targets(outputs: &Tensor, labels: &Tensor) -> Tensor {
 }
 
 /// The class that each row of outputs names, `i64 [batch]`.
-pub(crate) fn predicted_class(form: OutputForm, outputs: &Tensor) -> Tensor {
+pub(crate) fn predicted_class(form: LossInput, outputs: &Tensor) -> Tensor {
     if outputs.size()[1] > 1 {
         return outputs.argmax(1, false);
     }
-    let border = if form == OutputForm::BinaryLogits { 0.0 } else { 0.5 };
+    let border = if form == LossInput::BinaryLogits { 0.0 } else { 0.5 };
     outputs.squeeze_dim(1).gt(border).to_kind(Kind::Int64)
 }
 
@@ -319,10 +315,10 @@ mod tests {
     fn a_certain_mistake_costs_much_but_not_infinity() {
         let scores = Tensor::from_slice(&[200f32, 0.0]).view([1, 2]);
         let wrong = Tensor::from_slice(&[1i64]);
-        let loss = Loss::CategoricalCrossEntropy.mean(OutputForm::Logits, &scores, &wrong);
+        let loss = Loss::CategoricalCrossEntropy.mean(LossInput::Logits, &scores, &wrong);
         assert_eq!(f64::try_from(loss).unwrap(), 200.0);
         let certain = Tensor::from_slice(&[1f32, 0.0]).view([1, 2]);
-        let loss = Loss::CategoricalCrossEntropy.mean(OutputForm::Probabilities, &certain, &wrong);
+        let loss = Loss::CategoricalCrossEntropy.mean(LossInput::Probabilities, &certain, &wrong);
         assert!((loss.double_value(&[]) + EPSILON.ln()).abs() < 1e-4);
     }
 
@@ -330,7 +326,7 @@ mod tests {
     fn guessing_among_ten_costs_the_logarithm_of_ten() {
         let scores = Tensor::zeros([3, 10], (Kind::Float, Device::Cpu));
         let labels = Tensor::from_slice(&[0i64, 4, 9]);
-        let loss = Loss::CategoricalCrossEntropy.mean(OutputForm::Logits, &scores, &labels);
+        let loss = Loss::CategoricalCrossEntropy.mean(LossInput::Logits, &scores, &labels);
         assert!((loss.double_value(&[]) - 10f64.ln()).abs() < 1e-6);
     }
 
@@ -341,17 +337,17 @@ mod tests {
         let labels = Tensor::from_slice(&[2i64, 0, 1, 1]);
         let two = Tensor::from_slice(&[1i64, 0, 1, 1]);
         let cases = [
-            (Loss::CategoricalCrossEntropy, OutputForm::Logits, 3),
-            (Loss::CategoricalCrossEntropy, OutputForm::Probabilities, 3),
-            (Loss::BinaryCrossEntropy, OutputForm::BinaryLogits, 3),
-            (Loss::BinaryCrossEntropy, OutputForm::BinaryLogits, 1),
-            (Loss::BinaryCrossEntropy, OutputForm::BinaryProbabilities, 3),
-            (Loss::MeanSquaredError, OutputForm::Values, 3),
-            (Loss::MeanSquaredError, OutputForm::Values, 1),
+            (Loss::CategoricalCrossEntropy, LossInput::Logits, 3),
+            (Loss::CategoricalCrossEntropy, LossInput::Probabilities, 3),
+            (Loss::BinaryCrossEntropy, LossInput::BinaryLogits, 3),
+            (Loss::BinaryCrossEntropy, LossInput::BinaryLogits, 1),
+            (Loss::BinaryCrossEntropy, LossInput::BinaryProbabilities, 3),
+            (Loss::MeanSquaredError, LossInput::Values, 3),
+            (Loss::MeanSquaredError, LossInput::Values, 1),
         ];
         for (loss, form, outputs) in cases {
             let weights: &[f64] = if outputs == 1 { &[0.5, 2.0] } else { &[0.5, 2.0, 1.0] };
-            let smooth = if form == OutputForm::Values { 0.0 } else { 0.1 };
+            let smooth = if form == LossInput::Values { 0.0 } else { 0.1 };
             for loss in [loss.clone(), loss.label_smoothing(smooth).class_weights(weights)] {
                 let labels = if outputs == 1 { &two } else { &labels };
                 let x = Tensor::rand([4, outputs], (Kind::Double, Device::Cpu)) * 0.8 + 0.1;
@@ -377,20 +373,16 @@ mod tests {
     #[test]
     fn the_loss_reads_what_the_last_layer_says() {
         let loss = Loss::CategoricalCrossEntropy;
-        let scores = LossInput { form: OutputForm::Logits, before_activation: true };
-        assert_eq!(reading(&loss, 10, "softmax").unwrap(), scores);
+        assert_eq!(reading(&loss, 10, "softmax").unwrap(), LossInput::Logits);
         let open = loss.clone().from_logits();
-        assert!(!reading(&open, 10, "dense").unwrap().before_activation);
+        assert_eq!(reading(&open, 10, "dense").unwrap(), LossInput::Logits);
         assert!(reading(&open, 10, "softmax").unwrap_err().to_string().contains("from_logits"));
         let message = reading(&loss, 10, "dense").unwrap_err().to_string();
         assert!(message.contains("ends in Softmax, got dense"), "{message}");
         assert!(reading(&loss, 1, "dense").is_err());
         let binary = reading(&Loss::BinaryCrossEntropy, 1, "sigmoid").unwrap();
-        assert_eq!(binary, LossInput { form: OutputForm::BinaryLogits, before_activation: true });
-        assert_eq!(
-            reading(&Loss::MeanSquaredError, 3, "softmax").unwrap().form,
-            OutputForm::Values
-        );
+        assert_eq!(binary, LossInput::BinaryLogits);
+        assert_eq!(reading(&Loss::MeanSquaredError, 3, "softmax").unwrap(), LossInput::Values);
     }
 
     #[test]
@@ -409,7 +401,7 @@ mod tests {
     fn one_output_names_one_of_two_classes() {
         let scores = Tensor::from_slice(&[-0.1f32, 0.2, 0.7]).view([3, 1]);
         let named = |form| Vec::<i64>::try_from(predicted_class(form, &scores)).unwrap();
-        assert_eq!(named(OutputForm::BinaryLogits), [0, 1, 1]);
-        assert_eq!(named(OutputForm::BinaryProbabilities), [0, 0, 1]);
+        assert_eq!(named(LossInput::BinaryLogits), [0, 1, 1]);
+        assert_eq!(named(LossInput::BinaryProbabilities), [0, 0, 1]);
     }
 }

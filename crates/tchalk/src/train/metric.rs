@@ -1,6 +1,6 @@
 //! How well a network does, counted over a whole set.
 
-use super::loss::{Loss, OutputForm, class_count, predicted_class};
+use super::loss::{Loss, LossInput, class_count, predicted_class};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use tch::{Device, Kind, Tensor, no_grad};
 
@@ -38,7 +38,7 @@ impl Metric {
 /// What is counted while examples go by. Nothing is read back from the device before [`MetricState::result`].
 #[derive(Debug)]
 pub(crate) struct MetricState {
-    form: OutputForm,
+    form: LossInput,
     /// Sum and sum of squares of the examples' losses.
     losses: Tensor,
     /// Of each batch `[3, examples]`: the right classes, the named ones, and how many classes came
@@ -49,7 +49,7 @@ pub(crate) struct MetricState {
 
 impl MetricState {
     /// Nothing counted yet, for a network with so many outputs.
-    pub(crate) fn new(form: OutputForm, outputs: usize, device: Device) -> MetricState {
+    pub(crate) fn new(form: LossInput, outputs: usize, device: Device) -> MetricState {
         let losses = Tensor::zeros([2], (Kind::Double, device));
         MetricState { form, losses, answers: Vec::new(), outputs }
     }
@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     fn counts(rows: &[[f32; 3]], labels: &[i64], batch: usize) -> MetricResult {
-        let mut tally = MetricState::new(OutputForm::Logits, 3, Device::Cpu);
+        let mut tally = MetricState::new(LossInput::Logits, 3, Device::Cpu);
         for (rows, labels) in rows.chunks(batch).zip(labels.chunks(batch)) {
             let outputs = Tensor::from_slice(&rows.concat()).view([-1, 3]);
             tally.add(&Loss::CategoricalCrossEntropy, &outputs, &Tensor::from_slice(labels));
@@ -243,7 +243,7 @@ mod tests {
 
     #[test]
     fn one_output_tells_two_classes_apart() {
-        let mut tally = MetricState::new(OutputForm::BinaryLogits, 1, Device::Cpu);
+        let mut tally = MetricState::new(LossInput::BinaryLogits, 1, Device::Cpu);
         let outputs = Tensor::from_slice(&[1f32, -1.0, 2.0]).view([3, 1]);
         tally.add(&Loss::BinaryCrossEntropy, &outputs, &Tensor::from_slice(&[1i64, 1, 0]));
         let counts = tally.result();

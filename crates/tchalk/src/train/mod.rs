@@ -65,7 +65,7 @@ pub use sgd::Sgd;
 pub(crate) use batch_source::inference_batch_size;
 pub(crate) use evaluation::{Z_95, wilson_interval};
 pub(crate) use leakage::{TrainingFacts, leakage_notes_of_all, set_fingerprint};
-pub(crate) use loss::OutputForm;
+pub(crate) use loss::LossInput;
 pub(crate) use memory_layout::channels_last_on_cpu;
 pub(crate) use optimizer_state::OptimizerSummary;
 pub(crate) use predictions::argmax;
@@ -74,8 +74,7 @@ pub(crate) use train_step::catch_torch_error;
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::layers::shape_text;
-use crate::model::{Inner, Model, Program};
-use loss::LossInput;
+use crate::model::{Inner, Model};
 use optimizer_state::OptimizerState;
 use tch::{Kind, Tensor};
 
@@ -182,13 +181,7 @@ fn check_labels(op: &str, inner: &Inner, set: &TensorSet) -> Result<()> {
     Ok(())
 }
 
-/// The step whose output the loss reads: the last, or the one before a final softmax or sigmoid.
-fn loss_input_step(program: &Program, reading: LossInput) -> usize {
-    let output = program.outputs[0];
-    if reading.before_activation { program.steps[output].inputs[0] } else { output }
-}
-
 /// How many of these outputs name the right label.
 fn count_correct(reading: LossInput, outputs: &Tensor, labels: &Tensor) -> Tensor {
-    loss::predicted_class(reading.form, outputs).eq_tensor(labels).sum(Kind::Int64)
+    loss::predicted_class(reading, outputs).eq_tensor(labels).sum(Kind::Int64)
 }

@@ -3,7 +3,7 @@
 use super::batch_source::inference_batch_size;
 use super::check_input;
 use super::leakage::{TrainingFacts, leakage_notes_of_all};
-use super::loss::{OutputForm, class_count};
+use super::loss::{LossInput, class_count};
 use super::memory_layout;
 use super::note::Note;
 use super::train_step::catch_torch_error;
@@ -289,7 +289,7 @@ impl Model {
         }
         // Where the loss takes the network's outputs for scores, so does this.
         let form = inner.compiled().as_ref().map(|compiled| compiled.loss_input);
-        let form = form.filter(|reading| !reading.before_activation).map(|reading| reading.form);
+        let form = form.filter(|form| form.step(&inner.program) == inner.program.outputs[0]);
         let set = set.first(Budget::current()?.evaluation_examples(set.len(), inner.device));
         let _kept = memory::keep();
         let mut rows = Vec::with_capacity(set.len() * classes);
@@ -302,8 +302,8 @@ impl Model {
                     let y =
                         inner.program.inference().forward(&memory_layout::channels_last_on_cpu(x));
                     let y = match form {
-                        Some(OutputForm::Logits) => y.softmax(-1, None),
-                        Some(OutputForm::BinaryLogits) => y.sigmoid(),
+                        Some(LossInput::Logits) => y.softmax(-1, None),
+                        Some(LossInput::BinaryLogits) => y.sigmoid(),
                         _ => y,
                     };
                     // One output is the probability of the second of two classes.

@@ -5,7 +5,7 @@ use super::fit::Fit;
 use super::note::{Note, Shortened};
 use super::run::Run;
 use super::trainer::Trainer;
-use super::{Precision, check_input, check_labels, feature_cache, loss_input_step, random};
+use super::{Precision, check_input, check_labels, feature_cache, random};
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::model::Model;
@@ -106,7 +106,7 @@ impl Trainer {
     pub(super) fn compute_frozen(&mut self, run: &mut Run, epochs: usize) -> Result<bool> {
         let model = self.model.clone();
         let inner = model.inner();
-        let target = loss_input_step(&inner.program, self.loss_input);
+        let target = self.loss_input.step(&inner.program);
         let limit = self
             .options
             .feature_cache_bytes

@@ -1,11 +1,11 @@
 //! One step: what a batch says about the weights, and the move that follows.
 
+use super::Compiled;
 use super::batch_source::Batch;
 use super::callback::{catch_panic, panic_message};
 use super::loss::{Loss, LossInput};
 use super::random::part_seed;
 use super::replicas::Replicas;
-use super::{Compiled, loss_input_step};
 use crate::error::{Error, Result};
 use crate::model::{Executor, Inner, Program};
 use std::collections::HashSet;
@@ -108,10 +108,10 @@ impl TrainStep<'_> {
         // Dropout draws from libtorch's one generator: started anew at every step, whatever else
         // has used it in between.
         tch::manual_seed(seed);
-        let target = loss_input_step(program, self.loss_input);
+        let target = self.loss_input.step(program);
         let weights = trainable_weights(program, &part.known_steps(), target);
         let outputs = access.run(&part.known_values(), &[target]).remove(0);
-        let loss = self.loss.mean(self.loss_input.form, &outputs, &part.labels);
+        let loss = self.loss.mean(self.loss_input, &outputs, &part.labels);
         let loss = if count == all { loss } else { loss * (count as f64 / all as f64) };
         PartOutput { loss, outputs, weights }
     }

@@ -30,11 +30,11 @@ pub fn compiled(model: &Model) -> Checklist {
         );
         return list;
     };
-    match (compiled.loss.name(), last, compiled.loss_input.before_activation) {
-        ("CategoricalCrossEntropy", "softmax", _) => {
+    match (compiled.loss.name(), last) {
+        ("CategoricalCrossEntropy", "softmax") => {
             list.right("loss", "categorical cross-entropy, which goes with Softmax.");
         }
-        ("CategoricalCrossEntropy", "sigmoid" | "tanh" | "relu" | "relu6", _) => list.wrong(
+        ("CategoricalCrossEntropy", "sigmoid" | "tanh" | "relu" | "relu6") => list.wrong(
             "loss",
             format!(
                 "categorical cross-entropy wants probabilities that add up to 1, or plain scores, and \
@@ -42,20 +42,20 @@ pub fn compiled(model: &Model) -> Checklist {
                  and from_probabilities()."
             ),
         ),
-        ("CategoricalCrossEntropy", ..) => {
+        ("CategoricalCrossEntropy", _) => {
             list.right("loss", "categorical cross-entropy, told what the outputs are.");
         }
-        ("BinaryCrossEntropy", "softmax", _) => list.wrong(
+        ("BinaryCrossEntropy", "softmax") => list.wrong(
             "loss",
             "binary cross-entropy takes each class for a question of its own, but Softmax makes them \
              one question with ten answers. Use Loss::CategoricalCrossEntropy.",
         ),
-        ("BinaryCrossEntropy", ..) => list.odd(
+        ("BinaryCrossEntropy", _) => list.odd(
             "loss",
             "binary cross-entropy asks ten separate questions. That works; for one digit an image, \
              Softmax and Loss::CategoricalCrossEntropy are the usual choice.",
         ),
-        (name, ..) => list.odd(
+        (name, _) => list.odd(
             "loss",
             format!(
                 "{name} works, but slowly: it hardly minds a confident mistake. \

@@ -3,14 +3,18 @@
 use super::Checklist;
 use super::structure::Structure;
 use crate::model::Model;
-use crate::train::OutputForm;
+use crate::train::LossInput;
 
 /// Softmax, once, and at the end.
 pub(super) fn end(list: &mut Checklist, model: &Model, structure: &Structure) {
     let inner = model.inner();
     let told = inner.compiled().as_ref().map(|it| (it.loss.name(), it.loss_input));
-    let said = |form| told.is_some_and(|(_, it)| it.form == form && !it.before_activation);
-    let (scores, probabilities) = (said(OutputForm::Logits), said(OutputForm::Probabilities));
+    let said = |form| {
+        told.is_some_and(|(_, it)| {
+            it == form && it.step(&inner.program) == inner.program.outputs[0]
+        })
+    };
+    let (scores, probabilities) = (said(LossInput::Logits), said(LossInput::Probabilities));
     let binary = told.is_some_and(|(name, _)| name == "BinaryCrossEntropy");
     let (written, bent) = (inner.last_repr(), structure.ends_in_bend());
     match inner.last_step().kind() {

@@ -14,14 +14,14 @@ pub(super) struct Structure {
     /// The step that gives the output.
     output: usize,
     /// The step before a final softmax, or the output itself.
-    scores: usize,
+    logits: usize,
 }
 
 impl Structure {
     pub(super) fn of(model: &Model) -> Structure {
         let program = &model.inner().program;
-        let (output, scores) = (program.outputs[0], program.scores());
-        Structure { steps: program.steps.clone(), output, scores }
+        let (output, logits) = (program.outputs[0], program.logits());
+        Structure { steps: program.steps.clone(), output, logits }
     }
 
     pub(super) fn count(&self, kinds: &[&str]) -> usize {
@@ -67,7 +67,7 @@ impl Structure {
         let mut pairs = Vec::new();
         let plain = |step: &Step| ["conv2d", "dense"].contains(&step.kind());
         for (i, step) in self.steps.iter().enumerate().filter(|(_, step)| plain(step)) {
-            let mut open = if bends(step) || ends_in_softmax(step) { vec![] } else { vec![i] };
+            let mut open = if activation(step).is_some() { vec![] } else { vec![i] };
             let mut seen = vec![false; self.steps.len()];
             while let Some(at) = open.pop() {
                 let feeds = |(_, next): &(usize, &Step)| next.inputs.contains(&at);
@@ -91,25 +91,19 @@ impl Structure {
         let early = self.steps.iter().enumerate();
         let early = early.filter(|&(i, step)| {
             // The probabilities of a whole network inside are a fine input for another.
-            i != self.output && !step.path.contains('/') && ends_in_softmax(step)
+            i != self.output && !step.path.contains('/') && step.kind() == "softmax"
         });
-        let early = early.filter(|&(i, _)| !(self.softmax_is_inside() && i == self.scores));
         // Probabilities of several branches may be averaged.
         let averaged = |i| self.readers(i).all(|next| self.steps[next].kind() == "average");
         let early = early.filter(|&(i, _)| !averaged(i) && !self.drops_answers());
         early.map(|(_, step)| step.path.clone()).collect()
     }
 
-    /// Whether the output is a softmax that the last layer has for its activation.
-    fn softmax_is_inside(&self) -> bool {
-        matches!(self.steps[self.output].op, StepOp::Softmax)
-    }
-
     /// What gives the scores: `dense`, or the bend between it and the softmax, of its own or inside.
     pub(super) fn before_softmax(&self) -> String {
-        let step = &self.steps[self.scores];
+        let step = &self.steps[self.logits];
         match activation(step) {
-            Some(Value::String(name)) if !self.softmax_is_inside() => name,
+            Some(Value::String(name)) if name != "softmax" => name,
             _ => step.kind().into(),
         }
     }
@@ -122,14 +116,14 @@ impl Structure {
     /// Whether the output is a dropout of probabilities.
     pub(super) fn drops_answers(&self) -> bool {
         let output = &self.steps[self.output];
-        output.kind() == "dropout" && ends_in_softmax(&self.steps[output.inputs[0]])
+        output.kind() == "dropout" && self.steps[output.inputs[0]].kind() == "softmax"
     }
 
     /// Whether the output is the mean of several branches' probabilities.
     pub(super) fn averages_probabilities(&self) -> bool {
         let output = &self.steps[self.output];
         let mut inputs = output.inputs.iter();
-        output.kind() == "average" && inputs.all(|&input| ends_in_softmax(&self.steps[input]))
+        output.kind() == "average" && inputs.all(|&input| self.steps[input].kind() == "softmax")
     }
 
     /// What the first layer multiplies the images by, if it does. (Networks inside know why.)
@@ -181,8 +175,4 @@ fn activation(step: &Step) -> Option<Value> {
 
 fn bends(step: &Step) -> bool {
     BENDS.contains(&step.kind()) || activation(step).is_some_and(|it| it != "softmax")
-}
-
-fn ends_in_softmax(step: &Step) -> bool {
-    step.kind() == "softmax" || activation(step).is_some_and(|it| it == "softmax")
 }
