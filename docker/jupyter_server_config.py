@@ -16,7 +16,7 @@ c.ServerApp.default_url = c.LabApp.default_url = "/lab/tree/notebooks/tutorial.i
 kernel = json.loads(pathlib.Path("/opt/tchalk/jupyter/kernels/tchalk/kernel.json").read_text())
 named = {name: string.Template(text).safe_substitute(os.environ) for name, text in kernel["env"].items()}
 subprocess.Popen(
-    [kernel["argv"][0], "--reserve"],
+    [kernel["argv"][0], "--prewarm"],
     env={**os.environ, **named},
     stdin=subprocess.DEVNULL,
     stdout=subprocess.DEVNULL,

@@ -120,7 +120,7 @@ pub fn open(paths: &Paths, options: &Options) -> Result<()> {
     lab.arg("lab").args(arguments(paths, options, is_root(), reads_our_files()));
     // A kernel warms up while JupyterLab starts, so that the first cell need not wait for it.
     let reserve = Command::new(&ready.kernel)
-        .arg("--reserve")
+        .arg("--prewarm")
         .envs(kernel::inside(environment(paths, &ready)))
         .stdin(Stdio::null())
         .stdout(Stdio::null())

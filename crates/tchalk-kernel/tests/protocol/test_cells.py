@@ -136,7 +136,7 @@ class Mistakes(unittest.TestCase):
         self.assertEqual((reply.status, reply.content["ename"]), ("error", "CompileError"))
         self.assertEqual(notebook.run("text").result(), ['"abc"'])
 
-    def test_libtorch_is_told_in_one_sentence(self):
+    def test_a_libtorch_error_is_one_sentence(self):
         reply = notebook.run("Tensor::from_slice(&[1f32, 2.0]).view([3, 5])")
         self.assertIn("libtorch says: shape '[3, 5]' is invalid for input of size 2", reply.content["evalue"])
         self.assertNotIn("frame #", str(reply.content))
@@ -144,15 +144,15 @@ class Mistakes(unittest.TestCase):
     def test_the_language_is_explained(self):
         cases = [
             ("let a = vec![1]; drop(a); a.len()", "E0382", "was moved"),
-            ("{ let mut v = vec![1]; let r = &v; v.push(2); r.len() }", "E0502", "lent out"),
+            ("{ let mut v = vec![1]; let r = &v; v.push(2); r.len() }", "E0502", "is borrowed"),
             ("let s = { let t = String::new(); t.as_str().len(); &t };", "", "reference"),
             ("no_such_name + 1", "E0425", "no such name"),
             ("struct Hidden; Hidden", "E0277", "derive(Debug)"),
             ("let n = datasets::shapes().train.len();", "E0609", "`?`"),
             ("let it = vec![1].into_iter().map(|x| x + 1);", "", ".collect()"),
-            ("let all = vec![1].into_iter().collect();", "", "Write it down"),
+            ("let all = vec![1].into_iter().collect();", "", "Write it"),
             ("let x = 1; x = 2;", "E0384", "let mut"),
-            ("datasets::shapes();", "unused_must_use", "Put `?` behind the call"),
+            ("datasets::shapes();", "unused_must_use", "Put `?` after the call"),
         ]
         for code, error, advice in cases:
             with self.subTest(code):

@@ -74,7 +74,7 @@ class Words(unittest.TestCase):
     def test_borrowing_is_explained(self):
         cases = [
             ("{ let v = vec![1]; let r = &v; drop(v); r.len() }", "E0505", "Move a copy"),
-            ('{ let r; { let s = String::new(); r = &s; } r.len() }', "E0597", "Give the value a name"),
+            ('{ let r; { let s = String::new(); r = &s; } r.len() }', "E0597", "Name the value"),
             ('let n = 3; std::thread::spawn(|| println!("{n}"));', "E0373", "Write `move`"),
         ]
         for code, error, advice in cases:
@@ -116,7 +116,7 @@ class Kept(unittest.TestCase):
         notebook.run("let used = vec![1];")
         reply = notebook.run('let used = { drop(used); std::fs::read("there is none")? };')
         self.assertEqual(reply.content["evalue"], "No such file or directory (os error 2)")
-        self.assertIn("`used` was to be made anew", reply.content["traceback"][-1])
+        self.assertIn("`used` was to be redefined", reply.content["traceback"][-1])
 
 
 class Ends(unittest.TestCase):

@@ -89,17 +89,17 @@ class Places(unittest.TestCase):
         self.assertFalse(session.is_symlink() or session.with_suffix(".s").exists())
         self.assertEqual(list((state / "sessions").iterdir()), [])
 
-    def test_a_reserve_waits_at_any_path(self):
+    def test_a_prewarmed_kernel_waits_at_any_path(self):
         state = self.state(self.folder / ODD)
         environment = {**os.environ, **SPEC.env, "TCHALK_STATE": str(state), "TCHALK_RESERVE": "1"}
         environment["PATH"] = SPEC.env["PATH"].replace("${PATH}", os.environ["PATH"])
-        reserve = subprocess.Popen([SPEC.argv[0], "--reserve"], env=environment, stderr=subprocess.PIPE)
+        prewarmed = subprocess.Popen([SPEC.argv[0], "--prewarm"], env=environment, stderr=subprocess.PIPE)
         try:
-            waits = until(lambda: (state / "reserve/socket").exists() or reserve.poll() is not None, 120)
-            self.assertTrue(waits and reserve.poll() is None, reserve.poll())
+            waits = until(lambda: (state / "reserve/socket").exists() or prewarmed.poll() is not None, 120)
+            self.assertTrue(waits and prewarmed.poll() is None, prewarmed.poll())
         finally:
-            reserve.kill()
-            reserve.communicate()
+            prewarmed.kill()
+            prewarmed.communicate()
 
     def test_a_state_of_somebody_else_is_used_from_ones_own_cache(self):
         state = self.state(self.folder / "state")

@@ -102,7 +102,7 @@ class QuickCells(unittest.TestCase):
             self.assertEqual(log.new(), ["quick"], cell)
 
     def test_what_types_in_notebooks_need_is_compiled_in_advance(self):
-        stamp = log.file.with_name("helper.stamp").read_text()
+        fingerprint = log.file.with_name("cell_runtime.fingerprint").read_text()
         self.assertEqual(stamp.splitlines()[0], "with instances")
 
     def test_variables_pass_between_cells_of_both_kinds(self):

@@ -50,32 +50,32 @@ class Reserve(unittest.TestCase):
 
     def tearDown(self):
         os.environ["TCHALK_RESERVE"] = "0"
-        self.assertTrue(until(self.gone, 150), "a reserve is left")
+        self.assertTrue(until(self.gone, 150), "a prewarmed kernel is left")
 
     def gone(self):
-        """Sends a reserve home, and says whether all is as it was before."""
+        """Ends a waiting prewarmed kernel, and says whether all is as it was before."""
         if self.SOCKET.exists():
-            # Whoever asks for something that does not fit sends an outdated reserve home.
-            with socket.socket(socket.AF_UNIX) as stranger, contextlib.suppress(OSError):
-                stranger.connect(str(self.SOCKET))
-                stranger.sendall(b'"another"\n{}\n')
-        # Of a kernel that Jupyter had no patience with, the next one removes what is left.
+            # A request with another fingerprint ends it.
+            with socket.socket(socket.AF_UNIX) as connection, contextlib.suppress(OSError):
+                connection.connect(str(self.SOCKET))
+                connection.sendall(b'"another"\n{}\n')
+        # The folder of a kernel that Jupyter killed is removed by the next one.
         left = [SESSIONS / f"{name}.lock" for name in folders() - self.before]
         return not any(map(is_held, left)) and not self.warming()
 
     def warming(self):
-        """Whether there is a reserve, ready or not."""
+        """Whether there is a prewarmed kernel, ready or not."""
         return is_held(self.SOCKET.with_name("lock"))
 
-    def test_the_next_notebook_is_served_by_the_reserve(self):
+    def test_the_next_notebook_is_served_by_the_prewarmed_kernel(self):
         first = Notebook()
         try:
             first.run("1")
-            self.assertTrue(until(self.SOCKET.exists, 120), "no reserve came")
+            self.assertTrue(until(self.SOCKET.exists, 120), "no kernel was prewarmed")
             os.environ["TCHALK_EXAMPLE"] = 'a "quoted" word'
             second = Notebook()
             try:
-                self.assertFalse(self.SOCKET.exists(), "the reserve was taken")
+                self.assertFalse(self.SOCKET.exists(), "the prewarmed kernel was adopted")
                 answer = second.run('std::env::var("TCHALK_EXAMPLE").unwrap().len()')
                 self.assertEqual(answer.result(), ["15"])
                 folder = second.run('println!("{}", std::env::current_dir().unwrap().display())')
@@ -84,7 +84,7 @@ class Reserve(unittest.TestCase):
                 self.assertEqual(second.run("std::process::abort();").content["ename"], "ProcessEnded")
                 again = second.run('std::env::var("TCHALK_EXAMPLE").is_ok()')
                 self.assertEqual(again.result(), ["true"], "also after a crash")
-                self.assertTrue(until(self.SOCKET.exists, 120), "the next reserve")
+                self.assertTrue(until(self.SOCKET.exists, 120), "the next prewarmed kernel")
             finally:
                 os.environ.pop("TCHALK_EXAMPLE", None)
                 second.close()
@@ -95,7 +95,7 @@ class Reserve(unittest.TestCase):
         first = Notebook()
         try:
             first.run("1")
-            self.assertTrue(until(self.SOCKET.exists, 120), "no reserve came")
+            self.assertTrue(until(self.SOCKET.exists, 120), "no kernel was prewarmed")
             with tempfile.TemporaryDirectory() as folder:
                 crate = pathlib.Path(folder) / "mine"
                 (crate / "src").mkdir(parents=True)
@@ -103,7 +103,7 @@ class Reserve(unittest.TestCase):
                 (crate / "src/lib.rs").write_text("pub fn number() -> i32 { 42 }")
                 second = Notebook(cwd=folder)
                 try:
-                    self.assertFalse(self.SOCKET.exists(), "the reserve was taken")
+                    self.assertFalse(self.SOCKET.exists(), "the prewarmed kernel was adopted")
                     reply = second.run(':dep mine = { path = "mine" }\nmine::number()')
                     self.assertEqual(reply.result(), ["42"], reply.content)
                 finally:
@@ -111,40 +111,40 @@ class Reserve(unittest.TestCase):
         finally:
             first.close()
 
-    def test_a_reserve_that_is_started_in_advance_is_taken(self):
+    def test_a_kernel_prewarmed_by_hand_is_adopted(self):
         spec = KernelManager(kernel_name="tchalk").kernel_spec
         path = os.environ["PATH"]
         inside = {name: value.replace("${PATH}", path) for name, value in spec.env.items()}
         silent = {stream: subprocess.DEVNULL for stream in ("stdin", "stdout", "stderr")}
-        reserve = subprocess.Popen([spec.argv[0], "--reserve"], env={**os.environ, **inside}, **silent)
+        prewarmed = subprocess.Popen([spec.argv[0], "--prewarm"], env={**os.environ, **inside}, **silent)
         self.assertTrue(until(self.SOCKET.exists, 120), "it does not wait")
         notebook = Notebook()
         try:
-            self.assertFalse(self.SOCKET.exists(), "it was taken")
-            self.assertIsNone(reserve.poll())
+            self.assertFalse(self.SOCKET.exists(), "it was adopted")
+            self.assertIsNone(prewarmed.poll())
             self.assertEqual(notebook.run("1 + 1").result(), ["2"])
         finally:
             notebook.close()
-        self.assertEqual(reserve.wait(60), 0)
+        self.assertEqual(prewarmed.wait(60), 0)
 
-    def test_a_reserve_ends_with_the_kernel_that_stood_for_it(self):
+    def test_a_prewarmed_kernel_ends_with_the_kernel_that_adopted_it(self):
         first = Notebook()
         own = folders()
         first.run("1")
         first.close()
-        self.assertTrue(until(self.SOCKET.exists, 120), "no reserve came")
+        self.assertTrue(until(self.SOCKET.exists, 120), "no kernel was prewarmed")
         # A busy machine may not have removed the first one's folder yet.
         (waiting,) = folders() - self.before - own
         second = Notebook()
         self.assertEqual(second.run("1 + 1").result(), ["2"])
-        self.assertTrue(until(self.warming, 30), "the next reserve has begun")
+        self.assertTrue(until(self.warming, 30), "the next one is starting")
         second.kill()
         self.assertTrue(until(lambda: waiting not in folders(), 20), "it cleans up after itself")
 
-    def test_one_that_is_turned_off_does_not_wait_whoever_starts_it(self):
+    def test_prewarming_can_be_turned_off(self):
         program = KernelManager(kernel_name="tchalk").kernel_spec.argv[0]
         off = {**os.environ, "TCHALK_RESERVE": "0"}
-        self.assertEqual(subprocess.run([program, "--reserve"], env=off, timeout=20).returncode, 0)
+        self.assertEqual(subprocess.run([program, "--prewarm"], env=off, timeout=20).returncode, 0)
         self.assertFalse(self.warming() or self.SOCKET.exists())
 
 

@@ -1,0 +1,106 @@
+//! The error of a cell, as Jupyter represents it.
+
+use crate::engine::advice;
+use crate::engine::compile_error;
+use crate::engine::last_expression::PreparedCell;
+use crate::text::shortened;
+use evcxr::CompilationError;
+use serde_json::{Value, json};
+
+/// The name of the error that a cell gets whose process has ended.
+pub const PROCESS_ENDED: &str = "ProcessEnded";
+
+/// Jupyter's three parts of an error message.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExecuteError {
+    pub name: String,
+    pub value: String,
+    pub traceback: Vec<String>,
+}
+
+impl ExecuteError {
+    pub fn new(name: &str, value: &str) -> ExecuteError {
+        ExecuteError::with_notes(name, value, Vec::new())
+    }
+
+    /// An error with notes below its message: lines of the cell, lost variables.
+    pub fn with_notes(name: &str, value: &str, notes: Vec<String>) -> ExecuteError {
+        let value = shortened(value);
+        let mut traceback = vec![format!("\u{1b}[31m\u{1b}[1m{name}\u{1b}[0m: {value}")];
+        traceback.extend(notes);
+        ExecuteError { name: name.into(), value, traceback }
+    }
+
+    /// The compiler's errors, with advice.
+    pub fn from_compiler(
+        errors: &[CompilationError],
+        code: &str,
+        cell: &PreparedCell,
+    ) -> ExecuteError {
+        let Some(first) = errors.first() else {
+            return ExecuteError::new("CompileError", "the cell does not compile");
+        };
+        let headline = compile_error::headline(first);
+        let advice = advice::on_compile_error(first.code(), &first.message())
+            .or_else(|| advice::on_evcxr_error(&headline));
+        let reports = errors.iter().map(|error| compile_error::report(error, code, cell));
+        let lines: Vec<String> = advice.map(str::to_owned).into_iter().chain(reports).collect();
+        ExecuteError {
+            name: "CompileError".into(),
+            value: match advice {
+                Some(advice) => format!("{headline}\n{advice}"),
+                None => headline,
+            },
+            traceback: lines.iter().flat_map(|text| text.lines().map(str::to_owned)).collect(),
+        }
+    }
+
+    /// An error message of Evcxr's own, with advice.
+    pub fn from_evcxr(message: &str) -> ExecuteError {
+        match advice::on_evcxr_error(message) {
+            Some(advice) => {
+                let headline = message.lines().next().unwrap_or_default();
+                ExecuteError::new("CompileError", &format!("{headline}\n{advice}"))
+            }
+            None => ExecuteError::new("Error", message.trim()),
+        }
+    }
+
+    /// The cell process has ended; the last line of `how` is the reason.
+    pub fn process_ended(how: &str) -> ExecuteError {
+        let how = how.lines().last().unwrap_or_default();
+        let cause = likely_cause(how);
+        let value = format!(
+            "the cell's process ended ({how}).{cause} A new one is ready; variables are lost, so run \
+             the cells above again."
+        );
+        ExecuteError::new(PROCESS_ENDED, &value)
+    }
+
+    pub fn content(&self) -> Value {
+        json!({"ename": self.name, "evalue": self.value, "traceback": self.traceback})
+    }
+}
+
+/// The usual cause of the end of a cell process.
+fn likely_cause(how: &str) -> &'static str {
+    if how.contains("SIGKILL") {
+        " If it was not interrupted, the computer's memory was probably full: use fewer images or a \
+         smaller batch_size."
+    } else if how.contains("SIGSEGV") {
+        " That is often a function that calls itself without end."
+    } else {
+        ""
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cause_depends_on_the_signal() {
+        assert!(ExecuteError::process_ended("signal: 9 (SIGKILL)").value.contains("batch_size"));
+        assert!(!ExecuteError::process_ended("exit status: 1").value.contains("batch_size"));
+    }
+}
