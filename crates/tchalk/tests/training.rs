@@ -282,7 +282,7 @@ fn a_search_for_a_rate_that_libtorch_ends_leaves_the_weights_as_they_were() {
     let before = model.weight("dense.weight").unwrap();
     let error =
         model.find_learning_rate(&train, LearningRateFinder::new()).unwrap_err().to_string();
-    assert!(error.starts_with("Model::find_rate: libtorch says: shape '[0]'"), "{error}");
+    assert!(error.starts_with("Model::find_learning_rate: libtorch says: shape '[0]'"), "{error}");
     assert_eq!(model.weight("dense.weight").unwrap(), before);
     // The optimizer was refused where no gradients are kept; training keeps them again.
     assert_eq!(model.fit(&train, Fit::new().batch_size(64)).unwrap().len(), 1);

@@ -35,9 +35,9 @@ use crate::error::{Error, Result};
 use crate::layers::{Shape, shape_text};
 use crate::runtime;
 use crate::text::thousands;
-use crate::train::Compiled;
 use graph::{Graph, MAX_NUMBERS};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::any::Any;
+use std::sync::{Arc, Mutex};
 use tch::{Device, Kind, Tensor, no_grad};
 
 /// A network: its layers, its weights, and, once compiled, how it learns.
@@ -62,15 +62,14 @@ pub(crate) struct Inner {
     pub(crate) device: Device,
     /// Where the weights came from, in a sentence; empty where they were drawn.
     source: Mutex<String>,
-    compiled: Mutex<Option<Compiled>>,
+    /// What training keeps with the network.
+    pub(crate) training: Mutex<TrainingSlot>,
 }
 
-impl Inner {
-    /// What `compile` chose. Held for a step at most, so that what is called between steps can look.
-    pub(crate) fn compiled(&self) -> MutexGuard<'_, Option<Compiled>> {
-        self.compiled.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
+/// What the room `train` keeps with a network: the room `model` does not look into it.
+pub(crate) type TrainingSlot = Option<Box<dyn Any + Send>>;
 
+impl Inner {
     /// The shape of one example for the first input.
     pub(crate) fn input_shape(&self) -> Shape {
         self.graph.nodes[self.graph.inputs[0]].shape.clone()
@@ -157,7 +156,7 @@ impl Model {
             ));
         }
         let (depth, size) = (graph.depth(), graph.size());
-        let (source, compiled) = (Mutex::default(), Mutex::new(None));
+        let (source, training) = (Mutex::default(), Mutex::default());
         let inner = Inner {
             name: title,
             has_given_name: given,
@@ -167,7 +166,7 @@ impl Model {
             size,
             device,
             source,
-            compiled,
+            training,
         };
         Ok(Model { inner: Arc::new(inner) })
     }

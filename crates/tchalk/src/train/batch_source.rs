@@ -1,9 +1,9 @@
 //! Examples on their way into a network.
 
-use super::leakage::fingerprints;
 use super::memory_layout;
 use crate::data::TensorSet;
 use crate::model::Program;
+use crate::train::measure::leakage::fingerprints;
 use tch::{Device, Kind, Tensor, no_grad};
 
 /// So many examples go through a network at a time where nothing is learned, if they are small.
@@ -14,45 +14,45 @@ const MAX_NUMBERS: usize = MAX_BATCH * 3 * 32 * 32;
 /// The examples of a set, or some of them, and, where the network's frozen part has been computed
 /// for them, what that gave.
 #[derive(Debug)]
-pub(super) struct BatchSource {
+pub(crate) struct BatchSource {
     set: TensorSet,
     /// Which examples of the set, in which order; all of them where nothing is said.
     indices: Option<Tensor>,
     /// The steps of the network that the values are for, and the values of each, `[len, …]`.
-    pub(super) cached_features: Option<CachedFeatures>,
+    pub(crate) cached_features: Option<CachedFeatures>,
 }
 
 /// What the frozen part of a network gave for each example.
 #[derive(Debug)]
-pub(super) struct CachedFeatures {
-    pub(super) steps: Vec<usize>,
-    pub(super) values: Vec<Tensor>,
+pub(crate) struct CachedFeatures {
+    pub(crate) steps: Vec<usize>,
+    pub(crate) values: Vec<Tensor>,
 }
 
 /// Some examples on their way into a network.
-pub(super) struct Batch {
+pub(crate) struct Batch {
     /// For each of the steps of the network that they are for its value, `[len, …]`.
-    pub(super) values: Vec<(usize, Tensor)>,
-    pub(super) labels: Tensor,
+    pub(crate) values: Vec<(usize, Tensor)>,
+    pub(crate) labels: Tensor,
 }
 
 impl Batch {
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.labels.size()[0] as usize
     }
 
     /// The steps whose values are known.
-    pub(super) fn known_steps(&self) -> Vec<usize> {
+    pub(crate) fn known_steps(&self) -> Vec<usize> {
         self.values.iter().map(|(step, _)| *step).collect()
     }
 
     /// The values that are known, as a program takes them.
-    pub(super) fn known_values(&self) -> Vec<(usize, &Tensor)> {
+    pub(crate) fn known_values(&self) -> Vec<(usize, &Tensor)> {
         self.values.iter().map(|(step, value)| (*step, value)).collect()
     }
 
     /// `count` of the examples, from the one at `from` on, on `device`.
-    pub(super) fn part(&self, from: usize, count: usize, device: Device) -> Batch {
+    pub(crate) fn part(&self, from: usize, count: usize, device: Device) -> Batch {
         let part =
             |all: &Tensor| no_grad(|| all.narrow(0, from as i64, count as i64).to_device(device));
         let values = self.values.iter().map(|(step, value)| (*step, part(value)));
@@ -62,21 +62,21 @@ impl Batch {
 
 impl BatchSource {
     /// All examples of `set`.
-    pub(super) fn new(set: TensorSet) -> BatchSource {
+    pub(crate) fn new(set: TensorSet) -> BatchSource {
         BatchSource { set, indices: None, cached_features: None }
     }
 
     /// Some of the examples.
-    pub(super) fn subset(set: TensorSet, indices: &[i64]) -> BatchSource {
+    pub(crate) fn subset(set: TensorSet, indices: &[i64]) -> BatchSource {
         BatchSource { set, indices: Some(Tensor::from_slice(indices)), cached_features: None }
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.indices.as_ref().map_or(self.set.len(), |places| places.size()[0] as usize)
     }
 
     /// The first `count` examples.
-    pub(super) fn first(mut self, count: usize) -> BatchSource {
+    pub(crate) fn first(mut self, count: usize) -> BatchSource {
         match &self.indices {
             Some(places) if count < self.len() => {
                 self.indices = Some(places.narrow(0, 0, count as i64));
@@ -88,12 +88,12 @@ impl BatchSource {
     }
 
     /// How many examples to take at a time where nothing is learned.
-    pub(super) fn inference_batch_size(&self) -> usize {
+    pub(crate) fn inference_batch_size(&self) -> usize {
         inference_batch_size(&self.set)
     }
 
     /// The examples at these positions (`i64`), on `device`.
-    pub(super) fn batch(&self, program: &Program, positions: &Tensor, device: Device) -> Batch {
+    pub(crate) fn batch(&self, program: &Program, positions: &Tensor, device: Device) -> Batch {
         let indices = match &self.indices {
             Some(places) => places.index_select(0, positions),
             None => positions.shallow_clone(),
@@ -121,7 +121,7 @@ impl BatchSource {
     }
 
     /// A mark for each example, by which it is known again.
-    pub(super) fn fingerprints(&self) -> Vec<u64> {
+    pub(crate) fn fingerprints(&self) -> Vec<u64> {
         let marks = fingerprints(&self.set);
         match &self.indices {
             None => marks,
@@ -133,7 +133,7 @@ impl BatchSource {
     }
 
     /// All examples in order, `size` at a time.
-    pub(super) fn batch_positions(&self, size: usize) -> impl Iterator<Item = Tensor> + use<> {
+    pub(crate) fn batch_positions(&self, size: usize) -> impl Iterator<Item = Tensor> + use<> {
         let n = self.len() as i64;
         (0..n).step_by(size.max(1)).map(move |start| {
             Tensor::arange_start(start, (start + size as i64).min(n), (Kind::Int64, Device::Cpu))

@@ -1,20 +1,13 @@
-//! The callbacks that come with the library.
+//! What is called during training: the trait [`Callback`](callback::Callback), what its methods are
+//! given, and the callbacks that come with the library.
 
-mod checkpoint;
-mod csv_log;
-mod early_stopping;
+pub(super) mod callback;
+pub(super) mod checkpoint;
+pub(super) mod csv_log;
+pub(super) mod early_stopping;
 mod monitor;
-mod moving_average;
-mod print;
-mod reduce_on_plateau;
-mod stop_at;
-
-pub use checkpoint::Checkpoint;
-pub use csv_log::CsvLog;
-pub use early_stopping::EarlyStopping;
-pub use moving_average::MovingAverage;
-pub use print::Print;
-pub use reduce_on_plateau::ReduceOnPlateau;
-pub use stop_at::StopAt;
-
-pub(crate) use monitor::lower_is_better;
+pub(super) mod moving_average;
+pub(super) mod print;
+pub(super) mod reduce_on_plateau;
+pub(super) mod run;
+pub(super) mod stop_at;

@@ -1,11 +1,7 @@
 //! The number that decides, and which way is better.
 
 use crate::train::Epoch;
-
-/// Whether a small number is a good one: losses are, all else is counted in hits.
-pub(crate) fn lower_is_better(measure: &str) -> bool {
-    measure.ends_with("loss")
-}
+use crate::train::measure::metric::lower_is_better;
 
 /// The best value of a measure so far, and for how many epochs there was none better.
 #[derive(Debug, Clone)]

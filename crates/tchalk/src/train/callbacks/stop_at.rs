@@ -1,6 +1,6 @@
 //! Ends training when a target is reached.
 
-use super::monitor::lower_is_better;
+use crate::train::measure::metric::lower_is_better;
 use crate::train::{Callback, CallbackResult, Note, Run};
 
 /// Ends training when a measure reaches a target: `StopAt::new("val_accuracy", 0.99)`. A loss has to

@@ -14,7 +14,7 @@ pub enum Metric {
     Accuracy,
     /// The fraction of examples whose right class is among the so many most probable ones. A class
     /// exactly as probable as the right one does not come before it, so that a network that cannot
-    /// decide scores 1; [`Predictions::top_k`](super::Predictions::top_k) takes equals in the order
+    /// decide scores 1; [`Predictions::top_k`](crate::train::Predictions::top_k) takes equals in the order
     /// of the classes.
     TopK(usize),
     /// Of the examples said to be of a class, the fraction that is; the mean over all classes.
@@ -33,6 +33,11 @@ impl Metric {
             other => format!("{other:?}").to_lowercase(),
         }
     }
+}
+
+/// Whether a small number is a good one: losses are, all else is counted in hits.
+pub(crate) fn lower_is_better(measure: &str) -> bool {
+    measure.ends_with("loss")
 }
 
 /// What is counted while examples go by. Nothing is read back from the device before [`MetricState::result`].

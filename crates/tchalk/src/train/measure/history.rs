@@ -1,6 +1,6 @@
 //! How training went, epoch by epoch.
 
-use super::callbacks::lower_is_better;
+use super::metric::lower_is_better;
 use super::note::{Note, notes_of_any_version};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};

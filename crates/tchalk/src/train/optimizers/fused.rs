@@ -14,7 +14,7 @@ const NUMBERS_PER_THREAD: usize = 1 << 19;
 /// Applies `rule` to every place of `weight`, `gradient` and `memory`: it gets the three values and
 /// returns the new ones of weight and memory. Returns `false`, having done nothing, where the tensors
 /// do not lie alike in the processor's memory as `f32`.
-pub(super) fn update<const N: usize>(
+pub(crate) fn update<const N: usize>(
     weight: &Tensor,
     gradient: &Tensor,
     memory: &[Tensor; N],

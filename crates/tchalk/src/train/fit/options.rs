@@ -1,12 +1,13 @@
 //! How long to train, and how: the settings of one training.
 
-use super::callback::Callbacks;
-use super::metric::Metric;
-use super::{Augment, Callback, Precision, Schedule};
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::files::path_of;
 use crate::runtime::Budget;
+use crate::train::callbacks::callback::Callbacks;
+use crate::train::measure::metric::Metric;
+use crate::train::measure::note::{Note, Shortened};
+use crate::train::{Augment, Callback, Precision, Schedule};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tch::Device;
@@ -27,25 +28,25 @@ use tch::Device;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Fit {
-    pub(super) epochs: usize,
-    pub(super) initial_epoch: usize,
-    pub(super) batch_size: usize,
-    pub(super) validation: Option<TensorSet>,
-    pub(super) validation_split: f64,
-    pub(super) shuffle: bool,
-    pub(super) schedule: Schedule,
-    pub(super) metrics: Vec<Metric>,
-    pub(super) callbacks: Callbacks,
-    pub(super) augment: Option<Arc<dyn Augment>>,
-    pub(super) precision: Precision,
+    pub(crate) epochs: usize,
+    pub(crate) initial_epoch: usize,
+    pub(crate) batch_size: usize,
+    pub(crate) validation: Option<TensorSet>,
+    pub(crate) validation_split: f64,
+    pub(crate) shuffle: bool,
+    pub(crate) schedule: Schedule,
+    pub(crate) metrics: Vec<Metric>,
+    pub(crate) callbacks: Callbacks,
+    pub(crate) augment: Option<Arc<dyn Augment>>,
+    pub(crate) precision: Precision,
     /// Where replicas of the network are, its own device first; nothing where it learns there alone.
-    pub(super) devices: Option<Vec<Device>>,
-    pub(super) resume: Option<PathBuf>,
-    pub(super) feature_cache_bytes: Option<usize>,
+    pub(crate) devices: Option<Vec<Device>>,
+    pub(crate) resume: Option<PathBuf>,
+    pub(crate) feature_cache_bytes: Option<usize>,
     /// The one of `TCHALK_BUDGET` where none was chosen.
-    pub(super) budget: Option<Budget>,
+    pub(crate) budget: Option<Budget>,
     /// So many trainings share the budget's time.
-    pub(super) trainings: usize,
+    pub(crate) trainings: usize,
 }
 
 impl Default for Fit {
@@ -188,7 +189,7 @@ impl Fit {
         self
     }
 
-    /// Takes training up where a [`Checkpoint`](super::Checkpoint) left it. Build and compile the
+    /// Takes training up where a [`Checkpoint`](crate::train::Checkpoint) left it. Build and compile the
     /// model as before, and give the same sets and settings: it comes to the same numbers as if it
     /// had never been broken off.
     pub fn resume(mut self, path: impl Into<PathBuf>) -> Fit {
@@ -210,11 +211,11 @@ impl Fit {
     }
 
     /// The budget that was chosen, or else the current one.
-    pub(super) fn chosen_budget(&self) -> Result<Budget> {
+    pub(crate) fn chosen_budget(&self) -> Result<Budget> {
         self.budget.map_or_else(Budget::current, Ok)
     }
 
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         self.schedule.check()?;
         if self.batch_size == 0 {
             return Err(Error::invalid("Fit::batch_size", "at least 1", "0", "128 is usual."));
@@ -236,11 +237,73 @@ impl Fit {
         Ok(())
     }
 
+    /// What a reader should know about these options.
+    pub(crate) fn notes(&self, examples: usize, device: Device) -> Vec<Note> {
+        let batch_size = self.batch_size;
+        let one_step = batch_size > examples;
+        let mixed = self.precision == Precision::Mixed;
+        [
+            one_step.then_some(Note::OneStepEpochs { batch_size, examples }),
+            mixed.then_some(Note::MixedPrecision { used: device.is_cuda() }),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
     /// What each epoch is measured by.
-    pub(super) fn metric_names(&self, validated: bool) -> Vec<String> {
+    pub(crate) fn metric_names(&self, validated: bool) -> Vec<String> {
         let names = ["loss".to_owned(), "accuracy".to_owned()].into_iter();
         let names: Vec<String> = names.chain(self.metrics.iter().map(|m| m.name())).collect();
         let validation = names.iter().filter(|_| validated).map(|name| format!("val_{name}"));
         names.iter().cloned().chain(validation).collect()
+    }
+}
+
+/// For several trainings with the same options.
+impl Fit {
+    /// Refuses what makes sense for one network only.
+    pub(crate) fn check_for_several(&self, op: &str) -> Result<()> {
+        if self.resume.is_some() {
+            let hint = "Train that network with fit, and put it into an ensemble afterwards.";
+            let got = "Fit::resume, which goes on with one network";
+            return Err(Error::invalid(op, "networks that begin anew", got, hint));
+        }
+        self.check()
+    }
+
+    /// How many epochs are wanted.
+    pub(crate) fn planned_epochs(&self) -> usize {
+        self.epochs.saturating_sub(self.initial_epoch)
+    }
+
+    /// Whether the learning rate follows a schedule.
+    pub(crate) fn has_schedule(&self) -> bool {
+        self.schedule != Schedule::constant()
+    }
+
+    /// The same for so many trainings, which share the budget's time.
+    pub(crate) fn sharing_budget(&self, trainings: usize) -> Fit {
+        Fit { trainings, ..self.clone() }
+    }
+
+    /// How many examples each of so many trainings may see, so that all of them together see no more
+    /// than the budget allows one, unless that leaves each too few; and a sentence on it, where that
+    /// is not all.
+    pub(crate) fn examples_per_training(
+        &self,
+        examples: usize,
+        trainings: usize,
+    ) -> Result<(usize, Option<Note>)> {
+        /// With fewer there would be nothing to see.
+        const FEWEST: usize = 500;
+        let budget = self.chosen_budget()?;
+        let allowed = budget.training_allowance(1, examples).examples;
+        if allowed == examples {
+            return Ok((examples, None));
+        }
+        let share = (allowed / trainings).max(FEWEST).min(allowed);
+        let to = Shortened::EachTraining { trainings, examples: share, all_examples: examples };
+        Ok((share, Some(Note::Shortened { budget, to })))
     }
 }

@@ -15,27 +15,27 @@ fn generator(seed: u64, stream: u64) -> ChaCha8Rng {
 }
 
 /// A random order of the examples, the same on every device. Epochs count from 1.
-pub(super) fn shuffled_order(seed: u64, epoch: usize, examples: usize) -> Tensor {
+pub(crate) fn shuffled_order(seed: u64, epoch: usize, examples: usize) -> Tensor {
     let mut order: Vec<i64> = (0..examples as i64).collect();
     shuffle(&mut order, &mut generator(seed, epoch as u64));
     Tensor::from_slice(&order)
 }
 
 /// A seed for each step, far from those of its neighbors, and not negative, as libtorch wants it.
-pub(super) fn step_seed(seed: u64, epoch: usize, step: usize) -> i64 {
+pub(crate) fn step_seed(seed: u64, epoch: usize, step: usize) -> i64 {
     let mixed = seed ^ ((epoch as u64) << 40) ^ step as u64;
     (mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 1) as i64
 }
 
 /// A seed for each part of a step's batch but the first, which has that of the step.
-pub(super) fn part_seed(seed: i64, part: usize) -> i64 {
+pub(crate) fn part_seed(seed: i64, part: usize) -> i64 {
     let mixed = seed as u64 ^ ((part as u64) << 52);
     (mixed.wrapping_mul(0xD134_2543_DE82_EF95) >> 1) as i64
 }
 
 /// Splits places into two parts, the second with about `fraction` of each class, and each in the
 /// order in which they were.
-pub(super) fn stratified_split(seed: u64, labels: &[usize], fraction: f64) -> (Vec<i64>, Vec<i64>) {
+pub(crate) fn stratified_split(seed: u64, labels: &[usize], fraction: f64) -> (Vec<i64>, Vec<i64>) {
     let classes = labels.iter().max().map_or(0, |&most| most + 1);
     let mut rng = generator(seed, 0);
     let mut held = vec![false; labels.len()];

@@ -1,11 +1,11 @@
 //! What is called while a network learns.
 
-use super::Run;
+use super::run::Run;
 use crate::error::{Error, Result};
-use std::any::Any;
+use crate::train::catch_panic::{catch_panic, lock, panic_message};
+use crate::train::optimizers::optimizer::type_name;
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use tch::Tensor;
 
 /// What a callback's methods return: any error ends training, with the epochs so far.
@@ -126,15 +126,10 @@ impl<C: Callback + ?Sized> Callback for Arc<Mutex<C>> {
     }
 }
 
-/// What is behind the lock, whatever has happened to others who had it.
-pub(super) fn lock<T: ?Sized>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
-    shared.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
-/// The callbacks of one [`Fit`](super::Fit), in the order in which they were given. Cloning shares
+/// The callbacks of one [`Fit`](crate::train::Fit), in the order in which they were given. Cloning shares
 /// them.
 #[derive(Clone, Default)]
-pub(super) struct Callbacks(Vec<Arc<Mutex<dyn Callback>>>);
+pub(crate) struct Callbacks(Vec<Arc<Mutex<dyn Callback>>>);
 
 impl std::fmt::Debug for Callbacks {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -145,12 +140,12 @@ impl std::fmt::Debug for Callbacks {
 }
 
 impl Callbacks {
-    pub(super) fn push(&mut self, callback: impl Callback + 'static) {
+    pub(crate) fn push(&mut self, callback: impl Callback + 'static) {
         self.0.push(Arc::new(Mutex::new(callback)));
     }
 
     /// Calls one method of all of them; the first that fails is the last that is called.
-    pub(super) fn call(
+    pub(crate) fn call(
         &self,
         run: &mut Run,
         method: impl Fn(&mut dyn Callback, &mut Run) -> CallbackResult,
@@ -167,12 +162,12 @@ impl Callbacks {
         Ok(())
     }
 
-    pub(super) fn states(&self) -> Vec<CallbackState> {
+    pub(crate) fn states(&self) -> Vec<CallbackState> {
         self.0.iter().map(|callback| lock(callback).state()).collect()
     }
 
     /// Gives each callback the state that one of its place had.
-    pub(super) fn restore(&self, states: Vec<CallbackState>) -> Result<()> {
+    pub(crate) fn restore(&self, states: Vec<CallbackState>) -> Result<()> {
         for (callback, state) in self.0.iter().zip(states) {
             let mut callback = lock(callback);
             callback.restore(state).map_err(|error| {
@@ -181,53 +176,5 @@ impl Callbacks {
             })?;
         }
         Ok(())
-    }
-}
-
-/// The name of a type, from what it writes of itself.
-pub(super) fn type_name(written: &str) -> String {
-    let end = written.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(written.len());
-    if end == 0 { written.chars().take(40).collect() } else { written[..end].to_owned() }
-}
-
-/// Runs something that may panic. Gradients are kept meanwhile, and afterwards as before: a panic
-/// within [`tch::no_grad`] would leave this thread without them.
-pub(super) fn catch_panic<T>(run: impl FnOnce() -> T) -> std::thread::Result<T> {
-    let _as_before = tch::no_grad_guard();
-    catch_unwind(AssertUnwindSafe(|| tch::with_grad(run)))
-}
-
-/// What a panic said, in its first line.
-pub(super) fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked");
-    text.lines().next().unwrap_or_default().to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_callback_is_called_by_its_type() {
-        assert_eq!(type_name("EarlyStopping { patience: 3 }"), "EarlyStopping");
-        assert_eq!(type_name("Patience(3)"), "Patience");
-        assert_eq!(type_name("Mutex { data: 1 }"), "Mutex");
-    }
-
-    #[test]
-    fn gradients_are_kept_after_a_panic_where_they_are_not() {
-        let learns = || {
-            let x = Tensor::from_slice(&[2f32]).set_requires_grad(true);
-            (&x * &x).requires_grad()
-        };
-        assert!(catch_panic(|| tch::no_grad(|| panic!("as libtorch does"))).is_err() && learns());
-        assert_eq!(tch::no_grad(|| (catch_panic(learns).unwrap(), learns())), (true, false));
-    }
-
-    #[test]
-    fn a_panic_says_its_first_line() {
-        let panic = catch_unwind(|| panic!("one\n{}", "two")).unwrap_err();
-        assert_eq!(panic_message(&*panic), "one");
     }
 }

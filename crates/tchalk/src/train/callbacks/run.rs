@@ -1,37 +1,38 @@
 //! Training as a callback sees it.
 
-use super::note::Note;
-use super::{Epoch, History};
 use crate::error::{Error, Result};
 use crate::files::path_of;
 use crate::model::Model;
+use crate::train::measure::note::Note;
+use crate::train::optimizers::optimizer::check_learning_rate;
+use crate::train::{Epoch, History};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use tch::{Tensor, no_grad};
 
-/// Training under way, as a [`Callback`](super::Callback) sees it: where it is, how it went so far,
+/// Training under way, as a [`Callback`](crate::train::Callback) sees it: where it is, how it went so far,
 /// and what can be changed.
 #[derive(Debug)]
 pub struct Run {
-    pub(super) model: Model,
-    pub(super) history: History,
-    pub(super) epoch: usize,
-    pub(super) epochs: usize,
-    pub(super) step: usize,
-    pub(super) steps: usize,
-    pub(super) learning_rate: f64,
-    pub(super) metric_names: Vec<String>,
+    pub(crate) model: Model,
+    pub(crate) history: History,
+    pub(crate) epoch: usize,
+    pub(crate) epochs: usize,
+    pub(crate) step: usize,
+    pub(crate) steps: usize,
+    pub(crate) learning_rate: f64,
+    pub(crate) metric_names: Vec<String>,
     /// Why training shall end.
-    pub(super) stop_reason: Option<Note>,
+    pub(crate) stop_reason: Option<Note>,
     /// Where the state of training shall be written after this epoch.
-    pub(super) checkpoints: Vec<PathBuf>,
+    pub(crate) checkpoints: Vec<PathBuf>,
     /// Whether weights of an earlier epoch, chosen by the validation set, were put back.
-    pub(super) chosen_by_validation: bool,
+    pub(crate) chosen_by_validation: bool,
 }
 
 impl Run {
     /// Nothing done yet.
-    pub(super) fn new(model: &Model, metric_names: Vec<String>) -> Run {
+    pub(crate) fn new(model: &Model, metric_names: Vec<String>) -> Run {
         Run {
             model: model.clone(),
             history: History::default(),
@@ -93,7 +94,7 @@ impl Run {
     ///
     /// If it is negative or no number.
     pub fn set_learning_rate(&mut self, learning_rate: f64) -> Result<()> {
-        super::optimizer::check_learning_rate("Run::set_learning_rate", learning_rate)?;
+        check_learning_rate("Run::set_learning_rate", learning_rate)?;
         self.learning_rate = learning_rate;
         Ok(())
     }
@@ -152,7 +153,7 @@ impl Run {
 }
 
 /// Copies of all weights of layers that are not frozen.
-pub(super) fn copy_weights(model: &Model) -> Vec<(String, Tensor)> {
+pub(crate) fn copy_weights(model: &Model) -> Vec<(String, Tensor)> {
     let program = &model.inner().program;
     let _access = program.inference();
     let weights = program.weights().into_iter().filter(|weight| weight.may_change());
@@ -160,7 +161,7 @@ pub(super) fn copy_weights(model: &Model) -> Vec<(String, Tensor)> {
 }
 
 /// Writes values into weights, by name.
-pub(super) fn set_weights(model: &Model, values: &[(String, Tensor)]) -> Result<()> {
+pub(crate) fn set_weights(model: &Model, values: &[(String, Tensor)]) -> Result<()> {
     let program = &model.inner().program;
     let _access = program.training();
     let mut weights: HashMap<String, Tensor> =

@@ -1,12 +1,8 @@
 //! What a network says about images.
 
-use super::batch_source::inference_batch_size;
-use super::check_input;
 use super::leakage::{TrainingFacts, leakage_notes_of_all};
 use super::loss::{LossInput, class_count};
-use super::memory_layout;
 use super::note::Note;
-use super::train_step::catch_torch_error;
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::model::Model;
@@ -14,6 +10,10 @@ use crate::plot::{Caption, Figure, Mark, image_grid};
 use crate::runtime::progress::Progress;
 use crate::runtime::{self, Budget, interrupt, memory};
 use crate::text::thousands;
+use crate::train::batch_source::inference_batch_size;
+use crate::train::catch_torch_error;
+use crate::train::compile::check_input;
+use crate::train::memory_layout;
 use ndarray::{ArcArray, Array2, Ix3};
 use tch::{Kind, Tensor, no_grad};
 

@@ -6,7 +6,7 @@ use tch::Tensor;
 
 /// What changes images a little each time they are seen in training, so that the network cannot
 /// learn them by heart: an [`Augmentation`], or a type of your own. Given to
-/// [`Fit::augment`](super::Fit::augment).
+/// [`Fit::augment`](crate::train::Fit::augment).
 pub trait Augment: std::fmt::Debug + Send + Sync {
     /// Changes a batch of images `[batch, channels, height, width]`; the shape stays. The same
     /// `seed` makes the same changes.

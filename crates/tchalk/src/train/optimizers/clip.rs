@@ -15,7 +15,7 @@ pub(crate) enum Clip {
 }
 
 impl Clip {
-    pub(super) fn check(self) -> Result<()> {
+    pub(crate) fn check(self) -> Result<()> {
         let (op, most) = match self {
             Clip::Norm(most) => ("clip_norm", most),
             Clip::GlobalNorm(most) => ("global_clip_norm", most),
@@ -29,7 +29,7 @@ impl Clip {
 
     /// The gradients, cut down. Where they are short enough already, nothing changes. No number is
     /// read back from the device.
-    pub(super) fn apply(self, gradients: &[Tensor]) -> Vec<Tensor> {
+    pub(crate) fn apply(self, gradients: &[Tensor]) -> Vec<Tensor> {
         let shortened = |gradient: &Tensor, norm: &Tensor, most: f64| {
             gradient * (norm.reciprocal() * most).clamp_max(1.0)
         };

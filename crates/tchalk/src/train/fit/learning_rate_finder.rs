@@ -1,11 +1,8 @@
 //! Finding a learning rate by trying them all.
 
-use super::batch_source::BatchSource;
 use super::random::{shuffled_order, step_seed};
 use super::replicas::Replicas;
-use super::run::{copy_weights, set_weights};
-use super::train_step::{TrainStep, catch_torch_error, trainable_weights};
-use super::{check_input, check_labels, compiled_loss};
+use super::train_step::{TrainStep, trainable_weights};
 use crate::data::TensorSet;
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
@@ -13,6 +10,10 @@ use crate::model::Model;
 use crate::plot::{Figure, Line, LinePanel};
 use crate::runtime::progress::Progress;
 use crate::runtime::{self, interrupt, memory};
+use crate::train::batch_source::BatchSource;
+use crate::train::callbacks::run::{copy_weights, set_weights};
+use crate::train::catch_torch_error;
+use crate::train::compile::{check_input, check_labels, compiled_loss};
 
 /// How much of the loss before stays in the smoothed one.
 const SMOOTHING: f64 = 0.9;
@@ -28,7 +29,7 @@ const WINDOW: usize = 2;
 /// let layers = Sequential::new().input_shape([3, 32, 32]).add(Flatten).add(Dense::new(10));
 /// let model = layers.add(Softmax).build(Device::Cpu)?;
 /// model.compile(Sgd::new(0.01), Loss::CategoricalCrossEntropy)?;
-/// let curve = model.find_rate(&train, RateFinder::new().steps(30))?;
+/// let curve = model.find_learning_rate(&train, LearningRateFinder::new().steps(30))?;
 /// println!("try {:?}", curve.suggestion());
 /// # Ok::<(), tchalk::Error>(())
 /// ```
@@ -214,7 +215,7 @@ impl Model {
         set: &TensorSet,
         finder: LearningRateFinder,
     ) -> Result<LearningRateCurve> {
-        const OP: &str = "Model::find_rate";
+        const OP: &str = "Model::find_learning_rate";
         let inner = self.inner();
         let (loss, reading) = compiled_loss(inner, OP)?;
         check_input(OP, inner, set)?;
@@ -222,7 +223,7 @@ impl Model {
         let good = finder.from > 0.0 && finder.to > finder.from && finder.to.is_finite();
         if !good || finder.steps < 10 || finder.batch_size == 0 {
             let expected = "a rate above 0 that grows, in at least 10 steps";
-            return Err(Error::invalid("RateFinder", expected, format!("{finder:?}"), ""));
+            return Err(Error::invalid("LearningRateFinder", expected, format!("{finder:?}"), ""));
         }
         let program = &inner.program;
         if trainable_weights(program, &program.inputs, reading.step(program)).is_empty() {

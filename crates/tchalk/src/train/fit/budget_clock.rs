@@ -9,7 +9,7 @@ const PLANNED: f64 = 0.8;
 
 /// Runs while a training does.
 #[derive(Debug)]
-pub(super) struct Clock {
+pub(crate) struct BudgetClock {
     begun: Instant,
     time: Duration,
     /// The first step takes longer than others, so measuring begins behind it.
@@ -19,23 +19,23 @@ pub(super) struct Clock {
     read: bool,
 }
 
-impl Clock {
-    pub(super) fn new(begun: Instant, time: Duration) -> Clock {
-        Clock { begun, time, measured_from: None, done: 0.0, read: false }
+impl BudgetClock {
+    pub(crate) fn new(begun: Instant, time: Duration) -> BudgetClock {
+        BudgetClock { begun, time, measured_from: None, done: 0.0, read: false }
     }
 
     /// Whether the time is over.
-    pub(super) fn is_over(&self, now: Instant) -> bool {
+    pub(crate) fn is_over(&self, now: Instant) -> bool {
         now.duration_since(self.begun) > self.time
     }
 
     /// How many seconds may be planned.
-    pub(super) fn planned(&self) -> f64 {
+    pub(crate) fn planned_seconds(&self) -> f64 {
         self.time.as_secs_f64() * PLANNED
     }
 
     /// So much was done until now.
-    pub(super) fn worked(&mut self, work: f64, now: Instant) {
+    pub(crate) fn worked(&mut self, work: f64, now: Instant) {
         match self.measured_from {
             Some(_) => self.done += work,
             None => self.measured_from = Some(now),
@@ -43,7 +43,7 @@ impl Clock {
     }
 
     /// How many seconds a piece of work takes: once, when enough was measured.
-    pub(super) fn each(&mut self, now: Instant) -> Option<f64> {
+    pub(crate) fn seconds_per_unit(&mut self, now: Instant) -> Option<f64> {
         let seconds = now.duration_since(self.measured_from?).as_secs_f64();
         let due = !self.read && self.done > 0.0 && seconds >= ENOUGH;
         self.read |= due;
@@ -59,15 +59,15 @@ mod tests {
     fn the_first_step_is_not_measured_and_the_others_are_once() {
         let begun = Instant::now();
         let at = |millis| begun + Duration::from_millis(millis);
-        let mut clock = Clock::new(begun, Duration::from_secs(150));
+        let mut clock = BudgetClock::new(begun, Duration::from_secs(150));
         let mut step = |millis| {
             clock.worked(32.0, at(millis));
-            clock.each(at(millis))
+            clock.seconds_per_unit(at(millis))
         };
         assert_eq!([step(900), step(1_900), step(2_899)], [None; 3]);
         assert_eq!(step(3_300), Some(2.4 / 96.0));
         assert_eq!(step(9_000), None);
-        assert_eq!(clock.planned(), 120.0);
+        assert_eq!(clock.planned_seconds(), 120.0);
         assert!(!clock.is_over(at(150_000)) && clock.is_over(at(150_001)));
     }
 }

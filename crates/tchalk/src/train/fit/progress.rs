@@ -1,15 +1,15 @@
 //! What the reader sees while a network learns: one display that changes in place, or, where there
 //! is no live page, a line for each epoch.
 
-use super::note::Note;
-use super::run::Run;
-use super::{Epoch, History};
 use crate::display::{Content, Live, Show};
 use crate::runtime::progress::{INTERVAL, bar};
 use crate::text::{duration, escape_html};
+use crate::train::callbacks::run::Run;
+use crate::train::measure::note::Note;
+use crate::train::{Epoch, History};
 use std::time::Instant;
 
-pub(super) struct Progress {
+pub(crate) struct ProgressDisplay {
     live: Option<Live>,
     /// So many notes are on the page already.
     notes_shown: usize,
@@ -21,14 +21,14 @@ pub(super) struct Progress {
     notes: Vec<Note>,
 }
 
-impl Progress {
-    pub(super) fn new(run: &Run) -> Progress {
+impl ProgressDisplay {
+    pub(crate) fn new(run: &Run) -> ProgressDisplay {
         let live = Live::new();
         let notes = run.history.notes();
         if live.is_none() {
             notes.iter().for_each(|note| println!("{note}"));
         }
-        Progress {
+        ProgressDisplay {
             live,
             notes_shown: notes.len(),
             first: run.epoch,
@@ -40,7 +40,7 @@ impl Progress {
     }
 
     /// A note that was not known before the first step.
-    pub(super) fn note(&mut self, note: &Note) {
+    pub(crate) fn note(&mut self, note: &Note) {
         if self.live.is_none() {
             println!("{note}");
         }
@@ -49,7 +49,7 @@ impl Progress {
     }
 
     /// Whether it is time to show where training is.
-    pub(super) fn wants_update(&self) -> bool {
+    pub(crate) fn wants_update(&self) -> bool {
         self.live.is_some() && self.is_due()
     }
 
@@ -57,7 +57,7 @@ impl Progress {
         self.shown.unwrap_or(self.started).elapsed() >= INTERVAL
     }
 
-    pub(super) fn step_done(&mut self, run: &Run, loss: f64, accuracy: f64) {
+    pub(crate) fn step_done(&mut self, run: &Run, loss: f64, accuracy: f64) {
         let done = ((run.epoch - 1 - self.first) * run.steps + run.step) as f64;
         let total = ((run.epochs - self.first) * run.steps) as f64;
         let left = self.started.elapsed().as_secs_f64() * (total - done) / done;
@@ -75,14 +75,14 @@ impl Progress {
     }
 
     /// The epoch's steps are done, and the validation set is being measured.
-    pub(super) fn validation_started(&mut self, run: &Run) {
+    pub(crate) fn validation_started(&mut self, run: &Run) {
         if self.wants_update() {
             let (epoch, epochs) = (run.epoch, run.epochs);
             self.update(&format!("epoch {epoch}/{epochs}  {}  validation", bar(1.0)));
         }
     }
 
-    pub(super) fn epoch_done(&mut self, history: &History, epochs: usize) {
+    pub(crate) fn epoch_done(&mut self, history: &History, epochs: usize) {
         let Some(epoch) = history.epochs.last() else { return };
         let line = epoch_line(epoch, epochs);
         if self.live.is_some() {
@@ -98,7 +98,7 @@ impl Progress {
     }
 
     /// Leaves the table of epochs on the page.
-    pub(super) fn finish(&mut self, history: &History) {
+    pub(crate) fn finish(&mut self, history: &History) {
         if let Some(live) = &mut self.live {
             live.update(&history.content());
         } else {

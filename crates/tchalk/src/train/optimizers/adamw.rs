@@ -1,6 +1,6 @@
 //! AdamW: Adam with weights that shrink by themselves.
 
-use super::Adam;
+use super::adam::Adam;
 use super::optimizer::{Optimizer, OptimizerOptions, Slots, common_options};
 use crate::error::Result;
 use tch::Tensor;

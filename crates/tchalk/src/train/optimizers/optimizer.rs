@@ -59,8 +59,8 @@ pub trait Optimizer: std::fmt::Debug + Send {
 /// What an optimizer remembers of one weight from step to step.
 #[derive(Default)]
 pub struct Slots {
-    pub(super) updates: u64,
-    pub(super) tensors: Vec<Tensor>,
+    pub(crate) updates: u64,
+    pub(crate) tensors: Vec<Tensor>,
 }
 
 impl Slots {
@@ -89,25 +89,25 @@ impl std::fmt::Debug for Slots {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct OptimizerOptions {
     /// How fast the rate falls from step to step: `rate / (1 + decay * step)`.
-    pub(super) decay: f64,
+    pub(crate) decay: f64,
     /// How fast weights shrink by themselves.
-    pub(super) weight_decay: f64,
+    pub(crate) weight_decay: f64,
     /// The part of its speed that a weight keeps from step to step.
-    pub(super) momentum: f64,
-    pub(super) clip: Option<Clip>,
+    pub(crate) momentum: f64,
+    pub(crate) clip: Option<Clip>,
     /// Parts of the network by the beginning of their path, and what their rate is multiplied by.
-    pub(super) learning_rate_factors: Vec<(String, f64)>,
+    pub(crate) learning_rate_factors: Vec<(String, f64)>,
 }
 
 impl OptimizerOptions {
     /// What the rate of the weight at `path` is multiplied by: the longest matching beginning counts.
-    pub(super) fn learning_rate_factor(&self, path: &str) -> f64 {
+    pub(crate) fn learning_rate_factor(&self, path: &str) -> f64 {
         let parts =
             self.learning_rate_factors.iter().filter(|(part, _)| is_path_prefix(path, part));
         parts.max_by_key(|(part, _)| part.len()).map_or(1.0, |&(_, factor)| factor)
     }
 
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         check_learning_rate("decay", self.decay)?;
         check_learning_rate("weight_decay", self.weight_decay)?;
         self.clip.map_or(Ok(()), Clip::check)?;
@@ -126,7 +126,7 @@ impl OptimizerOptions {
     }
 
     /// Refuses a part that no weight of the network belongs to.
-    pub(super) fn check_paths(&self, paths: &[String]) -> Result<()> {
+    pub(crate) fn check_paths(&self, paths: &[String]) -> Result<()> {
         for (part, factor) in &self.learning_rate_factors {
             if !paths.iter().any(|path| is_path_prefix(path, part)) {
                 return Err(Error::invalid(
@@ -171,20 +171,20 @@ macro_rules! common_options {
             /// Shortens the gradient of each weight tensor to this length at most. Of several ways
             /// to clip the last one named counts.
             pub fn clip_norm(mut self, most: f64) -> $optimizer {
-                self.options.clip = Some($crate::train::clip::Clip::Norm(most));
+                self.options.clip = Some($crate::train::optimizers::clip::Clip::Norm(most));
                 self
             }
 
             /// Shortens all gradients together to this length at most, so that their directions
             /// stay.
             pub fn global_clip_norm(mut self, most: f64) -> $optimizer {
-                self.options.clip = Some($crate::train::clip::Clip::GlobalNorm(most));
+                self.options.clip = Some($crate::train::optimizers::clip::Clip::GlobalNorm(most));
                 self
             }
 
             /// Keeps every single number of the gradients within `most` of zero.
             pub fn clip_value(mut self, most: f64) -> $optimizer {
-                self.options.clip = Some($crate::train::clip::Clip::Value(most));
+                self.options.clip = Some($crate::train::optimizers::clip::Clip::Value(most));
                 self
             }
 
@@ -198,7 +198,7 @@ macro_rules! common_options {
         }
     };
 }
-pub(super) use common_options;
+pub(crate) use common_options;
 
 /// A learning rate is a small number that is not negative.
 pub(crate) fn check_learning_rate(op: &str, rate: f64) -> Result<()> {
@@ -229,9 +229,22 @@ pub(crate) fn check_epsilon(op: &str, value: f64) -> Result<()> {
     Err(Error::invalid(op, "a number above 0", value.to_string(), "1e-7 is usual."))
 }
 
+/// The name of a type, from what it writes of itself.
+pub(crate) fn type_name(written: &str) -> String {
+    let end = written.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(written.len());
+    if end == 0 { written.chars().take(40).collect() } else { written[..end].to_owned() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_callback_is_called_by_its_type() {
+        assert_eq!(type_name("EarlyStopping { patience: 3 }"), "EarlyStopping");
+        assert_eq!(type_name("Patience(3)"), "Patience");
+        assert_eq!(type_name("Mutex { data: 1 }"), "Mutex");
+    }
 
     fn options(parts: &[(&str, f64)]) -> OptimizerOptions {
         let parts = parts.iter().map(|&(part, factor)| (part.to_owned(), factor)).collect();

@@ -4,13 +4,13 @@
 //! the callbacks remember. Its header holds the rest as JSON. Numbers that have to come back to the
 //! bit are written as their bits.
 
-use super::callback::{CallbackState, Callbacks};
-use super::note::{Note, notes_of_any_version};
-use super::optimizer_state::StateDict;
-use super::run::set_weights;
-use super::{Epoch, History};
 use crate::error::{Error, Result};
 use crate::model::{Model, file};
+use crate::train::callbacks::callback::{CallbackState, Callbacks};
+use crate::train::callbacks::run::set_weights;
+use crate::train::measure::note::{Note, notes_of_any_version};
+use crate::train::optimizers::optimizer_state::StateDict;
+use crate::train::{Epoch, History};
 use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
 use serde::{Deserialize, Serialize};
@@ -47,9 +47,9 @@ struct SavedEpoch {
 }
 
 /// What a file holds.
-pub(super) struct TrainingCheckpoint {
-    pub(super) seed: u64,
-    pub(super) history: History,
+pub(crate) struct TrainingCheckpoint {
+    pub(crate) seed: u64,
+    pub(crate) history: History,
     path: PathBuf,
     weights: Vec<(String, Tensor)>,
     descent: StateDict,
@@ -58,7 +58,7 @@ pub(super) struct TrainingCheckpoint {
 
 /// Writes the state of training. The file appears when it is complete; one that was there before
 /// stays as it was until then.
-pub(super) fn write(
+pub(crate) fn write(
     path: &Path,
     model: &Model,
     history: &History,
@@ -100,7 +100,7 @@ pub(super) fn write(
 }
 
 /// Reads a file that [`write`] wrote.
-pub(super) fn read(path: &Path) -> Result<TrainingCheckpoint> {
+pub(crate) fn read(path: &Path) -> Result<TrainingCheckpoint> {
     let hint = "Fit::new().callback(Checkpoint::new(path)) writes such a file after every epoch.";
     let bytes = std::fs::read(path).map_err(|error| Error::io(path, error, hint))?;
     let bad = |problem: String| Error::bad_file(path, problem, hint);
@@ -152,7 +152,7 @@ pub(super) fn read(path: &Path) -> Result<TrainingCheckpoint> {
 }
 
 /// Puts a saved training into a model that was built and compiled as before.
-pub(super) fn restore(
+pub(crate) fn restore(
     model: &Model,
     callbacks: &Callbacks,
     saved: TrainingCheckpoint,

@@ -1,34 +1,34 @@
 //! One step: what a batch says about the weights, and the move that follows.
 
-use super::Compiled;
-use super::batch_source::Batch;
-use super::callback::{catch_panic, panic_message};
-use super::loss::{Loss, LossInput};
 use super::random::part_seed;
 use super::replicas::Replicas;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::{Executor, Inner, Program};
+use crate::train::batch_source::Batch;
+use crate::train::catch_torch_error;
+use crate::train::compile::Compiled;
+use crate::train::measure::loss::{Loss, LossInput};
 use std::collections::HashSet;
 use tch::Tensor;
 
 /// A network, what it makes small, and its replicas on other devices, if there are any.
-pub(super) struct TrainStep<'a> {
-    pub(super) inner: &'a Inner,
-    pub(super) replicas: &'a Replicas,
-    pub(super) loss: &'a Loss,
-    pub(super) loss_input: LossInput,
+pub(crate) struct TrainStep<'a> {
+    pub(crate) inner: &'a Inner,
+    pub(crate) replicas: &'a Replicas,
+    pub(crate) loss: &'a Loss,
+    pub(crate) loss_input: LossInput,
     /// Whether GPUs compute in half precision.
-    pub(super) mixed_precision: bool,
+    pub(crate) mixed_precision: bool,
 }
 
 /// What a step has found, on the network's device.
-pub(super) struct StepOutput {
+pub(crate) struct StepOutput {
     /// The mean loss over the batch.
-    pub(super) loss: Tensor,
+    pub(crate) loss: Tensor,
     /// What the loss read, `[batch, outputs]`.
-    pub(super) outputs: Tensor,
+    pub(crate) outputs: Tensor,
     /// The rate of the step; nothing where all weights are frozen.
-    pub(super) learning_rate: Option<f64>,
+    pub(crate) learning_rate: Option<f64>,
 }
 
 /// What a part of the batch gave, with all that is needed to go back through it.
@@ -42,7 +42,7 @@ struct PartOutput {
 impl TrainStep<'_> {
     /// One step on a batch. `rate` makes of the optimizer's rate that of this step; `seed` is for
     /// what layers draw.
-    pub(super) fn run(
+    pub(crate) fn run(
         &self,
         batch: &Batch,
         seed: i64,
@@ -129,7 +129,7 @@ fn sum_gradients(gradients: Vec<Tensor>, each: usize) -> Vec<Tensor> {
 }
 
 /// The weights that a step changes: those that are not frozen, behind the steps `known`.
-pub(super) fn trainable_weights(
+pub(crate) fn trainable_weights(
     program: &Program,
     known: &[usize],
     target: usize,
@@ -142,42 +142,4 @@ pub(super) fn trainable_weights(
         weight.trainable && paths.contains(path)
     });
     weights.map(|weight| (weight.name, weight.tensor)).collect()
-}
-
-/// Runs what asks libtorch for much. What it refuses, such as more memory, becomes an error.
-pub(crate) fn catch_torch_error<T>(op: &str, run: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_panic(run).unwrap_or_else(|panic| {
-        let text = panic_message(&*panic);
-        let start = text.find("Torch(\"").map_or(0, |at| at + 7);
-        let mut message = text[start..].split("\\n").next().unwrap_or_default().to_owned();
-        if message.contains("out of memory") || message.contains("can't allocate memory") {
-            let remedy = match op {
-                "Model::fit" | "Model::find_rate" => "Try a smaller batch_size.",
-                _ => "Other variables may hold memory: a kernel that starts anew has all of it.",
-            };
-            message = format!("{}. {remedy}", message.trim_end_matches('.'));
-        }
-        Err(Error::Torch { op: op.into(), message })
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_gpu_without_memory_is_told_with_a_remedy() {
-        // As tch gives it: the error of libtorch inside that of an unwrap.
-        let said = "called `Result::unwrap()` on an `Err` value: Torch(\"CUDA out of memory. Tried \
-                    to allocate 2.00 GiB. GPU 0 has a total capacity of 7.79 GiB.\\nException \
-                    raised from malloc at …\")";
-        let told =
-            |op: &str| catch_torch_error::<()>(op, || panic!("{said}")).unwrap_err().to_string();
-        assert_eq!(
-            told("Model::fit"),
-            "Model::fit: libtorch says: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a \
-             total capacity of 7.79 GiB. Try a smaller batch_size."
-        );
-        assert!(told("Model::evaluate").contains("a kernel that starts anew"));
-    }
 }

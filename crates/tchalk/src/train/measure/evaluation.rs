@@ -1,11 +1,8 @@
 //! How well a network does on a set.
 
-use super::batch_source::BatchSource;
 use super::loss::{Loss, LossInput};
 use super::metric::{Metric, MetricResult, MetricState};
 use super::note::{Note, Shortened};
-use super::train_step::catch_torch_error;
-use super::{check_input, check_labels, compiled_loss};
 use crate::data::TensorSet;
 use crate::display::{Content, Show};
 use crate::error::Result;
@@ -13,6 +10,9 @@ use crate::model::{Inner, Model};
 use crate::runtime::progress::Progress;
 use crate::runtime::{Budget, interrupt, memory};
 use crate::text::thousands;
+use crate::train::batch_source::BatchSource;
+use crate::train::catch_torch_error;
+use crate::train::compile::{check_input, check_labels, compiled_loss};
 use ndarray::Array2;
 use tch::{Device, Tensor, no_grad};
 
@@ -178,7 +178,7 @@ impl Model {
 }
 
 /// Counts over a whole feed, in inference mode; whether the page shows how far it is.
-pub(super) fn evaluate_source(
+pub(crate) fn evaluate_source(
     inner: &Inner,
     feed: &BatchSource,
     loss: &Loss,

@@ -4,13 +4,13 @@
 //! over all examples once, and training goes on from what they gave: 25 epochs on a frozen VGG16
 //! then cost little more than one.
 
-use super::batch_source::{BatchSource, CachedFeatures};
-use super::note::Note;
-use super::train_step::catch_torch_error;
 use crate::error::Result;
 use crate::model::{Inner, Program};
 use crate::runtime::interrupt;
 use crate::runtime::progress::Progress;
+use crate::train::batch_source::{BatchSource, CachedFeatures};
+use crate::train::catch_torch_error;
+use crate::train::measure::note::Note;
 use tch::{Device, Kind, Tensor, no_grad};
 
 /// Where no system tells how much memory is free, so many bytes are taken at most.
@@ -18,7 +18,7 @@ const DEFAULT_BYTES: usize = 4 << 30;
 
 /// What to do about the frozen part.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum CachePlan {
+enum CachePlan {
     /// There is none with weights.
     NotWorthwhile,
     /// Its outputs are kept, for each of these steps, in this kind.
@@ -28,7 +28,7 @@ pub(super) enum CachePlan {
 }
 
 /// What to do for `examples` with `limit` bytes of memory: `target` is the step that the loss reads.
-pub(super) fn plan(program: &Program, target: usize, examples: usize, limit: usize) -> CachePlan {
+fn plan(program: &Program, target: usize, examples: usize, limit: usize) -> CachePlan {
     let steps = program.frozen_frontier(target);
     // A frontier behind layers without weights would be another copy of the images.
     let behind = program.needed(&[], &steps);
@@ -48,7 +48,7 @@ pub(super) fn plan(program: &Program, target: usize, examples: usize, limit: usi
 }
 
 /// Half of the memory that is free.
-pub(super) fn free_memory(device: Device) -> usize {
+fn free_memory(device: Device) -> usize {
     let free = || {
         let text = std::fs::read_to_string("/proc/meminfo").ok()?;
         let line = text.lines().find(|line| line.starts_with("MemAvailable:"))?;
@@ -60,31 +60,67 @@ pub(super) fn free_memory(device: Device) -> usize {
     }
 }
 
-/// Runs the frozen part over all examples of `feed` and keeps what it gives. Returns `false`, and
-/// leaves the feed as it is, if the reader pressed stop.
-pub(super) fn compute(
+/// Computes the outputs of the frozen layers, where that pays and `limit` bytes are enough (without a
+/// limit: half of the free memory). Of augmented training data there is nothing to keep.
+///
+/// # Errors
+///
+/// If the reader interrupts it, or libtorch refuses it.
+pub(crate) fn fill(
     inner: &Inner,
-    feed: &mut BatchSource,
+    target: usize,
+    train: Option<&mut BatchSource>,
+    validation: Option<&mut BatchSource>,
+    limit: Option<usize>,
+) -> Result<Vec<Note>> {
+    let augmented = train.is_none();
+    let sources = [("training", train), ("validation", validation)];
+    let sources: Vec<(&str, &mut BatchSource)> =
+        sources.into_iter().filter_map(|(name, source)| Some((name, source?))).collect();
+    let examples = sources.iter().map(|(_, source)| source.len()).sum();
+    if examples == 0 {
+        return Ok(Vec::new());
+    }
+    let limit = limit.unwrap_or_else(|| free_memory(inner.device));
+    match plan(&inner.program, target, examples, limit) {
+        CachePlan::NotWorthwhile => Ok(Vec::new()),
+        CachePlan::TooLarge { bytes } => Ok(vec![Note::FeaturesTooLarge { bytes, limit }]),
+        CachePlan::Cache { steps, kind } => {
+            for (name, source) in sources {
+                let features = compute(inner, source, &steps, kind, name)?;
+                source.cached_features = Some(features);
+            }
+            let mut notes: Vec<Note> =
+                augmented.then_some(Note::FeaturesAugmented).into_iter().collect();
+            notes.push(note(&inner.program, &steps, kind, examples));
+            Ok(notes)
+        }
+    }
+}
+
+/// Runs the frozen layers over all examples of a source.
+fn compute(
+    inner: &Inner,
+    source: &BatchSource,
     steps: &[usize],
     kind: Kind,
-    what: &str,
-) -> Result<bool> {
+    name: &str,
+) -> Result<CachedFeatures> {
+    const OP: &str = "Model::fit, the frozen part";
     let program = &inner.program;
     let mut values: Vec<Tensor> = Vec::new();
-    let mut progress = Progress::of(format!("{what}: the frozen part"), "examples", feed.len());
+    let mut progress = Progress::of(format!("{name}: the frozen part"), "examples", source.len());
     let mut done = 0;
-    for positions in feed.batch_positions(feed.inference_batch_size()) {
-        if interrupt::requested() {
-            return Ok(false);
-        }
-        let count = catch_torch_error("Model::fit, the frozen part", || {
+    for positions in source.batch_positions(source.inference_batch_size()) {
+        interrupt::check(OP)?;
+        done += catch_torch_error(OP, || {
             no_grad(|| {
-                let batch = feed.batch(program, &positions, inner.device);
+                let batch = source.batch(program, &positions, inner.device);
                 let outputs = program.inference().run(&batch.known_values(), steps);
                 if values.is_empty() {
                     let all = outputs.iter().map(|output| {
                         let mut size = output.size();
-                        size[0] = feed.len() as i64;
+                        size[0] = source.len() as i64;
                         Ok(Tensor::f_empty(&size, (kind, inner.device))?)
                     });
                     values = all.collect::<Result<_>>()?;
@@ -95,15 +131,13 @@ pub(super) fn compute(
                 Ok(batch.len())
             })
         })?;
-        done += count;
         progress.done(done);
     }
-    feed.cached_features = Some(CachedFeatures { steps: steps.to_vec(), values });
-    Ok(true)
+    Ok(CachedFeatures { steps: steps.to_vec(), values })
 }
 
 /// The note on what was kept.
-pub(super) fn note(program: &Program, steps: &[usize], kind: Kind, examples: usize) -> Note {
+fn note(program: &Program, steps: &[usize], kind: Kind, examples: usize) -> Note {
     let names: Vec<&str> = steps.iter().map(|&step| program.steps[step].path.as_str()).collect();
     let layers = match names.as_slice() {
         [one] => one.to_string(),

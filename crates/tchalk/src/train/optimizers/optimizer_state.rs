@@ -1,8 +1,8 @@
 //! An optimizer at work: its rate, its steps, and what it remembers of each weight.
 
-use super::callback::{lock, type_name};
-use super::optimizer::{Optimizer, OptimizerOptions, Slots, check_learning_rate};
+use super::optimizer::{Optimizer, OptimizerOptions, Slots, check_learning_rate, type_name};
 use crate::error::Result;
+use crate::train::catch_panic::lock;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 use tch::{Tensor, no_grad};

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 
 /// How the learning rate changes while training goes on: given to
-/// [`Fit::schedule`](super::Fit::schedule).
+/// [`Fit::schedule`](crate::train::Fit::schedule).
 ///
 /// A schedule multiplies the rate that the optimizer was made with, step by step, so that its shape
 /// does not depend on the batch size. [`Schedule::function`] takes a function of your own.

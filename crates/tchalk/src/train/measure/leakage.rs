@@ -22,7 +22,7 @@ pub(crate) struct TrainingFacts {
 }
 
 /// A mark for each example of a set: equal examples have equal marks.
-pub(super) fn fingerprints(set: &TensorSet) -> Vec<u64> {
+pub(crate) fn fingerprints(set: &TensorSet) -> Vec<u64> {
     let count = set.len() as i64;
     no_grad(|| {
         let x = set.x().reshape([count, -1]);
@@ -61,7 +61,7 @@ fn combined(marks: &[u64]) -> u64 {
 impl TrainingFacts {
     /// Remembers the marks of what the network is trained on, and says how many of a validation set's
     /// are among them, or among those of earlier trainings.
-    pub(super) fn record_training(
+    pub(crate) fn record_training(
         &mut self,
         trained: &[u64],
         validation: Option<&[u64]>,
@@ -74,7 +74,7 @@ impl TrainingFacts {
     }
 
     /// Remembers that the examples with these marks have chosen between epochs.
-    pub(super) fn record_choice(&mut self, marks: &[u64]) {
+    pub(crate) fn record_choice(&mut self, marks: &[u64]) {
         self.chosen = Some(combined(marks));
     }
 

@@ -5,24 +5,24 @@
 //! its own; on GPUs that only hands out the work, which they do side by side. Going back through all
 //! parts is one call, in which libtorch keeps a thread for each GPU.
 
-use super::note::Note;
-use super::train_step::catch_torch_error;
 use crate::error::{Error, Result};
 use crate::model::{Model, Program};
 use crate::runtime;
+use crate::train::catch_torch_error;
+use crate::train::measure::note::Note;
 use tch::{Device, Kind, Tensor, no_grad};
 
 /// The copies of a network, besides itself; none where it learns on its own device alone.
-pub(super) struct Replicas(Vec<Model>);
+pub(crate) struct Replicas(Vec<Model>);
 
 impl Replicas {
     /// No copies.
-    pub(super) fn none() -> Replicas {
+    pub(crate) fn none() -> Replicas {
         Replicas(Vec::new())
     }
 
     /// A copy of `model` for each of these devices but the first, which is its own.
-    pub(super) fn new(model: &Model, devices: &[Device]) -> Result<Replicas> {
+    pub(crate) fn new(model: &Model, devices: &[Device]) -> Result<Replicas> {
         const OP: &str = "Fit::devices";
         let here = model.device();
         let Some(&first) = devices.first() else {
@@ -45,7 +45,7 @@ impl Replicas {
     }
 
     /// What a reader should know: how many there are, and whether all have something to do.
-    pub(super) fn notes(&self, first: Device, batch_size: usize) -> Vec<Note> {
+    pub(crate) fn notes(&self, first: Device, batch_size: usize) -> Vec<Note> {
         if self.0.is_empty() {
             return Vec::new();
         }
@@ -61,19 +61,25 @@ impl Replicas {
 
     /// Takes over the weights of the network, and which layers are frozen; the weights of layers that
     /// stay frozen only where `frozen_too` says so. The caller has access to the network.
-    pub(super) fn copy_weights(&self, program: &Program, frozen_too: bool) {
+    pub(crate) fn copy_weights(&self, program: &Program, frozen_too: bool) {
         self.0.iter().for_each(|replica| replica.copy_weights_from(program, frozen_too));
     }
 
+    /// Takes over all weights of the network.
+    pub(crate) fn copy_all_weights(&self, program: &Program) {
+        let _access = program.inference();
+        self.copy_weights(program, true);
+    }
+
     /// How many of `examples` each takes, the network itself first: none one more than another.
-    pub(super) fn part_sizes(&self, examples: usize) -> Vec<usize> {
+    pub(crate) fn part_sizes(&self, examples: usize) -> Vec<usize> {
         let count = self.0.len() + 1;
         (0..count).map(|i| examples / count + usize::from(i < examples % count)).collect()
     }
 
     /// The replicas that have something to do, with the place of their first example and how many
     /// they are.
-    pub(super) fn parts(&self, shares: &[usize]) -> impl Iterator<Item = (&Model, usize, usize)> {
+    pub(crate) fn parts(&self, shares: &[usize]) -> impl Iterator<Item = (&Model, usize, usize)> {
         let starts = shares.iter().scan(0, |from, count| {
             *from += count;
             Some(*from)
@@ -84,7 +90,7 @@ impl Replicas {
 
     /// Gives the network the mean of what the layers of all replicas keep besides what is learned,
     /// such as running means: each counts by its share of the batch. Whole numbers stay.
-    pub(super) fn average_buffers(&self, program: &Program, shares: &[usize]) {
+    pub(crate) fn average_buffers(&self, program: &Program, shares: &[usize]) {
         let all: f64 = shares.iter().sum::<usize>() as f64;
         let others: Vec<(Vec<Tensor>, f64)> = self
             .parts(shares)
@@ -105,7 +111,7 @@ impl Replicas {
     }
 
     /// An error that says which replica it is from.
-    pub(super) fn with_replica(&self, error: Error, i: usize) -> Error {
+    pub(crate) fn with_replica(&self, error: Error, i: usize) -> Error {
         match error {
             Error::Torch { op, message } => {
                 let (number, all) = (i + 2, self.0.len() + 1);

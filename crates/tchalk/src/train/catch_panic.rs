@@ -1,0 +1,80 @@
+//! Panics of callbacks and of libtorch become errors.
+
+use crate::error::{Error, Result};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, MutexGuard};
+
+/// Runs something that may panic. Gradients are kept meanwhile, and afterwards as before: a panic
+/// within [`tch::no_grad`] would leave this thread without them.
+pub(crate) fn catch_panic<T>(run: impl FnOnce() -> T) -> std::thread::Result<T> {
+    let _as_before = tch::no_grad_guard();
+    catch_unwind(AssertUnwindSafe(|| tch::with_grad(run)))
+}
+
+/// What a panic said, in its first line.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked");
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// Runs what asks libtorch for much. What it refuses, such as more memory, becomes an error.
+pub(crate) fn catch_torch_error<T>(op: &str, run: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_panic(run).unwrap_or_else(|panic| {
+        let text = panic_message(&*panic);
+        let start = text.find("Torch(\"").map_or(0, |at| at + 7);
+        let mut message = text[start..].split("\\n").next().unwrap_or_default().to_owned();
+        if message.contains("out of memory") || message.contains("can't allocate memory") {
+            let remedy = match op {
+                "Model::fit" | "Model::find_learning_rate" => "Try a smaller batch_size.",
+                _ => "Other variables may hold memory: a kernel that starts anew has all of it.",
+            };
+            message = format!("{}. {remedy}", message.trim_end_matches('.'));
+        }
+        Err(Error::Torch { op: op.into(), message })
+    })
+}
+
+/// What is behind the lock, whatever has happened to others who had it.
+pub(crate) fn lock<T: ?Sized>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::Tensor;
+
+    #[test]
+    fn gradients_are_kept_after_a_panic_where_they_are_not() {
+        let learns = || {
+            let x = Tensor::from_slice(&[2f32]).set_requires_grad(true);
+            (&x * &x).requires_grad()
+        };
+        assert!(catch_panic(|| tch::no_grad(|| panic!("as libtorch does"))).is_err() && learns());
+        assert_eq!(tch::no_grad(|| (catch_panic(learns).unwrap(), learns())), (true, false));
+    }
+
+    #[test]
+    fn a_panic_says_its_first_line() {
+        let panic = catch_unwind(|| panic!("one\n{}", "two")).unwrap_err();
+        assert_eq!(panic_message(&*panic), "one");
+    }
+
+    #[test]
+    fn a_gpu_without_memory_is_told_with_a_remedy() {
+        // As tch gives it: the error of libtorch inside that of an unwrap.
+        let said = "called `Result::unwrap()` on an `Err` value: Torch(\"CUDA out of memory. Tried \
+                    to allocate 2.00 GiB. GPU 0 has a total capacity of 7.79 GiB.\\nException \
+                    raised from malloc at …\")";
+        let told =
+            |op: &str| catch_torch_error::<()>(op, || panic!("{said}")).unwrap_err().to_string();
+        assert_eq!(
+            told("Model::fit"),
+            "Model::fit: libtorch says: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a \
+             total capacity of 7.79 GiB. Try a smaller batch_size."
+        );
+        assert!(told("Model::evaluate").contains("a kernel that starts anew"));
+    }
+}
