@@ -176,4 +176,3 @@ pub(crate) fn check_labels(op: &str, inner: &Inner, set: &TensorSet) -> Result<(
     }
     Ok(())
 }
-
