@@ -1,17 +1,15 @@
 //! The drawing of a network: layers as boxes, what flows between them, models inside models.
 
 mod card;
-mod columns;
-mod kind;
-mod layers;
-mod nested;
+mod layout;
+mod node_kind;
 mod paint;
-mod places;
-mod routes;
+mod scene;
+mod structure;
 #[cfg(test)]
 mod samples;
 
-pub use kind::NodeKind;
+pub use node_kind::NodeKind;
 
 use super::figure::{Figure, Panel, WIDTH_INSIDE};
 use crate::display::{Content, Show};

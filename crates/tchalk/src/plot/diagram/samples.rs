@@ -272,18 +272,8 @@ pub(super) fn modules() -> Diagram {
     b.diagram
 }
 
-pub(super) fn tiny() -> Diagram {
-    let mut b = Builder::new("sequential: 30,730 parameters");
-    b.add("input_1", "Input", Input, 0, "3 × 32 × 32");
-    b.add("flatten", "Flatten", Reshape, 0, "3,072");
-    b.add("dense", "Dense 10", Dense, 30_730, "10");
-    b.add("softmax", "Softmax", Activation, 0, "10");
-    b.diagram
-}
-
 pub(super) fn all() -> Vec<(&'static str, Diagram)> {
     vec![
-        ("tiny", tiny()),
         ("simple", simple()),
         ("vgg16", vgg16()),
         ("combined", combined()),

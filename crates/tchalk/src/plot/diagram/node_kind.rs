@@ -33,34 +33,27 @@ pub enum NodeKind {
 
 impl NodeKind {
     pub(super) fn ink(self) -> Ink {
-        match self {
-            NodeKind::Convolution => Ink::Class(0),
-            NodeKind::Merge => Ink::Class(1),
-            NodeKind::Pooling => Ink::Class(2),
-            NodeKind::Dense => Ink::Class(3),
-            NodeKind::Normalization | NodeKind::Dropout => Ink::Class(4),
-            NodeKind::Nested => Ink::Class(5),
-            NodeKind::Output => Ink::Class(6),
-            NodeKind::Reshape => Ink::Class(7),
-            NodeKind::Input | NodeKind::Other => Ink::Class(8),
-            NodeKind::Activation => Ink::Class(9),
-        }
+        self.style().0
     }
 
     pub(super) fn name(self) -> &'static str {
+        self.style().1
+    }
+
+    fn style(self) -> (Ink, &'static str) {
         match self {
-            NodeKind::Input => "input",
-            NodeKind::Convolution => "convolution",
-            NodeKind::Pooling => "pooling",
-            NodeKind::Dense => "dense",
-            NodeKind::Normalization => "normalization",
-            NodeKind::Dropout => "dropout",
-            NodeKind::Activation => "activation",
-            NodeKind::Reshape => "reshape",
-            NodeKind::Merge => "merge",
-            NodeKind::Output => "output",
-            NodeKind::Nested => "model",
-            NodeKind::Other => "other",
+            NodeKind::Input => (Ink::Class(8), "input"),
+            NodeKind::Convolution => (Ink::Class(0), "convolution"),
+            NodeKind::Pooling => (Ink::Class(2), "pooling"),
+            NodeKind::Dense => (Ink::Class(3), "dense"),
+            NodeKind::Normalization => (Ink::Class(4), "normalization"),
+            NodeKind::Dropout => (Ink::Class(4), "dropout"),
+            NodeKind::Activation => (Ink::Class(9), "activation"),
+            NodeKind::Reshape => (Ink::Class(7), "reshape"),
+            NodeKind::Merge => (Ink::Class(1), "merge"),
+            NodeKind::Output => (Ink::Class(6), "output"),
+            NodeKind::Nested => (Ink::Class(5), "model"),
+            NodeKind::Other => (Ink::Class(8), "other"),
         }
     }
 

@@ -1,8 +1,8 @@
 //! A drawing of drawings: each nested model is laid out by itself, then takes its place as one box.
 
 use super::card::{Card, Header};
-use super::layers::Graph;
-use super::routes::draw;
+use super::layout::layout;
+use super::structure::Graph;
 use super::{Diagram, NodeKind};
 use crate::plot::canvas::Area;
 
@@ -15,30 +15,18 @@ pub(super) struct Limits {
     pub(super) card: f64,
     /// The height of a column.
     pub(super) column: f64,
-    /// Whether shapes are written only where they change.
-    pub(super) terse: bool,
 }
 
 /// Everything in its place.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Scene {
-    /// Whether nothing in it would change if columns could be higher.
-    pub(super) fits: bool,
     pub(super) width: f64,
     pub(super) height: f64,
     pub(super) cards: Vec<(Card, Area)>,
     /// Open nested models, the outer ones first.
     pub(super) frames: Vec<(usize, Area)>,
-    pub(super) lines: Vec<Line>,
-}
-
-/// The way of one edge.
-#[derive(Debug, Clone)]
-pub(super) struct Line {
-    pub(super) edge: usize,
-    pub(super) points: Vec<(f64, f64)>,
-    /// Whether its shape is left out.
-    pub(super) quiet: bool,
+    /// The corners of each edge's line.
+    pub(super) lines: Vec<(usize, Vec<(f64, f64)>)>,
 }
 
 impl Scene {
@@ -46,7 +34,7 @@ impl Scene {
         let shift = |area: &mut Area| (area.x, area.y) = (area.x + dx, area.y + dy);
         self.cards.iter_mut().for_each(|(_, area)| shift(area));
         self.frames.iter_mut().for_each(|(_, area)| shift(area));
-        let points = self.lines.iter_mut().flat_map(|line| &mut line.points);
+        let points = self.lines.iter_mut().flat_map(|(_, points)| points);
         points.for_each(|point| *point = (point.0 + dx, point.1 + dy));
         self
     }
@@ -111,33 +99,11 @@ pub(super) fn compose(diagram: &Diagram, parent: Option<usize>, limits: Limits) 
         (from != to).then_some((number, (from, to)))
     });
     let (numbers, edges): (Vec<usize>, Vec<(usize, usize)>) = edges.unzip();
-    let shape = |edge: &usize| diagram.edges[*edge].shape.as_str();
-    let quiet = (0..members.len()).map(|member| {
-        let ways = || numbers.iter().zip(&edges);
-        let mut out = ways().filter(|(_, edge)| edge.0 == member).map(|(number, _)| number);
-        out.all(|number| {
-            let mut into = ways().filter(|(_, edge)| edge.1 == member);
-            shape(number).is_empty()
-                || limits.terse && into.any(|(from, _)| shape(from) == shape(number))
-        })
-    });
-    let quiet: Vec<bool> = quiet.collect();
-    let lines_quiet: Vec<bool> = edges.iter().map(|edge| quiet[edge.0]).collect();
-    let drawing = draw(&Graph { sizes, edges, quiet }, limits.column)?;
-    let inside = members.iter().all(|member| match member {
-        Member::Open(_, scene) => scene.fits,
-        Member::Layers(_) | Member::Closed(_) => true,
-    });
+    let drawing = layout(&Graph { sizes, edges }, limits.column)?;
     let mut scene = Scene {
-        fits: drawing.fits && inside,
         width: drawing.width,
         height: drawing.height,
-        lines: numbers
-            .into_iter()
-            .zip(drawing.routes)
-            .zip(lines_quiet)
-            .map(|((edge, points), quiet)| Line { edge, points, quiet })
-            .collect(),
+        lines: numbers.into_iter().zip(drawing.routes).collect(),
         ..Scene::default()
     };
     for ((member, card), area) in members.into_iter().zip(cards).zip(drawing.boxes) {
@@ -224,7 +190,7 @@ mod tests {
     use super::super::samples;
     use super::*;
 
-    const LIMITS: Limits = Limits { card: 178.0, column: 600.0, terse: false };
+    const LIMITS: Limits = Limits { card: 178.0, column: 600.0 };
 
     #[test]
     fn light_layers_join_the_box_above() {
