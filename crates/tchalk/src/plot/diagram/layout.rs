@@ -219,9 +219,11 @@ impl Draft<'_> {
             if i + 1 < n {
                 let (height, lines) = gap(links.turns(i + 1));
                 let lower = |(x, y): Point| (x, y + whole.height);
-                whole.lines.extend(lines.into_iter().map(|(edge, points)| {
-                    (edge, points.into_iter().map(lower).collect())
-                }));
+                whole.lines.extend(
+                    lines
+                        .into_iter()
+                        .map(|(edge, points)| (edge, points.into_iter().map(lower).collect())),
+                );
                 whole.height += height;
             }
         }
@@ -288,7 +290,11 @@ impl Draft<'_> {
         let link = link_of_boxes(self.graph, chain);
         let all_from_box_above = |&cut: &usize| {
             let Part::Box(above) = chain[cut - 1] else { return false };
-            let mut over = self.graph.edges.iter().filter(|edge| link[edge.0] <= Some(cut) && link[edge.1] > Some(cut));
+            let mut over = self
+                .graph
+                .edges
+                .iter()
+                .filter(|edge| link[edge.0] <= Some(cut) && link[edge.1] > Some(cut));
             over.all(|edge| edge.0 == above)
         };
         (1..chain.len()).filter(all_from_box_above).collect()
@@ -359,7 +365,12 @@ impl Links {
         let spans = graph.edges.iter().enumerate().filter_map(|(edge, &(from, to))| {
             let inside = link[from].is_some() || link[to].is_some();
             let (from, to) = (link[from].unwrap_or(0), link[to].unwrap_or(below));
-            (inside && from != to && !draft.level.contains(&edge)).then_some(Span { edge, from, to, lane: 0.0 })
+            (inside && from != to && !draft.level.contains(&edge)).then_some(Span {
+                edge,
+                from,
+                to,
+                lane: 0.0,
+            })
         });
         let mut spans: Vec<Span> = spans.collect();
         // The shortest lanes are next to the boxes.
@@ -367,7 +378,8 @@ impl Links {
         for i in 0..spans.len() {
             let span = spans[i];
             if span.skips() {
-                let passed = (span.from..span.to - 1).map(|i| right(i) + BESIDE).fold(0.0, f64::max);
+                let passed =
+                    (span.from..span.to - 1).map(|i| right(i) + BESIDE).fold(0.0, f64::max);
                 let others = spans[..i].iter().filter(|other| other.skips() && other.meets(&span));
                 spans[i].lane = others.map(|other| other.lane + LANE).fold(passed, f64::max);
                 width = width.max(spans[i].lane + LANE / 2.0);
@@ -404,14 +416,21 @@ impl Links {
         // Lines to one box arrive side by side, one from straight above in the middle.
         let count = arriving.len() as f64;
         let straight = |span: &&Span| (self.upper_end(span, link) - axis).abs() < 0.5;
-        let middle = arriving.iter().position(|span| straight(span)).map_or((count - 1.0) / 2.0, |at| at as f64);
-        let step = ARROWS.min((target.width / 2.0 - 8.0) / middle.max(count - 1.0 - middle).max(0.5));
+        let middle = arriving.iter().position(straight).map_or((count - 1.0) / 2.0, |at| at as f64);
+        let step =
+            ARROWS.min((target.width / 2.0 - 8.0) / middle.max(count - 1.0 - middle).max(0.5));
         let arriving = arriving.iter().enumerate().map(|(at, span)| {
             let aside = if target.boxes.len() == 1 { (at as f64 - middle) * step } else { 0.0 };
-            Turn { edge: span.edge, from: self.upper_end(span, link), to: self.lower_end(span, link) + aside }
+            Turn {
+                edge: span.edge,
+                from: self.upper_end(span, link),
+                to: self.lower_end(span, link) + aside,
+            }
         });
-        let leaving = leaving.into_iter().map(|span| {
-            Turn { edge: span.edge, from: self.upper_end(span, link), to: span.lane }
+        let leaving = leaving.into_iter().map(|span| Turn {
+            edge: span.edge,
+            from: self.upper_end(span, link),
+            to: span.lane,
         });
         let mut turns: Vec<Turn> = arriving.chain(leaving).collect();
         // What comes from near the axis turns first: then the fewest lines cross.
@@ -436,7 +455,8 @@ fn gap(turns: Vec<Turn>) -> (f64, Vec<(usize, Vec<Point>)>) {
     }
     for i in 0..levels.len() {
         let (_, low, high, _) = levels[i];
-        let touching = levels[..i].iter().filter(|other| other.1 < high + 5.0 && low < other.2 + 5.0);
+        let touching =
+            levels[..i].iter().filter(|other| other.1 < high + 5.0 && low < other.2 + 5.0);
         levels[i].3 = touching.map(|other| other.3 + 1).max().unwrap_or(0);
     }
     let height = match levels.iter().map(|level| level.3).max() {

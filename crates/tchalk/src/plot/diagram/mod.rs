@@ -4,10 +4,10 @@ mod card;
 mod layout;
 mod node_kind;
 mod paint;
-mod scene;
-mod structure;
 #[cfg(test)]
 mod samples;
+mod scene;
+mod structure;
 
 pub use node_kind::NodeKind;
 

@@ -223,18 +223,24 @@ fn labels(diagram: &Diagram, scene: &Scene) -> Vec<(f64, f64, String)> {
         let edge = &diagram.edges[*edge];
         let source = (edge.from.as_str(), edge.shape.as_str());
         let changes = done.last().is_none_or(|(_, shape)| *shape != edge.shape);
-        if edge.shape.is_empty() || done.contains(&source) || diagram.nodes.len() > MANY && !changes {
+        if edge.shape.is_empty() || done.contains(&source) || diagram.nodes.len() > MANY && !changes
+        {
             continue;
         }
         let (start, end) = (points[0], points[points.len() - 1]);
-        let tried = [edge.shape.clone(), edge.shape.replace(" × ", "×")].into_iter().flat_map(|text| {
-            let width = SMALL.width(&text);
-            let beside = |x: f64, y: f64| [(x + 6.0, y), (x - 6.0 - width, y)];
-            let places = beside(start.0, start.1 + 12.0).into_iter().chain(beside(end.0, end.1 - 5.0));
-            places.map(move |(x, y)| (x, y, text.clone()))
-        });
-        let area = |&(x, y, ref text): &(f64, f64, String)| {
-            Area { x: x - 2.0, y: y - 9.0, width: SMALL.width(text) + 4.0, height: 11.0 }
+        let tried =
+            [edge.shape.clone(), edge.shape.replace(" × ", "×")].into_iter().flat_map(|text| {
+                let width = SMALL.width(&text);
+                let beside = |x: f64, y: f64| [(x + 6.0, y), (x - 6.0 - width, y)];
+                let places =
+                    beside(start.0, start.1 + 12.0).into_iter().chain(beside(end.0, end.1 - 5.0));
+                places.map(move |(x, y)| (x, y, text.clone()))
+            });
+        let area = |&(x, y, ref text): &(f64, f64, String)| Area {
+            x: x - 2.0,
+            y: y - 9.0,
+            width: SMALL.width(text) + 4.0,
+            height: 11.0,
         };
         let is_free = |label: &(f64, f64, String)| {
             let area = area(label);
@@ -277,8 +283,12 @@ mod tests {
         let few = |diagram: &Diagram| diagram.nodes.len() <= MANY;
         for (name, diagram) in samples::all().into_iter().filter(|(_, diagram)| few(diagram)) {
             let painting = Painting::new(&diagram, 872.0).unwrap();
-            let sources: std::collections::HashSet<&str> =
-                painting.scene.lines.iter().map(|line| diagram.edges[line.0].from.as_str()).collect();
+            let sources: std::collections::HashSet<&str> = painting
+                .scene
+                .lines
+                .iter()
+                .map(|line| diagram.edges[line.0].from.as_str())
+                .collect();
             let (written, all) = (painting.labels.len(), sources.len());
             assert!(10 * written >= 9 * all, "{name}: {written} of {all}");
         }
