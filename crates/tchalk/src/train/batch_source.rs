@@ -1,4 +1,4 @@
-//! Examples on their way into a network.
+//! Batches of examples for a network.
 
 use super::memory_layout;
 use crate::data::TensorSet;
@@ -6,32 +6,31 @@ use crate::model::Program;
 use crate::train::measure::leakage::fingerprints;
 use tch::{Device, Kind, Tensor, no_grad};
 
-/// So many examples go through a network at a time where nothing is learned, if they are small.
+/// The largest batch in inference.
 const MAX_BATCH: usize = 500;
-/// So many numbers at most: 500 images of 3 by 32 by 32.
+/// The most numbers of a batch in inference: 500 images of 3 × 32 × 32.
 const MAX_NUMBERS: usize = MAX_BATCH * 3 * 32 * 32;
 
-/// The examples of a set, or some of them, and, where the network's frozen part has been computed
-/// for them, what that gave.
+/// The examples of a set, or some of them, from which batches are taken. Where features are cached,
+/// batches hold these in place of the examples.
 #[derive(Debug)]
 pub(crate) struct BatchSource {
     set: TensorSet,
-    /// Which examples of the set, in which order; all of them where nothing is said.
+    /// The indices of the examples, in their order. By default all of the set.
     indices: Option<Tensor>,
-    /// The steps of the network that the values are for, and the values of each, `[len, …]`.
     pub(crate) cached_features: Option<CachedFeatures>,
 }
 
-/// What the frozen part of a network gave for each example.
+/// The outputs of the frozen layers, `[len, …]`, for each of these steps of the network.
 #[derive(Debug)]
 pub(crate) struct CachedFeatures {
     pub(crate) steps: Vec<usize>,
     pub(crate) values: Vec<Tensor>,
 }
 
-/// Some examples on their way into a network.
+/// A batch of examples.
 pub(crate) struct Batch {
-    /// For each of the steps of the network that they are for its value, `[len, …]`.
+    /// Steps of the network whose values are known, usually its input, with the values `[len, …]`.
     pub(crate) values: Vec<(usize, Tensor)>,
     pub(crate) labels: Tensor,
 }
@@ -46,12 +45,12 @@ impl Batch {
         self.values.iter().map(|(step, _)| *step).collect()
     }
 
-    /// The values that are known, as a program takes them.
+    /// The values that are known, as a program reads them.
     pub(crate) fn known_values(&self) -> Vec<(usize, &Tensor)> {
         self.values.iter().map(|(step, value)| (*step, value)).collect()
     }
 
-    /// `count` of the examples, from the one at `from` on, on `device`.
+    /// `count` of the examples, starting at `from`, on `device`.
     pub(crate) fn part(&self, from: usize, count: usize, device: Device) -> Batch {
         let part =
             |all: &Tensor| no_grad(|| all.narrow(0, from as i64, count as i64).to_device(device));
@@ -72,14 +71,14 @@ impl BatchSource {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.indices.as_ref().map_or(self.set.len(), |places| places.size()[0] as usize)
+        self.indices.as_ref().map_or(self.set.len(), |indices| indices.size()[0] as usize)
     }
 
     /// The first `count` examples.
     pub(crate) fn first(mut self, count: usize) -> BatchSource {
         match &self.indices {
-            Some(places) if count < self.len() => {
-                self.indices = Some(places.narrow(0, 0, count as i64));
+            Some(indices) if count < self.len() => {
+                self.indices = Some(indices.narrow(0, 0, count as i64));
             }
             Some(_) => {}
             None => self.set = self.set.first(count),
@@ -87,23 +86,25 @@ impl BatchSource {
         self
     }
 
-    /// How many examples to take at a time where nothing is learned.
+    /// The batch size for inference.
     pub(crate) fn inference_batch_size(&self) -> usize {
         inference_batch_size(&self.set)
     }
 
-    /// The examples at these positions (`i64`), on `device`.
+    /// The batch of the examples at these positions (`i64`), on `device`.
     pub(crate) fn batch(&self, program: &Program, positions: &Tensor, device: Device) -> Batch {
         let indices = match &self.indices {
-            Some(places) => places.index_select(0, positions),
+            Some(indices) => indices.index_select(0, positions),
             None => positions.shallow_clone(),
         };
-        if let Some(made) = &self.cached_features {
+        if let Some(cached) = &self.cached_features {
             let labels = self.set.labels().expect("labels were checked");
-            let pick = |from: &Tensor, places: &Tensor| {
-                no_grad(|| from.index_select(0, &places.to_device(from.device())).to_device(device))
+            let pick = |from: &Tensor, indices: &Tensor| {
+                no_grad(|| {
+                    from.index_select(0, &indices.to_device(from.device())).to_device(device)
+                })
             };
-            let values = made.values.iter().map(|values| {
+            let values = cached.values.iter().map(|values| {
                 let picked = pick(values, positions);
                 let full = picked.kind() != Kind::Half;
                 memory_layout::channels_last_on_cpu(if full {
@@ -112,7 +113,7 @@ impl BatchSource {
                     picked.to_kind(Kind::Float)
                 })
             });
-            let values = made.steps.iter().copied().zip(values).collect();
+            let values = cached.steps.iter().copied().zip(values).collect();
             return Batch { values, labels: pick(&labels, &indices) };
         }
         let (x, y) = self.set.pick(&indices, device);
@@ -120,19 +121,19 @@ impl BatchSource {
         Batch { values, labels: y.expect("labels were checked") }
     }
 
-    /// A mark for each example, by which it is known again.
+    /// A fingerprint of each example.
     pub(crate) fn fingerprints(&self) -> Vec<u64> {
-        let marks = fingerprints(&self.set);
+        let all = fingerprints(&self.set);
         match &self.indices {
-            None => marks,
-            Some(places) => {
-                let places = Vec::<i64>::try_from(places).expect("places are whole numbers");
-                places.into_iter().map(|place| marks[place as usize]).collect()
+            None => all,
+            Some(indices) => {
+                let indices = Vec::<i64>::try_from(indices).expect("indices are integers");
+                indices.into_iter().map(|index| all[index as usize]).collect()
             }
         }
     }
 
-    /// All examples in order, `size` at a time.
+    /// The positions of all examples in order, in batches of `size`.
     pub(crate) fn batch_positions(&self, size: usize) -> impl Iterator<Item = Tensor> + use<> {
         let n = self.len() as i64;
         (0..n).step_by(size.max(1)).map(move |start| {
@@ -141,8 +142,7 @@ impl BatchSource {
     }
 }
 
-/// How many examples of `set` go through a network at a time where nothing is learned: fewer, where
-/// they are large.
+/// The batch size for inference on `set`. It is smaller for large examples.
 pub(crate) fn inference_batch_size(set: &TensorSet) -> usize {
     let numbers: usize = set.example_shape().iter().product();
     (MAX_NUMBERS / numbers.max(1)).clamp(16, MAX_BATCH)

@@ -5,21 +5,21 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard};
 
-/// Runs something that may panic. Gradients are kept meanwhile, and afterwards as before: a panic
-/// within [`tch::no_grad`] would leave this thread without them.
+/// Runs something that may panic, with gradients tracked. Restores the tracking of gradients afterwards:
+/// a panic within [`tch::no_grad`] would leave it switched off in this thread.
 pub(crate) fn catch_panic<T>(run: impl FnOnce() -> T) -> std::thread::Result<T> {
     let _as_before = tch::no_grad_guard();
     catch_unwind(AssertUnwindSafe(|| tch::with_grad(run)))
 }
 
-/// What a panic said, in its first line.
+/// The first line of a panic's message.
 pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked");
     text.lines().next().unwrap_or_default().to_owned()
 }
 
-/// Runs what asks libtorch for much. What it refuses, such as more memory, becomes an error.
+/// Runs libtorch operations. What libtorch refuses, such as more memory, becomes an error.
 pub(crate) fn catch_torch_error<T>(op: &str, run: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_panic(run).unwrap_or_else(|panic| {
         let text = panic_message(&*panic);
@@ -28,7 +28,7 @@ pub(crate) fn catch_torch_error<T>(op: &str, run: impl FnOnce() -> Result<T>) ->
         if message.contains("out of memory") || message.contains("can't allocate memory") {
             let remedy = match op {
                 "Model::fit" | "Model::find_learning_rate" => "Try a smaller batch_size.",
-                _ => "Other variables may hold memory: a kernel that starts anew has all of it.",
+                _ => "Other variables may hold memory: restart the kernel to free all of it.",
             };
             message = format!("{}. {remedy}", message.trim_end_matches('.'));
         }
@@ -36,7 +36,7 @@ pub(crate) fn catch_torch_error<T>(op: &str, run: impl FnOnce() -> Result<T>) ->
     })
 }
 
-/// What is behind the lock, whatever has happened to others who had it.
+/// Locks a mutex, also after a panic of another owner.
 pub(crate) fn lock<T: ?Sized>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
@@ -47,7 +47,7 @@ mod tests {
     use tch::Tensor;
 
     #[test]
-    fn gradients_are_kept_after_a_panic_where_they_are_not() {
+    fn gradients_are_tracked_after_a_panic_without_them() {
         let learns = || {
             let x = Tensor::from_slice(&[2f32]).set_requires_grad(true);
             (&x * &x).requires_grad()
@@ -57,13 +57,13 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_says_its_first_line() {
+    fn the_message_of_a_panic_is_its_first_line() {
         let panic = catch_unwind(|| panic!("one\n{}", "two")).unwrap_err();
         assert_eq!(panic_message(&*panic), "one");
     }
 
     #[test]
-    fn a_gpu_without_memory_is_told_with_a_remedy() {
+    fn a_gpu_without_memory_is_an_error_with_a_hint() {
         // As tch gives it: the error of libtorch inside that of an unwrap.
         let said = "called `Result::unwrap()` on an `Err` value: Torch(\"CUDA out of memory. Tried \
                     to allocate 2.00 GiB. GPU 0 has a total capacity of 7.79 GiB.\\nException \
@@ -75,6 +75,6 @@ mod tests {
             "Model::fit: libtorch says: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a \
              total capacity of 7.79 GiB. Try a smaller batch_size."
         );
-        assert!(told("Model::evaluate").contains("a kernel that starts anew"));
+        assert!(told("Model::evaluate").contains("restart the kernel"));
     }
 }

@@ -13,14 +13,14 @@ use crate::layers::shape_text;
 use crate::model::{Inner, Model, TrainingSlot};
 use std::sync::MutexGuard;
 
-/// What `compile` has chosen, and what has come of it.
+/// What `compile` has chosen for a network, and the results of its training.
 pub(crate) struct Compiled {
     pub(crate) optimizer_state: OptimizerState,
     pub(crate) loss: Loss,
     pub(crate) loss_input: LossInput,
-    /// The last training, as far as it went.
+    /// The history of the last training.
     pub(crate) history: History,
-    /// What the network has been trained on, and which set chose its weights.
+    /// The examples that the network was trained on, and the set that chose its weights.
     pub(crate) training_facts: TrainingFacts,
 }
 
@@ -50,11 +50,11 @@ impl Inner {
 }
 
 impl Model {
-    /// Chooses how the network learns. Compiling again starts the optimizer anew; weights stay.
+    /// Chooses optimizer and loss. Compiling again resets the optimizer; the weights stay.
     ///
     /// # Errors
     ///
-    /// If the optimizer's numbers make no sense, or the loss does not go with the last layer.
+    /// If a number of the optimizer is out of range, or the loss does not fit the last layer.
     pub fn compile(&self, optimizer: impl Optimizer + 'static, loss: Loss) -> Result<()> {
         let paths = self.weight_names();
         let inner = self.inner();
@@ -78,22 +78,22 @@ impl Model {
         });
     }
 
-    /// The last training since `compile`, as far as it went: also where `fit` returned an error.
-    /// Empty before the first.
+    /// The history of the last training since `compile`, also where `fit` returned an error. Empty
+    /// before the first training.
     pub fn history(&self) -> History {
         let compiled = self.inner().compiled();
         compiled.as_ref().map(|compiled| compiled.history.clone()).unwrap_or_default()
     }
 
-    /// Compiles this network as another one of the same form is; its optimizer begins anew.
+    /// Compiles this network like another one of the same form, with a new optimizer state.
     ///
     /// # Errors
     ///
     /// If the other is not compiled.
     pub(crate) fn compile_like(&self, other: &Model, op: &str) -> Result<()> {
-        let (loss, reading) = compiled_loss(other.inner(), op)?;
-        let descent = other.inner().compiled().as_ref().map(|it| it.optimizer_state.restarted());
-        self.set_compiled(descent.expect("it was compiled a moment ago"), loss, reading);
+        let (loss, loss_input) = compiled_loss(other.inner(), op)?;
+        let state = other.inner().compiled().as_ref().map(|it| it.optimizer_state.restarted());
+        self.set_compiled(state.expect("it is compiled"), loss, loss_input);
         Ok(())
     }
 
@@ -102,18 +102,18 @@ impl Model {
         compiled_loss(self.inner(), op).map(drop)
     }
 
-    /// What the network has seen.
+    /// What the network was trained on.
     pub(crate) fn training_facts(&self) -> TrainingFacts {
         let compiled = self.inner().compiled();
         compiled.as_ref().map(|compiled| compiled.training_facts.clone()).unwrap_or_default()
     }
 
-    /// What there is to say when the network is measured on `set`; empty if nothing.
+    /// The notes on a result of this network on `set`.
     pub(crate) fn leakage_notes(&self, set: &TensorSet) -> Vec<Note> {
         self.training_facts().leakage_notes(set)
     }
 
-    /// Takes over what another network has seen, of which this one is a copy.
+    /// Copies what another network was trained on, of which this one is a copy.
     pub(crate) fn copy_training_facts(&self, other: &Model) {
         let seen = other.training_facts();
         if let Some(compiled) = self.inner().compiled().as_mut() {
@@ -122,19 +122,19 @@ impl Model {
     }
 }
 
-/// What `compile` chose, or the error that says to compile.
+/// The loss that `compile` chose, or the error that the network is not compiled.
 pub(crate) fn compiled_loss(inner: &Inner, op: &str) -> Result<(Loss, LossInput)> {
     let compiled = inner.compiled();
     compiled.as_ref().map(|compiled| (compiled.loss.clone(), compiled.loss_input)).ok_or_else(
         || {
             let hint =
-                "Try model.compile(RmsProp::new(1e-3), Loss::CategoricalCrossEntropy)? before it.";
+                "Call model.compile(RmsProp::new(1e-3), Loss::CategoricalCrossEntropy)? first.";
             Error::invalid(op, "a compiled model", "one that is not", hint)
         },
     )
 }
 
-/// What `fit` and `evaluate` cannot work with is said before anything runs.
+/// Refuses a set that does not fit the network.
 pub(crate) fn check_input(op: &str, inner: &Inner, set: &TensorSet) -> Result<()> {
     if set.is_empty() {
         return Err(Error::invalid(op, "at least one example", "an empty set", ""));
@@ -161,7 +161,7 @@ pub(crate) fn check_input(op: &str, inner: &Inner, set: &TensorSet) -> Result<()
     Ok(())
 }
 
-/// Refuses a set without labels, or with labels that the network has no output for.
+/// Refuses a set without labels, or with labels for which the network has no output.
 pub(crate) fn check_labels(op: &str, inner: &Inner, set: &TensorSet) -> Result<()> {
     let labels = set.labels().ok_or_else(|| {
         let hint = "predict() works without labels.";

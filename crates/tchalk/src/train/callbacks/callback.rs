@@ -144,12 +144,14 @@ impl Callbacks {
         self.0.push(Arc::new(Mutex::new(callback)));
     }
 
-    /// Calls one method of all of them; the first that fails is the last that is called.
+    /// Calls one method of all callbacks, up to the first that fails. They see the learning rate of the
+    /// optimizer, and may change it.
     pub(crate) fn call(
         &self,
         run: &mut Run,
         method: impl Fn(&mut dyn Callback, &mut Run) -> CallbackResult,
     ) -> Result<(), String> {
+        run.read_learning_rate();
         for callback in &self.0 {
             let mut callback = lock(callback);
             let problem = match catch_panic(|| method(&mut *callback, run)) {
@@ -159,6 +161,7 @@ impl Callbacks {
             };
             return Err(format!("{}: {problem}", type_name(&format!("{callback:?}"))));
         }
+        run.write_learning_rate();
         Ok(())
     }
 

@@ -132,6 +132,20 @@ impl Run {
         self.history.notes.push(note.into());
     }
 
+    /// Takes the learning rate from the optimizer.
+    pub(crate) fn read_learning_rate(&mut self) {
+        if let Some(compiled) = self.model.inner().compiled().as_ref() {
+            self.learning_rate = compiled.optimizer_state.learning_rate();
+        }
+    }
+
+    /// Gives the learning rate to the optimizer.
+    pub(crate) fn write_learning_rate(&self) {
+        if let Some(compiled) = self.model.inner().compiled().as_mut() {
+            compiled.optimizer_state.set_learning_rate(self.learning_rate);
+        }
+    }
+
     /// Copies of all weights that training may change, with their names, running means included.
     pub fn weights(&self) -> Vec<(String, Tensor)> {
         copy_weights(&self.model)

@@ -1,19 +1,18 @@
-//! Images changed a little each time they are seen.
+//! Augmentation of the training images.
 
 use crate::data::Augmentation;
 use crate::error::Result;
 use tch::Tensor;
 
-/// What changes images a little each time they are seen in training, so that the network cannot
-/// learn them by heart: an [`Augmentation`], or a type of your own. Given to
-/// [`Fit::augment`](crate::train::Fit::augment).
+/// Changes the images of each training step, so that the network sees them in many variants: an
+/// [`Augmentation`], or a type of your own, for [`Fit::augment`](crate::train::Fit::augment).
 pub trait Augment: std::fmt::Debug + Send + Sync {
-    /// Changes a batch of images `[batch, channels, height, width]`; the shape stays. The same
-    /// `seed` makes the same changes.
+    /// Changes a batch of images `[batch, channels, height, width]`. The shape stays. The same `seed`
+    /// makes the same changes.
     ///
     /// # Errors
     ///
-    /// If it cannot work with such images.
+    /// If the images do not fit.
     fn apply(&self, x: &Tensor, seed: u64) -> Result<Tensor>;
 }
 

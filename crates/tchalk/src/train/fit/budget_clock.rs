@@ -1,20 +1,20 @@
-//! The time that a budget leaves a training, and what a step takes of it.
+//! The time that a budget gives a training.
 
 use std::time::{Duration, Instant};
 
-/// So long is measured before anything is planned.
-const ENOUGH: f64 = 2.0;
-/// The part of the time that is planned; the rest is for what cannot be foreseen.
-const PLANNED: f64 = 0.8;
+/// The seconds that are measured before the rest is planned.
+const MEASURED_SECONDS: f64 = 2.0;
+/// The part of the time that is planned. The rest is a reserve.
+const PLANNED_PART: f64 = 0.8;
 
-/// Runs while a training does.
+/// Measures the speed of a training against its time limit.
 #[derive(Debug)]
 pub(crate) struct BudgetClock {
     begun: Instant,
     time: Duration,
-    /// The first step takes longer than others, so measuring begins behind it.
+    /// The first step takes longer than others, so measuring starts after it.
     measured_from: Option<Instant>,
-    /// What was done since then, in [`work`](crate::runtime::budget::work).
+    /// The [work units](crate::runtime::budget::work_units) since then.
     done: f64,
     read: bool,
 }
@@ -24,17 +24,17 @@ impl BudgetClock {
         BudgetClock { begun, time, measured_from: None, done: 0.0, read: false }
     }
 
-    /// Whether the time is over.
+    /// Whether the time is up.
     pub(crate) fn is_over(&self, now: Instant) -> bool {
         now.duration_since(self.begun) > self.time
     }
 
-    /// How many seconds may be planned.
+    /// The seconds that may be planned.
     pub(crate) fn planned_seconds(&self) -> f64 {
-        self.time.as_secs_f64() * PLANNED
+        self.time.as_secs_f64() * PLANNED_PART
     }
 
-    /// So much was done until now.
+    /// Counts work that was done until now.
     pub(crate) fn worked(&mut self, work: f64, now: Instant) {
         match self.measured_from {
             Some(_) => self.done += work,
@@ -42,10 +42,10 @@ impl BudgetClock {
         }
     }
 
-    /// How many seconds a piece of work takes: once, when enough was measured.
+    /// The seconds that a work unit takes. Returned once, when enough was measured.
     pub(crate) fn seconds_per_unit(&mut self, now: Instant) -> Option<f64> {
         let seconds = now.duration_since(self.measured_from?).as_secs_f64();
-        let due = !self.read && self.done > 0.0 && seconds >= ENOUGH;
+        let due = !self.read && self.done > 0.0 && seconds >= MEASURED_SECONDS;
         self.read |= due;
         due.then(|| seconds / self.done)
     }

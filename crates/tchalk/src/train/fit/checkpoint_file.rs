@@ -1,8 +1,8 @@
-//! Training in a file: written after an epoch, taken up again later.
+//! Checkpoint files: the state of a training, written after an epoch and resumed later.
 //!
-//! The file holds tensors in the safetensors format: the weights by name, and what the optimizer and
-//! the callbacks remember. Its header holds the rest as JSON. Numbers that have to come back to the
-//! bit are written as their bits.
+//! The file is a safetensors file with the weights by name, the slots of the optimizer, and the tensors
+//! of the callbacks. Its header holds the rest as JSON. Numbers that have to be restored exactly are
+//! written as their bits.
 
 use crate::error::{Error, Result};
 use crate::model::{Model, file};
@@ -18,14 +18,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tch::{Kind, Tensor};
 
-/// Where the state of training is in the header.
+/// The key of the training state in the header.
 const KEY: &str = "tchalk-training";
-/// Counts up whenever older versions could misread what is written.
+/// The version of the format. It increases when older versions could misread a file.
 const VERSION: u32 = 1;
 const WEIGHT: &str = "weight/";
 const OPTIMIZER: &str = "optimizer/";
 
-/// What goes into the header.
+/// The header.
 #[derive(Serialize, Deserialize)]
 struct Header {
     version: u32,
@@ -46,7 +46,7 @@ struct SavedEpoch {
     values: BTreeMap<String, u64>,
 }
 
-/// What a file holds.
+/// The content of a checkpoint file.
 pub(crate) struct TrainingCheckpoint {
     pub(crate) seed: u64,
     pub(crate) history: History,
@@ -56,8 +56,7 @@ pub(crate) struct TrainingCheckpoint {
     callbacks: Vec<CallbackState>,
 }
 
-/// Writes the state of training. The file appears when it is complete; one that was there before
-/// stays as it was until then.
+/// Writes the state of a training. An existing file is replaced when the new one is complete.
 pub(crate) fn write(
     path: &Path,
     model: &Model,
@@ -71,7 +70,7 @@ pub(crate) fn write(
         let weights = inner.program.weights().into_iter();
         weights.map(|w| (format!("{WEIGHT}{}", w.name), w.tensor.detach().copy())).collect()
     };
-    let remembered = match inner.compiled().as_ref() {
+    let optimizer_state = match inner.compiled().as_ref() {
         Some(compiled) => compiled.optimizer_state.state_dict(),
         None => StateDict::default(),
     };
@@ -79,9 +78,9 @@ pub(crate) fn write(
     let header = Header {
         version: VERSION,
         seed,
-        rate: remembered.learning_rate.to_bits(),
-        steps: remembered.steps,
-        updates: remembered.updates,
+        rate: optimizer_state.learning_rate.to_bits(),
+        steps: optimizer_state.steps,
+        updates: optimizer_state.updates,
         epochs: history.epochs.iter().map(saved_epoch).collect(),
         notes: history.notes.clone(),
         callbacks: states
@@ -89,8 +88,8 @@ pub(crate) fn write(
             .map(|state| state.numbers.iter().map(|(k, v)| (k.clone(), v.to_bits())).collect())
             .collect(),
     };
-    let remembered = remembered.tensors.into_iter();
-    tensors.extend(remembered.map(|(name, tensor)| (format!("{OPTIMIZER}{name}"), tensor)));
+    let optimizer_state = optimizer_state.tensors.into_iter();
+    tensors.extend(optimizer_state.map(|(name, tensor)| (format!("{OPTIMIZER}{name}"), tensor)));
     for (i, state) in states.into_iter().enumerate() {
         let kept = state.tensors.into_iter();
         tensors.extend(kept.map(|(name, tensor)| (format!("callback/{i}/{name}"), tensor)));
@@ -99,7 +98,7 @@ pub(crate) fn write(
     file::write(path, &[(KEY, text)], &tensors)
 }
 
-/// Reads a file that [`write`] wrote.
+/// Reads a checkpoint file.
 pub(crate) fn read(path: &Path) -> Result<TrainingCheckpoint> {
     let hint = "Fit::new().callback(Checkpoint::new(path)) writes such a file after every epoch.";
     let bytes = std::fs::read(path).map_err(|error| Error::io(path, error, hint))?;
@@ -107,14 +106,14 @@ pub(crate) fn read(path: &Path) -> Result<TrainingCheckpoint> {
     let (_, metadata) = SafeTensors::read_metadata(&bytes)
         .map_err(|error| bad(format!("no checkpoint: {error}")))?;
     let text = metadata.metadata().as_ref().and_then(|notes| notes.get(KEY));
-    let text = text.ok_or_else(|| bad("it holds no state of training".into()))?;
+    let text = text.ok_or_else(|| bad("it holds no training state".into()))?;
     let header: Header = serde_json::from_str(text)
-        .map_err(|error| bad(format!("its state of training is damaged: {error}")))?;
+        .map_err(|error| bad(format!("its training state is damaged: {error}")))?;
     if header.version != VERSION {
         return Err(bad(format!("version {} of the format; this is {VERSION}", header.version)));
     }
     let file = SafeTensors::deserialize(&bytes).map_err(|error| bad(error.to_string()))?;
-    let (mut weights, mut remembered) = (Vec::new(), BTreeMap::new());
+    let (mut weights, mut optimizer_state) = (Vec::new(), BTreeMap::new());
     let numbers = header.callbacks.into_iter();
     let mut callbacks: Vec<CallbackState> = numbers
         .map(|numbers| CallbackState {
@@ -131,7 +130,7 @@ pub(crate) fn read(path: &Path) -> Result<TrainingCheckpoint> {
         if let Some(name) = name.strip_prefix(WEIGHT) {
             weights.push((name.to_owned(), tensor));
         } else if let Some(name) = name.strip_prefix(OPTIMIZER) {
-            remembered.insert(name.to_owned(), tensor);
+            optimizer_state.insert(name.to_owned(), tensor);
         } else if let Some((i, name)) =
             name.strip_prefix("callback/").and_then(|rest| rest.split_once('/'))
             && let Some(state) = i.parse().ok().and_then(|i: usize| callbacks.get_mut(i))
@@ -143,7 +142,7 @@ pub(crate) fn read(path: &Path) -> Result<TrainingCheckpoint> {
         learning_rate: f64::from_bits(header.rate),
         steps: header.steps,
         updates: header.updates,
-        tensors: remembered,
+        tensors: optimizer_state,
     };
     let epochs = header.epochs.iter().map(epoch).collect();
     let history = History { epochs, notes: header.notes, ..History::default() };
@@ -151,7 +150,7 @@ pub(crate) fn read(path: &Path) -> Result<TrainingCheckpoint> {
     Ok(TrainingCheckpoint { seed, history, path, weights, descent, callbacks })
 }
 
-/// Puts a saved training into a model that was built and compiled as before.
+/// Restores the state of a training in a model that was built and compiled as before.
 pub(crate) fn restore(
     model: &Model,
     callbacks: &Callbacks,

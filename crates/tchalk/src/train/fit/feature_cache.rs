@@ -1,8 +1,8 @@
-//! What the frozen part of a network gives, computed once.
+//! Cached features: the outputs of the frozen layers, computed once.
 //!
-//! Layers that training leaves alone give the same for the same image in every epoch. So they run
-//! over all examples once, and training goes on from what they gave: 25 epochs on a frozen VGG16
-//! then cost little more than one.
+//! Frozen layers give the same output for the same image in every epoch. So they run over all examples
+//! once, and training starts from their outputs: 25 epochs on a frozen VGG16 then take little longer
+//! than one.
 
 use crate::error::Result;
 use crate::model::{Inner, Program};
@@ -13,24 +13,24 @@ use crate::train::catch_torch_error;
 use crate::train::measure::note::Note;
 use tch::{Device, Kind, Tensor, no_grad};
 
-/// Where no system tells how much memory is free, so many bytes are taken at most.
+/// The limit where the system does not tell how much memory is free.
 const DEFAULT_BYTES: usize = 4 << 30;
 
-/// What to do about the frozen part.
+/// What to do about the frozen layers.
 #[derive(Debug, Clone, PartialEq)]
 enum CachePlan {
-    /// There is none with weights.
+    /// No frozen layer has weights.
     NotWorthwhile,
-    /// Its outputs are kept, for each of these steps, in this kind.
+    /// Keep the outputs of these steps, in this kind.
     Cache { steps: Vec<usize>, kind: Kind },
-    /// They are too many: so many bytes, even in half precision.
+    /// The outputs take this many bytes, even in half precision.
     TooLarge { bytes: usize },
 }
 
-/// What to do for `examples` with `limit` bytes of memory: `target` is the step that the loss reads.
+/// What to do for `examples` with `limit` bytes of memory. `target` is the step that the loss reads.
 fn plan(program: &Program, target: usize, examples: usize, limit: usize) -> CachePlan {
     let steps = program.frozen_frontier(target);
-    // A frontier behind layers without weights would be another copy of the images.
+    // The outputs of layers without weights would only be another copy of the images.
     let behind = program.needed(&[], &steps);
     let worthwhile = program.steps.iter().zip(&behind).any(|(step, needed)| {
         *needed && step.built_layer().is_some_and(|cell| !cell.tensors().is_empty())
@@ -47,7 +47,7 @@ fn plan(program: &Program, target: usize, examples: usize, limit: usize) -> Cach
     }
 }
 
-/// Half of the memory that is free.
+/// Half of the free memory.
 fn free_memory(device: Device) -> usize {
     let free = || {
         let text = std::fs::read_to_string("/proc/meminfo").ok()?;
@@ -60,8 +60,9 @@ fn free_memory(device: Device) -> usize {
     }
 }
 
-/// Computes the outputs of the frozen layers, where that pays and `limit` bytes are enough (without a
-/// limit: half of the free memory). Of augmented training data there is nothing to keep.
+/// Computes the outputs of the frozen layers for the training and the validation data, where that pays
+/// and `limit` bytes are enough. The default limit is half of the free memory. Augmented training data
+/// is not given: it differs in every epoch.
 ///
 /// # Errors
 ///
@@ -136,7 +137,7 @@ fn compute(
     Ok(CachedFeatures { steps: steps.to_vec(), values })
 }
 
-/// The note on what was kept.
+/// The note on the cached features.
 fn note(program: &Program, steps: &[usize], kind: Kind, examples: usize) -> Note {
     let names: Vec<&str> = steps.iter().map(|&step| program.steps[step].path.as_str()).collect();
     let layers = match names.as_slice() {
@@ -166,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_decides_how_it_is_kept() {
+    fn the_limit_decides_the_precision() {
         let model = program_of(true);
         let program = &model.inner().program;
         let of = |limit| plan(program, program.logits(), 10, limit);
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn without_frozen_weights_there_is_nothing_to_keep() {
+    fn without_frozen_weights_nothing_is_cached() {
         let model = program_of(false);
         let program = &model.inner().program;
         assert_eq!(plan(program, program.logits(), 10, usize::MAX), CachePlan::NotWorthwhile);

@@ -1,4 +1,4 @@
-//! Finding a learning rate by trying them all.
+//! Finding a learning rate: a range test.
 
 use super::random::{shuffled_order, step_seed};
 use super::replicas::Replicas;
@@ -15,13 +15,13 @@ use crate::train::callbacks::run::{copy_weights, set_weights};
 use crate::train::catch_torch_error;
 use crate::train::compile::{check_input, check_labels, compiled_loss};
 
-/// How much of the loss before stays in the smoothed one.
+/// The decay of the moving average of the loss.
 const SMOOTHING: f64 = 0.9;
-/// The slope is looked at from so many steps before to so many behind.
+/// The slope is measured over this number of steps in both directions.
 const WINDOW: usize = 2;
 
-/// Trains for a moment with a learning rate that grows from step to step, to see where the loss falls
-/// fastest and where it runs away (Smith 2015).
+/// The learning rate range test: some training steps with a growing learning rate show where the loss
+/// falls fastest and where it diverges (Smith 2015).
 ///
 /// ```
 /// use tchalk::prelude::*;
@@ -48,24 +48,24 @@ impl Default for LearningRateFinder {
 }
 
 impl LearningRateFinder {
-    /// A hundred steps, from a rate of 1e-5 to 1, on batches of 32.
+    /// 100 steps with learning rates from 1e-5 to 1, on batches of 32.
     pub fn new() -> LearningRateFinder {
         LearningRateFinder { from: 1e-5, to: 1.0, steps: 100, batch_size: 32 }
     }
 
-    /// The smallest and the largest rate.
+    /// The smallest and the largest learning rate.
     pub fn range(mut self, from: f64, to: f64) -> LearningRateFinder {
         (self.from, self.to) = (from, to);
         self
     }
 
-    /// In how many steps the rate grows, by the same factor each.
+    /// The number of steps. The learning rate grows by the same factor at each.
     pub fn steps(mut self, steps: usize) -> LearningRateFinder {
         self.steps = steps;
         self
     }
 
-    /// How many examples each step looks at; take what training will take.
+    /// The number of examples of each step. Use the batch size of the training.
     pub fn batch_size(mut self, size: usize) -> LearningRateFinder {
         self.batch_size = size;
         self
@@ -76,7 +76,7 @@ impl LearningRateFinder {
         self.from * (self.to / self.from).powf(part)
     }
 
-    /// Steps with a growing rate, which change weights and optimizer.
+    /// Runs the steps. They change the weights and the optimizer state.
     fn run_steps(&self, learner: &TrainStep<'_>, set: &TensorSet) -> Result<LearningRateCurve> {
         let (feed, seed) =
             (BatchSource::new(set.clone()), runtime::seed::derive("find_rate") as u64);
@@ -128,38 +128,38 @@ impl LearningRateCurve {
         let mut mean = 0.0;
         let smoothed = losses.iter().enumerate().map(|(i, loss)| {
             mean = SMOOTHING * mean + (1.0 - SMOOTHING) * loss;
-            // A mean that begins at nothing is too small at first.
+            // The average starts at 0, so it is too small at first.
             mean / (1.0 - SMOOTHING.powi(i as i32 + 1))
         });
         let smoothed = smoothed.collect();
         LearningRateCurve { learning_rates, losses, smoothed, stopped }
     }
 
-    /// The rates, in the order in which they were tried.
+    /// The learning rates, in the order in which they were tried.
     pub fn learning_rates(&self) -> Vec<f64> {
         self.learning_rates.clone()
     }
 
-    /// The loss of the batch at each rate.
+    /// The loss of the batch at each learning rate.
     pub fn losses(&self) -> Vec<f64> {
         self.losses.clone()
     }
 
-    /// A rate to begin with: where the smoothed loss falls fastest, before it is smallest. None where
-    /// it never falls.
+    /// A learning rate to start with: the one at which the smoothed loss falls fastest. None where it
+    /// never falls.
     pub fn suggestion(&self) -> Option<f64> {
-        // The first values are those of single batches, and say nothing yet.
+        // The first values are those of single batches.
         let first = (self.smoothed.len() / 10).max(WINDOW);
         let last = self.smoothed.len().saturating_sub(WINDOW);
         let lowest = (first..self.smoothed.len())
             .min_by(|&a, &b| self.smoothed[a].total_cmp(&self.smoothed[b]))?;
         let slope = |i: usize| self.smoothed[i + WINDOW] - self.smoothed[i - WINDOW];
         let steepest = (first..lowest.min(last)).min_by(|&a, &b| slope(a).total_cmp(&slope(b)))?;
-        // Less than rounding is no fall.
+        // Smaller slopes are rounding errors.
         (slope(steepest) < -1e-9).then_some(self.learning_rates[steepest])
     }
 
-    /// The loss against the logarithm of the rate.
+    /// The loss against the logarithm of the learning rate.
     ///
     /// # Errors
     ///
@@ -175,8 +175,10 @@ impl LearningRateCurve {
             .line(Line::new("each batch", points(&self.losses)).dashed());
         let figure = Figure::grid(vec![panel.into()], 1)?;
         Ok(match self.suggestion() {
-            Some(rate) => figure.title(format!("the loss falls fastest at a rate of {rate:.1e}")),
-            None => figure.title("the loss does not fall at any of these rates"),
+            Some(rate) => {
+                figure.title(format!("the loss falls fastest at a learning rate of {rate:.1e}"))
+            }
+            None => figure.title("the loss does not fall at any of these learning rates"),
         })
     }
 }
@@ -201,15 +203,15 @@ impl Show for LearningRateCurve {
 }
 
 impl Model {
-    /// Trains for a moment with a growing learning rate, and returns how the loss went with it.
-    /// Weights and optimizer are afterwards as they were before.
+    /// Trains for some steps with a growing learning rate, and returns the loss at each. Weights and
+    /// optimizer state are restored afterwards.
     ///
-    /// It ends early where the loss is four times its best, and when the reader presses stop.
+    /// It ends early if the loss is four times its best, or on an interrupt.
     ///
     /// # Errors
     ///
-    /// If the model is not compiled, the set does not fit, the finder's numbers make no sense, or
-    /// libtorch refuses a step; the weights are then as before, too.
+    /// If the model is not compiled, the set does not fit, a number of the finder is out of range, or
+    /// libtorch refuses a step. The weights are restored then, too.
     pub fn find_learning_rate(
         &self,
         set: &TensorSet,
@@ -222,7 +224,7 @@ impl Model {
         check_labels(OP, inner, set)?;
         let good = finder.from > 0.0 && finder.to > finder.from && finder.to.is_finite();
         if !good || finder.steps < 10 || finder.batch_size == 0 {
-            let expected = "a rate above 0 that grows, in at least 10 steps";
+            let expected = "a growing learning rate above 0, in at least 10 steps";
             return Err(Error::invalid("LearningRateFinder", expected, format!("{finder:?}"), ""));
         }
         let program = &inner.program;
@@ -243,7 +245,7 @@ impl Model {
         let curve = catch_torch_error(OP, || finder.run_steps(&learner, set));
         set_weights(self, &before)?;
         if let (Some(state), Some(compiled)) = (state, inner.compiled().as_mut()) {
-            // Of all weights: what is remembered of frozen ones is for when they are free again.
+            // Of all weights: those of frozen layers may be trained again.
             let weights = program.weights().into_iter().map(|weight| (weight.name, weight.tensor));
             compiled
                 .optimizer_state

@@ -16,3 +16,4 @@ mod random;
 mod replicas;
 mod train_step;
 mod trainer;
+mod weight_backup;

@@ -1,4 +1,4 @@
-//! How long to train, and how: the settings of one training.
+//! The options of a training.
 
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
@@ -12,12 +12,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tch::Device;
 
-/// How long to train, and on how much at a time: what [`Model::fit`](crate::model::Model::fit) is
-/// given.
+/// The options of a training, for [`Model::fit`](crate::model::Model::fit).
 ///
 /// ```
 /// use tchalk::prelude::*;
-/// let how = Fit::new()
+/// let options = Fit::new()
 ///     .epochs(50)
 ///     .batch_size(128)
 ///     .validation_split(0.1)
@@ -39,13 +38,13 @@ pub struct Fit {
     pub(crate) callbacks: Callbacks,
     pub(crate) augment: Option<Arc<dyn Augment>>,
     pub(crate) precision: Precision,
-    /// Where replicas of the network are, its own device first; nothing where it learns there alone.
+    /// The devices of the replicas, the network's own first. None where only its own is used.
     pub(crate) devices: Option<Vec<Device>>,
     pub(crate) resume: Option<PathBuf>,
     pub(crate) feature_cache_bytes: Option<usize>,
-    /// The one of `TCHALK_BUDGET` where none was chosen.
+    /// The default is the current budget.
     pub(crate) budget: Option<Budget>,
-    /// So many trainings share the budget's time.
+    /// The number of trainings that share the time of the budget.
     pub(crate) trainings: usize,
 }
 
@@ -56,7 +55,7 @@ impl Default for Fit {
 }
 
 impl Fit {
-    /// One epoch in batches of 32, in random order, without validation; within the
+    /// One epoch in batches of 32, in random order, without validation, within the
     /// [current budget](Budget::current).
     pub fn new() -> Fit {
         Fit {
@@ -79,85 +78,83 @@ impl Fit {
         }
     }
 
-    /// How many times every example is seen.
+    /// The number of epochs. In each of them every example is used once. The default is 1.
     pub fn epochs(mut self, epochs: usize) -> Fit {
         self.epochs = epochs;
         self
     }
 
-    /// So many epochs count as done before: training goes from the next one up to
-    /// [`epochs`](Fit::epochs), and schedules begin there.
+    /// The number of epochs that count as done. Training starts with the next one and ends with
+    /// [`epochs`](Fit::epochs); schedules start there. The default is 0.
     pub fn initial_epoch(mut self, epochs: usize) -> Fit {
         self.initial_epoch = epochs;
         self
     }
 
-    /// How many examples each step looks at.
+    /// The number of examples of each step. The default is 32.
     pub fn batch_size(mut self, size: usize) -> Fit {
         self.batch_size = size;
         self
     }
 
-    /// A set that is not learned from, measured as a whole after every epoch.
+    /// A validation set, measured after every epoch. The network does not learn from it.
     pub fn validation(mut self, set: &TensorSet) -> Fit {
         self.validation = Some(set.clone());
         self
     }
 
-    /// Holds back this fraction of the training set, the same of every class, and measures it after
+    /// Holds this fraction of each class of the training set back for validation. It is measured after
     /// every epoch.
     pub fn validation_split(mut self, fraction: f64) -> Fit {
         self.validation_split = fraction;
         self
     }
 
-    /// Whether every epoch has a random order of its own, as it has where not set.
+    /// Whether each epoch has a random order of its own. The default is `true`.
     pub fn shuffle(mut self, shuffle: bool) -> Fit {
         self.shuffle = shuffle;
         self
     }
 
-    /// How the learning rate changes on the way; it stays as it is where not set.
+    /// How the learning rate changes during training. By default it does not.
     pub fn schedule(mut self, schedule: Schedule) -> Fit {
         self.schedule = schedule;
         self
     }
 
-    /// What is measured beside loss and accuracy, in training and validation.
+    /// The metrics besides loss and accuracy, for training and validation.
     pub fn metrics(mut self, metrics: impl Into<Vec<Metric>>) -> Fit {
         self.metrics = metrics.into();
         self
     }
 
-    /// Something to be called while the network learns; several are called in the order in which
-    /// they were given.
+    /// A callback. Several are called in the order in which they were added.
     pub fn callback(mut self, callback: impl Callback + 'static) -> Fit {
         self.callbacks.push(callback);
         self
     }
 
-    /// Changes the training images a little each time they are seen. Frozen layers then have to
-    /// run in every epoch.
+    /// Augments the training images at every step. Frozen layers then run in every epoch.
     pub fn augment(mut self, augment: impl Augment + 'static) -> Fit {
         self.augment = Some(Arc::new(augment));
         self
     }
 
-    /// How exactly to compute; [`Precision::Mixed`] has an effect on a GPU only.
+    /// The precision of the computation. [`Precision::Mixed`] has an effect on a GPU only.
     pub fn precision(mut self, precision: Precision) -> Fit {
         self.precision = precision;
         self
     }
 
-    /// Trains on several devices at once, each with a replica of the network (data parallelism). The
-    /// first has to be the network's own. Every batch is split evenly; each replica finds the
-    /// gradients of its part, and their sum, on the first device, makes one step of the optimizer,
-    /// which all replicas then take over. The steps are those of one device, to within rounding:
-    /// [`batch_size`](Fit::batch_size) is still that of the whole batch.
+    /// Trains on several devices, each with a replica of the network (data parallelism). The first has to
+    /// be the network's own. Every batch is split evenly. Each replica computes the gradients of its
+    /// part; the optimizer takes one step with their sum, on the first device; then all replicas copy
+    /// the weights. Except for rounding the steps are those of one device:
+    /// [`batch_size`](Fit::batch_size) is the size of the whole batch.
     ///
-    /// With `n` devices a batch can be `n` times as large in the same time. An epoch then has fewer
-    /// steps, each with less noise, so the learning rate grows with the batch (linear scaling), after
-    /// a warm-up (Goyal et al. 2017):
+    /// With `n` devices a batch can be `n` times as large in the same time. An epoch then has fewer steps
+    /// with less noise, so the learning rate is scaled with the batch size, after a warm-up (Goyal et al.
+    /// 2017):
     ///
     /// ```
     /// use tchalk::prelude::*;
@@ -177,40 +174,39 @@ impl Fit {
     /// ```
     ///
     /// A device may be named more than once: `[Device::Cpu, Device::Cpu]` shows all of this without a
-    /// GPU, though no faster. Three things differ from one device. Dropout draws for each part anew:
-    /// other values than for the whole batch, and the same for the same seed. Batch normalization
-    /// uses the mean and variance of each part; what it keeps is the average over the parts. And each
-    /// device but the first holds another copy of the weights. Validation, and the frozen part that
-    /// is computed once, run on the first device alone.
+    /// GPU, but no faster. Three things differ from one device. Each part has its own dropout, which
+    /// depends only on the seed. Batch normalization uses the mean and variance of each part; the
+    /// running averages are the mean over the parts. Each further device holds a copy of the weights.
+    /// Validation and the cached features of frozen layers use the first device only.
     ///
-    /// This has been tried with replicas on the CPU, not yet on several GPUs.
+    /// This has been tested with replicas on the CPU, not yet on several GPUs.
     pub fn devices(mut self, devices: impl Into<Vec<Device>>) -> Fit {
         self.devices = Some(devices.into());
         self
     }
 
-    /// Takes training up where a [`Checkpoint`](crate::train::Checkpoint) left it. Build and compile the
-    /// model as before, and give the same sets and settings: it comes to the same numbers as if it
-    /// had never been broken off.
+    /// Resumes the training that a [`Checkpoint`](crate::train::Checkpoint) has saved. Build and compile
+    /// the model as before, and give the same sets and options: the result is the same as without the
+    /// interruption.
     pub fn resume(mut self, path: impl Into<PathBuf>) -> Fit {
         self.resume = Some(path_of(path.into()));
         self
     }
 
-    /// How many bytes the outputs of frozen layers may take, which are computed once; half of the
-    /// free memory where not set. With 0 they run in every epoch.
+    /// The memory, in bytes, for the outputs of frozen layers, which are computed once. The default is
+    /// half of the free memory. With 0 the frozen layers run in every epoch.
     pub fn feature_cache_bytes(mut self, bytes: usize) -> Fit {
         self.feature_cache_bytes = Some(bytes);
         self
     }
 
-    /// Another budget than the [current one](Budget::current).
+    /// The budget. The default is the [current one](Budget::current).
     pub fn budget(mut self, budget: Budget) -> Fit {
         self.budget = Some(budget);
         self
     }
 
-    /// The budget that was chosen, or else the current one.
+    /// The budget of these options, or the current one.
     pub(crate) fn chosen_budget(&self) -> Result<Budget> {
         self.budget.map_or_else(Budget::current, Ok)
     }
@@ -251,7 +247,7 @@ impl Fit {
         .collect()
     }
 
-    /// What each epoch is measured by.
+    /// The names of the metrics of each epoch.
     pub(crate) fn metric_names(&self, validated: bool) -> Vec<String> {
         let names = ["loss".to_owned(), "accuracy".to_owned()].into_iter();
         let names: Vec<String> = names.chain(self.metrics.iter().map(|m| m.name())).collect();
@@ -262,17 +258,17 @@ impl Fit {
 
 /// For several trainings with the same options.
 impl Fit {
-    /// Refuses what makes sense for one network only.
+    /// Checks the options, and refuses those that are for one network only.
     pub(crate) fn check_for_several(&self, op: &str) -> Result<()> {
         if self.resume.is_some() {
-            let hint = "Train that network with fit, and put it into an ensemble afterwards.";
-            let got = "Fit::resume, which goes on with one network";
-            return Err(Error::invalid(op, "networks that begin anew", got, hint));
+            let hint = "Train that network with fit, and add it to an ensemble afterwards.";
+            let got = "Fit::resume, which continues one network";
+            return Err(Error::invalid(op, "new networks", got, hint));
         }
         self.check()
     }
 
-    /// How many epochs are wanted.
+    /// The number of epochs to train.
     pub(crate) fn planned_epochs(&self) -> usize {
         self.epochs.saturating_sub(self.initial_epoch)
     }
@@ -282,20 +278,19 @@ impl Fit {
         self.schedule != Schedule::constant()
     }
 
-    /// The same for so many trainings, which share the budget's time.
+    /// These options for several trainings that share the time of the budget.
     pub(crate) fn sharing_budget(&self, trainings: usize) -> Fit {
         Fit { trainings, ..self.clone() }
     }
 
-    /// How many examples each of so many trainings may see, so that all of them together see no more
-    /// than the budget allows one, unless that leaves each too few; and a sentence on it, where that
-    /// is not all.
+    /// The number of examples for each of several trainings. Together they have as many as the budget
+    /// allows for one, but each has at least 500. A note where these are not all examples.
     pub(crate) fn examples_per_training(
         &self,
         examples: usize,
         trainings: usize,
     ) -> Result<(usize, Option<Note>)> {
-        /// With fewer there would be nothing to see.
+        /// With fewer examples a network learns nothing.
         const FEWEST: usize = 500;
         let budget = self.chosen_budget()?;
         let allowed = budget.training_allowance(1, examples).examples;

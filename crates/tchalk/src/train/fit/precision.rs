@@ -1,13 +1,13 @@
-//! How exactly a network computes.
+//! The precision of the computation.
 
-/// How exactly a network computes while it learns.
+/// The precision with which a network computes during training.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Precision {
     /// 32 bits for every number.
     #[default]
     Full,
-    /// Convolutions and dense layers compute in `bfloat16`, with half the bits and half the memory;
-    /// weights, sums, normalizations and the loss keep 32. Several times as fast on a GPU that has
-    /// the hardware, and slower on most processors, so that only a GPU does it.
+    /// Convolutions and dense layers compute in `bfloat16`, with half the bits and half the memory.
+    /// Weights, sums, normalizations and the loss keep 32 bits. This is several times as fast on GPUs
+    /// with hardware for it, and slower on most CPUs, so only GPUs do it.
     Mixed,
 }

@@ -1,5 +1,5 @@
-//! What the reader sees while a network learns: one display that changes in place, or, where there
-//! is no live page, a line for each epoch.
+//! The progress of a training on the page: a display that is updated in place, or a line for each epoch
+//! where there is no live page.
 
 use crate::display::{Content, Live, Show};
 use crate::runtime::progress::{INTERVAL, bar};
@@ -11,7 +11,7 @@ use std::time::Instant;
 
 pub(crate) struct ProgressDisplay {
     live: Option<Live>,
-    /// So many notes are on the page already.
+    /// The number of notes that are on the page already.
     notes_shown: usize,
     first: usize,
     started: Instant,
@@ -39,7 +39,7 @@ impl ProgressDisplay {
         }
     }
 
-    /// A note that was not known before the first step.
+    /// Adds a note during the training.
     pub(crate) fn note(&mut self, note: &Note) {
         if self.live.is_none() {
             println!("{note}");
@@ -48,7 +48,7 @@ impl ProgressDisplay {
         self.notes_shown += 1;
     }
 
-    /// Whether it is time to show where training is.
+    /// Whether it is time to update the display.
     pub(crate) fn wants_update(&self) -> bool {
         self.live.is_some() && self.is_due()
     }
@@ -62,7 +62,7 @@ impl ProgressDisplay {
         let total = ((run.epochs - self.first) * run.steps) as f64;
         let left = self.started.elapsed().as_secs_f64() * (total - done) / done;
         let line = format!(
-            "epoch {}/{}  {}  step {}/{}  loss {loss:.4}  accuracy {accuracy:.4}  rate {}  {} left",
+            "epoch {}/{}  {}  step {}/{}  loss {loss:.4}  accuracy {accuracy:.4}  learning rate {}  {} left",
             run.epoch,
             run.epochs,
             bar(run.step as f64 / run.steps as f64),
@@ -74,7 +74,7 @@ impl ProgressDisplay {
         self.update(&line);
     }
 
-    /// The epoch's steps are done, and the validation set is being measured.
+    /// Shows that the validation set is being measured.
     pub(crate) fn validation_started(&mut self, run: &Run) {
         if self.wants_update() {
             let (epoch, epochs) = (run.epoch, run.epochs);
@@ -86,7 +86,7 @@ impl ProgressDisplay {
         let Some(epoch) = history.epochs.last() else { return };
         let line = epoch_line(epoch, epochs);
         if self.live.is_some() {
-            // Epochs of a few milliseconds are not worth a figure each.
+            // Epochs of a few milliseconds get no figure each.
             if self.is_due() {
                 self.curves = history.plot().ok().map(|figure| figure.content());
                 self.update(&line);

@@ -1,7 +1,7 @@
-//! What training draws at random: orders, splits, and the seed of each step.
+//! The random choices of a training: orders, splits, and the seed of each step.
 //!
-//! All of it follows from one number, the number of the epoch, and that of the step. So training that
-//! is taken up again draws what it would have drawn.
+//! All of them depend only on one seed, the number of the epoch, and the number of the step. So a resumed
+//! training makes the same choices as one that was not interrupted.
 
 use crate::runtime::seed::shuffle;
 use rand_chacha::ChaCha8Rng;
@@ -14,44 +14,44 @@ fn generator(seed: u64, stream: u64) -> ChaCha8Rng {
     rng
 }
 
-/// A random order of the examples, the same on every device. Epochs count from 1.
+/// A random order of the examples for an epoch, the same on every device.
 pub(crate) fn shuffled_order(seed: u64, epoch: usize, examples: usize) -> Tensor {
     let mut order: Vec<i64> = (0..examples as i64).collect();
     shuffle(&mut order, &mut generator(seed, epoch as u64));
     Tensor::from_slice(&order)
 }
 
-/// A seed for each step, far from those of its neighbors, and not negative, as libtorch wants it.
+/// The seed of a step. It is not negative, as libtorch requires.
 pub(crate) fn step_seed(seed: u64, epoch: usize, step: usize) -> i64 {
     let mixed = seed ^ ((epoch as u64) << 40) ^ step as u64;
     (mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 1) as i64
 }
 
-/// A seed for each part of a step's batch but the first, which has that of the step.
+/// The seed of a part of a batch after the first; the first part uses that of the step.
 pub(crate) fn part_seed(seed: i64, part: usize) -> i64 {
     let mixed = seed as u64 ^ ((part as u64) << 52);
     (mixed.wrapping_mul(0xD134_2543_DE82_EF95) >> 1) as i64
 }
 
-/// Splits places into two parts, the second with about `fraction` of each class, and each in the
-/// order in which they were.
+/// Splits the indices of the examples into two parts, in order. The second has about `fraction` of each
+/// class.
 pub(crate) fn stratified_split(seed: u64, labels: &[usize], fraction: f64) -> (Vec<i64>, Vec<i64>) {
     let classes = labels.iter().max().map_or(0, |&most| most + 1);
     let mut rng = generator(seed, 0);
     let mut held = vec![false; labels.len()];
-    // What rounding leaves of one class goes to the next, so that the total is right.
-    let mut owed = 0.0;
+    // The rounding error of a class is carried to the next, so that the total is right.
+    let mut carry = 0.0;
     for class in 0..classes {
-        let mut places: Vec<usize> = (0..labels.len()).filter(|&i| labels[i] == class).collect();
-        shuffle(&mut places, &mut rng);
-        let share = places.len() as f64 * fraction + owed;
-        let count = share.round().clamp(0.0, places.len() as f64);
-        owed = share - count;
-        places.iter().take(count as usize).for_each(|&place| held[place] = true);
+        let mut indices: Vec<usize> = (0..labels.len()).filter(|&i| labels[i] == class).collect();
+        shuffle(&mut indices, &mut rng);
+        let share = indices.len() as f64 * fraction + carry;
+        let count = share.round().clamp(0.0, indices.len() as f64);
+        carry = share - count;
+        indices.iter().take(count as usize).for_each(|&index| held[index] = true);
     }
-    let part = |wanted: bool| {
-        let places = (0..labels.len()).filter(|&i| held[i] == wanted);
-        places.map(|i| i as i64).collect()
+    let part = |second: bool| {
+        let indices = (0..labels.len()).filter(|&i| held[i] == second);
+        indices.map(|i| i as i64).collect()
     };
     (part(false), part(true))
 }
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_split_holds_the_same_part_of_every_class() {
+    fn a_split_has_the_same_part_of_every_class() {
         let labels: Vec<usize> = (0..1000).map(|i| usize::from(i % 10 == 0)).collect();
         let (kept, held) = stratified_split(5, &labels, 0.2);
         assert_eq!((kept.len(), held.len()), (800, 200));

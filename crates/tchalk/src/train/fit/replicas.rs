@@ -1,9 +1,8 @@
-//! One network on several devices, each with a part of every batch.
+//! Data parallelism: one network on several devices, each with a part of every batch.
 //!
-//! The network itself is the first of them; the replicas are copies that nobody else knows. Before a
-//! step they take over its weights. The parts run forwards one after the other, each with draws of
-//! its own; on GPUs that only hands out the work, which they do side by side. Going back through all
-//! parts is one call, in which libtorch keeps a thread for each GPU.
+//! The network itself is the first; the others are copies that nothing else uses. Before a step they
+//! copy its weights. The forward passes are started one after the other; GPUs run them in parallel. The
+//! backward pass through all parts is one call, for which libtorch uses a thread for each GPU.
 
 use crate::error::{Error, Result};
 use crate::model::{Model, Program};
@@ -12,7 +11,7 @@ use crate::train::catch_torch_error;
 use crate::train::measure::note::Note;
 use tch::{Device, Kind, Tensor, no_grad};
 
-/// The copies of a network, besides itself; none where it learns on its own device alone.
+/// The copies of a network; none where it is trained on its own device only.
 pub(crate) struct Replicas(Vec<Model>);
 
 impl Replicas {
@@ -21,7 +20,7 @@ impl Replicas {
         Replicas(Vec::new())
     }
 
-    /// A copy of `model` for each of these devices but the first, which is its own.
+    /// A copy of `model` for each of these devices after the first, which is its own.
     pub(crate) fn new(model: &Model, devices: &[Device]) -> Result<Replicas> {
         const OP: &str = "Fit::devices";
         let here = model.device();
@@ -44,7 +43,7 @@ impl Replicas {
         Ok(Replicas(copies.collect::<Result<_>>()?))
     }
 
-    /// What a reader should know: how many there are, and whether all have something to do.
+    /// The number of replicas, and whether some have nothing to do.
     pub(crate) fn notes(&self, first: Device, batch_size: usize) -> Vec<Note> {
         if self.0.is_empty() {
             return Vec::new();
@@ -59,26 +58,25 @@ impl Replicas {
         notes
     }
 
-    /// Takes over the weights of the network, and which layers are frozen; the weights of layers that
-    /// stay frozen only where `frozen_too` says so. The caller has access to the network.
+    /// Copies the weights of the network, and which layers are frozen. The weights of layers that stay
+    /// frozen are copied only if `frozen_too`. The caller holds the network's weights.
     pub(crate) fn copy_weights(&self, program: &Program, frozen_too: bool) {
         self.0.iter().for_each(|replica| replica.copy_weights_from(program, frozen_too));
     }
 
-    /// Takes over all weights of the network.
+    /// Copies all weights of the network.
     pub(crate) fn copy_all_weights(&self, program: &Program) {
         let _access = program.inference();
         self.copy_weights(program, true);
     }
 
-    /// How many of `examples` each takes, the network itself first: none one more than another.
+    /// The number of examples for each, the network itself first, as even as possible.
     pub(crate) fn part_sizes(&self, examples: usize) -> Vec<usize> {
         let count = self.0.len() + 1;
         (0..count).map(|i| examples / count + usize::from(i < examples % count)).collect()
     }
 
-    /// The replicas that have something to do, with the place of their first example and how many
-    /// they are.
+    /// The replicas that have examples, with the index of their first example and their number.
     pub(crate) fn parts(&self, shares: &[usize]) -> impl Iterator<Item = (&Model, usize, usize)> {
         let starts = shares.iter().scan(0, |from, count| {
             *from += count;
@@ -88,8 +86,8 @@ impl Replicas {
         parts.map(|((replica, from), &count)| (replica, from, count)).filter(|part| part.2 > 0)
     }
 
-    /// Gives the network the mean of what the layers of all replicas keep besides what is learned,
-    /// such as running means: each counts by its share of the batch. Whole numbers stay.
+    /// Gives the network the mean of the buffers of all replicas, such as running means, weighted by
+    /// their parts of the batch. Integer buffers stay.
     pub(crate) fn average_buffers(&self, program: &Program, shares: &[usize]) {
         let all: f64 = shares.iter().sum::<usize>() as f64;
         let others: Vec<(Vec<Tensor>, f64)> = self
@@ -110,7 +108,7 @@ impl Replicas {
         });
     }
 
-    /// An error that says which replica it is from.
+    /// The error, with the replica it is from.
     pub(crate) fn with_replica(&self, error: Error, i: usize) -> Error {
         match error {
             Error::Torch { op, message } => {
@@ -124,7 +122,7 @@ impl Replicas {
     }
 }
 
-/// What layers that are not frozen keep besides their weights, in order.
+/// The buffers of layers that are not frozen, in order: their tensors that are not trained.
 fn buffers(program: &Program) -> Vec<Tensor> {
     let weights = program.weights().into_iter();
     let kept = weights.filter(|weight| weight.may_change() && !weight.trainable);
@@ -151,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn every_example_has_one_place() {
+    fn every_example_is_in_one_part() {
         for (count, examples) in [(1, 5), (2, 5), (3, 8), (3, 2), (4, 1)] {
             let replicas = replicas(count);
             let shares = replicas.part_sizes(examples);
@@ -166,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn devices_read_like_devices() {
+    fn notes_name_the_devices() {
         assert_eq!([Device::Cpu, Device::Cuda(1)].map(device_name), ["cpu", "cuda 1"]);
         assert_eq!(
             replicas(2).notes(Device::Cpu, 32),

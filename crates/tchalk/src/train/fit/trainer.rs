@@ -9,40 +9,37 @@ use super::progress::ProgressDisplay;
 use super::random::{shuffled_order, step_seed};
 use super::replicas::Replicas;
 use super::train_step::TrainStep;
+use super::weight_backup::WeightBackup;
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::runtime::budget::{Allowance, work_units};
 use crate::runtime::{self, Budget, interrupt, memory};
 use crate::train::batch_source::BatchSource;
-use crate::train::callbacks::run::{copy_weights, set_weights};
 use crate::train::catch_torch_error;
 use crate::train::compile::{check_input, check_labels, compiled_loss};
 use crate::train::measure::evaluation::evaluate_source;
 use crate::train::measure::loss::LossInput;
 use crate::train::measure::metric::MetricResult;
 use crate::train::optimizers::schedule::TrainingProgress;
-use crate::train::{
-    Callback, CallbackResult, Fit, History, Loss, Note, Precision, Run, Shortened, StoppedAt,
-};
+use crate::train::{Fit, History, Loss, Note, Precision, Run, Shortened, StoppedAt};
 use std::time::Instant;
 use tch::{Device, Kind, Tensor, no_grad};
 
 impl Model {
-    /// Trains on `set`, and returns how it went. Training again goes on from where it ended.
+    /// Trains on `set`, and returns the history. Training again continues with the current weights.
     ///
-    /// Every epoch goes through all examples once, in a new random order. Pressing stop ends it
-    /// after the current batch: the weights stay as they are, and the finished epochs are returned.
-    /// So does a callback that fails; the history says why. What frozen layers give is computed once,
-    /// where memory allows and nothing is augmented; the history says so.
+    /// Every epoch uses each example once, in a new random order. An interrupt ends the training after
+    /// the current batch: the weights stay as they are, and the finished epochs are returned. The same
+    /// happens where a callback fails; the history says why. The outputs of frozen layers are computed
+    /// once, if memory allows it and the images are not augmented.
     ///
     /// # Errors
     ///
-    /// If the model is not compiled, a set is empty, without labels, or does not fit the network,
-    /// nothing can be learned because all is frozen, or the loss stops being a number: the weights
-    /// are then those from before the epoch, and [`Model::history`] has the epochs so far. It has
-    /// them, too, if libtorch refuses a step, for want of memory for example: the weights are then
-    /// those of the last step that was done.
+    /// If the model is not compiled; if a set is empty, has no labels, or does not fit the network; if
+    /// all layers are frozen; if the loss is no longer a number: the weights are then those from before
+    /// the epoch; if libtorch refuses a step, for want of memory for example: the weights are then those
+    /// of the last step. [`Model::history`] has the epochs so far.
     ///
     /// ```
     /// use tchalk::prelude::*;
@@ -108,7 +105,7 @@ impl Trainer {
         check_input(OP, inner, set)?;
         check_labels(OP, inner, set)?;
         if inner.trainable_weights().is_empty() {
-            let hint = "unfreeze() sets all layers free, unfreeze_at(\"name\") one of them.";
+            let hint = "unfreeze() unfreezes all layers, unfreeze_at(\"name\") one of them.";
             return Err(Error::invalid(OP, "weights to train", "none: all are frozen", hint));
         }
         let checkpoint =
@@ -179,10 +176,13 @@ impl Trainer {
         (run.epoch, run.epochs) = (done, done + epochs);
         run.steps = self.train_data.len().div_ceil(self.options.batch_size);
         self.describe(&mut run.history, examples, planned, epochs);
-        self.call(&mut run, |callback, run| callback.on_train_begin(run)).map_err(|problem| {
-            let op = "Model::fit, before training";
-            Error::invalid(op, "callbacks that can begin", problem, "")
-        })?;
+        self.options
+            .callbacks
+            .call(&mut run, |callback, run| callback.on_train_begin(run))
+            .map_err(|problem| {
+                let op = "Model::fit, before training";
+                Error::invalid(op, "callbacks that can begin", problem, "")
+            })?;
         Ok(run)
     }
 
@@ -241,7 +241,7 @@ impl Trainer {
                 Ok(notes) => run.history.notes.extend(notes),
                 Err(Error::Interrupted { .. }) => {
                     let at = StoppedAt::BeforeEpoch(run.epoch + 1);
-                    run.history.stop_reason = Some(Note::Stopped { at, reason: None });
+                    run.history.stop_reason = Some(at.interrupted());
                 }
                 Err(error) => return Err(error),
             }
@@ -257,7 +257,6 @@ impl Trainer {
     /// What belongs after the last epoch.
     fn end(&self, run: &mut Run) {
         run.history.notes.extend(run.history.stop_reason.clone());
-        self.read_learning_rate(run);
         let callbacks = &self.options.callbacks;
         if let Err(problem) = callbacks.call(run, |callback, run| callback.on_train_end(run)) {
             run.history.notes.push(format!("at the end: {problem}").into());
@@ -277,13 +276,14 @@ impl Trainer {
     /// if it does.
     fn run_epoch(&mut self, run: &mut Run, progress: &mut ProgressDisplay) -> Result<Option<Note>> {
         let started = Instant::now();
-        self.read_learning_rate(run);
+        run.read_learning_rate();
         run.learning_rate =
             self.options.schedule.epoch_learning_rate(run.epoch - 1, run.learning_rate)?;
-        self.write_learning_rate(run);
-        if let Err(problem) = self.call(run, |callback, run| callback.on_epoch_begin(run)) {
-            let at = StoppedAt::BeforeEpoch(run.epoch);
-            return Ok(Some(Note::Stopped { at, reason: Some(problem) }));
+        run.write_learning_rate();
+        if let Err(problem) =
+            self.options.callbacks.call(run, |callback, run| callback.on_epoch_begin(run))
+        {
+            return Ok(Some(StoppedAt::BeforeEpoch(run.epoch).because(problem)));
         }
         let (means, mut stop_reason) = match self.train_epoch(run, progress)? {
             EpochOutcome::Finished(means, note) => (means, note),
@@ -292,8 +292,7 @@ impl Trainer {
         let validation = match self.validate(run, progress) {
             Ok(result) => result,
             Err(Error::Interrupted { .. }) => {
-                let at = StoppedAt::InValidation(run.epoch);
-                stop_reason = Some(Note::Stopped { at, reason: None });
+                stop_reason = Some(StoppedAt::InValidation(run.epoch).interrupted());
                 None
             }
             Err(error) => return Err(error),
@@ -301,15 +300,13 @@ impl Trainer {
         let seconds = started.elapsed().as_secs_f64();
         let metrics = &self.options.metrics;
         run.history.epochs.push(means.epoch(run.epoch, metrics, validation, seconds));
-        let failed = self.call(run, |callback, run| callback.on_epoch_end(run)).err();
+        let failed =
+            self.options.callbacks.call(run, |callback, run| callback.on_epoch_end(run)).err();
         let unwritten = self.write_checkpoints(run).err();
         progress.epoch_done(&run.history, run.epochs);
         let problem = failed.or(unwritten.map(|error| format!("Checkpoint: {error}")));
         Ok(match problem {
-            Some(problem) => {
-                let at = StoppedAt::AfterEpoch(run.epoch);
-                Some(Note::Stopped { at, reason: Some(problem) })
-            }
+            Some(problem) => Some(StoppedAt::AfterEpoch(run.epoch).because(problem)),
             None => stop_reason.or(run.stop_reason.take()),
         })
     }
@@ -320,17 +317,14 @@ impl Trainer {
         run: &mut Run,
         progress: &mut ProgressDisplay,
     ) -> Result<EpochOutcome> {
-        let stopped = |run: &Run, reason: Option<String>| {
-            let at = StoppedAt::InEpoch(run.epoch);
-            Ok(EpochOutcome::Stopped(Note::Stopped { at, reason }))
-        };
-        let before = copy_weights(&run.model);
+        let at = StoppedAt::InEpoch(run.epoch);
+        let backup = WeightBackup::new(&run.model, run.epoch);
         self.replicas.copy_all_weights(&self.model.inner().program);
         let mut sums = EpochSums::new(self.model.inner(), self.loss_input, &self.options.metrics);
         let mut shortened = None;
         for (step, positions) in self.batches(run.epoch).into_iter().enumerate() {
             if interrupt::requested() {
-                return stopped(run, None);
+                return Ok(EpochOutcome::Stopped(at.interrupted()));
             }
             if step == run.steps {
                 break;
@@ -344,21 +338,23 @@ impl Trainer {
             catch_torch_error("Model::fit", || self.train_step(step, &positions, run, &mut sums))?;
             run.step = step + 1;
             self.keep_within_budget(positions.size()[0] as usize, run, progress);
-            if let Err(problem) = self.call(run, |callback, run| callback.on_batch_end(run)) {
-                return stopped(run, Some(problem));
+            if let Err(problem) =
+                self.options.callbacks.call(run, |callback, run| callback.on_batch_end(run))
+            {
+                return Ok(EpochOutcome::Stopped(at.because(problem)));
             }
             // Reading a number waits for the device, so it is done only when it will be shown.
             if progress.wants_update() {
                 let (loss, accuracy) = sums.loss_and_accuracy();
-                self.check_finite(loss, run, &before)?;
+                backup.check_finite(loss)?;
                 progress.step_done(run, loss, accuracy);
             }
             if let Some(reason) = &run.stop_reason {
-                return stopped(run, Some(reason.to_string()));
+                return Ok(EpochOutcome::Stopped(at.because(reason.to_string())));
             }
         }
         let means = sums.means();
-        self.check_finite(means.loss, run, &before)?;
+        backup.check_finite(means.loss)?;
         Ok(EpochOutcome::Finished(means, shortened))
     }
 
@@ -422,30 +418,6 @@ impl Trainer {
         result.map(Some)
     }
 
-    /// Goes back to the weights from before the epoch where the loss is no number.
-    fn check_finite(&self, loss: f64, run: &Run, before: &[(String, Tensor)]) -> Result<()> {
-        if loss.is_finite() {
-            return Ok(());
-        }
-        set_weights(&run.model, before)?;
-        if let Some(compiled) = self.model.inner().compiled().as_mut() {
-            compiled.optimizer_state.reset();
-        }
-        let since = match run.epoch - 1 {
-            0 => "those from before training".to_owned(),
-            last => format!("those after epoch {last}"),
-        };
-        Err(Error::invalid(
-            "Model::fit",
-            "a loss that is a number",
-            format!("{loss} in epoch {}", run.epoch),
-            format!(
-                "The training has diverged. The weights are {since}, and model.history() has the \
-                 epochs so far. Compile with a smaller learning rate, or with clip_norm(1.0)."
-            ),
-        ))
-    }
-
     /// Counts a step of `examples`. Once, when enough was measured, it plans what fits into the time.
     fn keep_within_budget(
         &mut self,
@@ -492,30 +464,6 @@ impl Trainer {
             checkpoint_file::write(&path, &self.model, &run.history, self.seed, callbacks)
         })
     }
-
-    /// Calls a method of all callbacks. They see the learning rate of the optimizer and may change it.
-    fn call(
-        &self,
-        run: &mut Run,
-        method: impl Fn(&mut dyn Callback, &mut Run) -> CallbackResult,
-    ) -> Result<(), String> {
-        self.read_learning_rate(run);
-        let result = self.options.callbacks.call(run, method);
-        self.write_learning_rate(run);
-        result
-    }
-
-    fn read_learning_rate(&self, run: &mut Run) {
-        if let Some(compiled) = self.model.inner().compiled().as_ref() {
-            run.learning_rate = compiled.optimizer_state.learning_rate();
-        }
-    }
-
-    fn write_learning_rate(&self, run: &Run) {
-        if let Some(compiled) = self.model.inner().compiled().as_mut() {
-            compiled.optimizer_state.set_learning_rate(run.learning_rate);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -542,7 +490,7 @@ mod tests {
     }
 
     #[test]
-    fn epochs_that_do_not_fit_into_the_time_are_left_out_and_named() {
+    fn epochs_that_do_not_fit_into_the_time_are_left_out() {
         let planned = |epochs, each| {
             let (trainer, mut run, mut progress) = trainer(epochs);
             trainer.plan_within_budget(each, &mut run, &mut progress);

@@ -199,6 +199,18 @@ pub enum StoppedAt {
     AfterEpoch(usize),
 }
 
+impl StoppedAt {
+    /// The note on a training that the reader interrupted.
+    pub(crate) fn interrupted(self) -> Note {
+        Note::Stopped { at: self, reason: None }
+    }
+
+    /// The note on a training that a callback stopped.
+    pub(crate) fn because(self, reason: String) -> Note {
+        Note::Stopped { at: self, reason: Some(reason) }
+    }
+}
+
 impl Note {
     /// Whether a budget left out a part of the work.
     pub fn is_shortened(&self) -> bool {

@@ -8,10 +8,11 @@ use super::optimizer::{
 use crate::error::Result;
 use tch::Tensor;
 
-/// Follows the running mean of a weight's gradients, divided by their running size (Kingma and Ba
-/// 2015), in Keras's form:
+/// Moves each weight by the moving average of its gradients, divided by their moving magnitude
+/// (Kingma and Ba 2015), with the formulas of Keras:
 /// `m = beta1 * m + (1 - beta1) * g; v = beta2 * v + (1 - beta2) * g²;
-/// w -= rate * √(1 - beta2ᵗ) / (1 - beta1ᵗ) * m / (√v + 1e-7)` at the weight's step `t`, from 1.
+/// w -= learning_rate * √(1 - beta2ᵗ) / (1 - beta1ᵗ) * m / (√v + 1e-7)`. `t` counts the updates of the
+/// weight, from 1.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Adam {
     learning_rate: f64,
@@ -24,7 +25,7 @@ pub struct Adam {
 common_options!(Adam);
 
 impl Adam {
-    /// Adam with this learning rate, and with betas of 0.9 and 0.999.
+    /// Adam with this learning rate and betas of 0.9 and 0.999.
     pub fn new(learning_rate: f64) -> Adam {
         Adam {
             learning_rate,
@@ -35,13 +36,14 @@ impl Adam {
         }
     }
 
-    /// How long the mean and the size of the gradients are remembered, each from 0 to below 1.
+    /// The decay rates of the moving averages of the gradients and of their squares, from 0 to below
+    /// 1.
     pub fn betas(mut self, mean: f64, size: f64) -> Adam {
         (self.beta1, self.beta2) = (mean, size);
         self
     }
 
-    /// What keeps the divisor away from zero; 1e-7 where not set.
+    /// A small number that keeps the divisor away from zero. The default is 1e-7.
     pub fn epsilon(mut self, epsilon: f64) -> Adam {
         self.epsilon = epsilon;
         self
@@ -58,17 +60,17 @@ impl Optimizer for Adam {
         let step = i32::try_from(slots.updates() + 1).unwrap_or(i32::MAX);
         let rate =
             learning_rate * (1.0 - self.beta2.powi(step)).sqrt() / (1.0 - self.beta1.powi(step));
-        let memory = slots.tensors::<2>(&weight);
+        let slots = slots.tensors::<2>(&weight);
         let (by, epsilon) = (rate as f32, self.epsilon as f32);
         let (beta1, beta2) = (self.beta1 as f32, self.beta2 as f32);
         let (rest1, rest2) = ((1.0 - self.beta1) as f32, (1.0 - self.beta2) as f32);
-        let done = fused::update(&weight, gradient, &memory, |w, g, [m, v]| {
+        let done = fused::update(&weight, gradient, &slots, |w, g, [m, v]| {
             let m = beta1 * m + rest1 * g;
             let v = beta2 * v + rest2 * g * g;
             (w - by * m / (v.sqrt() + epsilon), [m, v])
         });
         if !done {
-            let [mut mean, mut square] = memory;
+            let [mut mean, mut square] = slots;
             let _ = mean.lerp_(gradient, 1.0 - self.beta1);
             let _ = square.lerp_(&gradient.square(), 1.0 - self.beta2);
             let _ = weight.addcdiv_(&(mean * -rate), &(square.sqrt() + self.epsilon));

@@ -1,12 +1,12 @@
-//! AdamW: Adam with weights that shrink by themselves.
+//! AdamW: Adam with weight decay.
 
 use super::adam::Adam;
 use super::optimizer::{Optimizer, OptimizerOptions, Slots, common_options};
 use crate::error::Result;
 use tch::Tensor;
 
-/// [`Adam`] with weight decay (Loshchilov and Hutter 2019): at each step every weight also shrinks by
-/// `rate * weight_decay` of its value, 0.004 where not set, as in Keras.
+/// [`Adam`] with weight decay (Loshchilov and Hutter 2019): each step also reduces every weight by
+/// `learning_rate * weight_decay` of its value. The default weight decay is 0.004, as in Keras.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AdamW {
     adam: Adam,
@@ -22,13 +22,14 @@ impl AdamW {
         AdamW { adam: Adam::new(learning_rate), options }
     }
 
-    /// How long the mean and the size of the gradients are remembered, each from 0 to below 1.
+    /// The decay rates of the moving averages of the gradients and of their squares, from 0 to below
+    /// 1.
     pub fn betas(mut self, mean: f64, size: f64) -> AdamW {
         self.adam = self.adam.betas(mean, size);
         self
     }
 
-    /// What keeps the divisor away from zero; 1e-7 where not set.
+    /// A small number that keeps the divisor away from zero. The default is 1e-7.
     pub fn epsilon(mut self, epsilon: f64) -> AdamW {
         self.adam = self.adam.epsilon(epsilon);
         self

@@ -1,23 +1,23 @@
-//! One pass over memory instead of six: what an optimizer does to each number, in one loop.
+//! Fused optimizer updates on the CPU: one pass over memory instead of six.
 //!
-//! libtorch through `tch` has no fused optimizers, and every tensor operation reads and writes whole
-//! tensors. On the CPU the arithmetic of an update costs nothing beside that traffic. So where weight,
-//! gradient and memory lie alike as `f32`, one loop reads each number once; elsewhere (on a GPU, in
-//! another kind) [`update`] says so, and the caller uses tensor operations. Numbers do not depend on
-//! the number of threads.
+//! `tch` has no fused optimizers, and every tensor operation reads and writes whole tensors. On a CPU
+//! the arithmetic of an update costs nothing compared with that traffic. Where weight, gradient and
+//! slots have the same memory layout in `f32`, one loop reads each number once. Elsewhere (on a GPU, in
+//! another kind) [`update`] returns `false`, and the caller uses tensor operations. Results do not
+//! depend on the number of threads.
 
 use tch::{Device, Kind, Tensor};
 
-/// Tensors of so many numbers are worth a thread each.
+/// The numbers that are worth a thread of their own.
 const NUMBERS_PER_THREAD: usize = 1 << 19;
 
-/// Applies `rule` to every place of `weight`, `gradient` and `memory`: it gets the three values and
-/// returns the new ones of weight and memory. Returns `false`, having done nothing, where the tensors
-/// do not lie alike in the processor's memory as `f32`.
+/// Applies `rule` to the numbers of `weight`, `gradient` and `slots` at each position. The rule returns
+/// the new numbers of weight and slots. Returns `false`, and changes nothing, where the tensors do not
+/// have the same layout in the memory of the CPU as `f32`.
 pub(crate) fn update<const N: usize>(
     weight: &Tensor,
     gradient: &Tensor,
-    memory: &[Tensor; N],
+    slots: &[Tensor; N],
     rule: impl Fn(f32, f32, [f32; N]) -> (f32, [f32; N]) + Sync,
 ) -> bool {
     let strides = weight.stride();
@@ -27,7 +27,7 @@ pub(crate) fn update<const N: usize>(
             && tensor.numel() == weight.numel()
     };
     let alike = |tensor: &Tensor| plain(tensor) && tensor.stride() == strides;
-    if !alike(weight) || !memory.iter().all(alike) || !is_dense(&weight.size(), &strides) {
+    if !alike(weight) || !slots.iter().all(alike) || !is_dense(&weight.size(), &strides) {
         return false;
     }
     // Gradients of convolutions come in another order; a copy costs less than several passes.
@@ -37,10 +37,10 @@ pub(crate) fn update<const N: usize>(
         _ => return false,
     };
     let count = weight.numel();
-    let places = Pointers {
+    let pointers = Pointers {
         weight: weight.data_ptr().cast(),
         gradient: gradient.data_ptr().cast_const().cast(),
-        memory: std::array::from_fn(|i| memory[i].data_ptr().cast()),
+        slots: std::array::from_fn(|i| slots[i].data_ptr().cast()),
     };
     let threads = (count / NUMBERS_PER_THREAD).clamp(1, tch::get_num_threads().max(1) as usize);
     let share = count.div_ceil(threads);
@@ -48,20 +48,20 @@ pub(crate) fn update<const N: usize>(
     // as long as this call; threads get ranges that do not overlap.
     unsafe {
         if threads == 1 {
-            places.run(0, count, &rule);
+            pointers.run(0, count, &rule);
             return true;
         }
         std::thread::scope(|scope| {
             for start in (0..count).step_by(share) {
-                let (places, rule) = (&places, &rule);
-                scope.spawn(move || places.run(start, share.min(count - start), rule));
+                let (pointers, rule) = (&pointers, &rule);
+                scope.spawn(move || pointers.run(start, share.min(count - start), rule));
             }
         });
     }
     true
 }
 
-/// Whether the strides walk over `size` numbers in some order, each once.
+/// Whether the strides visit each number once, in some order.
 fn is_dense(size: &[i64], strides: &[i64]) -> bool {
     let mut axes: Vec<(i64, i64)> =
         strides.iter().copied().zip(size.iter().copied()).filter(|&(_, size)| size != 1).collect();
@@ -74,11 +74,11 @@ fn is_dense(size: &[i64], strides: &[i64]) -> bool {
     })
 }
 
-/// Where the numbers begin.
+/// The first numbers of the tensors.
 struct Pointers<const N: usize> {
     weight: *mut f32,
     gradient: *const f32,
-    memory: [*mut f32; N],
+    slots: [*mut f32; N],
 }
 
 // SAFETY: threads use ranges that do not overlap; see `update`.
@@ -87,8 +87,8 @@ unsafe impl<const N: usize> Sync for Pointers<N> {}
 impl<const N: usize> Pointers<N> {
     /// # Safety
     ///
-    /// All pointers must be valid for `start + count` numbers, and nothing else may touch those of
-    /// this range meanwhile.
+    /// All pointers must be valid for `start + count` numbers, and nothing else may access the numbers
+    /// of this range during the call.
     unsafe fn run<F>(&self, start: usize, count: usize, rule: &F)
     where
         F: Fn(f32, f32, [f32; N]) -> (f32, [f32; N]),
@@ -102,8 +102,8 @@ impl<const N: usize> Pointers<N> {
         unsafe { self.each(start, count, rule) }
     }
 
-    /// The same loop with eight numbers at a time. (No fused multiply-add: results are the same on
-    /// every machine.)
+    /// The same loop with eight numbers at a time. It does not use fused multiply-add, so results are
+    /// the same on every machine.
     ///
     /// # Safety
     ///
@@ -129,13 +129,13 @@ impl<const N: usize> Pointers<N> {
         // SAFETY: as for `run`.
         unsafe {
             let (weight, gradient) = (self.weight.add(start), self.gradient.add(start));
-            let memory = self.memory.map(|place| place.add(start));
+            let slots = self.slots.map(|slot| slot.add(start));
             for i in 0..count {
-                let before = memory.map(|place| *place.add(i));
+                let before = slots.map(|slot| *slot.add(i));
                 let (changed, kept) = rule(*weight.add(i), *gradient.add(i), before);
                 *weight.add(i) = changed;
-                for (place, value) in memory.iter().zip(kept) {
-                    *place.add(i) = value;
+                for (slot, value) in slots.iter().zip(kept) {
+                    *slot.add(i) = value;
                 }
             }
         }
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_number_is_changed_once_whatever_the_size_and_layout() {
+    fn every_number_is_changed_once() {
         let options = (Kind::Float, Device::Cpu);
         for size in [vec![], vec![7], vec![3, 5, 2, 2], vec![2 * NUMBERS_PER_THREAD as i64 + 3]] {
             let (weight, memory) = (Tensor::ones(&size, options), Tensor::zeros(&size, options));
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn gradients_in_another_order_are_put_in_order() {
+    fn gradients_with_another_layout_are_copied() {
         let options = (Kind::Float, Device::Cpu);
         for gradient in [
             Tensor::rand([4, 8], options).narrow(1, 0, 4),
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_otherwise_is_left_alone() {
+    fn tensors_with_another_layout_are_not_changed() {
         let weight = Tensor::zeros([4, 4], (Kind::Float, Device::Cpu));
         let double = Tensor::ones([4, 4], (Kind::Double, Device::Cpu));
         assert!(!update(&weight, &double, &[], |w, g, []| (w + g, [])));

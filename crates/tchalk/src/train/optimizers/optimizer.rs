@@ -6,25 +6,25 @@ use tch::Tensor;
 
 /// What turns gradients into better weights.
 ///
-/// An optimizer is a plain description: what it remembers of each weight is kept for it, in a
-/// [`Slots`], so that training can be saved and goes on when layers are frozen or freed. One of your
-/// own needs a rate and an update:
+/// An optimizer describes a rule. What the rule keeps for each weight, such as a momentum, is stored
+/// outside it, in [`Slots`], so that training can be saved, and layers can be frozen and unfrozen. An
+/// optimizer of your own needs a learning rate and an update:
 ///
 /// ```
 /// use tchalk::prelude::*;
-/// use tchalk::train::{Memory, Optimizer};
+/// use tchalk::train::{Optimizer, Slots};
 ///
-/// /// Goes the same way at every step, however steep it is.
+/// /// Moves every weight by the same amount, against the sign of its gradient.
 /// #[derive(Debug)]
 /// struct SignDescent(f64);
 ///
 /// impl Optimizer for SignDescent {
-///     fn rate(&self) -> f64 {
+///     fn learning_rate(&self) -> f64 {
 ///         self.0
 ///     }
-///     fn update(&self, weight: &Tensor, gradient: &Tensor, _memory: &mut Memory, rate: f64) {
+///     fn update(&self, weight: &Tensor, gradient: &Tensor, _: &mut Slots, learning_rate: f64) {
 ///         let mut weight = weight.shallow_clone();
-///         weight -= gradient.sign() * rate;
+///         weight -= gradient.sign() * learning_rate;
 ///     }
 /// }
 ///
@@ -33,30 +33,31 @@ use tch::Tensor;
 /// # Ok::<(), tchalk::Error>(())
 /// ```
 pub trait Optimizer: std::fmt::Debug + Send {
-    /// The learning rate it begins with. Schedules and callbacks start from it.
+    /// The initial learning rate. Schedules and callbacks start from it.
     fn learning_rate(&self) -> f64;
 
-    /// Changes one `weight` in place, given its `gradient`, of the same shape, and the `rate` of this
-    /// step. Called without gradient tracking.
+    /// Changes one `weight` in place. Its `gradient` has the same shape; `learning_rate` is that of
+    /// this step. Gradients are not tracked during the call.
     fn update(&self, weight: &Tensor, gradient: &Tensor, slots: &mut Slots, learning_rate: f64);
 
-    /// What all optimizers have in common: decay, clipping, rates of parts; nothing by default.
-    /// Asked once, by [`compile`](crate::model::Model::compile).
+    /// Options that all optimizers share: decay, clipping, learning rates of parts of the network. By
+    /// default none is used. [`compile`](crate::model::Model::compile) reads them once.
     fn options(&self) -> OptimizerOptions {
         OptimizerOptions::default()
     }
 
-    /// Whether the numbers make sense; the rate and the [`Options`] are looked at anyway.
+    /// Checks the optimizer's own numbers. Its learning rate and its [`OptimizerOptions`] are always
+    /// checked.
     ///
     /// # Errors
     ///
-    /// If not, saying which.
+    /// If a number is out of range.
     fn check(&self) -> Result<()> {
         Ok(())
     }
 }
 
-/// What an optimizer remembers of one weight from step to step.
+/// What an optimizer keeps for one weight from step to step.
 #[derive(Default)]
 pub struct Slots {
     pub(crate) updates: u64,
@@ -64,13 +65,13 @@ pub struct Slots {
 }
 
 impl Slots {
-    /// How often the weight has been changed before.
+    /// The number of updates the weight has had.
     pub fn updates(&self) -> u64 {
         self.updates
     }
 
-    /// `COUNT` tensors of the form of `weight`, which keep what is written into them in place; all
-    /// zeros before the first step.
+    /// `COUNT` tensors with the shape of `weight`. Change them in place: they keep their values. They
+    /// are zero before the first step.
     pub fn tensors<const COUNT: usize>(&mut self, weight: &Tensor) -> [Tensor; COUNT] {
         while self.tensors.len() < COUNT {
             self.tensors.push(weight.detach().zeros_like());
@@ -85,22 +86,22 @@ impl std::fmt::Debug for Slots {
     }
 }
 
-/// What all optimizers have in common. Set by their methods of the same names.
+/// Options that all optimizers share. Their builder methods have the same names.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct OptimizerOptions {
-    /// How fast the rate falls from step to step: `rate / (1 + decay * step)`.
+    /// The learning rate of a step is `learning_rate / (1 + decay * step)`.
     pub(crate) decay: f64,
-    /// How fast weights shrink by themselves.
+    /// The part of its value that a weight loses at each step, times the learning rate.
     pub(crate) weight_decay: f64,
-    /// The part of its speed that a weight keeps from step to step.
+    /// For the description of the optimizer only.
     pub(crate) momentum: f64,
     pub(crate) clip: Option<Clip>,
-    /// Parts of the network by the beginning of their path, and what their rate is multiplied by.
+    /// Path prefixes of parts of the network, and the factors of their learning rates.
     pub(crate) learning_rate_factors: Vec<(String, f64)>,
 }
 
 impl OptimizerOptions {
-    /// What the rate of the weight at `path` is multiplied by: the longest matching beginning counts.
+    /// The factor of the learning rate for the weight at `path`: that of the longest matching prefix.
     pub(crate) fn learning_rate_factor(&self, path: &str) -> f64 {
         let parts =
             self.learning_rate_factors.iter().filter(|(part, _)| is_path_prefix(path, part));
@@ -115,7 +116,7 @@ impl OptimizerOptions {
             if factor.is_finite() && *factor >= 0.0 {
                 return Ok(());
             }
-            let hint = "0.1 lets that part learn at a tenth of the rate.";
+            let hint = "0.1 gives that part a tenth of the learning rate.";
             Err(Error::invalid(
                 format!("learning_rate_at({part:?}, {factor})"),
                 "a factor of 0 or more",
@@ -125,15 +126,15 @@ impl OptimizerOptions {
         })
     }
 
-    /// Refuses a part that no weight of the network belongs to.
+    /// Refuses a prefix that no weight of the network has.
     pub(crate) fn check_paths(&self, paths: &[String]) -> Result<()> {
         for (part, factor) in &self.learning_rate_factors {
             if !paths.iter().any(|path| is_path_prefix(path, part)) {
                 return Err(Error::invalid(
                     format!("learning_rate_at({part:?}, {factor})"),
-                    "the beginning of a weight's path",
+                    "the first names of a weight's path",
                     "no such path",
-                    "weight_names() lists them; whole names count: \"vgg16\" or \
+                    "weight_names() lists the paths. Give whole names, such as \"vgg16\" or \
                      \"vgg16/block5_conv1\".",
                 ));
             }
@@ -142,7 +143,7 @@ impl OptimizerOptions {
     }
 }
 
-/// Whether `part` is `path` or its beginning up to a `/` or a `.`.
+/// Whether `part` is `path`, or its beginning up to a `/` or a `.`.
 fn is_path_prefix(path: &str, part: &str) -> bool {
     match path.strip_prefix(part) {
         Some(rest) => rest.is_empty() || rest.starts_with(['/', '.']) || part.is_empty(),
@@ -150,47 +151,49 @@ fn is_path_prefix(path: &str, part: &str) -> bool {
     }
 }
 
-/// The builder methods that all optimizers share, over their field `options`.
+/// The builder methods that all optimizers share. They set the field `options`.
 macro_rules! common_options {
     ($optimizer:ident) => {
         impl $optimizer {
-            /// Lets the rate fall from step to step: `rate / (1 + decay * step)`, as the `decay` of
-            /// Keras before its version 3 did.
+            /// Reduces the learning rate from step to step: `learning_rate / (1 + decay * step)`, like
+            /// the `decay` of Keras before version 3.
             pub fn decay(mut self, decay: f64) -> $optimizer {
                 self.options.decay = decay;
                 self
             }
 
-            /// Lets every weight shrink by itself, by `rate * weight_decay` of its value at each
-            /// step, apart from its gradient (Loshchilov and Hutter 2019), as in Keras.
+            /// Reduces every weight by `learning_rate * weight_decay` of its value at each step,
+            /// independently of its gradient (Loshchilov and Hutter 2019), as in Keras.
             pub fn weight_decay(mut self, weight_decay: f64) -> $optimizer {
                 self.options.weight_decay = weight_decay;
                 self
             }
 
-            /// Shortens the gradient of each weight tensor to this length at most. Of several ways
-            /// to clip the last one named counts.
-            pub fn clip_norm(mut self, most: f64) -> $optimizer {
-                self.options.clip = Some($crate::train::optimizers::clip::Clip::Norm(most));
+            /// Scales the gradient of each weight tensor down to this norm. Of several clipping methods
+            /// the last one counts.
+            pub fn clip_norm(mut self, max_norm: f64) -> $optimizer {
+                self.options.clip = Some($crate::train::optimizers::clip::Clip::Norm(max_norm));
                 self
             }
 
-            /// Shortens all gradients together to this length at most, so that their directions
-            /// stay.
-            pub fn global_clip_norm(mut self, most: f64) -> $optimizer {
-                self.options.clip = Some($crate::train::optimizers::clip::Clip::GlobalNorm(most));
+            /// Scales all gradients down together, so that their common norm is at most this. Their
+            /// direction does not change.
+            pub fn global_clip_norm(mut self, max_norm: f64) -> $optimizer {
+                self.options.clip =
+                    Some($crate::train::optimizers::clip::Clip::GlobalNorm(max_norm));
                 self
             }
 
-            /// Keeps every single number of the gradients within `most` of zero.
-            pub fn clip_value(mut self, most: f64) -> $optimizer {
-                self.options.clip = Some($crate::train::optimizers::clip::Clip::Value(most));
+            /// Limits every number of the gradients to the range from `-max` to `max`.
+            pub fn clip_value(mut self, max: f64) -> $optimizer {
+                self.options.clip = Some($crate::train::optimizers::clip::Clip::Value(max));
                 self
             }
 
-            /// Multiplies the rate of one part of the network: of all weights whose path is `part`
-            /// or begins with it, as in `learning_rate_at("vgg16", 0.1)`. Of several that match, the longest
-            /// counts. [`compile`](crate::model::Model::compile) refuses a part that is not there.
+            /// Multiplies the learning rate of a part of the network: of all weights whose path is
+            /// `part` or starts with it, as in `learning_rate_at("vgg16", 0.1)`. The longest matching
+            /// part counts. [`compile`](crate::model::Model::compile) refuses a part that the network
+            /// does not have.
             pub fn learning_rate_at(mut self, part: impl Into<String>, factor: f64) -> $optimizer {
                 self.options.learning_rate_factors.push((part.into(), factor));
                 self
@@ -200,7 +203,7 @@ macro_rules! common_options {
 }
 pub(crate) use common_options;
 
-/// A learning rate is a small number that is not negative.
+/// Refuses a learning rate or a decay that is negative or not finite.
 pub(crate) fn check_learning_rate(op: &str, rate: f64) -> Result<()> {
     if rate.is_finite() && rate >= 0.0 {
         return Ok(());
@@ -213,7 +216,7 @@ pub(crate) fn check_learning_rate(op: &str, rate: f64) -> Result<()> {
     Err(Error::invalid(op, expected, rate.to_string(), hint))
 }
 
-/// A fraction such as a momentum lies from 0 to below 1.
+/// Refuses a fraction, such as a momentum, that is not from 0 to below 1.
 pub(crate) fn check_fraction(op: &str, value: f64) -> Result<()> {
     if (0.0..1.0).contains(&value) {
         return Ok(());
@@ -221,7 +224,7 @@ pub(crate) fn check_fraction(op: &str, value: f64) -> Result<()> {
     Err(Error::invalid(op, "a number from 0 to below 1", value.to_string(), ""))
 }
 
-/// The small number that keeps a divisor away from zero.
+/// Refuses an epsilon that is not above 0.
 pub(crate) fn check_epsilon(op: &str, value: f64) -> Result<()> {
     if value.is_finite() && value > 0.0 {
         return Ok(());
@@ -229,7 +232,7 @@ pub(crate) fn check_epsilon(op: &str, value: f64) -> Result<()> {
     Err(Error::invalid(op, "a number above 0", value.to_string(), "1e-7 is usual."))
 }
 
-/// The name of a type, from what it writes of itself.
+/// The name of a type, from its `Debug` text.
 pub(crate) fn type_name(written: &str) -> String {
     let end = written.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(written.len());
     if end == 0 { written.chars().take(40).collect() } else { written[..end].to_owned() }
@@ -240,7 +243,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_callback_is_called_by_its_type() {
+    fn the_name_of_a_type_ends_before_its_fields() {
         assert_eq!(type_name("EarlyStopping { patience: 3 }"), "EarlyStopping");
         assert_eq!(type_name("Patience(3)"), "Patience");
         assert_eq!(type_name("Mutex { data: 1 }"), "Mutex");
@@ -252,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_beginning_of_a_path_counts() {
+    fn the_longest_prefix_of_a_path_counts() {
         let options = options(&[("vgg16", 0.1), ("vgg16/block5_conv1", 0.5), ("dense", 2.0)]);
         assert_eq!(options.learning_rate_factor("vgg16/block1_conv1.weight"), 0.1);
         assert_eq!(options.learning_rate_factor("vgg16/block5_conv1.weight"), 0.5);
@@ -261,18 +264,18 @@ mod tests {
     }
 
     #[test]
-    fn a_part_that_is_not_there_is_refused() {
+    fn a_prefix_without_weights_is_refused() {
         let options = options(&[("vgg19", 0.1)]);
         let message = options.check_paths(&["vgg16/a.weight".into()]).unwrap_err().to_string();
         assert!(
-            message.starts_with("learning_rate_at(\"vgg19\", 0.1): expected the beginning"),
+            message.starts_with("learning_rate_at(\"vgg19\", 0.1): expected the first names"),
             "{message}"
         );
         assert!(message.contains("weight_names()"), "{message}");
     }
 
     #[test]
-    fn numbers_that_make_no_sense_are_refused() {
+    fn numbers_out_of_range_are_refused() {
         assert!(options(&[("a", -1.0)]).check().is_err());
         assert!(
             OptimizerOptions { weight_decay: f64::NAN, ..OptimizerOptions::default() }

@@ -1,4 +1,4 @@
-//! An optimizer at work: its rate, its steps, and what it remembers of each weight.
+//! The state of an optimizer: its learning rate, its steps, and the slots of each weight.
 
 use super::optimizer::{Optimizer, OptimizerOptions, Slots, check_learning_rate, type_name};
 use crate::error::Result;
@@ -7,22 +7,22 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 use tch::{Tensor, no_grad};
 
-/// An optimizer at work on the weights of one network.
+/// An optimizer and its state for the weights of one network.
 pub(crate) struct OptimizerState {
-    /// Shared with the networks that learn alike: what is remembered of weights is not in it.
+    /// Shared with networks that were compiled like this one. It holds no state.
     optimizer: Arc<Mutex<Box<dyn Optimizer>>>,
-    /// What the optimizer said of itself at the beginning.
+    /// The optimizer's options when the network was compiled.
     options: OptimizerOptions,
-    /// The rate that schedules start from; callbacks may change it.
+    /// Schedules multiply it; callbacks may change it.
     learning_rate: f64,
     /// Steps made since `compile`.
     steps: u64,
-    /// By the weights' names, so that layers may be frozen and freed in between.
+    /// By the names of the weights, so that layers can be frozen and unfrozen.
     slots: HashMap<String, Slots>,
 }
 
 impl OptimizerState {
-    /// Checks the optimizer's numbers; `paths` are the names of all the network's weights.
+    /// Checks the optimizer's numbers. `paths` are the names of all weights of the network.
     pub(crate) fn new(optimizer: Box<dyn Optimizer>, paths: &[String]) -> Result<OptimizerState> {
         optimizer.check()?;
         check_learning_rate("Optimizer::learning_rate", optimizer.learning_rate())?;
@@ -40,7 +40,7 @@ impl OptimizerState {
         })
     }
 
-    /// The same optimizer for another network of the same form, with nothing remembered yet.
+    /// The initial state of the same optimizer, for another network of the same form.
     pub(crate) fn restarted(&self) -> OptimizerState {
         let (optimizer, options) = (self.optimizer.clone(), self.options.clone());
         let rate = lock(&self.optimizer).learning_rate();
@@ -55,7 +55,7 @@ impl OptimizerState {
         self.learning_rate = learning_rate;
     }
 
-    /// The optimizer in words and numbers.
+    /// The name and the numbers of the optimizer.
     pub(crate) fn summary(&self) -> OptimizerSummary {
         let optimizer = lock(&self.optimizer);
         let OptimizerOptions { decay, weight_decay, momentum, .. } = self.options;
@@ -69,13 +69,13 @@ impl OptimizerState {
         }
     }
 
-    /// What the optimizer's own decay leaves of `rate` at the coming step.
+    /// The learning rate of the next step, after the optimizer's own decay.
     pub(crate) fn decayed_learning_rate(&self, learning_rate: f64) -> f64 {
         learning_rate / (1.0 + self.options.decay * self.steps as f64)
     }
 
-    /// One step: changes each weight in place, with the gradient at the same place. `rate` is what a
-    /// schedule makes of [`OptimizerState::rate`].
+    /// One step: changes each weight in place, with the gradient of the same index. `learning_rate` is
+    /// [`OptimizerState::learning_rate`] times the factor of the schedule.
     pub(crate) fn step(
         &mut self,
         weights: &[(String, Tensor)],
@@ -97,39 +97,39 @@ impl OptimizerState {
                 if !self.slots.contains_key(name) {
                     self.slots.insert(name.clone(), Slots::default());
                 }
-                let memory = self.slots.get_mut(name).expect("it was just put there");
-                optimizer.update(weight, gradient, memory, rate);
-                memory.updates += 1;
+                let slots = self.slots.get_mut(name).expect("it was just put there");
+                optimizer.update(weight, gradient, slots, rate);
+                slots.updates += 1;
             }
         });
         self.steps += 1;
     }
 
-    /// Forgets what was remembered of the weights; the rate stays.
+    /// Clears the slots of all weights. The learning rate stays.
     pub(crate) fn reset(&mut self) {
         self.slots.clear();
     }
 
-    /// Everything that has to be kept for training to go on later.
+    /// What a checkpoint needs.
     pub(crate) fn state_dict(&self) -> StateDict {
         let mut names: Vec<&String> = self.slots.keys().collect();
         names.sort();
-        let mut remembered = StateDict {
+        let mut state = StateDict {
             learning_rate: self.learning_rate,
             steps: self.steps,
             ..Default::default()
         };
         for name in names {
-            let memory = &self.slots[name];
-            remembered.updates.insert(name.clone(), memory.updates);
-            for (i, tensor) in memory.tensors.iter().enumerate() {
-                remembered.tensors.insert(format!("{i}/{name}"), tensor.copy());
+            let slots = &self.slots[name];
+            state.updates.insert(name.clone(), slots.updates);
+            for (i, tensor) in slots.tensors.iter().enumerate() {
+                state.tensors.insert(format!("{i}/{name}"), tensor.copy());
             }
         }
-        remembered
+        state
     }
 
-    /// Takes up what [`OptimizerState::state`] gave; `weights` say where the tensors belong.
+    /// Loads what [`OptimizerState::state_dict`] returned, for these weights.
     pub(crate) fn load_state_dict(
         &mut self,
         from: &StateDict,
@@ -138,43 +138,41 @@ impl OptimizerState {
         let mut restored = HashMap::new();
         for (name, weight) in weights {
             let Some(&updates) = from.updates.get(name) else { continue };
-            let mut memory = Slots { updates, tensors: Vec::new() };
-            while let Some(saved) = from.tensors.get(&format!("{}/{name}", memory.tensors.len())) {
+            let mut slots = Slots { updates, tensors: Vec::new() };
+            while let Some(saved) = from.tensors.get(&format!("{}/{name}", slots.tensors.len())) {
                 if saved.size() != weight.size() {
-                    return Err(format!(
-                        "what the optimizer remembers of {name} has another shape"
-                    ));
+                    return Err(format!("the optimizer's state of {name} has another shape"));
                 }
                 let mut tensor = weight.detach().zeros_like();
                 no_grad(|| tensor.copy_(saved));
-                memory.tensors.push(tensor);
+                slots.tensors.push(tensor);
             }
-            restored.insert(name.clone(), memory);
+            restored.insert(name.clone(), slots);
         }
         (self.learning_rate, self.steps, self.slots) = (from.learning_rate, from.steps, restored);
         Ok(())
     }
 }
 
-/// What an optimizer is called, and the numbers it was given.
+/// The name of an optimizer and its numbers.
 #[derive(Default)]
 pub(crate) struct OptimizerSummary {
     pub(crate) name: String,
-    /// The rate it began with.
+    /// The initial learning rate.
     pub(crate) learning_rate: f64,
     pub(crate) decay: f64,
     pub(crate) weight_decay: f64,
     pub(crate) momentum: f64,
 }
 
-/// What an optimizer at work has to keep for later.
+/// The state of an optimizer as a checkpoint keeps it.
 #[derive(Default)]
 pub(crate) struct StateDict {
     pub(crate) learning_rate: f64,
     pub(crate) steps: u64,
-    /// How often each weight has been changed, by name.
+    /// The number of updates of each weight, by its name.
     pub(crate) updates: BTreeMap<String, u64>,
-    /// What is remembered of each weight, by number and name: `0/dense.weight`.
+    /// The slots of each weight, by number and name: `0/dense.weight`.
     pub(crate) tensors: BTreeMap<String, Tensor>,
 }
 
@@ -210,23 +208,19 @@ mod tests {
         ["a.weight", "a.bias"].map(str::to_owned).into_iter().zip(values).collect()
     }
 
-    fn walk(
-        descent: &mut OptimizerState,
-        weights: &[(String, Tensor)],
-        steps: std::ops::Range<i32>,
-    ) {
+    fn walk(state: &mut OptimizerState, weights: &[(String, Tensor)], steps: std::ops::Range<i32>) {
         for step in steps {
             let gradients: Vec<Tensor> = weights
                 .iter()
                 .map(|(_, weight)| (weight * (1.0 + 0.1 * f64::from(step))).sin())
                 .collect();
-            let rate = descent.learning_rate();
-            descent.step(weights, &gradients, rate);
+            let rate = state.learning_rate();
+            state.step(weights, &gradients, rate);
         }
     }
 
     #[test]
-    fn the_one_loop_and_tensor_operations_agree() {
+    fn the_fused_loop_and_tensor_operations_agree() {
         for (one, other) in optimizers().into_iter().zip(optimizers()) {
             let name = format!("{one:?}");
             let (fused, plain) = (weights(Kind::Float), weights(Kind::Double));
@@ -240,32 +234,32 @@ mod tests {
     }
 
     #[test]
-    fn a_saved_descent_goes_on_to_the_same_numbers() {
+    fn a_loaded_state_continues_with_the_same_numbers() {
         for (one, other) in optimizers().into_iter().zip(optimizers()) {
             let name = format!("{one:?}");
             let (unbroken, broken) = (weights(Kind::Float), weights(Kind::Float));
-            let mut descent = OptimizerState::new(one, &[]).unwrap();
-            walk(&mut descent, &unbroken, 0..4);
+            let mut state = OptimizerState::new(one, &[]).unwrap();
+            walk(&mut state, &unbroken, 0..4);
             for ((_, from), (_, to)) in unbroken.iter().zip(&broken) {
                 to.shallow_clone().copy_(from);
             }
             let mut again = OptimizerState::new(other, &[]).unwrap();
-            again.load_state_dict(&descent.state_dict(), &broken).unwrap();
-            walk(&mut descent, &unbroken, 4..9);
+            again.load_state_dict(&state.state_dict(), &broken).unwrap();
+            walk(&mut state, &unbroken, 4..9);
             walk(&mut again, &broken, 4..9);
             assert_eq!(unbroken, broken, "{name}");
         }
     }
 
     #[test]
-    fn parts_learn_at_their_own_rate_and_frozen_ones_not_at_all() {
+    fn parts_have_learning_rates_of_their_own() {
         let weights = weights(Kind::Float);
         let before: Vec<Tensor> = weights.iter().map(|(_, w)| w.copy()).collect();
         let optimizer = Sgd::new(0.1).learning_rate_at("a.bias", 0.0).learning_rate_at("a", 0.5);
         let names: Vec<String> = weights.iter().map(|(name, _)| name.clone()).collect();
-        let mut descent = OptimizerState::new(Box::new(optimizer), &names).unwrap();
+        let mut state = OptimizerState::new(Box::new(optimizer), &names).unwrap();
         let gradients: Vec<Tensor> = before.iter().map(Tensor::ones_like).collect();
-        descent.step(&weights, &gradients, 0.1);
+        state.step(&weights, &gradients, 0.1);
         assert!(weights[0].1.allclose(&(&before[0] - 0.05), 1e-6, 1e-6, false));
         assert_eq!(weights[1].1, before[1]);
     }

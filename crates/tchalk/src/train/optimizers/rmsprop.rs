@@ -1,4 +1,4 @@
-//! RMSprop: steps scaled by how large a weight's gradients have been.
+//! RMSprop: steps divided by the moving magnitude of a weight's gradients.
 
 use super::fused;
 use super::optimizer::{
@@ -8,9 +8,9 @@ use super::optimizer::{
 use crate::error::Result;
 use tch::Tensor;
 
-/// Divides each weight's gradient by the running size of its gradients, so that all weights move at
-/// a like speed (Hinton 2012), in Keras's form, with epsilon inside the root:
-/// `v = rho * v + (1 - rho) * g²; w -= rate * g / √(v + 1e-7)`.
+/// Divides each weight's gradient by its moving magnitude, so that all weights move at a similar speed
+/// (Hinton 2012). The formulas are those of Keras, with epsilon inside the root:
+/// `v = rho * v + (1 - rho) * g²; w -= learning_rate * g / √(v + 1e-7)`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RmsProp {
     learning_rate: f64,
@@ -23,7 +23,7 @@ pub struct RmsProp {
 common_options!(RmsProp);
 
 impl RmsProp {
-    /// RMSprop with this learning rate, and with rho = 0.9.
+    /// RMSprop with this learning rate and a rho of 0.9.
     pub fn new(learning_rate: f64) -> RmsProp {
         RmsProp {
             learning_rate,
@@ -34,19 +34,19 @@ impl RmsProp {
         }
     }
 
-    /// How long gradients are remembered, from 0 to below 1.
+    /// The decay rate of the moving average, from 0 to below 1.
     pub fn rho(mut self, rho: f64) -> RmsProp {
         self.rho = rho;
         self
     }
 
-    /// The part of its last step that a weight makes again, from 0 to below 1; 0 where not set.
+    /// The part of its last step that a weight repeats, from 0 to below 1. The default is 0.
     pub fn momentum(mut self, momentum: f64) -> RmsProp {
         self.momentum = momentum;
         self
     }
 
-    /// What keeps the root away from zero; 1e-7 where not set.
+    /// A small number that keeps the root away from zero. The default is 1e-7.
     pub fn epsilon(mut self, epsilon: f64) -> RmsProp {
         self.epsilon = epsilon;
         self
@@ -63,26 +63,26 @@ impl Optimizer for RmsProp {
         let (by, rho, epsilon) = (learning_rate as f32, self.rho as f32, self.epsilon as f32);
         let (rest, momentum) = ((1.0 - self.rho) as f32, self.momentum as f32);
         if self.momentum == 0.0 {
-            let memory = slots.tensors::<1>(&weight);
-            let done = fused::update(&weight, gradient, &memory, |w, g, [v]| {
+            let slots = slots.tensors::<1>(&weight);
+            let done = fused::update(&weight, gradient, &slots, |w, g, [v]| {
                 let v = rho * v + rest * g * g;
                 (w - by * g / (v + epsilon).sqrt(), [v])
             });
             if !done {
-                let [mut square] = memory;
+                let [mut square] = slots;
                 let _ = square.lerp_(&gradient.square(), 1.0 - self.rho);
                 weight -= (square + self.epsilon).rsqrt_() * gradient * learning_rate;
             }
             return;
         }
-        let memory = slots.tensors::<2>(&weight);
-        let done = fused::update(&weight, gradient, &memory, |w, g, [v, m]| {
+        let slots = slots.tensors::<2>(&weight);
+        let done = fused::update(&weight, gradient, &slots, |w, g, [v, m]| {
             let v = rho * v + rest * g * g;
             let m = momentum * m + by * g / (v + epsilon).sqrt();
             (w - m, [v, m])
         });
         if !done {
-            let [mut square, mut step] = memory;
+            let [mut square, mut step] = slots;
             let _ = square.lerp_(&gradient.square(), 1.0 - self.rho);
             step *= self.momentum;
             step += (square + self.epsilon).rsqrt_() * gradient * learning_rate;

@@ -1,29 +1,28 @@
-//! How the learning rate changes while training goes on.
+//! Schedules of the learning rate.
 
 use crate::error::{Error, Result};
 
-/// How the learning rate changes while training goes on: given to
-/// [`Fit::schedule`](crate::train::Fit::schedule).
+/// How the learning rate changes during training, for [`Fit::schedule`](crate::train::Fit::schedule).
 ///
-/// A schedule multiplies the rate that the optimizer was made with, step by step, so that its shape
-/// does not depend on the batch size. [`Schedule::function`] takes a function of your own.
+/// A schedule multiplies the optimizer's learning rate by a factor at each step. Its shape does not
+/// depend on the batch size. [`Schedule::function`] takes a function of your own.
 ///
 /// ```
 /// use tchalk::prelude::*;
-/// // The rate climbs to its full size in three epochs, then falls along a cosine.
+/// // The learning rate rises to its full value in three epochs, then falls along a cosine.
 /// let fit = Fit::new().epochs(25).schedule(Schedule::cosine().warm_up(3));
 ///
-/// fn halved_every_ten(epoch: usize, rate: f64) -> f64 {
-///     if epoch > 0 && epoch % 10 == 0 { rate / 2.0 } else { rate }
+/// fn halved_every_ten(epoch: usize, learning_rate: f64) -> f64 {
+///     if epoch > 0 && epoch % 10 == 0 { learning_rate / 2.0 } else { learning_rate }
 /// }
 /// let fit = Fit::new().epochs(25).schedule(Schedule::function(halved_every_ten));
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Schedule {
     shape: Shape,
-    /// So many epochs at the beginning, in which the rate climbs.
+    /// The number of epochs of the warm-up.
     warm_up: usize,
-    /// From this part of the full rate on.
+    /// The part of the learning rate at which the warm-up starts.
     warm_up_from: f64,
 }
 
@@ -34,18 +33,18 @@ enum Shape {
     Exponential { factor: f64 },
     Linear { to: f64 },
     Cosine { to: f64, cycles: usize },
-    OneCycle { climb: f64, from: f64, to: f64 },
+    OneCycle { warm_up: f64, from: f64, to: f64 },
     Function(fn(usize, f64) -> f64),
 }
 
 impl PartialEq for Shape {
     fn eq(&self, other: &Shape) -> bool {
-        // A function is known by its address, which is all that is written of it.
+        // Functions are compared by the address that Debug writes.
         format!("{self:?}") == format!("{other:?}")
     }
 }
 
-/// How far training is: `step` steps of `steps` in all, `per_epoch` of them to an epoch.
+/// The progress of a training: the number of the step, from 0, and the number of all steps.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct TrainingProgress {
     pub(crate) step: usize,
@@ -58,76 +57,76 @@ impl Schedule {
         Schedule { shape, warm_up: 0, warm_up_from: 0.0 }
     }
 
-    /// The rate stays as it is.
+    /// The learning rate does not change.
     pub fn constant() -> Schedule {
         Schedule::new(Shape::Constant)
     }
 
-    /// Every so many epochs the rate is multiplied by `factor`.
+    /// Multiplies the learning rate by `factor` after every `every` epochs.
     pub fn step(every: usize, factor: f64) -> Schedule {
         Schedule::new(Shape::Step { every, factor })
     }
 
-    /// The rate is multiplied by `factor` in the course of every epoch, a little at each step.
+    /// Multiplies the learning rate by `factor` over each epoch, evenly at each step.
     pub fn exponential(factor: f64) -> Schedule {
         Schedule::new(Shape::Exponential { factor })
     }
 
-    /// The rate goes in a straight line to `to` times its value at the end of training.
+    /// The learning rate changes linearly, to `to` times its value at the end of training.
     pub fn linear(to: f64) -> Schedule {
         Schedule::new(Shape::Linear { to })
     }
 
-    /// The rate falls along half a wave of the cosine, to 0 at the end (Loshchilov and Hutter 2017).
+    /// The learning rate falls along a cosine, to 0 at the end (Loshchilov and Hutter 2017).
     pub fn cosine() -> Schedule {
         Schedule::new(Shape::Cosine { to: 0.0, cycles: 1 })
     }
 
-    /// The cosine again and again: `cycles` times in the course of training the rate falls, and
-    /// jumps back. What is found at the end of each fall makes a good member of an ensemble.
+    /// The cosine with restarts: the learning rate falls `cycles` times during training, and jumps back
+    /// in between. The network at the end of each cycle makes a good member of an ensemble.
     pub fn cosine_cycles(cycles: usize) -> Schedule {
         Schedule::new(Shape::Cosine { to: 0.0, cycles })
     }
 
-    /// The rate climbs from a twenty-fifth to its full value in the first three tenths of training,
-    /// and falls to nearly nothing in the rest (Smith 2018), both along cosines. Choose a rate that
-    /// is the highest training can bear.
+    /// The learning rate rises from a twenty-fifth to its full value in the first 30 % of training, and
+    /// falls to almost 0 in the rest, both along cosines (Smith 2018). Choose the highest learning rate
+    /// with which the training does not diverge.
     pub fn one_cycle() -> Schedule {
-        Schedule::new(Shape::OneCycle { climb: 0.3, from: 1.0 / 25.0, to: 1.0 / 25e4 })
+        Schedule::new(Shape::OneCycle { warm_up: 0.3, from: 1.0 / 25.0, to: 1.0 / 25e4 })
     }
 
-    /// A function of your own, asked at the beginning of each epoch: given the number of the epoch,
-    /// counted from 0, and the rate so far, it returns the new rate. Keras's `LearningRateScheduler`.
-    pub fn function(rate: fn(usize, f64) -> f64) -> Schedule {
-        Schedule::new(Shape::Function(rate))
+    /// A function of your own, called before each epoch. It is given the number of the epoch, from 0,
+    /// and the current learning rate, and returns the new one, like Keras's `LearningRateScheduler`.
+    pub fn function(function: fn(usize, f64) -> f64) -> Schedule {
+        Schedule::new(Shape::Function(function))
     }
 
-    /// Before all that, the rate climbs in a straight line to its full value in so many epochs, so
-    /// that large batches and fresh weights do not run away (Goyal et al. 2017). What follows is
-    /// stretched over the epochs that are left.
+    /// Adds a warm-up: in the first `epochs` the learning rate rises linearly to its full value, so that
+    /// training with large batches does not diverge (Goyal et al. 2017). The schedule covers the epochs
+    /// after it.
     pub fn warm_up(mut self, epochs: usize) -> Schedule {
         self.warm_up = epochs;
         self
     }
 
-    /// The part of the full rate, 0 to 1, from which the warm-up climbs, instead of 0. With a rate that
-    /// was made `n` times as large for a batch `n` times as large, `1.0 / n` begins with the rate of
+    /// The part of the full learning rate, from 0 to 1, at which the warm-up starts. The default is 0. If
+    /// batch size and learning rate are `n` times as large, `1.0 / n` starts with the learning rate of
     /// the small batch.
     pub fn warm_up_from(mut self, part: f64) -> Schedule {
         self.warm_up_from = part;
         self
     }
 
-    /// The rate at each step of a training of so many epochs, of so many steps each, that begins with
-    /// `rate`: to look at before training.
+    /// The learning rate of each step of a training with this initial learning rate, to be looked at
+    /// before training.
     ///
     /// # Errors
     ///
-    /// If the schedule's numbers make no sense.
+    /// If a number of the schedule is out of range.
     ///
     /// ```
     /// use tchalk::prelude::*;
-    /// let rates = Schedule::step(2, 0.1).rates(1.0, 4, 1)?;
+    /// let rates = Schedule::step(2, 0.1).learning_rates(1.0, 4, 1)?;
     /// assert_eq!(rates, [1.0, 1.0, 0.1, 0.1]);
     /// # Ok::<(), tchalk::Error>(())
     /// ```
@@ -149,7 +148,7 @@ impl Schedule {
         Ok(rates)
     }
 
-    /// Whether the numbers make sense.
+    /// Checks the numbers.
     pub(crate) fn check(&self) -> Result<()> {
         if !(0.0..=1.0).contains(&self.warm_up_from) {
             let (op, got) = ("Schedule::warm_up_from", self.warm_up_from.to_string());
@@ -170,26 +169,26 @@ impl Schedule {
         Err(Error::invalid(op, "numbers of 0 or more, and at least 1 epoch or cycle", got, ""))
     }
 
-    /// The rate with which the epoch begins, where a function decides it.
+    /// The learning rate at the start of an epoch. Only a function changes it.
     pub(crate) fn epoch_learning_rate(&self, epoch: usize, learning_rate: f64) -> Result<f64> {
         let Shape::Function(function) = self.shape else { return Ok(learning_rate) };
         let new = function(epoch, learning_rate);
         if new.is_finite() && new >= 0.0 {
             return Ok(new);
         }
-        let got = format!("{new} for epoch {epoch} and rate {learning_rate}");
+        let got = format!("{new} for epoch {epoch} and learning rate {learning_rate}");
         Err(Error::invalid("Schedule::function", "a learning rate of 0 or more", got, ""))
     }
 
-    /// What the rate is multiplied by at a step.
+    /// The factor of the learning rate at a step.
     pub(crate) fn factor(&self, at: TrainingProgress) -> f64 {
-        let climbing = self.warm_up * at.steps_per_epoch;
-        if at.step < climbing {
-            let climbed = (at.step + 1) as f64 / climbing as f64;
-            return self.warm_up_from + (1.0 - self.warm_up_from) * climbed;
+        let warm_up_steps = self.warm_up * at.steps_per_epoch;
+        if at.step < warm_up_steps {
+            let done = (at.step + 1) as f64 / warm_up_steps as f64;
+            return self.warm_up_from + (1.0 - self.warm_up_from) * done;
         }
-        let step = (at.step - climbing) as f64;
-        let steps = at.steps.saturating_sub(climbing).max(1) as f64;
+        let step = (at.step - warm_up_steps) as f64;
+        let steps = at.steps.saturating_sub(warm_up_steps).max(1) as f64;
         let epoch = step / at.steps_per_epoch as f64;
         match self.shape {
             Shape::Constant | Shape::Function(_) => 1.0,
@@ -199,8 +198,8 @@ impl Schedule {
             Shape::Cosine { to, cycles } => {
                 cosine_between(1.0, to, (step / steps * cycles as f64).fract())
             }
-            Shape::OneCycle { climb, from, to } => {
-                let (top, end) = (climb * steps - 1.0, steps - 1.0);
+            Shape::OneCycle { warm_up, from, to } => {
+                let (top, end) = (warm_up * steps - 1.0, steps - 1.0);
                 if step <= top {
                     cosine_between(from, 1.0, step / top)
                 } else {
@@ -211,7 +210,7 @@ impl Schedule {
     }
 }
 
-/// From `a` to `b` along half a wave of the cosine.
+/// From `a` to `b` along a cosine.
 fn cosine_between(a: f64, b: f64, part: f64) -> f64 {
     b + (a - b) * (1.0 + (std::f64::consts::PI * part.clamp(0.0, 1.0)).cos()) / 2.0
 }
@@ -235,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn shapes_are_what_they_are_called() {
+    fn each_shape_has_its_factors() {
         close(&factors(Schedule::constant(), 2, 2), &[1.0; 4]);
         close(&factors(Schedule::step(2, 0.1), 5, 1), &[1.0, 1.0, 0.1, 0.1, 0.01]);
         close(&factors(Schedule::exponential(0.25), 2, 2), &[1.0, 0.5, 0.25, 0.125]);
@@ -249,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn no_shape_leaves_its_range_however_short_training_is() {
+    fn factors_stay_in_range_in_short_trainings() {
         for schedule in
             [Schedule::one_cycle(), Schedule::cosine().warm_up(3), Schedule::linear(0.0)]
         {
@@ -261,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_is_asked_with_the_rate_so_far() {
+    fn a_function_is_given_the_current_learning_rate() {
         fn halved(epoch: usize, rate: f64) -> f64 {
             if epoch == 0 { rate } else { rate / 2.0 }
         }
@@ -272,11 +271,14 @@ mod tests {
         });
         close(&rates.collect::<Vec<_>>(), &[0.8, 0.4, 0.2]);
         let broken = Schedule::function(|_, _| f64::NAN).epoch_learning_rate(1, 0.1).unwrap_err();
-        assert!(broken.to_string().contains("got NaN for epoch 1 and rate 0.1"), "{broken}");
+        assert!(
+            broken.to_string().contains("got NaN for epoch 1 and learning rate 0.1"),
+            "{broken}"
+        );
     }
 
     #[test]
-    fn numbers_that_make_no_sense_are_refused() {
+    fn numbers_out_of_range_are_refused() {
         assert!(Schedule::step(0, 0.1).check().is_err());
         assert!(Schedule::exponential(f64::NAN).check().is_err());
         assert!(Schedule::cosine_cycles(0).check().is_err());

@@ -7,10 +7,11 @@ use super::optimizer::{
 use crate::error::Result;
 use tch::Tensor;
 
-/// Plain gradient descent: each weight moves against its gradient, in Keras's form.
+/// Gradient descent: each weight moves against its gradient, with the formulas of Keras.
 ///
-/// Without momentum `w -= rate * g`; with it `v = momentum * v - rate * g; w += v`; in Nesterov's
-/// form (Nesterov 1983, Sutskever 2013) `w += momentum * v - rate * g` with that `v`.
+/// Without momentum `w -= learning_rate * g`. With momentum
+/// `v = momentum * v - learning_rate * g; w += v`. In Nesterov's form (Nesterov 1983, Sutskever 2013)
+/// `w += momentum * v - learning_rate * g` with the same `v`.
 ///
 /// ```
 /// use tchalk::prelude::*;
@@ -31,18 +32,18 @@ pub struct Sgd {
 common_options!(Sgd);
 
 impl Sgd {
-    /// Descent with this learning rate.
+    /// Gradient descent with this learning rate, without momentum.
     pub fn new(learning_rate: f64) -> Sgd {
         Sgd { learning_rate, momentum: 0.0, nesterov: false, options: OptimizerOptions::default() }
     }
 
-    /// The part of its speed that a weight keeps from step to step, from 0 to below 1.
+    /// The part of its velocity that a weight keeps from step to step, from 0 to below 1.
     pub fn momentum(mut self, momentum: f64) -> Sgd {
         self.momentum = momentum;
         self
     }
 
-    /// Looks ahead: the step is made from where the momentum will have carried the weight.
+    /// Nesterov's momentum: the gradient acts on the weight that the momentum has already moved.
     pub fn nesterov(mut self) -> Sgd {
         self.nesterov = true;
         self
@@ -63,13 +64,13 @@ impl Optimizer for Sgd {
             }
             return;
         }
-        let memory = slots.tensors::<1>(&weight);
-        let done = fused::update(&weight, gradient, &memory, |w, g, [v]| {
+        let slots = slots.tensors::<1>(&weight);
+        let done = fused::update(&weight, gradient, &slots, |w, g, [v]| {
             let v = momentum * v - by * g;
             (if nesterov { w + momentum * v - by * g } else { w + v }, [v])
         });
         if !done {
-            let [mut velocity] = memory;
+            let [mut velocity] = slots;
             let change = gradient * -learning_rate;
             velocity *= self.momentum;
             velocity += &change;
