@@ -6,4 +6,6 @@
 //! | how do I take part in Kaggle's competition? | [`kaggle`] |
 
 pub mod check;
+mod checklist;
+mod finding;
 pub mod kaggle;

@@ -9,11 +9,14 @@
 //! | is this a good score? | [`score`] |
 //!
 //! A check never stops a notebook: what is wrong is a line of the list, with the reason and what to
-//! try. There is no one right answer. A convolutional network, a dense one, one with skip connections
-//! are all good answers, and the figures are what this data set is known for: a classifier that only
+//! try. There is no single right answer. A convolutional network, a dense one, one with skip connections
+//! are all good answers. The figures are what this data set is known for: a classifier that only
 //! weighs pixels gets 92 % of MNIST right (LeCun, Bottou, Bengio and Haffner 1998 report 91.6 % with
 //! slightly other preparation), a small convolutional network 99 %. The checks look at the network, its
-//! settings and its record, not at the text of a cell.
+//! settings and its history, not at the text of a cell.
+//!
+//! Each check first gathers its facts into a struct. A table of rules in order then answers one topic
+//! after the other: the first rule that applies is the line of the list.
 //!
 //! ```
 //! use tchalk::prelude::*;
@@ -21,25 +24,25 @@
 //! let model = Sequential::new().input_shape([1, 28, 28]).add(Flatten).add(Dense::new(10));
 //! let model = model.build(Device::Cpu)?;
 //! let list = check::model(&model, &train);
-//! assert!(!list.passes());
-//! assert!(format!("{list:?}").contains("! end: it ends in Dense::new(10)"));
+//! assert_eq!(list.problems(), [check::Finding::SingleLayer]);
+//! assert_eq!(list.advice(), [check::Finding::NoSoftmax]);
 //! # Ok::<(), tchalk::Error>(())
 //! ```
 
-pub(crate) mod checklist;
-mod compiled;
-mod end;
-mod model;
+mod network;
+mod output;
 mod score;
+mod settings;
 mod structure;
 #[cfg(test)]
 mod tests;
 mod training;
 mod validation;
 
-pub use checklist::Checklist;
-pub use compiled::compiled;
-pub use model::model;
+pub use super::checklist::{Checklist, Severity};
+pub use super::finding::Finding;
+pub use network::model;
 pub use score::score;
+pub use settings::compiled;
 pub use training::training;
 pub use validation::validation;

@@ -1,15 +1,17 @@
 //! Is this a good score?
 
-use super::Checklist;
-use super::checklist::Mark;
-use crate::text::thousands;
+use crate::course::checklist::{
+    Checklist, Rule, Severity, Topic, advice, good, info, otherwise, problem,
+};
+use crate::course::finding::Finding;
+use crate::text::{percent, thousands};
 use crate::train::{Evaluation, Note};
 
-/// What a classifier that only weighs pixels gets right of MNIST's test images.
+/// The accuracy of a linear classifier on MNIST's test images.
 const LINEAR: f64 = 0.92;
-/// What a small convolutional network gets right of them.
+/// The accuracy of a small convolutional network on them.
 const SMALL_CNN: f64 = 0.99;
-/// Beyond this, single networks do not go without having seen the images.
+/// Single networks do not get better than this without having seen the images.
 const TOO_GOOD: f64 = 0.9985;
 
 /// Sets an accuracy beside what is known of handwritten digits: guessing (10 %), a classifier that only
@@ -27,227 +29,301 @@ const TOO_GOOD: f64 = 0.9985;
 /// ```
 pub fn score(evaluation: &Evaluation) -> Checklist {
     let mut list = Checklist::new("your score");
-    let (low, high) = evaluation.accuracy_interval();
-    let between = format!(
-        "{:.2} % of {} images right (with 95 % confidence between {:.2} and {:.2} %)",
-        100.0 * evaluation.accuracy,
-        thousands(evaluation.examples),
-        100.0 * low,
-        100.0 * high
-    );
     for note in evaluation.notes() {
         match note {
-            Note::Leak { .. } => list.wrong(
-                "new images",
-                format!("{note}. Measure on images that were held back from training."),
-            ),
-            Note::ChosenOnThisSet => list.odd("choice", note.to_string()),
-            _ => list.note("note", note.to_string()),
+            Note::Leak { .. } => {
+                let text = format!("{note}. Measure on images that were held back from training.");
+                list.push(Finding::TrainedOn, Severity::Problem, "new images", text);
+            }
+            Note::ChosenOnThisSet => {
+                list.push(Finding::ChoseEpochs, Severity::Advice, "choice", note.to_string());
+            }
+            _ => list.push(Finding::Note, Severity::Info, "note", note.to_string()),
         }
     }
-    let measured_less = evaluation.notes().iter().any(Note::is_shortened);
-    let shortened = measured_less || evaluation.shortened_by.is_some();
-    if !one_answer(&mut list, evaluation, shortened) {
-        accuracy(&mut list, low, high, &between, shortened);
-        weakest(&mut list, evaluation);
+    let it = Score::of(evaluation);
+    list.examine(&it, &[ANSWERS]);
+    if !list.has(Finding::ConstantAnswer) {
+        list.examine(&it, ACCURACY);
     }
-    if evaluation.margin() > 0.01 {
-        list.note(
-            "size",
-            format!(
-                "so few images tell the accuracy only to within ± {:.1} points.",
-                100.0 * evaluation.margin()
-            ),
-        );
-    }
-    list.note(
-        "yardstick",
-        "92 % and 99 % are MNIST's. On the built-in strokes a classifier that weighs pixels gets about \
-         86 % right, a small convolutional network 98.5 %.",
-    );
+    list.examine(&it, YARDSTICKS);
     list
 }
 
-/// Whether it says the same whatever it is shown.
-fn one_answer(list: &mut Checklist, evaluation: &Evaluation, shortened: bool) -> bool {
-    let rows = evaluation.confusion();
-    let said = |class: usize| rows.iter().map(|row| row.get(class).copied().unwrap_or(0)).sum();
-    let classes = rows.first().map_or(0, Vec::len);
-    let (most, class) =
-        (0..classes).map(|c| (said(c), c)).max_by_key(|it: &(usize, usize)| it.0).unwrap_or((0, 0));
-    let true_of_it: usize = rows.get(class).map_or(0, |row| row.iter().sum());
-    let constant = evaluation.examples > 0
-        && most * 20 >= evaluation.examples * 19
-        && true_of_it * 2 < evaluation.examples;
-    let percent = 100.0 * most as f64 / evaluation.examples as f64;
-    if constant && shortened {
-        list.note(
-            "answers",
-            format!(
-                "it answers {class} to {percent:.0} % of all images, whatever they show. (A budget is \
-                 at work: it may only have been trained too little.)"
-            ),
-        );
-    } else if constant {
-        list.wrong(
-            "answers",
-            format!(
-                "it answers {class} to {percent:.0} % of all images, whatever they show: it has learned \
-                 nothing, or forgotten it. Usual causes: a learning rate that is too large, an \
-                 activation between the last Dense and Softmax, labels that do not belong to the \
-                 images. Build the network anew before you train it again."
-            ),
-        );
-    }
-    constant
+/// What the check looks at.
+struct Score {
+    accuracy: f64,
+    /// The 95 % interval of the accuracy.
+    low: f64,
+    high: f64,
+    margin: f64,
+    examples: usize,
+    /// Whether a budget shortened the training. One that shortens the measurement shortened it too.
+    shortened: bool,
+    /// The most frequent answer, how many examples it is given to, and how many it is right for.
+    answer: usize,
+    given: usize,
+    of_class: usize,
+    /// The class that is found least often, and the fraction of it that is found.
+    weakest: Option<(usize, f64)>,
 }
 
-fn accuracy(list: &mut Checklist, low: f64, high: f64, between: &str, shortened: bool) {
-    // With a budget the training was as short as the measuring.
-    let (poor, early) = match shortened {
-        true => (Mark::Note, " (A budget is at work: it may only have been trained too little.)"),
-        false => (Mark::Wrong, ""),
-    };
-    if low > TOO_GOOD {
-        list.odd(
-            "accuracy",
-            format!(
-                "{between}: better than any single network is known for. Make sure that none of these \
-                 images was learned from."
-            ),
-        );
-    } else if low > SMALL_CNN {
-        list.right(
-            "accuracy",
-            format!(
-                "{between}: better than a small convolutional network (99 %), and not by chance."
-            ),
-        );
-    } else if high >= SMALL_CNN {
-        list.right(
-            "accuracy",
-            format!("{between}: as good as a small convolutional network (99 %), as far as one can tell."),
-        );
-    } else if low > LINEAR {
-        list.right("accuracy", format!("{between}: clearly better than weighing pixels (92 %)."));
-        let text = match high < 0.97 {
-            true => "a small convolutional network reaches 99 %: convolutions, or more epochs.",
-            false => {
-                "a small convolutional network reaches 99 %: another convolution, Dropout, more \
-                      epochs."
-            }
-        };
-        list.odd("room", text);
-    } else if high >= LINEAR {
-        list.odd(
-            "accuracy",
-            format!(
-                "{between}: about what a single layer that weighs pixels reaches (92 %). Add a hidden \
-                 layer, or convolutions; or train for longer."
-            ),
-        );
-    } else if low > 0.15 {
-        list.put(
-            poor,
-            "accuracy",
-            format!(
-                "{between}: less than a single layer that only weighs pixels (92 %). Did it learn long \
-                 enough? Does the learning rate suit the optimizer? check::training(&history) may \
-                 know.{early}"
-            ),
-        );
-    } else {
-        list.put(
-            poor,
-            "accuracy",
-            format!(
-                "{between}: no better than guessing among ten. Was the network trained, and on images \
-                 with their own labels?{early}"
-            ),
-        );
+impl Score {
+    fn of(evaluation: &Evaluation) -> Score {
+        let rows = evaluation.confusion();
+        let given = |class: usize| rows.iter().filter_map(|row| row.get(class)).sum::<usize>();
+        let classes = rows.first().map_or(0, Vec::len);
+        let answer = (0..classes).max_by_key(|&class| given(class)).unwrap_or(0);
+        let found = rows.iter().enumerate().filter_map(|(class, row)| {
+            let all: usize = row.iter().sum();
+            (all >= 20).then(|| (class, row.get(class).copied().unwrap_or(0) as f64 / all as f64))
+        });
+        let (low, high) = evaluation.accuracy_interval();
+        Score {
+            accuracy: evaluation.accuracy,
+            low,
+            high,
+            margin: evaluation.margin(),
+            examples: evaluation.examples,
+            shortened: evaluation.shortened_by.is_some()
+                || evaluation.notes().iter().any(Note::is_shortened),
+            answer,
+            given: given(answer),
+            of_class: rows.get(answer).map_or(0, |row| row.iter().sum()),
+            weakest: found.min_by(|a, b| a.1.total_cmp(&b.1)),
+        }
+    }
+
+    /// Whether the network says the same whatever it is shown.
+    fn is_constant(&self) -> bool {
+        let (given, of_class) = (self.given, self.of_class);
+        self.examples > 0 && given * 20 >= self.examples * 19 && of_class * 2 < self.examples
+    }
+
+    fn constant_text(&self) -> String {
+        let share = percent(self.given as f64 / self.examples as f64, 0);
+        format!("it answers {} to {share} of all images, whatever they show", self.answer)
+    }
+
+    fn accuracy_text(&self) -> String {
+        format!(
+            "{} of {} images right (with 95 % confidence between {:.2} and {:.2} %)",
+            percent(self.accuracy, 2),
+            thousands(self.examples),
+            100.0 * self.low,
+            100.0 * self.high
+        )
     }
 }
 
-/// A class that it hardly knows.
-fn weakest(list: &mut Checklist, evaluation: &Evaluation) {
-    let rows = evaluation.confusion();
-    let found = rows.iter().enumerate().filter_map(|(class, row)| {
-        let all: usize = row.iter().sum();
-        (all >= 20).then(|| (row.get(class).copied().unwrap_or(0) as f64 / all as f64, class))
-    });
-    let weakest = found.min_by(|a, b| a.0.total_cmp(&b.0));
-    if let Some((found, class)) = weakest.filter(|it| it.0 < evaluation.accuracy - 0.15) {
-        list.odd(
-            "weakest class",
+const A_BUDGET: &str = "(A budget is at work: it may only have been trained too little.)";
+
+const ANSWERS: Topic<Score> = Topic {
+    name: "answers",
+    rules: &[
+        info(
+            Finding::ConstantAnswer,
+            |it| it.shortened && it.is_constant(),
+            |it| format!("{}. {A_BUDGET}", it.constant_text()),
+        ),
+        problem(Finding::ConstantAnswer, Score::is_constant, |it| {
             format!(
-                "of class {class} it finds only {:.0} %. The confusion matrix shows what it takes them \
-                 for.",
-                100.0 * found
-            ),
-        );
-    }
+                "{}: it has learned nothing, or forgotten it. Usual causes: a learning rate that is \
+                 too large, an activation between the last Dense and Softmax, labels that do not \
+                 belong to the images. Build a new network before you train it again.",
+                it.constant_text()
+            )
+        }),
+    ],
+};
+
+const ACCURACY: &[Topic<Score>] = &[
+    Topic { name: "accuracy", rules: ACCURACY_RULES },
+    Topic {
+        name: "better",
+        rules: &[advice(
+            Finding::RoomForMore,
+            |it| it.low > LINEAR && it.high < SMALL_CNN,
+            |it| {
+                let more = match it.high < 0.97 {
+                    true => "convolutions, or more epochs",
+                    false => "another convolution, Dropout, more epochs",
+                };
+                format!("a small convolutional network reaches 99 %: try {more}.")
+            },
+        )],
+    },
+    Topic {
+        name: "weakest class",
+        rules: &[advice(
+            Finding::WeakClass,
+            |it| it.weakest.is_some_and(|(_, found)| found < it.accuracy - 0.15),
+            |it| {
+                let (class, found) = it.weakest.unwrap_or_default();
+                format!(
+                    "of class {class} it finds only {}. The confusion matrix shows what it takes them \
+                     for.",
+                    percent(found, 0)
+                )
+            },
+        )],
+    },
+];
+
+const ACCURACY_RULES: &[Rule<Score>] = &[
+    advice(
+        Finding::TooGood,
+        |it| it.low > TOO_GOOD,
+        |it| {
+            format!(
+                "{}: better than any single network is known for. Make sure that none of these \
+                 images was learned from.",
+                it.accuracy_text()
+            )
+        },
+    ),
+    good(
+        Finding::BetterThanSmallCnn,
+        |it| it.low > SMALL_CNN,
+        |it| {
+            let accuracy = it.accuracy_text();
+            format!("{accuracy}: better than a small convolutional network (99 %), and not by chance.")
+        },
+    ),
+    good(
+        Finding::LikeSmallCnn,
+        |it| it.high >= SMALL_CNN,
+        |it| {
+            let accuracy = it.accuracy_text();
+            format!("{accuracy}: as good as a small convolutional network (99 %), within chance.")
+        },
+    ),
+    good(
+        Finding::BetterThanLinear,
+        |it| it.low > LINEAR,
+        |it| format!("{}: clearly better than weighing pixels (92 %).", it.accuracy_text()),
+    ),
+    advice(
+        Finding::LikeLinear,
+        |it| it.high >= LINEAR,
+        |it| {
+            format!(
+                "{}: about what a single layer that weighs pixels reaches (92 %). Add a hidden \
+                 layer, or convolutions; or train for longer.",
+                it.accuracy_text()
+            )
+        },
+    ),
+    info(
+        Finding::BelowLinear,
+        |it| it.shortened && it.low > 0.15,
+        |it| format!("{} {A_BUDGET}", below_linear(it)),
+    ),
+    problem(Finding::BelowLinear, |it| it.low > 0.15, below_linear),
+    info(
+        Finding::LikeGuessing,
+        |it| it.shortened,
+        |it| format!("{} {A_BUDGET}", like_guessing(it)),
+    ),
+    problem(Finding::LikeGuessing, otherwise, like_guessing),
+];
+
+fn below_linear(it: &Score) -> String {
+    format!(
+        "{}: less than a single layer that only weighs pixels (92 %). Did it learn for long enough? \
+         Does the learning rate suit the optimizer? check::training(&history) may know.",
+        it.accuracy_text()
+    )
 }
+
+fn like_guessing(it: &Score) -> String {
+    format!(
+        "{}: no better than guessing among ten. Was the network trained, and on images with their \
+         own labels?",
+        it.accuracy_text()
+    )
+}
+
+const YARDSTICKS: &[Topic<Score>] = &[
+    Topic {
+        name: "size",
+        rules: &[info(
+            Finding::WideInterval,
+            |it| it.margin > 0.01,
+            |it| {
+                let points = 100.0 * it.margin;
+                format!("this few images tell the accuracy only to within ± {points:.1} points.")
+            },
+        )],
+    },
+    Topic {
+        name: "yardstick",
+        rules: &[info(Finding::Yardsticks, otherwise, |_| {
+            "92 % and 99 % are MNIST's. On the built-in strokes a classifier that weighs pixels gets \
+             about 86 % right, a small convolutional network 98.5 %."
+                .into()
+        })],
+    },
+];
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::course::checklist::Severity::{Advice, Good, Info, Problem};
     use crate::runtime::Budget;
     use ndarray::Array2;
 
-    /// So many examples, a tenth of each class, of which every `n`th is given the next class.
-    fn evaluation(examples: usize, wrong_every: usize) -> Evaluation {
+    /// Answers to examples of ten classes in turns.
+    fn answers(examples: usize, answer: impl Fn(usize) -> usize) -> Evaluation {
         let labels: Vec<usize> = (0..examples).map(|i| i % 10).collect();
-        let said = |i: usize| (labels[i] + usize::from(i % wrong_every == wrong_every - 1)) % 10;
-        let rows =
-            Array2::from_shape_fn((examples, 10), |(i, c)| if c == said(i) { 0.91 } else { 0.01 });
+        let probability = |(i, class)| if class == answer(i) { 0.91 } else { 0.01 };
+        let rows = Array2::from_shape_fn((examples, 10), probability);
         Evaluation::from_probabilities(&rows, &labels, Vec::new())
+    }
+
+    /// The same, every `n`th with the next class for an answer.
+    fn wrong_every(n: usize, examples: usize) -> Evaluation {
+        answers(examples, |i| (i + usize::from(i % n == n - 1)) % 10)
     }
 
     #[test]
     fn chance_is_never_called_a_mistake() {
         // 98.5 % of 200 may well be a network of 99 %.
-        let few = score(&evaluation(200, 67));
-        assert!(few.passes() && format!("{few:?}").contains("as far as one can tell"), "{few:?}");
-        assert!(format!("{few:?}").contains("so few images"), "{few:?}");
+        let few = score(&wrong_every(67, 200));
+        assert!(few.passes() && few.has(Finding::LikeSmallCnn), "{few:?}");
+        assert!(few.has(Finding::WideInterval), "{few:?}");
         // 98.5 % of 20,000 may not, and is still good.
-        let many = score(&evaluation(20_001, 67));
-        assert!(many.passes() && format!("{many:?}").contains("clearly better"), "{many:?}");
-        assert_eq!(many.advice().len(), 1, "{many:?}");
+        let many = score(&wrong_every(67, 20_001));
+        assert!(many.passes() && many.has(Finding::BetterThanLinear), "{many:?}");
+        assert_eq!(many.advice(), [Finding::RoomForMore]);
     }
 
     #[test]
     fn the_yardsticks_are_guessing_weighing_pixels_and_a_small_network() {
-        let text = |every| format!("{:?}", score(&evaluation(20_001, every)));
-        assert!(text(201).contains("✔ accuracy") && text(201).contains("not by chance"));
-        assert!(text(13).contains("! accuracy") && text(13).contains("weighs pixels reaches"));
-        assert!(text(3).contains("✘ accuracy") && text(3).contains("less than a single layer"));
-        assert!(text(20_001).contains("better than any single network"), "{}", text(20_001));
+        let accuracy = |n| {
+            let findings = score(&wrong_every(n, 20_001)).findings();
+            findings[0]
+        };
+        assert_eq!(accuracy(201), (Good, Finding::BetterThanSmallCnn));
+        assert_eq!(accuracy(13), (Advice, Finding::LikeLinear));
+        assert_eq!(accuracy(3), (Problem, Finding::BelowLinear));
+        assert_eq!(accuracy(20_001), (Advice, Finding::TooGood));
     }
 
     #[test]
     fn what_a_budget_left_of_the_training_is_nobody_s_mistake() {
-        let one =
-            Array2::from_shape_fn((100, 10), |(_, class)| if class == 3 { 0.9 } else { 0.01 });
-        let labels: Vec<usize> = (0..100).map(|i| i % 10).collect();
-        let same = Evaluation::from_probabilities(&one, &labels, Vec::new());
-        assert!(format!("{:?}", score(&same)).contains("✘ answers: it answers 3"));
-        let same = score(&same.with_shortened_by(Some(Budget::Class)));
-        assert!(
-            same.passes() && format!("{same:?}").contains("– answers: it answers 3"),
-            "{same:?}"
-        );
-        let poor = score(&evaluation(20_001, 3).with_shortened_by(Some(Budget::Class)));
-        assert!(poor.passes() && format!("{poor:?}").contains("A budget is at work"), "{poor:?}");
+        let constant = answers(100, |_| 3);
+        assert_eq!(score(&constant).findings()[0], (Problem, Finding::ConstantAnswer));
+        let constant = score(&constant.with_shortened_by(Some(Budget::Class)));
+        assert_eq!(constant.findings()[0], (Info, Finding::ConstantAnswer));
+        let poor = score(&wrong_every(3, 20_001).with_shortened_by(Some(Budget::Class)));
+        assert_eq!(poor.findings()[0], (Info, Finding::BelowLinear));
     }
 
     #[test]
     fn a_class_that_is_never_found_is_named() {
-        let labels: Vec<usize> = (0..1000).map(|i| i % 10).collect();
-        let rows = Array2::from_shape_fn((1000, 10), |(i, c)| {
-            let said = if labels[i] == 9 { 4 } else { labels[i] };
-            if c == said { 0.91f32 } else { 0.01 }
-        });
-        let list = score(&Evaluation::from_probabilities(&rows, &labels, Vec::new()));
+        let list = score(&answers(1_000, |i| if i % 10 == 9 { 4 } else { i % 10 }));
+        assert!(list.has(Finding::WeakClass), "{list:?}");
         assert!(format!("{list:?}").contains("of class 9 it finds only 0 %"), "{list:?}");
     }
 }

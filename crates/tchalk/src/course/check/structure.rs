@@ -1,12 +1,12 @@
-//! What a network is made of, as far as the checks want to know.
+//! What the checks ask about a network's layers.
 
 use crate::model::{Model, Step, StepOp};
 use serde_json::Value;
 
-/// Layers that bend: without one between them, two layers of sums are no more than one.
-const BENDS: [&str; 8] = ["relu", "relu6", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid"];
-/// Layers of sums, with weights.
-const SUMS: [&str; 3] = ["conv2d", "depthwise_conv2d", "dense"];
+/// Activations: without one between them, two layers of weights are no more than one.
+const ACTIVATIONS: [&str; 8] = ["relu", "relu6", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid"];
+/// Layers of weights, which give weighted sums of their inputs.
+const WEIGHTED: [&str; 3] = ["conv2d", "depthwise_conv2d", "dense"];
 
 /// A network's steps, those of models inside included.
 pub(super) struct Structure {
@@ -28,42 +28,42 @@ impl Structure {
         self.steps.iter().filter(|step| kinds.contains(&step.kind())).count()
     }
 
-    /// How many filters all convolutions have together.
+    /// The number of filters of all convolutions together.
     pub(super) fn kernels(&self) -> usize {
         let convolutions = self.steps.iter().filter(|step| step.kind().contains("conv"));
         convolutions.map(|step| step.shape.first().copied().unwrap_or(0)).sum()
     }
 
-    /// The units of the dense layers that feed further layers of sums; those that give scores do not.
+    /// The units of the hidden dense layers: those that feed another layer of weights.
     pub(super) fn hidden_units(&self) -> Vec<usize> {
         let dense = self.steps.iter().enumerate().filter(|(_, step)| step.kind() == "dense");
-        let hidden = dense.filter(|&(i, _)| self.feeds_sums(i));
+        let hidden = dense.filter(|&(i, _)| self.feeds_weighted(i));
         hidden.map(|(_, step)| step.shape.last().copied().unwrap_or(0)).collect()
     }
 
-    /// The steps that take in what this one gives.
+    /// The steps that this one feeds.
     fn readers(&self, step: usize) -> impl Iterator<Item = usize> + '_ {
         (0..self.steps.len()).filter(move |&next| self.steps[next].inputs.contains(&step))
     }
 
-    fn feeds_sums(&self, step: usize) -> bool {
-        let is_sum = |next: usize| SUMS.contains(&self.steps[next].kind());
-        self.readers(step).any(|next| is_sum(next) || self.feeds_sums(next))
+    fn feeds_weighted(&self, step: usize) -> bool {
+        let is_weighted = |next: usize| WEIGHTED.contains(&self.steps[next].kind());
+        self.readers(step).any(|next| is_weighted(next) || self.feeds_weighted(next))
     }
 
-    /// How many layers of sums there are.
-    pub(super) fn sums(&self) -> usize {
-        self.count(&SUMS)
+    /// The number of layers of weights.
+    pub(super) fn weighted(&self) -> usize {
+        self.count(&WEIGHTED)
     }
 
-    /// How many activations, those inside of layers included.
-    pub(super) fn bends(&self) -> usize {
-        self.steps.iter().filter(|step| bends(step)).count()
+    /// The number of activations, those inside layers included.
+    pub(super) fn activations(&self) -> usize {
+        self.steps.iter().filter(|step| has_activation(step)).count()
     }
 
-    /// Pairs of layers of sums that follow each other without a bend. (Depthwise convolutions do so on
-    /// purpose.)
-    pub(super) fn unbent_pairs(&self) -> Vec<(String, String)> {
+    /// Pairs of layers of weights that follow each other without an activation. (Depthwise
+    /// convolutions do so on purpose.)
+    pub(super) fn pairs_without_activation(&self) -> Vec<(String, String)> {
         let mut pairs = Vec::new();
         let plain = |step: &Step| ["conv2d", "dense"].contains(&step.kind());
         for (i, step) in self.steps.iter().enumerate().filter(|(_, step)| plain(step)) {
@@ -77,7 +77,7 @@ impl Structure {
                     }
                     if plain(next) {
                         pairs.push((step.path.clone(), next.path.clone()));
-                    } else if !bends(next) && !SUMS.contains(&next.kind()) {
+                    } else if !has_activation(next) && !WEIGHTED.contains(&next.kind()) {
                         open.push(j);
                     }
                 }
@@ -99,7 +99,8 @@ impl Structure {
         early.map(|(_, step)| step.path.clone()).collect()
     }
 
-    /// What gives the scores: `dense`, or the bend between it and the softmax, of its own or inside.
+    /// What gives the logits: `dense`, or the activation between it and the softmax, a layer of its own
+    /// or inside one.
     pub(super) fn before_softmax(&self) -> String {
         let step = &self.steps[self.logits];
         match activation(step) {
@@ -108,9 +109,9 @@ impl Structure {
         }
     }
 
-    /// Whether a bend is the last thing that happens.
-    pub(super) fn ends_in_bend(&self) -> bool {
-        bends(&self.steps[self.output])
+    /// Whether the last layer is or has an activation other than a softmax.
+    pub(super) fn ends_in_activation(&self) -> bool {
+        has_activation(&self.steps[self.output])
     }
 
     /// Whether the output is a dropout of probabilities.
@@ -126,7 +127,8 @@ impl Structure {
         output.kind() == "average" && inputs.all(|&input| self.steps[input].kind() == "softmax")
     }
 
-    /// What the first layer multiplies the images by, if it does. (Networks inside know why.)
+    /// The factor by which a Rescale at the beginning multiplies the images. One inside a ready-made
+    /// network belongs there.
     pub(super) fn first_scale(&self) -> Option<f64> {
         let is_input = |&input: &usize| self.steps[input].kind() == "input";
         let mut scales = self.steps.iter().filter(|step| {
@@ -135,13 +137,13 @@ impl Structure {
         config(scales.next()?)?.get("scale")?.as_f64()
     }
 
-    /// How many numbers a flattening lays out for the next dense layer; the most of them.
+    /// The largest number of outputs of a flattening.
     pub(super) fn flattened(&self) -> usize {
         let flat = self.steps.iter().filter(|step| step.kind() == "flatten");
         flat.map(|step| step.shape.iter().product()).max().unwrap_or(0)
     }
 
-    /// The steps that a pooling over the whole image takes in.
+    /// The steps that feed a global pooling.
     pub(super) fn globally_pooled(&self) -> Vec<usize> {
         let global = ["global_average_pool2d", "global_max_pool2d"];
         let pools = self.steps.iter().filter(|step| global.contains(&step.kind()));
@@ -153,7 +155,7 @@ impl Structure {
         self.steps[step].path.clone()
     }
 
-    /// The largest fraction that a dropout leaves out.
+    /// The largest rate of a dropout.
     pub(super) fn strongest_dropout(&self) -> f64 {
         let dropouts = self.steps.iter().filter(|step| step.kind() == "dropout");
         let rates = dropouts.filter_map(|step| config(step)?.get("rate")?.as_f64());
@@ -168,11 +170,11 @@ fn config(step: &Step) -> Option<Value> {
     }
 }
 
-/// What the layer does to its own output, where it does anything.
+/// The activation that a layer applies to its own output.
 fn activation(step: &Step) -> Option<Value> {
     config(step)?.get("activation").filter(|value| !value.is_null()).cloned()
 }
 
-fn bends(step: &Step) -> bool {
-    BENDS.contains(&step.kind()) || activation(step).is_some_and(|it| it != "softmax")
+fn has_activation(step: &Step) -> bool {
+    ACTIVATIONS.contains(&step.kind()) || activation(step).is_some_and(|it| it != "softmax")
 }

@@ -1,6 +1,7 @@
-//! May one trust what is measured on this set?
+//! Can what is measured on this set be trusted?
 
-use super::Checklist;
+use crate::course::checklist::{Checklist, Severity, Topic, advice, good, otherwise, problem};
+use crate::course::finding::Finding;
 use crate::data::TensorSet;
 use crate::model::Model;
 use crate::text::thousands;
@@ -15,55 +16,101 @@ use crate::train::Note;
 /// let model = Sequential::new().input_shape([1, 28, 28]).add(Flatten).add(Dense::new(10));
 /// let model = model.add(Softmax).build(Device::Cpu)?;
 /// let list = check::validation(&model, &strokes.test.to_tensors(Device::Cpu));
-/// assert!(format!("{list:?}").contains("a test set"));
+/// assert!(list.has(check::Finding::TestSet));
 /// # Ok::<(), tchalk::Error>(())
 /// ```
 pub fn validation(model: &Model, set: &TensorSet) -> Checklist {
     let mut list = Checklist::new("your validation set");
     if set.is_empty() || set.labels().is_none() {
-        list.wrong(
-            "labels",
-            "without labels nobody can tell how good the answers are. Use images with labels that \
-             were held back: split(0.1) makes two sets of one.",
-        );
+        let text = "without labels nobody can tell how good the answers are. Use images with labels \
+                    that were held back: split(0.1) makes two sets of one.";
+        list.push(Finding::NoLabels, Severity::Problem, "labels", text);
         return list;
     }
     let notes = model.leakage_notes(set);
-    match notes.iter().find(|note| note.is_leak()) {
-        Some(note) => list.wrong(
-            "new images",
-            format!(
-                "{note}. Hold images back before training: split(0.1), or .validation_split(0.1) in \
-                 Fit."
-            ),
-        ),
-        None => list.right("new images", "none of them was learned from."),
-    }
-    if notes.contains(&Note::ChosenOnThisSet) {
-        list.odd(
-            "choice",
-            "this set also chose between the epochs, so its accuracy is a little too good. For the \
-             last word use images that chose nothing.",
-        );
-    }
-    if set.name().ends_with(" test") {
-        list.odd(
-            "test set",
-            "this is a test set. To watch it is harmless; but if you choose by it (when to stop, which \
-             network to keep), it has become a part of the training, and no images are left that \
-             could tell you the truth. Hold 10 % of the training set back, and choose by those.",
-        );
-    }
-    let count = set.len();
-    // Half the width of the 95 % interval of an accuracy of 99 %.
-    let margin = 100.0 * 1.96 * (0.99f64 * 0.01 / count as f64).sqrt();
-    let text = format!(
-        "{} images tell an accuracy of 99 % to within ± {margin:.2} points",
-        thousands(count)
-    );
-    match margin > 0.5 {
-        true => list.odd("size", format!("{text}: too few to choose between good networks.")),
-        false => list.right("size", format!("{text}.")),
-    }
+    let facts = Validation {
+        chose_epochs: notes.contains(&Note::ChosenOnThisSet),
+        leak: notes.into_iter().find(Note::is_leak),
+        is_test_set: set.name().ends_with(" test"),
+        images: set.len(),
+    };
+    list.examine(&facts, TOPICS);
     list
 }
+
+/// What the check looks at.
+struct Validation {
+    leak: Option<Note>,
+    chose_epochs: bool,
+    is_test_set: bool,
+    images: usize,
+}
+
+impl Validation {
+    /// Half the width of the 95 % interval of an accuracy of 99 %, in percentage points.
+    fn margin(&self) -> f64 {
+        100.0 * 1.96 * (0.99f64 * 0.01 / self.images as f64).sqrt()
+    }
+
+    fn margin_text(&self) -> String {
+        let (images, margin) = (thousands(self.images), self.margin());
+        format!("{images} images tell an accuracy of 99 % to within ± {margin:.2} points")
+    }
+}
+
+const TOPICS: &[Topic<Validation>] = &[
+    Topic {
+        name: "new images",
+        rules: &[
+            problem(
+                Finding::TrainedOn,
+                |it| it.leak.is_some(),
+                |it| {
+                    format!(
+                        "{}. Hold images back before training: split(0.1), or \
+                         .validation_split(0.1) in Fit.",
+                        it.leak.as_ref().map_or(String::new(), Note::to_string)
+                    )
+                },
+            ),
+            good(Finding::NewImages, otherwise, |_| "none of them was learned from.".into()),
+        ],
+    },
+    Topic {
+        name: "choice",
+        rules: &[advice(
+            Finding::ChoseEpochs,
+            |it| it.chose_epochs,
+            |_| {
+                "this set also chose between the epochs, so its accuracy is a little too good. \
+                 Measure once more, at the end, on images that chose nothing."
+                    .into()
+            },
+        )],
+    },
+    Topic {
+        name: "test set",
+        rules: &[advice(
+            Finding::TestSet,
+            |it| it.is_test_set,
+            |_| {
+                "this is a test set. To watch it is harmless; but if you choose by it (when to stop, \
+                 which network to keep), it has become a part of the training, and no images are \
+                 left that could tell you the truth. Hold 10 % of the training set back, and choose \
+                 by those."
+                    .into()
+            },
+        )],
+    },
+    Topic {
+        name: "size",
+        rules: &[
+            advice(
+                Finding::FewImages,
+                |it| it.margin() > 0.5,
+                |it| format!("{}: too few to choose between good networks.", it.margin_text()),
+            ),
+            good(Finding::EnoughImages, otherwise, |it| format!("{}.", it.margin_text())),
+        ],
+    },
+];
