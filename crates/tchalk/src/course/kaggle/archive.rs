@@ -8,8 +8,8 @@ use std::io::{BufReader, Read};
 use std::path::Path;
 use zip::{CompressionMethod, ZipArchive};
 
-/// No file of the competition is larger; what claims more is not unpacked.
-const MOST_BYTES: u64 = 512 << 20;
+/// No file of the competition is larger. One that claims to be is not unpacked.
+const MAX_BYTES: u64 = 512 << 20;
 
 /// Whether the file at `path` begins as a zip archive does.
 pub(super) fn is_archive(path: &Path) -> bool {
@@ -18,7 +18,7 @@ pub(super) fn is_archive(path: &Path) -> bool {
         && start == *b"PK\x03\x04"
 }
 
-/// The file `name` of the archive at `path`, whatever folder it lies in; `None` if it has none.
+/// The file `name` in any folder of the archive at `path`; `None` if it has none.
 ///
 /// # Errors
 ///
@@ -31,38 +31,38 @@ pub(super) fn unpack(path: &Path, name: &str) -> Result<Option<Vec<u8>>> {
     let file = File::open(path).map_err(|error| Error::io(path, error, ""))?;
     let damaged = |error: zip::result::ZipError| broken(error.to_string());
     let mut archive = ZipArchive::new(BufReader::new(file)).map_err(damaged)?;
-    let Some(place) = place_of(&mut archive, name).map_err(damaged)? else { return Ok(None) };
-    let mut entry = archive.by_index_raw(place).map_err(damaged)?;
+    let Some(index) = index_of(&mut archive, name).map_err(damaged)? else { return Ok(None) };
+    let mut entry = archive.by_index_raw(index).map_err(damaged)?;
     let (size, sum) = (entry.size(), entry.crc32());
-    if size > MOST_BYTES {
+    if size > MAX_BYTES {
         return Err(broken(format!("{name} claims {size} bytes")));
     }
     let mut bytes = Vec::new();
     let read = match entry.compression() {
         CompressionMethod::Stored => (&mut entry).take(size + 1).read_to_end(&mut bytes),
-        // The number of deflation in a zip archive; the crate may be built without a name for it.
+        // Deflate's number in a zip archive; the crate may be built without a name for it.
         method if u16_of(method) == 8 => {
             DeflateDecoder::new(&mut entry).take(size + 1).read_to_end(&mut bytes)
         }
-        method => return Err(broken(format!("{name} is packed in a way unknown here, {method}"))),
+        method => return Err(broken(format!("{name} is packed by an unknown method, {method}"))),
     };
     read.map_err(|error| broken(format!("{name}: {error}")))?;
     let mut crc = Crc::new();
     crc.update(&bytes);
     if bytes.len() as u64 != size || crc.sum() != sum {
-        return Err(broken(format!("{name} is not what was packed")));
+        return Err(broken(format!("the checksum of {name} is wrong")));
     }
     Ok(Some(bytes))
 }
 
-/// The place of the file `name`, without asking whether it can be unpacked.
-fn place_of(
+/// The index of the file `name`, whether it can be unpacked or not.
+fn index_of(
     archive: &mut ZipArchive<BufReader<File>>,
     name: &str,
 ) -> zip::result::ZipResult<Option<usize>> {
-    for place in 0..archive.len() {
-        if archive.by_index_raw(place)?.name().rsplit('/').next() == Some(name) {
-            return Ok(Some(place));
+    for index in 0..archive.len() {
+        if archive.by_index_raw(index)?.name().rsplit('/').next() == Some(name) {
+            return Ok(Some(index));
         }
     }
     Ok(None)

@@ -1,22 +1,21 @@
 //! The checklist that a submission goes through before it is sent.
 
-mod answers;
-mod counts;
-mod ids;
-
-pub(super) use counts::capped;
-
-use super::Submission;
+use super::competition::{COMPETITION, TEST_IMAGES};
 use super::digits::is_made;
-use super::expectation::Expectation;
-use super::form::HEADER;
-use super::{COMPETITION, UNKNOWN};
-use crate::course::check::checklist::{self, Line, Mark};
+use super::expected_score::ExpectedScore;
+use super::image_order::ImageOrder;
+use super::submission::Submission;
+use crate::course::checklist::{
+    self, Line, Severity, Topic, advice, good, info, otherwise, problem,
+};
+use crate::course::finding::Finding;
 use crate::data::Dataset;
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
-use crate::text::thousands;
-use crate::train::Evaluation;
+use crate::runtime::Budget;
+use crate::text::{percent, thousands};
+use crate::train::{Evaluation, Note, Predictions};
+use tch::Device;
 
 /// A checklist: what is right about a submission (✔), what is odd (!), what is missing for Kaggle
 /// though nobody made a mistake (–), and what is wrong (✘), each in a sentence.
@@ -27,24 +26,23 @@ use crate::train::Evaluation;
 /// let digits = Dataset::new("digits", "drawn", strokes.train, strokes.test);
 /// let same = Submission::from_labels(vec![0; digits.test.len()])?;
 /// let check = same.check(&digits)?;
-/// assert!(!check.passes());
-/// assert!(format!("{check:?}").contains("the sample submission itself"));
+/// assert!(!check.passes() && check.has(check::Finding::SampleSubmission));
 /// # Ok::<(), tchalk::Error>(())
 /// ```
 #[derive(Clone)]
 pub struct SubmissionCheck {
     lines: Vec<Line>,
-    expectation: Option<Expectation>,
+    expected: Option<ExpectedScore>,
     submission: Submission,
 }
 
 impl Submission {
-    /// Looks at everything that can go wrong, before Kaggle does: header, number of rows, numbers of
-    /// images, labels, how often each digit occurs, and whether the answers are for these images
-    /// in this order. What is wrong is in the list, with what to do.
+    /// Looks at everything that can go wrong, before Kaggle does: the number of rows, how often each
+    /// digit occurs, and whether the answers are for these images in this order. What is wrong is in
+    /// the list, with what to do.
     ///
     /// Where the digits are not Kaggle's, it says what is missing for Kaggle; that is no fault of the
-    /// file.
+    /// submission.
     ///
     /// # Errors
     ///
@@ -55,152 +53,292 @@ impl Submission {
             return Err(Error::invalid(op, "digits.test with images", "none", ""));
         }
         let mut lines = self.lines(digits.test.len());
-        lines.extend(answers::balance(self, &digits.train.labels()));
-        let order = answers::order(self, &digits.test);
-        let mixed = order.as_ref().filter(|line| line.mark == Mark::Wrong);
-        self.remember_mixed(mixed.map(|line| line.text.clone()));
-        lines.extend(order);
-        lines.extend(answers::known(self));
-        if is_made(digits) {
-            lines.push(not_kaggles(digits));
-        }
-        Ok(SubmissionCheck { lines, expectation: None, submission: self.clone() })
+        let images = AnsweredImages::of(self, digits);
+        lines.extend(IMAGES.iter().filter_map(|topic| topic.line(&images)));
+        let mixed = lines.iter().find(|line| line.finding == Finding::ImagesMixed);
+        self.set_mixed(mixed.map(|line| line.text.clone()));
+        Ok(SubmissionCheck { lines, expected: None, submission: self.clone() })
     }
 
-    /// What can be said about the file alone, if it is to have `expected` rows.
-    pub(super) fn lines(&self, expected: usize) -> Vec<Line> {
-        let mut lines = vec![header(self)];
-        lines.extend(columns(self));
-        lines.push(counts::rows(self, expected));
-        lines.push(ids::line(self, expected));
-        lines.push(answers::labels(self));
-        lines.extend(answers::one_digit(self));
-        lines
+    /// What can be said about the answers alone, for this many images.
+    pub(super) fn lines(&self, images: usize) -> Vec<Line> {
+        let answers = Answers::of(self, images);
+        ANSWERS.iter().filter_map(|topic| topic.line(&answers)).collect()
     }
 
-    /// The first thing that is wrong with the file, if it is to have `expected` rows.
-    pub(super) fn fault(&self, expected: usize) -> Option<String> {
-        let lines = self.lines(expected).into_iter();
-        let wrong = lines.filter(|line| line.mark == Mark::Wrong);
-        wrong.map(|line| format!("{}: {}", line.what, line.text)).next()
+    /// The budget that left out answers for this many images.
+    pub(super) fn left_out_by(&self, images: usize, budget: Budget) -> Option<String> {
+        let left = budget.evaluation_examples(images, Device::Cpu);
+        (left < images && self.len() == left).then(|| budget.name())
     }
 }
 
-/// The first line of the file.
-fn header(submission: &Submission) -> Line {
-    let what = "header";
-    let Some(header) = &submission.form.header else {
-        let text = format!(
-            "the first line is a row of numbers ({}). Write {HEADER} above it; without that Kaggle \
-             takes the first answer for the names of the columns.",
-            submission.form.first_row
-        );
-        return Line::new(Mark::Wrong, what, text);
-    };
-    let separator = submission.form.separator;
-    let bare = header.replace('"', "");
-    let names: Vec<&str> = bare.split(separator).map(str::trim).collect();
-    let text = match &names[..] {
-        ["ImageId", "Label"] if separator != ',' => format!(
-            "the columns are right, but {} stands between them where a comma should. Some \
-             spreadsheets write that in some countries: replace it throughout, or let \
-             Submission::save_in write the file.",
-            if separator == ';' { "a semicolon" } else { "a tab" }
-        ),
-        ["ImageId", "Label"] if header.contains('"') => {
-            let text = format!("it is {header}, in quotes; the sample has {HEADER} without them.");
-            return Line::new(Mark::Odd, what, text);
-        }
-        ["ImageId", "Label"] if submission.form.has_mark => {
-            let text = "ImageId,Label, after three invisible bytes (a byte-order mark) by which Excel \
-                        marks UTF-8. Some readers take them for a part of the first name: save as \
-                        plain CSV, or let Submission::save_in write the file.";
-            return Line::new(Mark::Odd, what, text);
-        }
-        ["ImageId", "Label"] => return Line::new(Mark::Right, what, HEADER),
-        ["" | "Unnamed: 0" | "index", "ImageId", "Label"] => {
-            "a column stands before ImageId, with the row numbers that pandas writes: use \
-             to_csv(path, index=False)."
-                .into()
-        }
-        ["Label", "ImageId"] => "ImageId has to come first, then Label: change the columns over, \
-                                 the numbers with them."
-            .into(),
-        [first, second]
-            if first.eq_ignore_ascii_case("imageid") && second.eq_ignore_ascii_case("label") =>
-        {
-            format!("it is {header}: write {HEADER}, with these capitals and without spaces.")
-        }
-        ["label", "pixel0", ..] | ["pixel0", ..] => {
-            "these are the images (train.csv or test.csv), not answers: the file to hand in has \
-             two columns, ImageId and Label."
-                .into()
-        }
-        _ => format!("it is {header}, and has to be {HEADER}."),
-    };
-    Line::new(Mark::Wrong, what, text)
+/// The answers by themselves.
+struct Answers {
+    rows: usize,
+    images: usize,
+    /// The budget that left out rows, and the one that shortened the training.
+    left_out_by: Option<String>,
+    shortened_by: Option<String>,
+    /// How often each digit is the answer, and the most frequent one.
+    counts: [usize; 10],
+    most_frequent: usize,
 }
 
-/// The cells of each row, where there is something to say.
-fn columns(submission: &Submission) -> Option<Line> {
-    let (form, what) = (&submission.form, "columns");
-    if submission.is_empty() {
-        return None;
-    }
-    if let Some((line, cells)) = form.ragged {
-        let text = format!(
-            "line {line} has {cells} cells and the first row {}. Was the file cut off while it was \
-             written, or does a number have a comma in it?",
-            form.columns
-        );
-        return Some(Line::new(Mark::Wrong, what, text));
-    }
-    let text = match form.columns {
-        2 if form.has_quotes => {
-            let text = "numbers stand in quotes, as texts. A reader of CSV files takes them for the \
-                        same, but the sample has none: write numbers, not texts, or let \
-                        Submission::save_in write the file.";
-            return Some(Line::new(Mark::Odd, what, text));
+impl Answers {
+    fn of(submission: &Submission, images: usize) -> Answers {
+        let counts = submission.counts();
+        let budget = Budget::current().ok();
+        let shortened_by = submission.predictions.as_ref().and_then(Predictions::shortened_by);
+        Answers {
+            rows: submission.len(),
+            images,
+            left_out_by: budget.and_then(|budget| submission.left_out_by(images, budget)),
+            shortened_by: shortened_by.map(|budget| budget.name()),
+            counts,
+            most_frequent: (0..10).max_by_key(|&digit| counts[digit]).unwrap_or(0),
         }
-        2 => return None,
-        1 => "there is one cell in a row. Each needs the image's number and the label: 1,7.".into(),
-        10 | 11 => format!(
-            "there are {} cells in a row: are these the ten probabilities of each image? The \
-             label is the place of the largest one, counted from 0 (predictions.classes(), or \
-             argmax).",
-            form.columns
-        ),
-        more => format!("there are {more} cells in a row ({}), two are wanted.", form.first_row),
-    };
-    Some(Line::new(Mark::Wrong, what, text))
+    }
+
+    fn largest_share(&self) -> f64 {
+        self.counts[self.most_frequent] as f64 / self.rows as f64
+    }
+
+    /// Whether all answers are nearly the same.
+    fn are_constant(&self) -> bool {
+        self.rows >= 50 && self.largest_share() >= 0.9
+    }
+
+    fn are_all_zero(&self) -> bool {
+        self.rows >= 50 && self.counts[0] == self.rows
+    }
+
+    fn missing_digits(&self) -> Vec<String> {
+        let missing = (0..10).filter(|&digit| self.counts[digit] == 0);
+        missing.map(|digit| digit.to_string()).collect()
+    }
+
+    fn constant_text(&self) -> String {
+        let digit = self.most_frequent;
+        match self.largest_share() {
+            1.0 => format!("every answer is {digit}; about a tenth of that can be right."),
+            share => format!(
+                "nearly all answers are {digit} ({}): the network sees no difference between the \
+                 images. Were they divided by 255 as in the training, and is it the trained network?",
+                percent(share, 1)
+            ),
+        }
+    }
 }
 
-/// What is missing where the digits are not Kaggle's.
-fn not_kaggles(digits: &Dataset) -> Line {
-    let n = digits.test.len();
-    let rows = match n == UNKNOWN {
-        true => String::new(),
-        false => {
-            format!("{} rows instead of {}, and ", thousands(UNKNOWN), thousands(n))
-        }
-    };
-    let text = format!(
-        "for Kaggle this lacks {rows}Kaggle's own images: these answers are for digits that the \
-         library put in their place. With credentials (kaggle::credentials() tells how) \
-         kaggle::download() fetches the files of {COMPETITION}."
-    );
-    Line::new(Mark::Note, "Kaggle's images", text)
+const ANSWERS: &[Topic<Answers>] = &[
+    Topic {
+        name: "rows",
+        rules: &[
+            good(
+                Finding::RowsFit,
+                |it| it.rows == it.images,
+                |it| {
+                    let rows = thousands(it.rows);
+                    format!("{rows}, one for each image: ImageId goes from 1 to {rows}")
+                },
+            ),
+            info(
+                Finding::RowsLeftOut,
+                |it| it.left_out_by.is_some(),
+                |it| {
+                    format!(
+                        "{} of {}: the budget {} predicts only the first ones. Set \
+                         TCHALK_BUDGET=full and predict again before you send it.",
+                        thousands(it.rows),
+                        thousands(it.images),
+                        it.left_out_by.as_deref().unwrap_or_default()
+                    )
+                },
+            ),
+            problem(Finding::WrongNumberOfRows, otherwise, |it| {
+                let hint = match it.rows {
+                    42_000 => "42,000 are the images of train.csv: predict digits.test.",
+                    10_000 => "10,000 are the test images of MNIST: predict digits.test.",
+                    rows if rows < it.images => {
+                        "Are these all batches? The last one may be smaller, and has to be \
+                         predicted, too."
+                    }
+                    _ => "Predict digits.test alone, each image once.",
+                };
+                let (rows, images) = (thousands(it.rows), thousands(it.images));
+                format!("expected {images}, one for each image, got {rows}. {hint}")
+            }),
+        ],
+    },
+    Topic {
+        name: "answers",
+        rules: &[
+            info(
+                Finding::OneDigit,
+                |it| it.shortened_by.is_some() && it.are_constant(),
+                |it| {
+                    format!(
+                        "{} The budget {} left only a little of the training.",
+                        it.constant_text(),
+                        it.shortened_by.as_deref().unwrap_or_default()
+                    )
+                },
+            ),
+            problem(Finding::SampleSubmission, Answers::are_all_zero, |_| {
+                "every answer is 0: this is the sample submission itself, which scores about 0.1. \
+                 Put your network's answers in its place."
+                    .into()
+            }),
+            problem(Finding::OneDigit, Answers::are_constant, Answers::constant_text),
+            // Among a few answers a digit may be missing by chance.
+            advice(
+                Finding::MissingDigits,
+                |it| it.rows >= 500 && !it.missing_digits().is_empty(),
+                |it| {
+                    let missing = it.missing_digits().join(" and ");
+                    format!(
+                        "{missing} is never the answer. Does the network know all ten classes, and \
+                         are they in the order 0 to 9?"
+                    )
+                },
+            ),
+            good(
+                Finding::AllDigits,
+                |it| it.missing_digits().is_empty(),
+                |it| {
+                    let (digit, share) = (it.most_frequent, percent(it.largest_share(), 1));
+                    format!("each digit occurs; the most frequent one is {digit}, with {share}")
+                },
+            ),
+        ],
+    },
+];
+
+/// The images that the answers are for, beside those that Kaggle wants answers for.
+struct AnsweredImages {
+    order: Option<ImageOrder>,
+    /// The name of the set that was predicted, and of the one to predict.
+    predicted: String,
+    wanted: String,
+    leak: Option<Note>,
+    /// How many images stand in for Kaggle's.
+    made: Option<usize>,
 }
+
+impl AnsweredImages {
+    fn of(submission: &Submission, digits: &Dataset) -> AnsweredImages {
+        let predictions = submission.predictions.as_ref();
+        let notes = predictions.map_or(Vec::new(), Predictions::leakage_notes);
+        AnsweredImages {
+            order: predictions.and_then(|it| ImageOrder::of(it, &digits.test)),
+            predicted: predictions.map_or(String::new(), Predictions::set_name),
+            wanted: digits.test.name(),
+            leak: notes.into_iter().find(Note::is_leak),
+            made: is_made(digits).then(|| digits.test.len()),
+        }
+    }
+
+    fn rows_to_kaggle(&self) -> String {
+        match self.made {
+            Some(TEST_IMAGES) | None => String::new(),
+            Some(made) => {
+                format!("{} rows instead of {}, and ", thousands(TEST_IMAGES), thousands(made))
+            }
+        }
+    }
+}
+
+const IMAGES: &[Topic<AnsweredImages>] = &[
+    Topic {
+        name: "images",
+        rules: &[
+            advice(
+                Finding::OtherImages,
+                |it| matches!(it.order, Some(ImageOrder::OtherSet)),
+                |it| {
+                    format!(
+                        "these are answers for {}, whose labels are known. Wanted are answers for \
+                         {}, which is digits.test.",
+                        it.predicted, it.wanted
+                    )
+                },
+            ),
+            problem(
+                Finding::ImagesMixed,
+                |it| matches!(it.order, Some(ImageOrder::Mixed { .. })),
+                |it| {
+                    let Some(ImageOrder::Mixed { answer, image }) = it.order else {
+                        return String::new();
+                    };
+                    format!(
+                        "answer {answer} is for the image that is number {image} in digits.test: \
+                         the images were mixed before they were predicted. Predict digits.test as \
+                         it is."
+                    )
+                },
+            ),
+            good(
+                Finding::ImagesInOrder,
+                |it| matches!(it.order, Some(ImageOrder::Same)),
+                |it| format!("the answers are for {}, in its order", it.wanted),
+            ),
+        ],
+    },
+    Topic {
+        name: "new images",
+        rules: &[advice(
+            Finding::TrainedOn,
+            |it| it.leak.is_some(),
+            |it| {
+                format!(
+                    "{}. The score would say little about the network: answer with one that has \
+                     learned from digits.train alone.",
+                    it.leak.as_ref().map_or(String::new(), Note::to_string)
+                )
+            },
+        )],
+    },
+    Topic {
+        name: "Kaggle's images",
+        rules: &[info(
+            Finding::NotKagglesImages,
+            |it| it.made.is_some(),
+            |it| {
+                format!(
+                    "for Kaggle this lacks {}Kaggle's own images: these answers are for digits that \
+                     the library put in their place. With credentials (kaggle::credentials() tells \
+                     how) kaggle::download() fetches the files of {COMPETITION}.",
+                    it.rows_to_kaggle()
+                )
+            },
+        )],
+    },
+];
 
 impl SubmissionCheck {
     /// Whether nothing is wrong (no ✘). What only Kaggle's own files would add does not count.
     pub fn passes(&self) -> bool {
-        self.lines.iter().all(|line| line.mark != Mark::Wrong)
+        self.count(Severity::Problem) == 0
     }
 
     /// Whether it can be sent: nothing is wrong, and nothing is missing.
     pub fn is_ready(&self) -> bool {
-        self.passes() && self.lines.iter().all(|line| line.mark != Mark::Note)
+        self.passes() && self.count(Severity::Info) == 0
+    }
+
+    /// Whether this was found.
+    pub fn has(&self, finding: Finding) -> bool {
+        self.lines.iter().any(|line| line.finding == finding)
+    }
+
+    /// What was found, with how grave it is, line by line.
+    pub fn findings(&self) -> Vec<(Severity, Finding)> {
+        self.lines.iter().map(|line| (line.severity, line.finding)).collect()
+    }
+
+    fn count(&self, severity: Severity) -> usize {
+        self.lines.iter().filter(|line| line.severity == severity).count()
     }
 
     /// Adds the score to expect: the accuracy on images that were held out from the training, and
@@ -222,74 +360,71 @@ impl SubmissionCheck {
     /// # Ok::<(), tchalk::Error>(())
     /// ```
     pub fn estimate(mut self, evaluation: &Evaluation) -> SubmissionCheck {
-        let expected = Expectation::new(evaluation, self.submission.len());
+        let expected = ExpectedScore::new(evaluation, self.submission.len());
         let mut text = format!(
-            "{:.2} %, and with 95 % confidence between {:.2} and {:.2} %: {:.2} % of {} held-out \
-             images were right. That holds for images of the same kind, and if none of the \
-             held-out ones was used to train or to choose the network.",
-            100.0 * expected.score,
+            "{}, and with 95 % confidence between {:.2} and {}: {} of {} held-out images were \
+             right. That holds for images of the same kind, and if none of the held-out ones was \
+             used to train or to choose the network.",
+            percent(expected.score, 2),
             100.0 * expected.low,
-            100.0 * expected.high,
-            100.0 * evaluation.accuracy,
+            percent(expected.high, 2),
+            percent(evaluation.accuracy, 2),
             thousands(evaluation.examples),
         );
         let notes = evaluation.notes();
         notes.iter().for_each(|note| text.push_str(&format!(" But: {note}.")));
-        let mark = if notes.is_empty() { Mark::Right } else { Mark::Odd };
-        self.lines.retain(|line| line.what != "score to expect");
-        self.lines.push(Line::new(mark, "score to expect", text));
-        self.expectation = Some(expected);
+        let severity = if notes.is_empty() { Severity::Good } else { Severity::Advice };
+        self.lines.retain(|line| line.finding != Finding::ExpectedScore);
+        self.push(Finding::ExpectedScore, severity, "score to expect", text);
+        self.expected = Some(expected);
         self
+    }
+
+    fn push(&mut self, finding: Finding, severity: Severity, topic: &'static str, text: String) {
+        self.lines.push(Line { finding, severity, topic, text });
     }
 
     /// The score to expect after [`SubmissionCheck::estimate`]: low, middle, high, fractions from 0 to 1.
     pub fn expected_score(&self) -> Option<(f64, f64, f64)> {
-        self.expectation.map(|expected| (expected.low, expected.score, expected.high))
+        self.expected.map(|expected| (expected.low, expected.score, expected.high))
     }
 
     /// Adds how many answers differ from another submission's, an earlier one for example.
     pub fn against(mut self, other: &Submission) -> SubmissionCheck {
-        let name = other.name();
-        let line = match self.submission.compare(other) {
-            Ok(comparison) if comparison.differing().is_empty() => {
-                let text =
-                    format!("every answer is that of {name}: Kaggle will give its score again.");
-                Line::new(Mark::Odd, "compared", text)
+        let (name, rows) = (other.name(), self.submission.len());
+        let differing = self.submission.compare(other).map(|it| it.differing().len());
+        let (finding, severity, text) = match differing {
+            Ok(0) => {
+                let text = format!("every answer is that of {name}: Kaggle will give its score again.");
+                (Finding::SameAnswers, Severity::Advice, text)
             }
-            Ok(comparison) => {
-                let (count, all) = (comparison.differing().len(), self.submission.len());
+            Ok(count) => {
+                let (share, count) = (percent(count as f64 / rows as f64, 2), thousands(count));
                 let text = format!(
-                    "{} of {} answers differ from those of {name} ({:.2} %): the scores cannot be further \
-                     apart than that.",
-                    thousands(count),
-                    thousands(all),
-                    100.0 * count as f64 / all as f64
+                    "{count} of {} answers differ from those of {name} ({share}): the scores cannot \
+                     be further apart than that.",
+                    thousands(rows)
                 );
-                Line::new(Mark::Right, "compared", text)
+                (Finding::OtherAnswers, Severity::Good, text)
             }
             Err(_) => {
-                let text = format!(
-                    "it cannot be compared with {name}: one of them has faults, or \
-                                    they have not as many rows."
-                );
-                Line::new(Mark::Odd, "compared", text)
+                let text = format!("{name} has {} answers, this one {}.", other.len(), rows);
+                (Finding::NotComparable, Severity::Advice, text)
             }
         };
-        self.lines.push(line);
+        self.push(finding, severity, "compared", text);
         self
     }
 
-    /// All in all.
+    /// The sentence below the list.
     fn verdict(&self) -> String {
-        let count = |mark| self.lines.iter().filter(|line| line.mark == mark).count();
-        match (count(Mark::Wrong), count(Mark::Note), count(Mark::Odd)) {
-            (0, 0, 0) => "Everything is right: it can be sent.".into(),
-            (0, 0, _) => "It can be sent. Look at what is marked ! first.".into(),
-            (0, _, _) => {
-                "The file is as it should be; what is marked – is missing for Kaggle.".into()
-            }
-            (1, _, _) => "One thing is wrong (✘): mend it before it is sent.".into(),
-            (wrong, _, _) => format!("{wrong} things are wrong (✘): begin with the first."),
+        let counts = [Severity::Problem, Severity::Info, Severity::Advice].map(|it| self.count(it));
+        match counts {
+            [0, 0, 0] => "Everything is right: it can be sent.".into(),
+            [0, 0, _] => "It can be sent. Look at what is marked ! first.".into(),
+            [0, _, _] => "Nothing is wrong; what is marked – is missing for Kaggle.".into(),
+            [1, _, _] => "One thing is wrong (✘): fix it before it is sent.".into(),
+            [wrong, _, _] => format!("{wrong} things are wrong (✘): begin with the first."),
         }
     }
 }

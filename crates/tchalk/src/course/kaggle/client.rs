@@ -1,9 +1,10 @@
-//! Kaggle's official client: where it is, and how it is run.
+//! Kaggle's official client: how it is found and run.
 
 use super::credentials::{Credentials, secrets};
-use super::output::{self, Ended, Output};
-use super::surroundings::Surroundings;
+use super::environment::Environment;
+use super::subprocess::{self, Exit, Output};
 use crate::error::Result;
+use crate::fetch::cache;
 use crate::files::path_of;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -12,31 +13,55 @@ use std::time::Duration;
 
 /// The variable that names the program.
 pub(super) const PROGRAM: &str = "TCHALK_KAGGLE";
-/// A client that neither prints nor fetches anything for so long is ended.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// A client that neither prints nor fetches anything for this long is killed.
+const TIMEOUT: Duration = Duration::from_secs(180);
 
-/// The client, with the variables it is run with.
+/// The client, with the environment it is run in.
 pub(super) struct Client {
     program: PathBuf,
-    surroundings: Surroundings,
-    pub(super) patience: Duration,
+    environment: Environment,
+    pub(super) timeout: Duration,
+}
+
+/// Why the client cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unusable {
+    Offline,
+    /// The budget `ci` does not use Kaggle.
+    BudgetCi,
+    NoCredentials,
+    NotInstalled,
+}
+
+/// A phrase without a period.
+impl std::fmt::Display for Unusable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Unusable::Offline => write!(f, "{} forbids the network", cache::OFFLINE),
+            Unusable::BudgetCi => f.write_str("the budget ci does not use Kaggle"),
+            Unusable::NoCredentials => f.write_str("there are no credentials for Kaggle"),
+            Unusable::NotInstalled => {
+                f.write_str("Kaggle's client is not installed (pip install kaggle)")
+            }
+        }
+    }
 }
 
 impl Client {
     /// The client: the program that `TCHALK_KAGGLE` names, `kaggle` on the `PATH`, or the one that
     /// `pip install --user` leaves.
-    pub(super) fn find(surroundings: &Surroundings) -> Option<Client> {
+    pub(super) fn find(environment: &Environment) -> Option<Client> {
         let client = |program: PathBuf| {
-            let surroundings = surroundings.clone();
-            Client { program, surroundings, patience: PATIENCE }
+            let environment = environment.clone();
+            Client { program, environment, timeout: TIMEOUT }
         };
-        if let Some(program) = surroundings.get(PROGRAM) {
+        if let Some(program) = environment.get(PROGRAM) {
             return Some(client(path_of(program)));
         }
         let name = format!("kaggle{}", std::env::consts::EXE_SUFFIX);
-        let path = surroundings.get("PATH").unwrap_or_default();
+        let path = environment.get("PATH").unwrap_or_default();
         let folders = std::env::split_paths(path);
-        let own = surroundings.home().map(|home| home.join(".local/bin"));
+        let own = environment.home().map(|home| home.join(".local/bin"));
         folders
             .chain(own)
             .map(|folder| folder.join(&name))
@@ -44,39 +69,41 @@ impl Client {
             .map(client)
     }
 
-    /// The client, if it may and can be asked; or else why not, without a full stop.
-    pub(super) fn usable(surroundings: &Surroundings) -> Result<Client, String> {
-        if let Some(why) = surroundings.forbidden() {
-            return Err(why);
+    /// The client if it may and can be used, or why not.
+    pub(super) fn usable(environment: &Environment) -> Result<Client, Unusable> {
+        if environment.get(cache::OFFLINE).is_some_and(|value| value != "0") {
+            return Err(Unusable::Offline);
         }
-        if !Credentials::look(surroundings).found() {
-            return Err("there are no credentials for Kaggle".into());
+        if environment.get("TCHALK_BUDGET").is_some_and(|value| value == "ci") {
+            return Err(Unusable::BudgetCi);
         }
-        let client = Client::find(surroundings);
-        client.ok_or_else(|| "Kaggle's client is not installed (pip install kaggle)".into())
+        if !Credentials::find(environment).found() {
+            return Err(Unusable::NoCredentials);
+        }
+        Client::find(environment).ok_or(Unusable::NotInstalled)
     }
 
-    /// Runs it with these arguments. `glance` says how much has been done, to tell work from a hang.
+    /// Runs it with these arguments. `work_done` says how much has been done, to tell work from a hang.
     pub(super) fn run(
         &self,
         op: &str,
         arguments: &[&OsStr],
-        glance: impl FnMut() -> u64,
+        work_done: impl FnMut() -> u64,
     ) -> Result<Output> {
         let mut command = Command::new(&self.program);
-        command.args(arguments).env_clear().envs(self.surroundings.all());
-        // Readable output whatever the language, and no colors.
+        command.args(arguments).env_clear().envs(self.environment.all());
+        // UTF-8 whatever the language, at once, and no colors.
         command.env("PYTHONIOENCODING", "utf-8").env("PYTHONUNBUFFERED", "1").env("NO_COLOR", "1");
         // A verbose client prints headers.
         command.env_remove("VERBOSE").env_remove("VERBOSE_OUTPUT");
-        output::run(op, command, &secrets(&self.surroundings), self.patience, glance)
+        subprocess::run(op, command, &secrets(&self.environment), self.timeout, work_done)
     }
 }
 
 impl Output {
-    /// Whether it says that all went well.
+    /// Whether the program ended with status 0.
     pub(super) fn is_success(&self) -> bool {
-        matches!(self.ended, Ended::With(status) if status.success())
+        matches!(self.exit, Exit::Status(status) if status.success())
     }
 }
 

@@ -1,13 +1,13 @@
-//! Who the reader is at Kaggle, as far as the official client would find out.
+//! The reader's account at Kaggle, as the official client would find it.
 //!
 //! It looks, in this order, for a token (`KAGGLE_API_TOKEN`, or the file `access_token` in
-//! `~/.kaggle`), for a name with a key (`KAGGLE_USERNAME` and `KAGGLE_KEY`, or `kaggle.json` in
+//! `~/.kaggle`), for a username with a key (`KAGGLE_USERNAME` and `KAGGLE_KEY`, or `kaggle.json` in
 //! `KAGGLE_CONFIG_DIR`, in `~/.kaggle`, or, where that does not exist, in `~/.config/kaggle`), and for
 //! what `kaggle auth login` has left (`~/.kaggle/credentials.json`). Keys are read here only to know
-//! that they are there, and to take them out of what the client prints.
+//! that they exist, and to remove them from what the client prints.
 
-use super::surroundings::Surroundings;
-use super::{RULES_PAGE, SETTINGS_PAGE};
+use super::competition::{RULES_PAGE, SETTINGS_PAGE};
+use super::environment::Environment;
 use crate::display::{Content, Show};
 use crate::table::Table;
 use base64::Engine;
@@ -15,7 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// What was found of an account at Kaggle: a name and where it stands. Never the key.
+/// An account at Kaggle: its username and where that was found. Never the key.
 #[derive(Clone, PartialEq)]
 pub struct Credentials {
     found: Option<Found>,
@@ -24,14 +24,14 @@ pub struct Credentials {
 
 #[derive(Clone, PartialEq)]
 struct Found {
-    /// The account's name, where it stands beside the key.
-    name: Option<String>,
-    /// What was found, in words: `the file ~/.kaggle/kaggle.json`.
-    place: String,
+    /// The username, where one stands beside the key.
+    username: Option<String>,
+    /// Where it was found, in words: `the file ~/.kaggle/kaggle.json`.
+    source: String,
 }
 
 /// The credentials that Kaggle's client would use, from the environment or from its files. On the page
-/// they are a name and a place, or the steps to get some.
+/// they are a username and where it was found, or the steps to get credentials.
 ///
 /// ```
 /// use tchalk::prelude::*;
@@ -39,15 +39,15 @@ struct Found {
 /// println!("{credentials:?}"); // never the key
 /// ```
 pub fn credentials() -> Credentials {
-    Credentials::look(&Surroundings::from_env())
+    Credentials::find(&Environment::from_env())
 }
 
 impl Credentials {
-    pub(super) fn look(surroundings: &Surroundings) -> Credentials {
+    pub(super) fn find(environment: &Environment) -> Credentials {
         let mut warnings = Vec::new();
-        let found = token(surroundings, &mut warnings)
-            .or_else(|| name_and_key(surroundings, &mut warnings))
-            .or_else(|| login(surroundings, &mut warnings));
+        let found = token(environment, &mut warnings)
+            .or_else(|| username_and_key(environment, &mut warnings))
+            .or_else(|| login(environment, &mut warnings));
         if Path::new("kaggle.json").is_file() {
             warnings.push(
                 "kaggle.json lies in the notebook's folder, where the client does not look and from \
@@ -63,14 +63,14 @@ impl Credentials {
         self.found.is_some()
     }
 
-    /// The account's name, where it stands beside the key; a token says it only to Kaggle.
+    /// The username, where it stands beside the key. A token tells it only to Kaggle.
     pub fn username(&self) -> Option<String> {
-        self.found.as_ref()?.name.clone()
+        self.found.as_ref()?.username.clone()
     }
 
-    /// Where they are, in words; empty if nowhere.
+    /// Where they were found, in words; empty if nowhere.
     pub fn source(&self) -> String {
-        self.found.as_ref().map_or(String::new(), |found| found.place.clone())
+        self.found.as_ref().map_or(String::new(), |found| found.source.clone())
     }
 
     /// What is odd about them: a file that others may read, half of a pair.
@@ -84,7 +84,7 @@ pub(super) fn steps() -> String {
     format!(
         "1. Make an account at https://www.kaggle.com and accept the competition's rules: \
          {RULES_PAGE}\n\
-         2. Make a token at {SETTINGS_PAGE} (your image, Settings, API).\n\
+         2. Make a token at {SETTINGS_PAGE} (your picture, Settings, API).\n\
          3. A downloaded kaggle.json goes to ~/.kaggle/kaggle.json; a token that is only shown goes \
          into the file ~/.kaggle/access_token. Then in a terminal: chmod 600 and the file's name.\n\
          4. Run the cell again. Never write a key into a notebook."
@@ -94,8 +94,12 @@ pub(super) fn steps() -> String {
 impl std::fmt::Debug for Credentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.found {
-            Some(Found { name: Some(name), place }) => write!(f, "{name} at Kaggle, from {place}")?,
-            Some(Found { name: None, place }) => write!(f, "a token for Kaggle, from {place}")?,
+            Some(Found { username: Some(username), source }) => {
+                write!(f, "{username} at Kaggle, from {source}")?
+            }
+            Some(Found { username: None, source }) => {
+                write!(f, "a token for Kaggle, from {source}")?
+            }
             None => write!(
                 f,
                 "No credentials for Kaggle. The notebook goes on without; to take part:\n{}",
@@ -116,21 +120,21 @@ impl Show for Credentials {
     }
 }
 
-/// The folder of files that are always in the reader's own one.
-fn dot_kaggle(surroundings: &Surroundings) -> Option<PathBuf> {
-    Some(surroundings.home()?.join(".kaggle"))
+/// The folder `.kaggle` in the home folder.
+fn dot_kaggle(environment: &Environment) -> Option<PathBuf> {
+    Some(environment.home()?.join(".kaggle"))
 }
 
-/// Where kaggle.json would be.
-fn key_file(surroundings: &Surroundings) -> Option<PathBuf> {
-    let folder = match surroundings.get("KAGGLE_CONFIG_DIR") {
+/// The path of kaggle.json, whether it exists or not.
+fn key_file(environment: &Environment) -> Option<PathBuf> {
+    let folder = match environment.get("KAGGLE_CONFIG_DIR") {
         Some(folder) => PathBuf::from(folder),
         None => {
-            let usual = dot_kaggle(surroundings)?;
+            let usual = dot_kaggle(environment)?;
             match cfg!(target_os = "linux") && !usual.exists() {
-                true => match surroundings.get("XDG_CONFIG_HOME") {
+                true => match environment.get("XDG_CONFIG_HOME") {
                     Some(config) => PathBuf::from(config).join("kaggle"),
-                    None => surroundings.home()?.join(".config/kaggle"),
+                    None => environment.home()?.join(".config/kaggle"),
                 },
                 false => usual,
             }
@@ -139,9 +143,9 @@ fn key_file(surroundings: &Surroundings) -> Option<PathBuf> {
     Some(folder.join("kaggle.json"))
 }
 
-fn token(surroundings: &Surroundings, warnings: &mut Vec<String>) -> Option<Found> {
-    let found = |place: String| Some(Found { name: None, place });
-    if let Some(token) = surroundings.get("KAGGLE_API_TOKEN") {
+fn token(environment: &Environment, warnings: &mut Vec<String>) -> Option<Found> {
+    let found = |source: String| Some(Found { username: None, source });
+    if let Some(token) = environment.get("KAGGLE_API_TOKEN") {
         // It may also name a file.
         let path = Path::new(token);
         if path.is_file() {
@@ -150,18 +154,18 @@ fn token(surroundings: &Surroundings, warnings: &mut Vec<String>) -> Option<Foun
         }
         return found("the variable KAGGLE_API_TOKEN".into());
     }
-    let path = token_file(surroundings)?;
+    let path = token_file(environment)?;
     others_may_read(&path, warnings);
     found(format!("the file {}", path.display()))
 }
 
-fn token_file(surroundings: &Surroundings) -> Option<PathBuf> {
-    let folder = dot_kaggle(surroundings)?;
+fn token_file(environment: &Environment) -> Option<PathBuf> {
+    let folder = dot_kaggle(environment)?;
     let paths = ["access_token", "access_token.txt"].map(|name| folder.join(name));
     paths.into_iter().find(|path| text_of(path).is_some())
 }
 
-/// What is in a small file, unless that is nothing.
+/// The text of a small file, unless it is empty.
 fn text_of(path: &Path) -> Option<String> {
     let size = std::fs::metadata(path).ok()?.len();
     let text = (size < 1 << 20).then(|| std::fs::read_to_string(path).ok()).flatten()?;
@@ -169,9 +173,9 @@ fn text_of(path: &Path) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-fn name_and_key(surroundings: &Surroundings, warnings: &mut Vec<String>) -> Option<Found> {
-    let (name, key) = (surroundings.text("KAGGLE_USERNAME"), surroundings.get("KAGGLE_KEY"));
-    let path = key_file(surroundings).filter(|path| path.is_file());
+fn username_and_key(environment: &Environment, warnings: &mut Vec<String>) -> Option<Found> {
+    let (username, key) = (environment.text("KAGGLE_USERNAME"), environment.get("KAGGLE_KEY"));
+    let path = key_file(environment).filter(|path| path.is_file());
     let (file_name, file_key) = match &path {
         Some(path) => pair_of(path, warnings),
         None => (None, None),
@@ -179,10 +183,10 @@ fn name_and_key(surroundings: &Surroundings, warnings: &mut Vec<String>) -> Opti
     if let Some(path) = path.as_ref().filter(|_| file_key.is_some()) {
         others_may_read(path, warnings);
     }
-    match (name, key) {
-        (Some(name), Some(_)) => {
-            let place = "the variables KAGGLE_USERNAME and KAGGLE_KEY".into();
-            return Some(Found { name: Some(name), place });
+    match (username, key) {
+        (username @ Some(_), Some(_)) => {
+            let source = "the variables KAGGLE_USERNAME and KAGGLE_KEY".into();
+            return Some(Found { username, source });
         }
         (Some(_), None) if file_key.is_none() => {
             warnings.push("KAGGLE_USERNAME is set without KAGGLE_KEY: both are needed".into());
@@ -190,22 +194,22 @@ fn name_and_key(surroundings: &Surroundings, warnings: &mut Vec<String>) -> Opti
         (None, Some(_)) if file_name.is_none() => {
             warnings.push("KAGGLE_KEY is set without KAGGLE_USERNAME: both are needed".into());
         }
-        (Some(name), None) => {
+        (username @ Some(_), None) => {
             // The client takes each from where it finds it, the environment first.
-            let place = format!("KAGGLE_USERNAME, with the key in {}", path?.display());
-            return Some(Found { name: Some(name), place });
+            let source = format!("KAGGLE_USERNAME, with the key in {}", path?.display());
+            return Some(Found { username, source });
         }
         _ => {}
     }
     match (file_name, file_key) {
-        (Some(name), Some(_)) => {
-            Some(Found { name: Some(name), place: format!("the file {}", path?.display()) })
+        (username @ Some(_), Some(_)) => {
+            Some(Found { username, source: format!("the file {}", path?.display()) })
         }
         _ => None,
     }
 }
 
-/// Name and key in kaggle.json.
+/// Username and key in kaggle.json.
 fn pair_of(path: &Path, warnings: &mut Vec<String>) -> (Option<String>, Option<String>) {
     let json = text_of(path).and_then(|text| serde_json::from_str::<Value>(&text).ok());
     let field = |name: &str| {
@@ -223,15 +227,15 @@ fn pair_of(path: &Path, warnings: &mut Vec<String>) -> (Option<String>, Option<S
     pair
 }
 
-fn login(surroundings: &Surroundings, warnings: &mut Vec<String>) -> Option<Found> {
-    let path = dot_kaggle(surroundings)?.join("credentials.json");
+fn login(environment: &Environment, warnings: &mut Vec<String>) -> Option<Found> {
+    let path = dot_kaggle(environment)?.join("credentials.json");
     let json: Value = serde_json::from_str(&text_of(&path)?).ok()?;
     others_may_read(&path, warnings);
-    let name = json.get("username").and_then(Value::as_str).map(str::to_owned);
-    Some(Found { name, place: format!("the login in {}", path.display()) })
+    let username = json.get("username").and_then(Value::as_str).map(str::to_owned);
+    Some(Found { username, source: format!("the login in {}", path.display()) })
 }
 
-/// Warns of a file that is not its owner's alone.
+/// Warns of a file that other users may read.
 fn others_may_read(path: &Path, warnings: &mut Vec<String>) {
     #[cfg(unix)]
     {
@@ -248,21 +252,21 @@ fn others_may_read(path: &Path, warnings: &mut Vec<String>) {
     let _ = (path, warnings);
 }
 
-/// Everything that must not be printed, for the one who filters what the client prints.
-pub(super) fn secrets(surroundings: &Surroundings) -> Vec<String> {
+/// Everything that must be removed from what the client prints.
+pub(super) fn secrets(environment: &Environment) -> Vec<String> {
     let mut secrets = Vec::new();
-    secrets.extend(surroundings.text("KAGGLE_KEY"));
-    if let Some(token) = surroundings.text("KAGGLE_API_TOKEN") {
+    secrets.extend(environment.text("KAGGLE_KEY"));
+    if let Some(token) = environment.text("KAGGLE_API_TOKEN") {
         secrets.extend(text_of(Path::new(&token)));
         secrets.push(token);
     }
-    secrets.extend(token_file(surroundings).and_then(|path| text_of(&path)));
+    secrets.extend(token_file(environment).and_then(|path| text_of(&path)));
     let files = [
-        key_file(surroundings),
-        dot_kaggle(surroundings).map(|folder| folder.join("kaggle.json")),
-        dot_kaggle(surroundings).map(|folder| folder.join("credentials.json")),
+        key_file(environment),
+        dot_kaggle(environment).map(|folder| folder.join("kaggle.json")),
+        dot_kaggle(environment).map(|folder| folder.join("credentials.json")),
     ];
-    let mut names: Vec<String> = surroundings.text("KAGGLE_USERNAME").into_iter().collect();
+    let mut names: Vec<String> = environment.text("KAGGLE_USERNAME").into_iter().collect();
     for path in files.into_iter().flatten() {
         let Some(Value::Object(fields)) =
             text_of(&path).and_then(|text| serde_json::from_str(&text).ok())
@@ -278,7 +282,7 @@ pub(super) fn secrets(surroundings: &Surroundings) -> Vec<String> {
             }
         }
     }
-    // As they travel to the server.
+    // As they are sent to the server.
     let pairs: Vec<String> = names
         .iter()
         .flat_map(|name| secrets.iter().map(move |key| STANDARD.encode(format!("{name}:{key}"))))

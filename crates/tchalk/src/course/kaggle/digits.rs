@@ -1,40 +1,41 @@
-//! The competition's digits, or what stands in for them.
+//! The competition's digits, or a substitute for them.
 
-use super::client::Client;
+use super::client::{Client, Unusable};
+use super::competition::{COMPETITION, DATA_PAGE};
 use super::download::download_into;
-use super::surroundings::Surroundings;
-use super::{COMPETITION, DATA_PAGE};
+use super::environment::Environment;
 use crate::data::{Dataset, Split, digits_csv};
 use crate::datasets;
 use crate::error::{Error, Result};
 use crate::fetch::bundle::Found;
 use crate::fetch::locations::{Places, Search, Wanted};
 use crate::fetch::remote_file::Source;
-use crate::files::file_name;
-use crate::files::path_of;
+use crate::files::{file_name, path_of};
 use crate::runtime::seed;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use std::path::Path;
 
-/// What the order of digits that are not Kaggle's starts from: fixed, so that it is one set.
+/// The seed of the substitute's order: fixed, so that it is always the same set.
 const SEED: u64 = 0x6b61_6767_6c65;
-/// How the source of such digits begins, and what the names of their splits hold.
+/// How the substitute's source begins, and what the names of its splits hold.
 const MADE: &str = "Made by the library";
 const MADE_FROM: &str = "made from";
 
 /// The competition's digits: 42,000 with labels in `train`, 28,000 without in `test`.
 ///
-/// From `digit-recognizer/train.csv` and `test.csv` in `TCHALK_DATA_DIR` or in the cache; or fetched
-/// into the cache by Kaggle's own client, where there are [`credentials`](super::credentials) for it
-/// (not with `TCHALK_OFFLINE`, nor in the budget `ci`). Without all that the set is made in the same
-/// form from [`datasets::mnist`], whose digits are the same 70,000, in a fixed random order; or,
-/// without MNIST, from [`datasets::strokes`], 4,200 and 2,800. The source says which, and why.
+/// They are read from `digit-recognizer/train.csv` and `test.csv` in `TCHALK_DATA_DIR` or in the cache,
+/// or fetched into the cache by Kaggle's own client, where there are
+/// [`credentials`](super::credentials()) for it (not with `TCHALK_OFFLINE`, nor in the budget `ci`).
+/// Otherwise a substitute in the same form is made from [`datasets::mnist`], whose digits are the same
+/// 70,000, in a fixed random order; or, without MNIST, from [`datasets::strokes`], 4,200 and 2,800.
+/// [`Dataset::source`] says which, and why.
 ///
 /// # Errors
 ///
-/// If a file is damaged: the message names row and column; after the stop button; and as for
-/// [`datasets::mnist`]. What the client cannot fetch is no error, but a reason.
+/// If a file is damaged: the message names row and column; after an interrupt; and as for
+/// [`datasets::mnist`]. A client that cannot fetch the files is the reason for a substitute, not an
+/// error.
 ///
 /// ```no_run
 /// let digits = tchalk::kaggle::digit_recognizer()?;
@@ -43,16 +44,16 @@ const MADE_FROM: &str = "made from";
 /// # Ok::<(), tchalk::Error>(())
 /// ```
 pub fn digit_recognizer() -> Result<Dataset> {
-    let surroundings = Surroundings::from_env();
-    digit_recognizer_from(&Places::from_env()?, Client::usable(&surroundings))
+    let environment = Environment::from_env();
+    digit_recognizer_from(&Places::from_env()?, Client::usable(&environment))
 }
 
 /// The digits in a CSV file of the competition's form, with or without labels.
 ///
 /// # Errors
 ///
-/// If the file cannot be read, its header is another, or a cell is no number from 0 to 255: the message
-/// names row and column.
+/// If the file cannot be read, its header is another one, or a cell is not a number from 0 to 255: the
+/// message names row and column.
 ///
 /// ```no_run
 /// let train = tchalk::kaggle::read_digits("digit-recognizer/train.csv")?;
@@ -68,28 +69,28 @@ pub fn read_digits(path: impl AsRef<Path>) -> Result<Split> {
 
 /// The files that are to be had, train.csv and test.csv.
 pub(super) fn wanted() -> Wanted {
-    // To download them takes an account, and no sums are published.
+    // A download takes an account, and no checksums are published.
     let files = ["train.csv", "test.csv"].map(|name| Source::new(name, DATA_PAGE)).to_vec();
     Wanted { folder: COMPETITION, files }
 }
 
-/// From these places, or through the client; or else why there is none that may be asked.
-fn digit_recognizer_from(places: &Places, client: Result<Client, String>) -> Result<Dataset> {
+/// The digits from a bundle or the cache, or through the client, or a substitute.
+fn digit_recognizer_from(places: &Places, client: Result<Client, Unusable>) -> Result<Dataset> {
     let why = match places.look(&wanted())? {
         Search::Found(files, source) => return from_files(&files, source),
         Search::Missing(why) => why,
     };
     let why_no_client = match (client, places.cache_of(COMPETITION)) {
-        (Err(why), _) => why,
+        (Err(why), _) => why.to_string(),
         (Ok(_), None) => "so nothing can be kept".into(),
         (Ok(client), Some(folder)) => match download_into(&folder, &client) {
             Ok(()) => {
                 if let Search::Found(files, _) = places.look(&wanted())? {
-                    let place = folder.display();
-                    let source = format!("Fetched by Kaggle's client into {place}. ({why}.)");
+                    let folder = folder.display();
+                    let source = format!("Fetched by Kaggle's client into {folder}. ({why}.)");
                     return from_files(&files, source);
                 }
-                "what Kaggle's client fetched is gone again".into()
+                "what Kaggle's client fetched is gone".into()
             }
             Err(error @ Error::Interrupted { .. }) => return Err(error),
             Err(error) => error.in_short(),
@@ -121,7 +122,8 @@ fn split(
     Split::new(format!("{COMPETITION} {part}"), images, labels, datasets::digit_classes())
 }
 
-/// The same form from another set of digits: three fifths to learn from, the rest without labels.
+/// A substitute in the same form from another set of digits: three fifths to learn from, the rest
+/// without labels.
 fn made_from(digits: &Dataset, why: &str) -> Result<Dataset> {
     let all = digits.train.concatenate(&digits.test)?;
     let order = seed::choose(all.len(), all.len(), &mut ChaCha8Rng::seed_from_u64(SEED));
@@ -133,19 +135,19 @@ fn made_from(digits: &Dataset, why: &str) -> Result<Dataset> {
         digits.name(),
         digits.source()
     );
-    // Their names say it wherever they are shown.
+    // The names say it wherever the splits are shown.
     let part = |part: &str| format!("{part}, {MADE_FROM} {}", digits.name());
     let train = split(&part("train"), known.images(), known.labels())?;
     let test = split(&part("test"), unknown.images(), vec![])?;
     Ok(Dataset::new(COMPETITION, source, train, test))
 }
 
-/// Whether these are not Kaggle's images, but what stands in for them.
+/// Whether these are a substitute for Kaggle's images.
 pub(super) fn is_made(digits: &Dataset) -> bool {
     is_made_name(&digits.test.name())
 }
 
-/// The same by the name of the images to be guessed.
+/// The same by the name of the test split.
 pub(super) fn is_made_name(name: &str) -> bool {
     name.starts_with(COMPETITION) && name.contains(MADE_FROM)
 }
@@ -153,18 +155,18 @@ pub(super) fn is_made_name(name: &str) -> bool {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use crate::course::kaggle::testing::{Fake, csv, zip};
+    use crate::course::kaggle::testing::{FakeClient, csv, zip};
     use crate::fetch::bundle::Bundle;
 
     #[test]
-    fn kaggles_files_are_read_and_mixed_up_ones_refused() {
+    fn kaggles_files_are_read_and_swapped_ones_refused() {
         let home = tempfile::tempdir().unwrap();
         let folder = home.path().join("digit-recognizer");
         std::fs::create_dir(&folder).unwrap();
         let put = |name: &str, text: String| std::fs::write(folder.join(name), text).unwrap();
         let read = || {
             let bundle = Bundle::open(home.path()).unwrap();
-            digit_recognizer_from(&Places::only(Some(bundle)), Err("no client".into()))
+            digit_recognizer_from(&Places::only(Some(bundle)), Err(Unusable::NotInstalled))
         };
         put("train.csv", csv(true, 3));
         put("test.csv", csv(false, 2));
@@ -179,11 +181,11 @@ mod tests {
     }
 
     fn made() -> Dataset {
-        digit_recognizer_from(&Places::only(None), Err("no client".into())).unwrap()
+        digit_recognizer_from(&Places::only(None), Err(Unusable::NotInstalled)).unwrap()
     }
 
     #[test]
-    fn without_files_it_is_made_from_other_digits_and_says_so() {
+    fn without_files_a_substitute_is_made_that_says_so() {
         let digits = made();
         assert_eq!((digits.train.len(), digits.test.len()), (4_200, 2_800));
         assert_eq!((digits.train.labels().len(), digits.test.labels().len()), (4_200, 0));
@@ -195,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_made_set_says_so_in_its_names() {
+    fn a_substitute_says_so_in_its_names() {
         let digits = made();
         assert_eq!(digits.test.name(), "digit-recognizer test, made from strokes");
         assert!(is_made(&digits));
@@ -204,29 +206,29 @@ mod tests {
     }
 
     #[test]
-    fn what_the_client_cannot_bring_is_a_reason_and_no_error() {
+    fn what_the_client_cannot_fetch_is_a_reason_and_not_an_error() {
         let (cache, bundle) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let source = |client| {
             digit_recognizer_from(&Places::in_cache(cache.path()), client).unwrap().source()
         };
-        let fake = Fake::new("echo '403 - Forbidden'; exit 1");
+        let fake = FakeClient::new("echo '403 - Forbidden'; exit 1");
         let text = source(Ok(fake.client()));
         assert!(text.starts_with("Made by the library from strokes"), "{text}");
         assert!(
             text.contains("holds no whole copy, digit-recognizer: Kaggle refuses (403)"),
             "{text}"
         );
-        // Two rows are not what Kaggle has, so they are not kept.
-        let fake = Fake::new("cp \"$HOME/a.zip\" \"$FOLDER/digit-recognizer.zip\"");
+        // Kaggle's files have more than two rows, so these are not kept.
+        let fake = FakeClient::new("cp \"$HOME/a.zip\" \"$FOLDER/digit-recognizer.zip\"");
         zip(&fake.path("a.zip"), &[("test.csv", &csv(false, 2)), ("train.csv", &csv(true, 2))]);
         let text = source(Ok(fake.client()));
         assert!(text.contains("test.csv: expected 28000 rows, got 2"), "{text}");
-        // With a bundle nobody is asked.
+        // With a bundle the client is not asked.
         let folder = bundle.path().join(COMPETITION);
         std::fs::create_dir(&folder).unwrap();
         std::fs::write(folder.join("test.csv"), csv(false, 1)).unwrap();
         std::fs::write(folder.join("train.csv"), csv(true, 1)).unwrap();
-        let (fake, bundle) = (Fake::new("exit 1"), Bundle::open(bundle.path()).unwrap());
+        let (fake, bundle) = (FakeClient::new("exit 1"), Bundle::open(bundle.path()).unwrap());
         digit_recognizer_from(&Places::only(Some(bundle)), Ok(fake.client())).unwrap();
         assert!(fake.asked().is_empty());
     }

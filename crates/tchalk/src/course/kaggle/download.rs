@@ -1,10 +1,11 @@
 //! The competition's files, fetched by Kaggle's client with the reader's account.
 
 use super::client::Client;
-use super::failure::{failure, unusable};
-use super::output::Output;
-use super::surroundings::Surroundings;
-use super::{COMPETITION, DATA_PAGE, KNOWN, UNKNOWN, archive};
+use super::client_error::{client_error, unusable};
+use super::competition::{COMPETITION, DATA_PAGE, TEST_IMAGES, TRAIN_IMAGES};
+use super::environment::Environment;
+use super::subprocess::Output;
+use super::{archive, submission_file};
 use crate::data::digits_csv;
 use crate::error::{Error, Result};
 use crate::fetch::remote_file::Source;
@@ -17,16 +18,16 @@ use std::path::{Path, PathBuf};
 const OP: &str = "kaggle::download";
 
 /// Fetches the competition's files with Kaggle's client into the cache, where
-/// [`digit_recognizer`](super::digit_recognizer) finds them, and gives their folder. What is there
-/// already and whole is not fetched again.
+/// [`digit_recognizer`](super::digit_recognizer) finds them, and returns their folder. Files that are
+/// there and undamaged are not fetched again.
 ///
 /// A file gets its name only after it has the header and the number of rows that it should have.
 ///
 /// # Errors
 ///
-/// If there are no credentials or no client, the rules are not accepted, the network is away or
-/// forbidden, or what came is damaged: each time the message says what to do. And after the stop
-/// button, which ends the client.
+/// If there are no credentials or no client, the rules are not accepted, the network is missing or
+/// forbidden, or a file is damaged: each time the message says what to do. And after an interrupt,
+/// which ends the client.
 ///
 /// ```no_run
 /// # use tchalk::prelude::*;
@@ -41,25 +42,24 @@ pub fn download() -> Result<PathBuf> {
     };
     let folder = cache.join(COMPETITION);
     if !are_kept(&folder)? {
-        let surroundings = Surroundings::from_env();
-        let client = Client::usable(&surroundings)
-            .map_err(|why| unusable(COMPETITION, &why, &surroundings))?;
+        let client = Client::usable(&Environment::from_env());
+        let client = client.map_err(|why| unusable(COMPETITION, why))?;
         download_into(&folder, &client)?;
     }
     Ok(folder)
 }
 
-/// A file of the competition: its name, whether it has labels, and how many rows.
-struct Part {
+/// A file of the competition.
+struct CompetitionFile {
     name: &'static str,
     rows: usize,
-    kind: Kind,
+    content: FileContent,
 }
 
 #[derive(PartialEq)]
-enum Kind {
-    Known,
-    Unknown,
+enum FileContent {
+    Labeled,
+    Unlabeled,
     Sample,
 }
 
@@ -67,7 +67,7 @@ fn source(name: &str) -> Source {
     Source::new(name, DATA_PAGE)
 }
 
-/// Whether both files of digits are there, undamaged.
+/// Whether both files of digits are there and undamaged.
 fn are_kept(folder: &Path) -> Result<bool> {
     for name in ["train.csv", "test.csv"] {
         if files::kept(&source(name), folder)?.is_none() {
@@ -77,18 +77,18 @@ fn are_kept(folder: &Path) -> Result<bool> {
     Ok(true)
 }
 
-/// Fetches the files into `folder`, all of them whole or none.
+/// Fetches the files into `folder`: all of them, or none.
 pub(super) fn download_into(folder: &Path, client: &Client) -> Result<()> {
-    download_rows(folder, client, KNOWN, UNKNOWN)
+    download_rows(folder, client, TRAIN_IMAGES, TEST_IMAGES)
 }
 
-/// The same for files with so many rows.
-fn download_rows(folder: &Path, client: &Client, known: usize, unknown: usize) -> Result<()> {
+/// The same for files with these numbers of rows.
+fn download_rows(folder: &Path, client: &Client, train: usize, test: usize) -> Result<()> {
     let refused = |error| {
         let hint = "Downloads are kept in this folder; TCHALK_HOME names another one.";
         Error::io(folder, error, hint)
     };
-    let work = Work(folder.join(format!(".kaggle-{}", std::process::id())));
+    let work = TemporaryFolder(folder.join(format!(".kaggle-{}", std::process::id())));
     let _ = std::fs::remove_dir_all(&work.0);
     std::fs::create_dir_all(&work.0).map_err(refused)?;
     let mut progress = Progress::new(format!("{COMPETITION}.zip"), Unit::Bytes);
@@ -99,24 +99,24 @@ fn download_rows(folder: &Path, client: &Client, known: usize, unknown: usize) -
         progress.done(size as usize);
         size
     })?;
-    let parts = [
-        Part { name: "sample_submission.csv", rows: unknown, kind: Kind::Sample },
-        Part { name: "test.csv", rows: unknown, kind: Kind::Unknown },
-        Part { name: "train.csv", rows: known, kind: Kind::Known },
+    let files_to_fetch = [
+        CompetitionFile { name: "sample_submission.csv", rows: test, content: FileContent::Sample },
+        CompetitionFile { name: "test.csv", rows: test, content: FileContent::Unlabeled },
+        CompetitionFile { name: "train.csv", rows: train, content: FileContent::Labeled },
     ];
     if !output.is_success() {
-        return Err(failure(COMPETITION, &output));
+        return Err(client_error(COMPETITION, &output));
     }
     let mut found = Vec::new();
-    for part in parts {
-        match find(&work.0, part.name)? {
+    for file in files_to_fetch {
+        match find(&work.0, file.name)? {
             Some(bytes) => {
-                check(&part, &bytes, &work.0)?;
-                found.push((part.name, bytes));
+                check(&file, &bytes)?;
+                found.push((file.name, bytes));
             }
-            // It is only looked at; the library can make one.
-            None if part.kind == Kind::Sample => {}
-            None => return Err(missing(part.name, &output, &work.0)),
+            // The library can make one.
+            None if file.content == FileContent::Sample => {}
+            None => return Err(missing(file.name, &output, &work.0)),
         }
     }
     for (name, bytes) in &found {
@@ -127,22 +127,22 @@ fn download_rows(folder: &Path, client: &Client, known: usize, unknown: usize) -
     Ok(())
 }
 
-/// A folder that is removed with what is in it.
-struct Work(PathBuf);
+/// A folder that is removed when this is dropped.
+struct TemporaryFolder(PathBuf);
 
-impl Drop for Work {
+impl Drop for TemporaryFolder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
-/// A file that the client brought: as it is, or in an archive.
+/// A file that the client fetched: as it is, or in an archive.
 fn find(work: &Path, name: &str) -> Result<Option<Vec<u8>>> {
     let path = work.join(name);
     if path.is_file() {
         return std::fs::read(&path).map(Some).map_err(|error| Error::io(&path, error, ""));
     }
-    // The client names an archive after the address it came from: its beginning tells more.
+    // The client names an archive after its address, so its first bytes tell more than its name.
     for archive in entries(work).filter(|path| archive::is_archive(path)) {
         if let Some(bytes) = archive::unpack(&archive, name)? {
             return Ok(Some(bytes));
@@ -159,46 +159,38 @@ fn size_of(folder: &Path) -> u64 {
     entries(folder).filter_map(|path| path.metadata().ok()).map(|data| data.len()).sum()
 }
 
-/// What is said where the client brought something else.
+/// The error for a client that fetched something else.
 fn missing(name: &str, output: &Output, work: &Path) -> Error {
     match entries(work).next() {
-        // Older clients end as if all were well when they were refused.
-        None => failure(COMPETITION, output),
+        // Older clients end with status 0 when they were refused.
+        None => client_error(COMPETITION, output),
         Some(_) => {
-            let problem = format!("what Kaggle's client brought holds no {name}");
+            let problem = format!("what Kaggle's client fetched holds no {name}");
             Error::download(COMPETITION, problem, format!("Fetch it by hand: {DATA_PAGE}"))
         }
     }
 }
 
-/// Refuses a file that is not what its name promises.
-fn check(part: &Part, bytes: &[u8], work: &Path) -> Result<()> {
-    let path = work.join(part.name);
+/// Refuses a file that does not hold what its name says.
+fn check(file: &CompetitionFile, bytes: &[u8]) -> Result<()> {
     let bad = |problem: String| {
         let hint = format!("Nothing was kept. Run this again, or fetch it by hand: {DATA_PAGE}");
-        Error::bad_file(part.name, problem, hint)
+        Error::bad_file(file.name, problem, hint)
     };
-    let rows = match part.kind {
-        Kind::Sample => {
-            std::fs::write(&path, bytes).map_err(|error| Error::io(&path, error, ""))?;
-            let sample = super::Submission::read(&path)?;
-            if sample.labels().is_none() {
-                return Err(bad("it is no submission".into()));
-            }
-            sample.len()
-        }
+    let rows = match file.content {
+        FileContent::Sample => submission_file::parse(bytes, Path::new(file.name))?.len(),
         _ => {
-            let (images, labels) = digits_csv::digits(bytes, Path::new(part.name))?;
-            if labels.is_empty() == (part.kind == Kind::Known) {
+            let (images, labels) = digits_csv::digits(bytes, Path::new(file.name))?;
+            if labels.is_empty() == (file.content == FileContent::Labeled) {
                 let has = if labels.is_empty() { "no" } else { "a" };
                 return Err(bad(format!("it has {has} column of labels")));
             }
             images.len_of(ndarray::Axis(0))
         }
     };
-    match rows == part.rows {
+    match rows == file.rows {
         true => Ok(()),
-        false => Err(bad(format!("expected {} rows, got {rows}", part.rows))),
+        false => Err(bad(format!("expected {} rows, got {rows}", file.rows))),
     }
 }
 

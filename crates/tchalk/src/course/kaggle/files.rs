@@ -1,4 +1,4 @@
-//! The competition's two files, to be looked at as text and as tables.
+//! The competition's two files, as text and as tables.
 
 use super::digits::{is_made, wanted};
 use crate::data::{Dataset, Split};
@@ -10,10 +10,10 @@ use crate::table::Table;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-/// Where digits that are not Kaggle's are written, from the notebook's folder.
+/// The folder for a substitute's files, relative to the notebook's.
 const WRITTEN_TO: &str = "results/digit-recognizer";
 
-/// Where train.csv and test.csv are.
+/// The paths of train.csv and test.csv.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Files {
     train: PathBuf,
@@ -27,7 +27,7 @@ impl Files {
         self.train.clone()
     }
 
-    /// The file without.
+    /// The file without labels.
     pub fn test(&self) -> PathBuf {
         self.test.clone()
     }
@@ -55,12 +55,12 @@ impl Show for Files {
     }
 }
 
-/// Where the files are that `digits` came from. Digits that are not Kaggle's are written in the same
-/// form into `results/digit-recognizer` of the notebook's folder, and the note says so.
+/// The files that `digits` were read from. A substitute for Kaggle's digits is written in the same form
+/// into `results/digit-recognizer` of the notebook's folder, and the note below the table says so.
 ///
 /// # Errors
 ///
-/// If the files cannot be written, or are no longer there.
+/// If the files cannot be written, or no longer exist.
 ///
 /// ```no_run
 /// use tchalk::prelude::*;
@@ -84,12 +84,12 @@ fn files_from(digits: &Dataset, places: &Places, folder: &Path) -> Result<Files>
     std::fs::create_dir_all(folder).map_err(|error| Error::io(folder, error, ""))?;
     write_digits(&digits.train, &train)?;
     write_digits(&digits.test, &test)?;
-    let note = "Written by the library, in the form of Kaggle's: the images are others.";
+    let note = "Written by the library in the form of Kaggle's files, with other images.";
     Ok(Files { train, test, note: note.into() })
 }
 
-/// Writes digits as a CSV file of the competition's form, which
-/// [`read_digits`](super::read_digits) reads: with a column `label` where they have labels.
+/// Writes digits as a CSV file in the competition's form, which
+/// [`read_digits`](super::read_digits) reads. It has a column `label` where they have labels.
 ///
 /// # Errors
 ///
@@ -125,8 +125,8 @@ fn write(split: &Split, path: &Path) -> Result<()> {
     put(label("label".into()) + &pixels.join(","))?;
     for (number, image) in images.outer_iter().enumerate() {
         let mut line = label(labels.get(number).map_or(String::new(), usize::to_string));
-        for (place, &byte) in image.iter().enumerate() {
-            if place > 0 {
+        for (pixel, &byte) in image.iter().enumerate() {
+            if pixel > 0 {
                 line.push(',');
             }
             line.push_str(&texts[usize::from(byte)]);
@@ -142,7 +142,7 @@ mod tests {
     use crate::course::kaggle::read_digits;
 
     #[test]
-    fn what_is_not_kaggle_s_is_written_and_read_back() {
+    fn a_substitute_is_written_and_read_back() {
         let strokes = crate::datasets::strokes().unwrap();
         let (train, test) = (strokes.train.take(5), strokes.test.take(3));
         let name = "digit-recognizer test, made from strokes";
@@ -155,12 +155,12 @@ mod tests {
             (read_digits(files.train()).unwrap(), read_digits(files.test()).unwrap());
         assert_eq!((back.images(), back.labels()), (train.images(), train.labels()));
         assert_eq!((unknown.len(), unknown.labels()), (3, vec![]));
-        assert!(format!("{files:?}").contains("the images are others"), "{files:?}");
+        assert!(format!("{files:?}").contains("with other images"), "{files:?}");
         assert!(write_digits(&crate::datasets::shapes().unwrap().test.take(1), "x.csv").is_err());
     }
 
     #[test]
-    fn kaggle_s_own_are_where_they_are() {
+    fn kaggle_s_files_stay_where_they_are() {
         let cache = tempfile::tempdir().unwrap();
         let folder = cache.path().join("digit-recognizer");
         std::fs::create_dir(&folder).unwrap();

@@ -9,14 +9,14 @@
 //! | fetch them with my account | [`download`] |
 //! | what am I to hand in? | [`sample_submission`] |
 //! | my answers as a file | [`Submission`], [`Submission::save_in`] |
-//! | is the file right? | [`Submission::check`] |
+//! | is it right? | [`Submission::check`] |
 //! | where do two networks differ? | [`Submission::compare`] |
 //! | hand it in | [`Submission::submit`] |
 //!
 //! ```
 //! use tchalk::prelude::*;
-//! # let places: Vec<usize> = (0..28_000).map(|place| place % 10).collect();
-//! let submission = Submission::from_labels(places)?; // or Submission::new(&model.predict(…)?)?
+//! # let answers: Vec<usize> = (0..28_000).map(|image| image % 10).collect();
+//! let submission = Submission::from_labels(answers)?; // or Submission::new(&model.predict(…)?)?
 //! assert_eq!(submission.len(), 28_000);
 //! println!("{:?}", submission.table(5));
 //! # Ok::<(), tchalk::Error>(())
@@ -33,25 +33,25 @@
 //! and 2.2.5). The library never shows, logs or keeps a key: only the client reads it.
 
 mod archive;
-mod balance;
 mod check;
 mod client;
+mod client_error;
+mod competition;
 mod credentials;
 mod digits;
 mod download;
-mod expectation;
-mod failure;
+mod environment;
+mod expected_score;
 mod files;
-mod form;
-mod output;
+mod image_order;
 mod sample;
-mod save;
-mod stamp;
 mod submission;
+mod submission_file;
 mod submit;
-mod surroundings;
-#[cfg(test)]
+mod subprocess;
+#[cfg(all(test, unix))]
 mod testing;
+mod timestamp;
 
 pub use check::SubmissionCheck;
 pub use credentials::{Credentials, credentials};
@@ -61,17 +61,3 @@ pub use files::{Files, files, write_digits};
 pub use sample::sample_submission;
 pub use submission::Submission;
 pub use submit::Submitted;
-
-/// What the competition is called, in addresses and for the client.
-const COMPETITION: &str = "digit-recognizer";
-/// Where its files are described.
-const DATA_PAGE: &str = "https://www.kaggle.com/competitions/digit-recognizer/data";
-/// Where its rules are accepted.
-const RULES_PAGE: &str = "https://www.kaggle.com/competitions/digit-recognizer/rules";
-/// Where results are to be seen.
-const RESULTS_PAGE: &str = "https://www.kaggle.com/competitions/digit-recognizer/submissions";
-/// Where a token is made.
-const SETTINGS_PAGE: &str = "https://www.kaggle.com/settings/api";
-/// How many images there are in train.csv and test.csv.
-const KNOWN: usize = 42_000;
-const UNKNOWN: usize = 28_000;

@@ -1,25 +1,26 @@
-//! The sample submission: what is to be handed in, with zeros for answers.
+//! The sample submission: the right form, with 0 for every answer.
 
+use super::competition::{COMPETITION, DATA_PAGE};
 use super::digits::is_made;
-use super::{COMPETITION, DATA_PAGE, Submission};
+use super::submission::Submission;
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::fetch::locations::{Places, Search, Wanted};
 use crate::fetch::remote_file::Source;
 
-/// What has to be handed in for `digits.test`, with 0 for every answer: Kaggle's
-/// `sample_submission.csv`, from where the digits came from, or the same for so many images.
+/// A submission for `digits.test` with 0 for every answer: Kaggle's `sample_submission.csv` from where
+/// the digits came from, or the same for as many images.
 ///
 /// # Errors
 ///
-/// If `digits.test` is empty, or the file is there and cannot be read.
+/// If `digits.test` is empty, or the file exists and cannot be read.
 ///
 /// ```
 /// use tchalk::prelude::*;
 /// let strokes = datasets::strokes()?;
 /// let digits = Dataset::new("digits", "drawn", strokes.train, strokes.test);
 /// let sample = kaggle::sample_submission(&digits)?;
-/// assert_eq!(sample.labels(), Some(vec![0; 1_000]));
+/// assert_eq!(sample.labels(), vec![0; 1_000]);
 /// # Ok::<(), tchalk::Error>(())
 /// ```
 pub fn sample_submission(digits: &Dataset) -> Result<Submission> {
@@ -46,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn kaggle_s_own_is_taken_where_it_fits() {
+    fn kaggle_s_sample_is_taken_where_it_fits() {
         let strokes = crate::datasets::strokes().unwrap();
         let digits = |n| Dataset::new("d", "", strokes.train.take(1), strokes.test.take(n));
         let cache = tempfile::tempdir().unwrap();

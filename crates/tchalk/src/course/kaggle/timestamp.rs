@@ -1,4 +1,4 @@
-//! The time as it stands in a file's name.
+//! The time in a file's name.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -7,9 +7,9 @@ pub(super) fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }
 
-/// `20260131-235959`, in the reader's own time.
+/// `20260131-235959`, in local time.
 #[cfg(unix)]
-pub(super) fn stamp(seconds: i64) -> String {
+pub(super) fn timestamp(seconds: i64) -> String {
     let time = seconds as libc::time_t;
     // SAFETY: all zeros is a value of this plain struct.
     let mut parts: libc::tm = unsafe { std::mem::zeroed() };
@@ -18,16 +18,16 @@ pub(super) fn stamp(seconds: i64) -> String {
         return utc(seconds);
     }
     let date = (i64::from(parts.tm_year) + 1900, parts.tm_mon + 1, parts.tm_mday);
-    written(date, (parts.tm_hour, parts.tm_min, parts.tm_sec))
+    formatted(date, (parts.tm_hour, parts.tm_min, parts.tm_sec))
 }
 
-/// `20260131-235959`, in universal time where the system has no local one for us.
+/// `20260131-235959`, in UTC where local time is not available.
 #[cfg(not(unix))]
-pub(super) fn stamp(seconds: i64) -> String {
+pub(super) fn timestamp(seconds: i64) -> String {
     utc(seconds)
 }
 
-/// The same in universal time: days to dates by the Gregorian rules, in years that begin in March.
+/// `20260131-235959`, in UTC: days to dates by the Gregorian calendar, in years that begin in March.
 fn utc(seconds: i64) -> String {
     let (days, rest) = (seconds.div_euclid(86_400) + 719_468, seconds.rem_euclid(86_400) as i32);
     let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
@@ -37,10 +37,10 @@ fn utc(seconds: i64) -> String {
     let date = (day - (153 * month + 2) / 5 + 1) as i32;
     let month = if month < 10 { month + 3 } else { month - 9 } as i32;
     let year = year + 400 * era + i64::from(month <= 2);
-    written((year, month, date), (rest / 3_600, rest / 60 % 60, rest % 60))
+    formatted((year, month, date), (rest / 3_600, rest / 60 % 60, rest % 60))
 }
 
-fn written((year, month, day): (i64, i32, i32), (hour, minute, second): (i32, i32, i32)) -> String {
+fn formatted((year, month, day): (i64, i32, i32), (hour, minute, second): (i32, i32, i32)) -> String {
     format!("{year:04}{month:02}{day:02}-{hour:02}{minute:02}{second:02}")
 }
 
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn universal_time_is_known_and_local_time_has_its_form() {
+    fn utc_is_exact_and_local_time_is_near_it() {
         for (seconds, expected) in [
             (0, "19700101-000000"),
             (951_827_696, "20000229-123456"),
@@ -58,10 +58,10 @@ mod tests {
         ] {
             assert_eq!(utc(seconds), expected);
         }
-        let local = stamp(now());
+        let local = timestamp(now());
         assert!(local.len() == 15 && local.as_bytes()[8] == b'-', "{local}");
-        // Nowhere is it more than 14 hours from universal time.
-        let day = |stamp: &str| stamp[..8].parse::<i64>().unwrap();
+        // No time zone is more than 14 hours from UTC.
+        let day = |text: &str| text[..8].parse::<i64>().unwrap();
         assert!(day(&local) >= day(&utc(now() - 14 * 3_600)), "{local}");
         assert!(day(&local) <= day(&utc(now() + 14 * 3_600)), "{local}");
     }

@@ -2,28 +2,28 @@
 
 use crate::train::{Evaluation, wilson_interval};
 
-/// A score and where it will lie, with 95 % confidence.
+/// A score and its 95 % interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Expectation {
+pub(super) struct ExpectedScore {
     pub(super) low: f64,
     pub(super) score: f64,
     pub(super) high: f64,
 }
 
-impl Expectation {
-    /// What the accuracy on held-out images lets expect on `images` others of the same kind.
+impl ExpectedScore {
+    /// The score to expect on `images` new images of the same kind as the held-out ones.
     ///
-    /// Chance enters twice: in which images were held out, and in which are to be guessed. The two
-    /// Wilson intervals are put together as Newcombe does for a difference (*Interval estimation for
+    /// Chance enters twice: in which images were held out, and in which are predicted. The two Wilson
+    /// intervals are combined as Newcombe does for a difference (*Interval estimation for
     /// the difference between independent proportions*, 1998).
-    pub(super) fn new(evaluation: &Evaluation, images: usize) -> Expectation {
-        Expectation::of(evaluation.accuracy, evaluation.examples, images)
+    pub(super) fn new(evaluation: &Evaluation, images: usize) -> ExpectedScore {
+        ExpectedScore::of(evaluation.accuracy, evaluation.examples, images)
     }
 
-    fn of(score: f64, examples: usize, images: usize) -> Expectation {
+    fn of(score: f64, examples: usize, images: usize) -> ExpectedScore {
         let (low, high) = wilson_interval(score, examples.max(1));
         let (least, most) = wilson_interval(score, images.max(1));
-        Expectation {
+        ExpectedScore {
             low: (score - (score - low).hypot(score - least)).max(0.0),
             score,
             high: (score + (high - score).hypot(most - score)).min(1.0),
@@ -45,7 +45,7 @@ mod tests {
             |n: usize| (0..n).filter(|_| unit(&mut rng) < 0.97).count() as f64 / n as f64;
         let within = (0..600).filter(|_| {
             let (held_out, test) = (share(420), share(280));
-            let expected = Expectation::of(held_out, 420, 280);
+            let expected = ExpectedScore::of(held_out, 420, 280);
             (expected.low..=expected.high).contains(&test)
         });
         let covered = within.count() as f64 / 600.0;
@@ -55,12 +55,12 @@ mod tests {
     #[test]
     fn more_images_make_it_narrower() {
         let width = |examples, images| {
-            let expected = Expectation::of(0.99, examples, images);
+            let expected = ExpectedScore::of(0.99, examples, images);
             expected.high - expected.low
         };
         assert!(width(4_200, 28_000) < width(420, 28_000));
         assert!(width(4_200, 28_000) < width(4_200, 280));
-        let perfect = Expectation::of(1.0, 100, 100);
+        let perfect = ExpectedScore::of(1.0, 100, 100);
         assert!(perfect.high == 1.0 && perfect.low < 0.97, "{perfect:?}");
     }
 }

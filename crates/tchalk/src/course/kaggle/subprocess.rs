@@ -1,58 +1,55 @@
-//! A program that is run and watched: what it prints comes back without secrets, and the stop button
-//! ends it.
+//! A subprocess: what it prints comes back without secrets, and an interrupt ends it.
 
 use crate::error::{Error, Result};
 use crate::runtime::interrupt::{self, GLANCE};
 use std::io::Read;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 /// Of more text only the end is kept.
-const MOST_BYTES: usize = 1 << 16;
-/// How long to wait for the last words of a program that has ended.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+const MAX_BYTES: usize = 1 << 16;
+/// How long to wait for the rest of the output of a program that has ended.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How a program ended, and what it printed, without secrets.
 pub(super) struct Output {
-    pub(super) ended: Ended,
-    /// Its answer, on standard output.
-    pub(super) answer: String,
-    /// Its complaints and its progress, on standard error.
-    pub(super) complaint: String,
+    pub(super) exit: Exit,
+    pub(super) stdout: String,
+    pub(super) stderr: String,
 }
 
 impl Output {
     /// Everything it printed.
     pub(super) fn text(&self) -> String {
-        let parts = [self.answer.as_str(), self.complaint.as_str()];
+        let parts = [self.stdout.as_str(), self.stderr.as_str()];
         parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
     }
 }
 
-/// What came so far on the two streams.
+/// What has come on the two streams.
 #[derive(Default)]
-struct Printed([Vec<u8>; 2]);
+struct Streams([Vec<u8>; 2]);
 
 /// How a program ended.
-pub(super) enum Ended {
+pub(super) enum Exit {
     /// By itself.
-    With(ExitStatus),
-    /// By us, because nothing came of it for this long.
-    Silent(Duration),
+    Status(ExitStatus),
+    /// It was killed, since it did nothing for this long.
+    TimedOut(Duration),
 }
 
-/// Runs `command` to its end. `glance` is asked all the time how much has been done; a program that
-/// neither prints nor does anything for as long as `patience` is ended.
+/// Runs `command` to its end. `work_done` is asked again and again how much has been done; a program
+/// that neither prints nor does anything for as long as `timeout` is killed.
 pub(super) fn run(
     op: &str,
     mut command: Command,
     secrets: &[String],
-    patience: Duration,
-    mut glance: impl FnMut() -> u64,
+    timeout: Duration,
+    mut work_done: impl FnMut() -> u64,
 ) -> Result<Output> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    // What it starts itself is ended with it.
+    // In a process group of its own, so that what it starts is killed with it.
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let program = command.get_program().to_owned();
@@ -60,54 +57,44 @@ pub(super) fn run(
         let hint = "This should be Kaggle's client: pip install kaggle";
         Error::io(program, error, hint)
     })?;
-    let mut running = Running { child, ended: None };
+    let mut running = Running { child, has_ended: false };
     let (sender, pieces) = channel();
     if let (Some(out), Some(err)) = (running.child.stdout.take(), running.child.stderr.take()) {
-        listen(0, out, sender.clone());
-        listen(1, err, sender);
+        read_stream(0, out, sender.clone());
+        read_stream(1, err, sender);
     }
-    let (mut printed, mut done, mut heard) = (Printed::default(), 0, Instant::now());
-    loop {
-        if printed.collect(&pieces) {
-            heard = Instant::now();
-        }
-        let now = glance();
-        if now != done {
-            (done, heard) = (now, Instant::now());
+    let mut streams = Streams::default();
+    let (mut done, mut active) = (0, Instant::now());
+    let status = loop {
+        let printed = streams.collect(&pieces);
+        let now = work_done();
+        if printed || now != done {
+            (done, active) = (now, Instant::now());
         }
         if let Some(status) = running.child.try_wait().unwrap_or(None) {
-            running.ended = Some(status);
-            break;
+            running.has_ended = true;
+            break status;
         }
-        // The program ends with `running`, whichever way this is left.
+        // Whichever way this function is left, `running` kills the program.
         interrupt::check(op)?;
-        if heard.elapsed() > patience {
-            return Ok(printed.output(Ended::Silent(patience), secrets));
+        if active.elapsed() > timeout {
+            return Ok(streams.output(Exit::TimedOut(timeout), secrets));
         }
         std::thread::sleep(GLANCE);
-    }
-    // Both streams end with the program, unless it has left somebody behind.
-    let begun = Instant::now();
-    while begun.elapsed() < LAST_WORDS {
-        match pieces.recv_timeout(GLANCE) {
-            Ok((stream, piece)) => printed.0[stream].extend(piece),
-            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
-            Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => break,
-        }
-    }
-    let ended = Ended::With(running.ended.expect("it has ended"));
-    Ok(printed.output(ended, secrets))
+    };
+    streams.drain(&pieces);
+    Ok(streams.output(Exit::Status(status), secrets))
 }
 
-/// A program that does not outlive the one who waits for it.
+/// A program that is killed when this is dropped.
 struct Running {
     child: Child,
-    ended: Option<ExitStatus>,
+    has_ended: bool,
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if self.ended.is_some() {
+        if self.has_ended {
             return;
         }
         #[cfg(unix)]
@@ -120,7 +107,11 @@ impl Drop for Running {
     }
 }
 
-fn listen(number: usize, mut stream: impl Read + Send + 'static, sender: Sender<(usize, Vec<u8>)>) {
+fn read_stream(
+    number: usize,
+    mut stream: impl Read + Send + 'static,
+    sender: Sender<(usize, Vec<u8>)>,
+) {
     std::thread::spawn(move || {
         let mut piece = [0; 4096];
         while let Ok(count @ 1..) = stream.read(&mut piece) {
@@ -131,31 +122,43 @@ fn listen(number: usize, mut stream: impl Read + Send + 'static, sender: Sender<
     });
 }
 
-impl Printed {
-    /// Takes what has come; whether anything has.
+impl Streams {
+    /// Takes what has come, and says whether anything has.
     fn collect(&mut self, pieces: &Receiver<(usize, Vec<u8>)>) -> bool {
         let mut any = false;
         while let Ok((stream, piece)) = pieces.try_recv() {
             self.0[stream].extend(piece);
             any = true;
         }
-        for bytes in self.0.iter_mut().filter(|bytes| bytes.len() > 2 * MOST_BYTES) {
-            // Cut at the end of a line: a secret that is cut in two would not be known.
-            let from = bytes.len() - MOST_BYTES;
+        for bytes in self.0.iter_mut().filter(|bytes| bytes.len() > 2 * MAX_BYTES) {
+            // Cut at the end of a line: half a secret would not be recognized.
+            let from = bytes.len() - MAX_BYTES;
             let line = bytes[from..].iter().position(|&byte| byte == b'\n');
             bytes.drain(..line.map_or(bytes.len(), |end| from + end + 1));
         }
         any
     }
 
-    fn output(&self, ended: Ended, secrets: &[String]) -> Output {
-        let [answer, complaint] =
+    /// Takes the rest. Both streams end with the program, unless it has left a process behind.
+    fn drain(&mut self, pieces: &Receiver<(usize, Vec<u8>)>) {
+        let begun = Instant::now();
+        while begun.elapsed() < DRAIN_TIMEOUT {
+            match pieces.recv_timeout(GLANCE) {
+                Ok((stream, piece)) => self.0[stream].extend(piece),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+    }
+
+    fn output(&self, exit: Exit, secrets: &[String]) -> Output {
+        let [stdout, stderr] =
             [0, 1].map(|stream| without_secrets(&readable(&self.0[stream]), secrets));
-        Output { ended, answer, complaint }
+        Output { exit, stdout, stderr }
     }
 }
 
-/// The text as it would stand on a terminal: of lines that were written over, the last form.
+/// The text as a terminal shows it: of lines that were overwritten, the last form.
 fn readable(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let lines = text.lines().map(|line| line.trim_end_matches('\r'));
@@ -164,7 +167,7 @@ fn readable(bytes: &[u8]) -> String {
 }
 
 /// The text without what must not be shown: known secrets, whatever looks like a token or a key, what
-/// follows `Bearer` or `Basic`, and the tail of addresses, in which signatures stand.
+/// follows `Bearer` or `Basic`, and the query of addresses, in which signatures stand.
 fn without_secrets(text: &str, secrets: &[String]) -> String {
     const HIDDEN: &str = "[hidden]";
     let mut text = text.to_owned();
@@ -189,7 +192,7 @@ fn without_secrets(text: &str, secrets: &[String]) -> String {
     text.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// A token's beginning, or as many hexadecimal digits as a key has, anywhere in the word.
+/// Whether the word holds a token's beginning, or as many hexadecimal digits as a key has.
 fn looks_secret(word: &str) -> bool {
     let mut pieces = word.split(|c: char| !c.is_ascii_alphanumeric());
     word.contains("KGAT_")
@@ -201,7 +204,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_do_not_pass() {
+    fn secrets_are_hidden() {
         let secrets = ["hunter22".to_owned()];
         let clean = |text: &str| without_secrets(text, &secrets);
         assert_eq!(clean("key=hunter22!"), "key=[hidden]!");
@@ -214,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_were_written_over_are_read_once() {
+    fn overwritten_lines_are_read_once() {
         let text = readable(b"  0%|\r 50%|\r100%|##\nDone\r\n\n");
         assert_eq!(text, "100%|##\nDone");
     }

@@ -1,0 +1,174 @@
+//! What the client's refusals mean, and what to do.
+
+use super::client::{PROGRAM, Unusable};
+use super::competition::{RESULTS_PAGE, RULES_PAGE, SETTINGS_PAGE};
+use super::credentials::steps;
+use super::subprocess::{Exit, Output};
+use crate::error::Error;
+use crate::text::duration;
+
+/// The number of the client's last lines that are shown.
+const LINES: usize = 6;
+
+/// A refusal: the words in the client's output by which it is known, in small letters.
+struct Refusal {
+    /// The code with which Kaggle's server answers.
+    code: Option<u16>,
+    words: &'static [&'static str],
+    problem: &'static str,
+    hint: fn() -> String,
+}
+
+/// The refusals in the order in which they are looked for.
+const REFUSALS: &[Refusal] = &[
+    Refusal {
+        code: None,
+        words: &[
+            "failed to resolve",
+            "name or service not known",
+            "name resolution",
+            "newconnectionerror",
+            "connection refused",
+            "network is unreachable",
+            "max retries exceeded",
+            "connectionerror",
+            "connecttimeout",
+        ],
+        problem: "Kaggle cannot be reached",
+        hint: || {
+            "Connect to the network, or set HTTPS_PROXY where the way out is a proxy. Everything \
+             else in the notebook works without."
+                .into()
+        },
+    },
+    Refusal {
+        code: Some(401),
+        words: &[
+            "unauthorized",
+            "authentication required",
+            "invalid credentials",
+            // A client before 1.8, which knows no tokens, says this where there is nothing else.
+            "could not find kaggle.json",
+        ],
+        problem: "Kaggle does not accept the credentials (401)",
+        hint: || {
+            format!(
+                "The key is wrong or has been replaced: make a new token at {SETTINGS_PAGE} and put \
+                 it where the old one was. (A token needs a client of version 1.8 or newer, and that \
+                 needs Python 3.11: pip install --upgrade kaggle.)"
+            )
+        },
+    },
+    Refusal {
+        code: None,
+        words: &["submission limit", "daily limit", "maximum number of submissions"],
+        problem: "today's submissions are used up",
+        hint: || format!("Yours until now: {RESULTS_PAGE}. The day begins at midnight UTC."),
+    },
+    Refusal {
+        code: Some(403),
+        words: &[
+            "forbidden",
+            "don't have access",
+            "accept its rules",
+            "accept this competition's rules",
+            "accept the competition",
+            "permission 'competitions.participate' was denied",
+        ],
+        problem: "Kaggle refuses (403): the competition's rules are not accepted yet",
+        hint: || {
+            format!(
+                "Open {RULES_PAGE} while you are logged in, and press \"I Understand and Accept\" \
+                 (or Join Competition). New accounts must also confirm their telephone number in \
+                 their settings."
+            )
+        },
+    },
+    Refusal {
+        code: Some(429),
+        words: &["too many requests", "rate limit"],
+        problem: "Kaggle is asked too often (429)",
+        hint: || "Wait a few minutes.".into(),
+    },
+    Refusal {
+        code: None,
+        words: &["problem on kaggle's side"],
+        problem: "something is wrong at Kaggle",
+        hint: || "Try again later; the file is kept.".into(),
+    },
+    Refusal {
+        code: Some(404),
+        words: &["not found"],
+        problem: "Kaggle does not find the competition digit-recognizer (404)",
+        hint: || "An old client may ask at an old address: pip install --upgrade kaggle".into(),
+    },
+    Refusal {
+        code: None,
+        words: &["could not submit"],
+        problem: "the file did not arrive at Kaggle",
+        hint: || "Try again; the file is kept.".into(),
+    },
+];
+
+/// Whether the text, in small letters, holds a server's code as old and new clients write it.
+pub(super) fn has_code(text: &str, code: u16) -> bool {
+    text.contains(&format!("{code} client error")) || text.contains(&format!("{code} - "))
+}
+
+/// The error for a client that did not do what it was asked: what happened, and what to do.
+pub(super) fn client_error(what: &str, output: &Output) -> Error {
+    let (problem, hint) = problem_and_hint(output);
+    match last_lines(&output.text()) {
+        lines if lines.is_empty() => Error::download(what, problem, hint),
+        lines => {
+            Error::download(what, problem, format!("{hint}\nThe client's own words:\n{lines}"))
+        }
+    }
+}
+
+/// Why the client cannot be used, as an error.
+pub(super) fn unusable(what: &str, why: Unusable) -> Error {
+    let hint = match why {
+        Unusable::Offline | Unusable::BudgetCi => {
+            "Without the network, put train.csv, test.csv and sample_submission.csv into \
+             digit-recognizer/ of the folder that TCHALK_DATA_DIR names."
+                .into()
+        }
+        Unusable::NoCredentials => steps(),
+        Unusable::NotInstalled => format!(
+            "In a terminal: pip install kaggle. Where it is installed already, let {PROGRAM} name \
+             the program, or put its folder on the PATH."
+        ),
+    };
+    Error::download(what, why.to_string(), hint)
+}
+
+fn problem_and_hint(output: &Output) -> (String, String) {
+    if let Exit::TimedOut(timeout) = output.exit {
+        let silent = duration(timeout.as_secs_f64());
+        let problem = format!("Kaggle's client was silent for {silent} and was ended");
+        return (problem, "Is the network slow or cut off? Try again later.".into());
+    }
+    let text = output.text().to_lowercase();
+    let is_known = |refusal: &&Refusal| {
+        let code = refusal.code.is_some_and(|code| has_code(&text, code));
+        code || refusal.words.iter().any(|words| text.contains(words))
+    };
+    if let Some(refusal) = REFUSALS.iter().find(is_known) {
+        return (refusal.problem.into(), (refusal.hint)());
+    }
+    let problem = match output.exit {
+        Exit::Status(status) if !status.success() => format!("Kaggle's client failed ({status})"),
+        _ => "Kaggle's client did not do it".into(),
+    };
+    (problem, "Its own words are below.".into())
+}
+
+/// The end of what it printed.
+pub(super) fn last_lines(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let lines = &lines[lines.len().saturating_sub(LINES)..];
+    let lines =
+        lines.iter().map(|line| format!("  {}", line.chars().take(200).collect::<String>()));
+    lines.collect::<Vec<_>>().join("\n")
+}
