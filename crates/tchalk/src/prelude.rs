@@ -7,7 +7,7 @@
 pub use crate::applications::{self, Prediction, Preprocessing, Weights};
 pub use crate::compare::{Comparison, Scoreboard};
 pub use crate::course::kaggle::{Submission, SubmissionCheck};
-pub use crate::course::{check, kaggle};
+pub use crate::course::{Claim, check, kaggle};
 pub use crate::data::augment::{
     RandomBrightness, RandomContrast, RandomCrop, RandomErasing, RandomFlip, RandomRotation,
     RandomShift, RandomZoom,
@@ -20,7 +20,7 @@ pub use crate::datasets;
 pub use crate::display::ShowDebug as _;
 pub use crate::display::{self, Show};
 pub use crate::ensemble::{Ensemble, TestTimeAugmentation};
-pub use crate::evaluate::{Calibration, Claim, ClassificationReport, ConfusionMatrix};
+pub use crate::evaluate::{Calibration, ClassificationReport, ConfusionMatrix};
 pub use crate::explain;
 pub use crate::explore::{Embedding, FittedPca, Pca, Tsne};
 pub use crate::layers::{

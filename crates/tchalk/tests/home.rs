@@ -41,7 +41,7 @@ fn a_tilde_means_the_home_wherever_a_path_goes() {
     model.fit(&few, Fit::new().epochs(2).resume("~/c.safetensors")).unwrap();
     assert_eq!(History::load("~/h.json").unwrap().len(), 1);
     assert_eq!(CsvTable::read("~/l.csv").unwrap().len(), 1);
-    assert_eq!(Submission::latest("~/answers").unwrap().labels(), Some(vec![7]));
+    assert_eq!(Submission::latest("~/answers").unwrap().labels(), vec![7]);
     model.predict_file("~/data/images/one/a.png").unwrap();
     // By its own path, and inside the folder that the variable names.
     assert_eq!(datasets::image_folder("~/data/images", [8, 8]).unwrap().len(), 2);

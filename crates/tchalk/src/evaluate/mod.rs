@@ -7,7 +7,6 @@
 //! | Can the probabilities be trusted? | [`Calibration`] |
 //! | Loss, accuracy, top-k accuracy | [`Predictions::evaluate`], [`Predictions::top_k`] |
 //! | Which images are worst, and how sure was the network? | [`Predictions::top_losses`], [`Predictions::probability_bars`] |
-//! | Does what others claim hold here? | [`Claim`] |
 //!
 //! [`crate::compare`] compares several networks.
 //!
@@ -32,7 +31,6 @@
 
 mod calibration;
 mod checks;
-mod claims;
 mod classification_report;
 mod confusion_matrix;
 mod images;
@@ -42,7 +40,6 @@ pub(crate) mod testing;
 
 pub use calibration::{Calibration, CalibrationBin};
 pub(crate) use checks::{check_not_empty, checked_probabilities};
-pub use claims::Claim;
 pub use classification_report::{ClassScore, ClassificationReport};
 pub use confusion_matrix::{ConfusedPair, ConfusedPairs, ConfusionMatrix};
 

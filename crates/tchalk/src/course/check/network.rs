@@ -353,7 +353,7 @@ const LAYERS: &[Topic<Network>] = &[
                     "{} million multiplications an image: without a GPU an epoch takes about {} \
                      times as long as with the tutorial's kind of network. Use fewer kernels, or \
                      pool earlier.",
-                    thousands((it.multiply_adds / 1_000_000)),
+                    thousands(it.multiply_adds / 1_000_000),
                     it.multiply_adds / 15_000_000
                 )
             },

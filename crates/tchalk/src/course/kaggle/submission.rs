@@ -7,7 +7,7 @@ use crate::plot::{BarPanel, Figure};
 use crate::table::Table;
 use crate::text::thousands;
 use crate::train::Predictions;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The number of rows that a submission shows by default.
@@ -94,6 +94,12 @@ impl Submission {
     /// The same under another name.
     pub(super) fn named(mut self, name: impl Into<String>) -> Submission {
         self.name = name.into();
+        self
+    }
+
+    /// The same with the file that it was read from.
+    pub(super) fn with_path(mut self, path: &Path) -> Submission {
+        self.path = Some(path.to_owned());
         self
     }
 

@@ -38,8 +38,7 @@ impl Submission {
         }
         let text = std::fs::read(path).map_err(refused)?;
         let submission = Submission::from_labels(parse(&text, path)?)?;
-        let submission = submission.named(file_name(path));
-        Ok(Submission { path: Some(path.to_owned()), ..submission })
+        Ok(submission.named(file_name(path)).with_path(path))
     }
 
     /// Writes `submission-YYYYMMDD-HHMMSS.csv` into `folder`, which is made if it does not exist, and

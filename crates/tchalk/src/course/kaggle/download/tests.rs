@@ -126,7 +126,7 @@ fn secrets_of_the_client_are_hidden() {
          printf 'ada:s3cr3t-k3y-of-a-reader' | base64; exit 1",
     );
     assert!(!text.contains(KEY) && !text.contains("KGAT_"), "{text}");
-    assert!(!text.contains("YWRhOnMz"), "neither in the form in which it travels: {told}");
+    assert!(!text.contains("YWRhOnMz"), "neither in the form in which it travels: {text}");
     assert!(text.contains("[hidden]"), "{text}");
 }
 
