@@ -75,9 +75,8 @@ impl Network {
     fn of(model: &Model, set: &TensorSet) -> Network {
         let structure = Structure::of(model);
         let x = set.x();
-        let pixels_scaled = !set.is_empty()
-            && x.min().double_value(&[]) >= 0.0
-            && x.max().double_value(&[]) <= 1.0;
+        let pixels_scaled =
+            !set.is_empty() && x.min().double_value(&[]) >= 0.0 && x.max().double_value(&[]) <= 1.0;
         let hidden = structure.hidden_units();
         let narrow = structure.globally_pooled().into_iter().find_map(|step| {
             let path = structure.path(step);

@@ -1,9 +1,7 @@
 //! Does the network answer in probabilities?
 
 use super::structure::Structure;
-use crate::course::checklist::{
-    Checklist, Rule, Topic, advice, good, otherwise, problem,
-};
+use crate::course::checklist::{Checklist, Rule, Topic, advice, good, otherwise, problem};
 use crate::course::finding::Finding;
 use crate::model::Model;
 use crate::train::LossInput;

@@ -187,7 +187,9 @@ const ACCURACY_RULES: &[Rule<Score>] = &[
         |it| it.low > SMALL_CNN,
         |it| {
             let accuracy = it.accuracy_text();
-            format!("{accuracy}: better than a small convolutional network (99 %), and not by chance.")
+            format!(
+                "{accuracy}: better than a small convolutional network (99 %), and not by chance."
+            )
         },
     ),
     good(

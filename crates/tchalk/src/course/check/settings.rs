@@ -155,14 +155,13 @@ const LEARNING_RATE: &[Rule<OptimizerSummary>] = &[
     advice(Finding::SmallLearningRate, |it| effective(it) < usual(it).low, small_learning_rate),
     problem(
         Finding::LargeLearningRate,
-        |it| it.learning_rate >= 1.0_f64.min(10.0 * usual(it).high) && it.learning_rate > usual(it).high,
+        |it| {
+            it.learning_rate >= 1.0_f64.min(10.0 * usual(it).high)
+                && it.learning_rate > usual(it).high
+        },
         large_learning_rate,
     ),
-    advice(
-        Finding::LargeLearningRate,
-        |it| it.learning_rate > usual(it).high,
-        large_learning_rate,
-    ),
+    advice(Finding::LargeLearningRate, |it| it.learning_rate > usual(it).high, large_learning_rate),
     good(Finding::LearningRateFits, otherwise, |it| {
         format!("{} with a learning rate of {}.", it.name, number(it.learning_rate))
     }),

@@ -4,7 +4,8 @@ use crate::model::{Model, Step, StepOp};
 use serde_json::Value;
 
 /// Activations: without one between them, two layers of weights are no more than one.
-const ACTIVATIONS: [&str; 8] = ["relu", "relu6", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid"];
+const ACTIVATIONS: [&str; 8] =
+    ["relu", "relu6", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid"];
 /// Layers of weights, which give weighted sums of their inputs.
 const WEIGHTED: [&str; 3] = ["conv2d", "depthwise_conv2d", "dense"];
 

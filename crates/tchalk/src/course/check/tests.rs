@@ -36,7 +36,8 @@ fn activations_inside_layers_are_seen_before_a_softmax() {
     assert!(found(&with(Dense::new(10).activation(Sigmoid)), Problem, LimitedLogits));
     assert!(found(&with(Dense::new(10).activation(Tanh)), Problem, LimitedLogits));
     // As the output itself it is as good as a layer of its own.
-    let once = check::model(&build(dense(&[128]).add(Dense::new(10).activation(Softmax))), &digits());
+    let once =
+        check::model(&build(dense(&[128]).add(Dense::new(10).activation(Softmax))), &digits());
     assert!(once.passes() && once.advice().is_empty(), "{once:?}");
 }
 
@@ -70,9 +71,8 @@ fn an_average_of_softmaxes_is_a_good_end() {
 fn dropout_goes_before_the_last_dense() {
     let layers = dense(&[128]).add(Dense::new(10)).add(Softmax).add(Dropout::new(0.5));
     assert_eq!(check::model(&build(layers), &digits()).problems(), [DropsAnswers]);
-    let strong = |rate| {
-        build(dense(&[128]).add(Dropout::new(rate)).add(Dense::new(10)).add(Softmax))
-    };
+    let strong =
+        |rate| build(dense(&[128]).add(Dropout::new(rate)).add(Dense::new(10)).add(Softmax));
     assert!(found(&strong(0.8), Advice, StrongDropout));
     assert!(found(&strong(0.9), Problem, StrongDropout));
 }

@@ -258,56 +258,57 @@ const LEARNING: Topic<Training> = Topic {
             },
         ),
         // No better than guessing: why?
-    problem(
-        Finding::GuessesWithSmallLearningRate,
-        |it| it.learning_rate < it.usual.low / 10.0,
-        |it| {
-            let (rate, best) = (number(it.learning_rate), number(it.usual.best));
-            let why = format!("The learning rate of {rate} is so small that it has hardly moved");
-            guesses(it, &format!("{why}: try {best}."))
-        },
-    ),
-    problem(
-        Finding::GuessesWithSlowLoss,
-        |it| !it.has_cross_entropy(),
-        |it| {
-            let loss = &it.loss;
-            let why = format!("{loss} learns slowly where there are classes");
-            guesses(it, &format!("{why}: compile with Loss::CategoricalCrossEntropy."))
-        },
-    ),
-    problem(
-        Finding::GuessesWithLargeLearningRate,
-        |it| {
-            let high = it.learning_rate > it.usual.high && it.last.loss > 2.28;
-            it.last.loss > 2.5 || high
-        },
-        |it| {
-            let (rate, best) = (number(it.learning_rate), number(it.usual.best));
-            let why = format!("The learning rate of {rate} is too large");
-            guesses(it, &format!("{why}: build a new network, and compile it with {best}."))
-        },
-    ),
-    problem(
-        Finding::LearnsSlowly,
-        |it| it.first.loss - it.last.loss > 0.05,
-        |it| {
-            let best = number(it.usual.best);
-            let rate = match it.learning_rate < it.usual.best {
-                true => format!(", or a learning rate of {best}"),
-                false => String::new(),
-            };
-            guesses(it, &format!("It has begun to learn, slowly: try more epochs{rate}."))
-        },
-    ),
-    problem(Finding::Guesses, otherwise, |it| {
-        guesses(
-            it,
-            "A loss near 2.30 means guessing among ten. Do the labels still belong to the images \
+        problem(
+            Finding::GuessesWithSmallLearningRate,
+            |it| it.learning_rate < it.usual.low / 10.0,
+            |it| {
+                let (rate, best) = (number(it.learning_rate), number(it.usual.best));
+                let why =
+                    format!("The learning rate of {rate} is so small that it has hardly moved");
+                guesses(it, &format!("{why}: try {best}."))
+            },
+        ),
+        problem(
+            Finding::GuessesWithSlowLoss,
+            |it| !it.has_cross_entropy(),
+            |it| {
+                let loss = &it.loss;
+                let why = format!("{loss} learns slowly where there are classes");
+                guesses(it, &format!("{why}: compile with Loss::CategoricalCrossEntropy."))
+            },
+        ),
+        problem(
+            Finding::GuessesWithLargeLearningRate,
+            |it| {
+                let high = it.learning_rate > it.usual.high && it.last.loss > 2.28;
+                it.last.loss > 2.5 || high
+            },
+            |it| {
+                let (rate, best) = (number(it.learning_rate), number(it.usual.best));
+                let why = format!("The learning rate of {rate} is too large");
+                guesses(it, &format!("{why}: build a new network, and compile it with {best}."))
+            },
+        ),
+        problem(
+            Finding::LearnsSlowly,
+            |it| it.first.loss - it.last.loss > 0.05,
+            |it| {
+                let best = number(it.usual.best);
+                let rate = match it.learning_rate < it.usual.best {
+                    true => format!(", or a learning rate of {best}"),
+                    false => String::new(),
+                };
+                guesses(it, &format!("It has begun to learn, slowly: try more epochs{rate}."))
+            },
+        ),
+        problem(Finding::Guesses, otherwise, |it| {
+            guesses(
+                it,
+                "A loss near 2.30 means guessing among ten. Do the labels still belong to the images \
              (look at an image_grid)? Does the network end in Dense::new(10) and Softmax, with \
              nothing between them?",
-        )
-    }),
+            )
+        }),
     ],
 };
 
@@ -399,7 +400,8 @@ const OVERFITTING: Topic<Training> = Topic {
     ],
 };
 
-const STOP_THERE: &str = "Stop there (EarlyStopping), or add Dropout, augmentation, or more images.";
+const STOP_THERE: &str =
+    "Stop there (EarlyStopping), or add Dropout, augmentation, or more images.";
 
 /// A network that does not even know its training images has not learned all it could.
 const UNDERFITTING: Topic<Training> = Topic {
@@ -413,7 +415,9 @@ const UNDERFITTING: Topic<Training> = Topic {
         |it| {
             let rate = match it.optimizer.as_str() {
                 "" => "a learning rate that suits the optimizer".to_owned(),
-                name => format!("a learning rate near {} (usual with {name})", number(it.usual.best)),
+                name => {
+                    format!("a learning rate near {} (usual with {name})", number(it.usual.best))
+                }
             };
             format!(
                 "after {} it knows only {} of its own training images: it learns more slowly than \

@@ -395,7 +395,8 @@ impl SubmissionCheck {
         let differing = self.submission.compare(other).map(|it| it.differing().len());
         let (finding, severity, text) = match differing {
             Ok(0) => {
-                let text = format!("every answer is that of {name}: Kaggle will give its score again.");
+                let text =
+                    format!("every answer is that of {name}: Kaggle will give its score again.");
                 (Finding::SameAnswers, Severity::Advice, text)
             }
             Ok(count) => {

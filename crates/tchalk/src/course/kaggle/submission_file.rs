@@ -221,7 +221,11 @@ mod tests {
     #[test]
     fn the_reader_takes_the_right_form_and_names_the_line_of_another() {
         let read = |text: &str| parse(text.as_bytes(), Path::new("mine.csv"));
-        let right = ["ImageId,Label\n1,4\n2,0\n", "ImageId,Label\r\n1,4\r\n2,0\r\n", "ImageId,Label\n1,4\n2,0"];
+        let right = [
+            "ImageId,Label\n1,4\n2,0\n",
+            "ImageId,Label\r\n1,4\r\n2,0\r\n",
+            "ImageId,Label\n1,4\n2,0",
+        ];
         for text in right {
             assert_eq!(read(text).unwrap(), [4, 0]);
         }

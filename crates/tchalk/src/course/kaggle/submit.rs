@@ -117,9 +117,11 @@ impl Submission {
             return Some(NotSent { outcome: Outcome::NotKagglesImages, message, next: steps() });
         }
         let budget = self.left_out_by(TEST_IMAGES, budget)?;
-        let message =
-            format!("the budget {budget} left {rows} of {all} answers, and Kaggle wants all of them");
-        let next = "Set TCHALK_BUDGET=full before the notebook is started, and run it again.".into();
+        let message = format!(
+            "the budget {budget} left {rows} of {all} answers, and Kaggle wants all of them"
+        );
+        let next =
+            "Set TCHALK_BUDGET=full before the notebook is started, and run it again.".into();
         Some(NotSent { outcome: Outcome::RowsLeftOut, message, next })
     }
 
@@ -133,8 +135,7 @@ impl Submission {
     fn hardly_trained(&self) -> Option<NotSent> {
         let mut lines = self.lines(TEST_IMAGES).into_iter();
         let message = lines.find(|line| line.severity == Severity::Info)?.text;
-        let next =
-            "Set TCHALK_BUDGET=full before the notebook is started, and train again.".into();
+        let next = "Set TCHALK_BUDGET=full before the notebook is started, and train again.".into();
         Some(NotSent { outcome: Outcome::TrainingShortened, message, next })
     }
 }

@@ -23,11 +23,7 @@ impl FakeClient {
     pub(super) fn new(body: &str) -> FakeClient {
         let home = tempfile::tempdir().unwrap();
         let fake = FakeClient { home };
-        fake.put(
-            ".kaggle/kaggle.json",
-            format!(r#"{{"username":"ada","key":"{KEY}"}}"#),
-            0o600,
-        );
+        fake.put(".kaggle/kaggle.json", format!(r#"{{"username":"ada","key":"{KEY}"}}"#), 0o600);
         let body = format!("#!/bin/sh\nFOLDER=\"$6\"\necho \"$@\" > \"$HOME/asked\"\n{body}\n");
         fake.put("bin/kaggle", &body, 0o755);
         fake

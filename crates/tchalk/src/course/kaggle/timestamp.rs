@@ -40,7 +40,10 @@ fn utc(seconds: i64) -> String {
     formatted((year, month, date), (rest / 3_600, rest / 60 % 60, rest % 60))
 }
 
-fn formatted((year, month, day): (i64, i32, i32), (hour, minute, second): (i32, i32, i32)) -> String {
+fn formatted(
+    (year, month, day): (i64, i32, i32),
+    (hour, minute, second): (i32, i32, i32),
+) -> String {
     format!("{year:04}{month:02}{day:02}-{hour:02}{minute:02}{second:02}")
 }
 

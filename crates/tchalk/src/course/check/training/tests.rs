@@ -99,9 +99,11 @@ fn the_restored_weights_are_judged() {
 
 #[test]
 fn small_gaps_are_told_from_large_ones() {
-    let small = history(&[(0.9, 0.4, 0.9), (0.95, 0.2, 0.94), (0.97, 0.1, 0.95), (0.98, 0.08, 0.96)]);
+    let small =
+        history(&[(0.9, 0.4, 0.9), (0.95, 0.2, 0.94), (0.97, 0.1, 0.95), (0.98, 0.08, 0.96)]);
     assert!(found(&small, Advice, Finding::SmallGap));
-    let mut rising = history(&[(0.9, 0.4, 0.9), (0.91, 0.3, 0.91), (0.92, 0.3, 0.92), (0.92, 0.3, 0.92)]);
+    let mut rising =
+        history(&[(0.9, 0.4, 0.9), (0.91, 0.3, 0.91), (0.92, 0.3, 0.92), (0.92, 0.3, 0.92)]);
     rising.epochs[3].val_loss = Some(0.9);
     assert!(found(&rising, Advice, Finding::BeginsToOverfit));
     assert!(!training(&rising).has(Finding::EnoughEpochs));
@@ -109,9 +111,8 @@ fn small_gaps_are_told_from_large_ones() {
 
 #[test]
 fn other_losses_have_other_numbers() {
-    let with_squares = |epochs: &[(f64, f64, f64)]| {
-        History { loss: "MeanSquaredError".into(), ..history(epochs) }
-    };
+    let with_squares =
+        |epochs: &[(f64, f64, f64)]| History { loss: "MeanSquaredError".into(), ..history(epochs) };
     let guessing = with_squares(&[(0.1, 0.09, 0.1)]);
     assert!(found(&guessing, Problem, Finding::GuessesWithSlowLoss));
     let begun = with_squares(&[(0.4, 0.08, 0.45)]);

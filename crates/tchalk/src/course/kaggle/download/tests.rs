@@ -64,7 +64,9 @@ fn damaged_files_are_not_kept() {
         text
     };
     let short = csv(true, 2);
-    assert!(error(&[("test.csv", &test), ("train.csv", &short)]).contains("expected 3 rows, got 2"));
+    assert!(
+        error(&[("test.csv", &test), ("train.csv", &short)]).contains("expected 3 rows, got 2")
+    );
     assert!(error(&[("test.csv", &train), ("train.csv", &train)]).contains("a column of labels"));
     assert!(error(&[("test.csv", &test), ("train.csv", &test)]).contains("no column of labels"));
     assert!(error(&[("test.csv", &test)]).contains("fetched holds no train.csv"));
