@@ -331,7 +331,7 @@ fn models_that_unfold_beyond_reason_are_refused() {
     // And models in models, each holding but one.
     let chain = (0..80).map(|i| {
         let op = if i == 0 {
-            json!({"merge": {"kind": "add", "config": Add::new().config()}})
+            json!({"merge": {"kind": "add", "config": null}})
         } else {
             json!({"model": i - 1})
         };

@@ -43,9 +43,13 @@ impl NetworkBuilder {
     }
 
     /// A layer that has the same name in the files.
-    pub(super) fn layer(&mut self, name: &str, layer: impl Layer, x: &Symbol) -> Result<Symbol> {
-        let layer = layer.named(name);
-        let y = layer.call(x)?;
+    pub(super) fn layer(
+        &mut self,
+        name: &str,
+        layer: impl Layer + Clone,
+        x: &Symbol,
+    ) -> Result<Symbol> {
+        let y = layer.clone().named(name).call(x)?;
         let specs = layer.weights(&x.shape());
         self.weights.extend(specs.iter().map(|spec| format!("{name}.{}", spec.name)));
         Ok(y)
@@ -61,7 +65,7 @@ impl NetworkBuilder {
         &mut self,
         name: &str,
         theirs: &str,
-        layer: impl Layer,
+        layer: impl Layer + Clone,
         x: &Symbol,
     ) -> Result<Symbol> {
         self.renames.push((name.to_owned(), theirs.to_owned()));
@@ -77,7 +81,7 @@ impl NetworkBuilder {
     pub(super) fn merge(
         &mut self,
         name: &str,
-        merge: impl Merge,
+        merge: impl Merge + Clone,
         inputs: &[Symbol],
     ) -> Result<Symbol> {
         merge.named(name).call(inputs)

@@ -9,12 +9,15 @@
 //! kernels the ascent follows the largest value before the activation ([`Start::PreActivation`]), and if
 //! that does not help, it starts again from colored noise ([`Start::ColorNoise`]).
 
+use super::filter_outputs::filter_outputs;
 use super::pixels::to_f64_vec;
 use crate::error::Result;
+use crate::layers::Conv2d;
 use crate::model::Model;
 use crate::runtime::interrupt;
 use crate::runtime::seed::{below, host_rng};
 use rand_chacha::ChaCha8Rng;
+use std::any::Any;
 use tch::{Device, Kind, Tensor, no_grad};
 
 /// The settings of an ascent.
@@ -164,15 +167,14 @@ impl KernelBatch<'_> {
         let program = &self.model.inner().program;
         let step = &program.steps[self.step];
         let access = program.inference();
-        if let Some(cell) = step.built_layer() {
+        let built = step.built_layer();
+        let layer = built.and_then(|it| (&*it.layer as &dyn Any).downcast_ref::<Conv2d>());
+        if let (Some(built), Some(layer @ Conv2d { groups: 1, .. })) = (built, layer) {
             let input = access.run(&[(program.inputs[0], x)], &[step.inputs[0]]).remove(0);
-            let tensors = cell.tensors();
-            let each = |bent| cell.layer.forward_each(&input, &tensors, self.kernels, bent);
-            if let Some(maps) = each(true) {
-                let mean = maps.mean_dim([1i64, 2, 3].as_slice(), false, Kind::Float);
-                let before = if with_pre_activation { each(false) } else { None };
-                return (mean, before.map(|maps| maps.flatten(1, -1).amax(1i64, false)));
-            }
+            let maps = filter_outputs(layer, &input, &built.tensors(), self.kernels);
+            let largest = with_pre_activation.then(|| maps.flatten(1, -1).amax(1i64, false));
+            let maps = layer.activation.map_or(maps.shallow_clone(), |it| it.forward(&maps));
+            return (maps.mean_dim([1i64, 2, 3].as_slice(), false, Kind::Float), largest);
         }
         let maps = access.run_to(x, self.step).mean_dim([2i64, 3].as_slice(), false, Kind::Float);
         let kernels: Vec<i64> = self.kernels.iter().map(|&kernel| kernel as i64).collect();

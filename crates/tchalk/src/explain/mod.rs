@@ -35,6 +35,7 @@ mod activation_maximization;
 mod attribution;
 mod embedding;
 mod feature_maps;
+mod filter_outputs;
 mod grad_cam;
 mod grad_cam_sanity_check;
 mod gradient_ascent;

@@ -1,6 +1,6 @@
 //! Pooling to a size that is given.
 
-use super::{Layer, Mode, Shape, check_counts, check_size, config, image_axes};
+use super::{Layer, Mode, Shape, check_counts, check_size, image_axes};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -55,14 +55,6 @@ impl Layer for AdaptiveAveragePool2d {
 
     fn forward(&self, x: &Tensor, _weights: &[Tensor], _mode: Mode) -> Tensor {
         x.adaptive_avg_pool2d([self.rows as i64, self.columns as i64])
-    }
-
-    fn config(&self) -> serde_json::Value {
-        config::of(self)
-    }
-
-    fn clone_box(&self) -> Box<dyn Layer> {
-        Box::new(self.clone())
     }
 
     fn kernel_and_stride(&self) -> Option<(usize, usize)> {

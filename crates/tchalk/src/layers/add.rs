@@ -1,7 +1,7 @@
 //! Several inputs added up.
 
 use super::merge::same_shapes;
-use super::{Merge, Shape, config};
+use super::{Merge, Shape};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -46,13 +46,5 @@ impl Merge for Add {
     fn forward(&self, inputs: &[Tensor]) -> Tensor {
         let (first, others) = inputs.split_first().expect("a join has inputs");
         others.iter().fold(first.shallow_clone(), |sum, x| sum + x)
-    }
-
-    fn config(&self) -> serde_json::Value {
-        config::of(self)
-    }
-
-    fn clone_box(&self) -> Box<dyn Merge> {
-        Box::new(*self)
     }
 }

@@ -1,7 +1,7 @@
 //! The mean of several inputs.
 
 use super::merge::same_shapes;
-use super::{Merge, Shape, config};
+use super::{Merge, Shape};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -47,13 +47,5 @@ impl Merge for Average {
         let (first, others) = inputs.split_first().expect("a join has inputs");
         let sum = others.iter().fold(first.shallow_clone(), |sum, x| sum + x);
         sum / inputs.len() as f64
-    }
-
-    fn config(&self) -> serde_json::Value {
-        config::of(self)
-    }
-
-    fn clone_box(&self) -> Box<dyn Merge> {
-        Box::new(*self)
     }
 }

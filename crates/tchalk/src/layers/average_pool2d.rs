@@ -2,7 +2,7 @@
 
 use super::max_pool2d::check_padding;
 use super::window::Window;
-use super::{Layer, Mode, Padding, Shape, config};
+use super::{Layer, Mode, Padding, Shape};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
@@ -84,14 +84,6 @@ impl Layer for AveragePool2d {
         let size = x.size();
         let there = Tensor::ones([1, 1, size[2], size[3]], (Kind::Float, x.device()));
         y / mean(&there).0.to_kind(x.kind())
-    }
-
-    fn config(&self) -> serde_json::Value {
-        config::of(self)
-    }
-
-    fn clone_box(&self) -> Box<dyn Layer> {
-        Box::new(self.clone())
     }
 
     fn kernel_and_stride(&self) -> Option<(usize, usize)> {

@@ -1,6 +1,6 @@
 //! Batch normalization: each channel brought to one size.
 
-use super::{Initializer, Layer, LayerId, Mode, Shape, WeightSpec, config, image_axes};
+use super::{Initializer, Layer, LayerId, Mode, Shape, WeightSpec, image_axes};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -159,16 +159,8 @@ impl Layer for BatchNorm2d {
         true
     }
 
-    fn config(&self) -> serde_json::Value {
-        config::of(self)
-    }
-
     fn identity(&self) -> Option<LayerId> {
         Some(self.id.clone())
-    }
-
-    fn clone_box(&self) -> Box<dyn Layer> {
-        Box::new(self.clone())
     }
 }
 

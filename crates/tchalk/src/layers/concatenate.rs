@@ -1,7 +1,7 @@
 //! Several inputs side by side.
 
 use super::merge::concatenated_shape;
-use super::{Merge, Shape, config};
+use super::{Merge, Shape};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -46,13 +46,5 @@ impl Merge for Concatenate {
 
     fn forward(&self, inputs: &[Tensor]) -> Tensor {
         Tensor::cat(inputs, 1)
-    }
-
-    fn config(&self) -> serde_json::Value {
-        config::of(self)
-    }
-
-    fn clone_box(&self) -> Box<dyn Merge> {
-        Box::new(*self)
     }
 }

@@ -4,7 +4,7 @@ use super::activation;
 use super::window::Window;
 use super::{
     Activation, Initializer, Layer, LayerId, Mode, Padding, Shape, WeightSpec, check_counts,
-    check_size, config,
+    check_size,
 };
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -40,9 +40,9 @@ pub struct Conv2d {
     stride: usize,
     padding: Padding,
     dilation: usize,
-    groups: usize,
+    pub(crate) groups: usize,
     use_bias: bool,
-    activation: Option<Activation>,
+    pub(crate) activation: Option<Activation>,
     kernel_initializer: Initializer,
     #[serde(skip)]
     id: LayerId,
@@ -111,16 +111,8 @@ impl Conv2d {
         self
     }
 
-    /// The output before the activation.
-    fn linear(&self, x: &Tensor, weights: &[Tensor]) -> Tensor {
-        let window = self.window();
-        let (x, inside) = window.pad(x, 0.0);
-        let dilation = [self.dilation as i64; 2];
-        let (bias, groups) = (weights.get(1), self.groups as i64);
-        x.conv2d(&weights[0], bias, window.strides(), inside, dilation, groups)
-    }
-
-    fn window(&self) -> Window {
+    /// The window that a filter looks through, and how it moves.
+    pub(crate) fn window(&self) -> Window {
         Window {
             size: self.kernel,
             stride: self.stride,
@@ -168,68 +160,19 @@ impl Layer for Conv2d {
     }
 
     fn forward(&self, x: &Tensor, weights: &[Tensor], _mode: Mode) -> Tensor {
-        activation::apply(self.activation, self.linear(x, weights))
-    }
-
-    /// With few channels it is quickest to take each of them by itself, and to add them up. With many,
-    /// each of a filter's pixels first multiplies and adds up the channels, for all places at once;
-    /// then the few planes that are left are shifted and added.
-    fn forward_each(
-        &self,
-        x: &Tensor,
-        weights: &[Tensor],
-        filters: &[usize],
-        bent: bool,
-    ) -> Option<Tensor> {
-        if self.groups != 1 || self.activation == Some(Activation::Softmax) {
-            return None;
-        }
-        let activation = self.activation.filter(|_| bent);
         let window = self.window();
-        let (strides, dilation) = (window.strides(), [self.dilation as i64; 2]);
-        let (channels, side) = (weights[0].size()[1], self.kernel as i64);
-        let pixels = side * side;
-        let places: Vec<i64> = filters.iter().map(|&filter| filter as i64).collect();
-        let places = Tensor::from_slice(&places).to_device(x.device());
-        let (size, n) = (x.size(), filters.len() as i64);
-        let own = weights[0].index_select(0, &places);
-        let sum = if channels <= 2 * pixels {
-            let (x, inside) = window.pad(x, 0.0);
-            let all = n * channels;
-            let planes = x.reshape([1, all, x.size()[2], x.size()[3]]);
-            let own = own.view([all, 1, side, side]);
-            let planes = planes.conv2d(&own, None::<Tensor>, strides, inside, dilation, all);
-            let (height, width) = (planes.size()[2], planes.size()[3]);
-            planes.view([n, channels, height, width]).sum_dim_intlist(1i64, true, x.kind())
-        } else {
-            let flat = x.reshape([n, channels, size[2] * size[3]]);
-            let planes = own.view([n, channels, pixels]).transpose(1, 2).bmm(&flat);
-            let (planes, inside) = window.pad(&planes.view([n, pixels, size[2], size[3]]), 0.0);
-            let shifts = Tensor::eye(pixels, (planes.kind(), x.device()));
-            let shifts = shifts.view([1, pixels, side, side]);
-            planes.conv2d(&shifts, None::<Tensor>, strides, inside, dilation, 1)
-        };
-        let sum = match weights.get(1) {
-            Some(bias) => sum + bias.index_select(0, &places).view([n, 1, 1, 1]),
-            None => sum,
-        };
-        Some(activation::apply(activation, sum))
+        let (x, padding) = window.pad(x, 0.0);
+        let (bias, groups) = (weights.get(1), self.groups as i64);
+        let y = x.conv2d(&weights[0], bias, window.strides(), padding, window.dilations(), groups);
+        activation::apply(self.activation, y)
     }
 
     fn output_unused_in_backward(&self) -> bool {
         self.activation.is_none()
     }
 
-    fn config(&self) -> serde_json::Value {
-        config::of(self)
-    }
-
     fn identity(&self) -> Option<LayerId> {
         Some(self.id.clone())
-    }
-
-    fn clone_box(&self) -> Box<dyn Layer> {
-        Box::new(self.clone())
     }
 
     fn kernel_and_stride(&self) -> Option<(usize, usize)> {
@@ -264,37 +207,6 @@ mod tests {
         );
         assert!(refusal(Conv2d::new(8, 9)).contains("images of at least 9 by 9 pixels"));
         assert!(refusal(Conv2d::new(8, 3).dilation(4)).contains("at least 9 by 9 pixels"));
-    }
-
-    #[test]
-    fn one_filter_alone_gives_what_it_gives_among_all() {
-        let plain = Conv2d::new(7, 3).padding(Padding::Same);
-        let layers = [
-            plain.clone().activation(Activation::Relu),
-            plain.clone().stride(2),
-            plain.clone().use_bias(false).dilation(2),
-            Conv2d::new(7, 2).padding(Padding::Same).stride(2),
-            Conv2d::new(7, 2).padding(Padding::Explicit(3)),
-        ];
-        tch::manual_seed(4);
-        let any = (tch::Kind::Float, tch::Device::Cpu);
-        for (layer, channels) in layers.iter().flat_map(|layer| [(layer, 2), (layer, 19)]) {
-            let specs = layer.weights(&vec![channels, 9, 10]);
-            let shape =
-                |spec: &WeightSpec| spec.shape.iter().map(|&n| n as i64).collect::<Vec<_>>();
-            let weights: Vec<Tensor> =
-                specs.iter().map(|spec| Tensor::randn(shape(spec), any)).collect();
-            let x = Tensor::randn([3, channels as i64, 9, 10], any);
-            let all = layer.forward(&x, &weights, Mode::Inference);
-            let filters = [6usize, 0, 3];
-            let alone = layer.forward_each(&x, &weights, &filters, true).unwrap();
-            for (i, &filter) in filters.iter().enumerate() {
-                let (ours, theirs) = (alone.get(i as i64).get(0), all.get(i as i64));
-                let theirs = theirs.get(filter as i64);
-                assert!(ours.allclose(&theirs, 1e-4, 1e-4, false), "{layer:?}, {channels}");
-            }
-        }
-        assert!(layers[0].clone().groups(7).forward_each(&Tensor::new(), &[], &[], true).is_none());
     }
 
     #[test]

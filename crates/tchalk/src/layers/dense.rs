@@ -3,10 +3,11 @@
 use super::activation;
 use super::{
     Activation, Initializer, Layer, LayerId, Mode, Shape, WeightSpec, check_counts, check_size,
-    config, shape_text,
+    shape_text,
 };
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use tch::Tensor;
 
 /// Every output is a weighted sum of all inputs, plus a bias.
@@ -103,21 +104,13 @@ impl Layer for Dense {
         self.activation.is_none()
     }
 
-    fn config(&self) -> serde_json::Value {
-        config::of(self)
-    }
-
     fn identity(&self) -> Option<LayerId> {
         Some(self.id.clone())
     }
 
-    fn clone_box(&self) -> Box<dyn Layer> {
-        Box::new(self.clone())
-    }
-
-    fn without_softmax(&self) -> Option<Box<dyn Layer>> {
+    fn without_softmax(&self) -> Option<Arc<dyn Layer>> {
         let is_softmax = self.activation == Some(Activation::Softmax);
-        is_softmax.then(|| Box::new(Dense { activation: None, ..self.clone() }) as Box<dyn Layer>)
+        is_softmax.then(|| Arc::new(Dense { activation: None, ..self.clone() }) as Arc<dyn Layer>)
     }
 
     fn kernel_and_stride(&self) -> Option<(usize, usize)> {

@@ -4,7 +4,7 @@ use super::activation;
 use super::window::Window;
 use super::{
     Activation, Initializer, Layer, LayerId, Mode, Padding, Shape, WeightSpec, check_counts,
-    check_size, config,
+    check_size,
 };
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
@@ -144,9 +144,9 @@ impl Layer for DepthwiseConv2d {
 
     fn forward(&self, x: &Tensor, weights: &[Tensor], _mode: Mode) -> Tensor {
         let window = self.window();
-        let (x, inside) = window.pad(x, 0.0);
-        let (dilation, groups) = ([self.dilation as i64; 2], x.size()[1]);
-        let y = x.conv2d(&weights[0], weights.get(1), window.strides(), inside, dilation, groups);
+        let (x, padding) = window.pad(x, 0.0);
+        let (bias, groups) = (weights.get(1), x.size()[1]);
+        let y = x.conv2d(&weights[0], bias, window.strides(), padding, window.dilations(), groups);
         activation::apply(self.activation, y)
     }
 
@@ -154,16 +154,8 @@ impl Layer for DepthwiseConv2d {
         self.activation.is_none()
     }
 
-    fn config(&self) -> serde_json::Value {
-        config::of(self)
-    }
-
     fn identity(&self) -> Option<LayerId> {
         Some(self.id.clone())
-    }
-
-    fn clone_box(&self) -> Box<dyn Layer> {
-        Box::new(self.clone())
     }
 
     fn kernel_and_stride(&self) -> Option<(usize, usize)> {

@@ -1,6 +1,6 @@
 //! Dropout: values left out at random while learning.
 
-use super::{Layer, Mode, Shape, config};
+use super::{Layer, Mode, Shape};
 use crate::error::{Error, Result};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
@@ -118,16 +118,8 @@ impl Layer for Dropout {
         }
     }
 
-    fn config(&self) -> serde_json::Value {
-        config::of(self)
-    }
-
     fn depends_on_mode(&self) -> bool {
         true
-    }
-
-    fn clone_box(&self) -> Box<dyn Layer> {
-        Box::new(*self)
     }
 }
 

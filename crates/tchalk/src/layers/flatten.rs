@@ -1,6 +1,6 @@
 //! An image laid out as one long vector.
 
-use super::{Layer, Mode, Shape, check_size, config};
+use super::{Layer, Mode, Shape, check_size};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -37,14 +37,6 @@ impl Layer for Flatten {
 
     fn forward(&self, x: &Tensor, _weights: &[Tensor], _mode: Mode) -> Tensor {
         x.flatten(1, -1)
-    }
-
-    fn config(&self) -> serde_json::Value {
-        config::of(self)
-    }
-
-    fn clone_box(&self) -> Box<dyn Layer> {
-        Box::new(*self)
     }
 
     fn kernel_and_stride(&self) -> Option<(usize, usize)> {

@@ -1,6 +1,6 @@
 //! Each channel becomes its largest value.
 
-use super::{Layer, Mode, Shape, config, image_axes};
+use super::{Layer, Mode, Shape, image_axes};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -38,14 +38,6 @@ impl Layer for GlobalMaxPool2d {
 
     fn forward(&self, x: &Tensor, _weights: &[Tensor], _mode: Mode) -> Tensor {
         x.amax([2i64, 3].as_slice(), false)
-    }
-
-    fn config(&self) -> serde_json::Value {
-        config::of(self)
-    }
-
-    fn clone_box(&self) -> Box<dyn Layer> {
-        Box::new(*self)
     }
 
     fn kernel_and_stride(&self) -> Option<(usize, usize)> {

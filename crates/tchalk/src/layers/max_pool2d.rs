@@ -1,7 +1,7 @@
 //! Pooling: an image made smaller by keeping the largest value of each window.
 
 use super::window::Window;
-use super::{Layer, Mode, Padding, Shape, config};
+use super::{Layer, Mode, Padding, Shape};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -95,14 +95,6 @@ impl Layer for MaxPool2d {
         let (x, inside) = window.pad(x, f64::NEG_INFINITY);
         let ceil = self.ceil && self.padding != Padding::Same;
         x.max_pool2d(window.sizes(), window.strides(), inside, [1, 1], ceil)
-    }
-
-    fn config(&self) -> serde_json::Value {
-        config::of(self)
-    }
-
-    fn clone_box(&self) -> Box<dyn Layer> {
-        Box::new(self.clone())
     }
 
     fn kernel_and_stride(&self) -> Option<(usize, usize)> {

@@ -1,11 +1,11 @@
 //! Several inputs become one.
 
-use super::{Named, Shape, shape_text};
+use super::{Named, Settings, Shape, shape_text};
 use crate::error::{Error, Result};
 use tch::Tensor;
 
 /// A step of a network with several inputs and one output. It has no weights.
-pub trait Merge: std::fmt::Debug + Send + Sync {
+pub trait Merge: Settings {
     /// The name that automatic names are made of: `add` becomes `add`, `add_1`, …
     fn kind(&self) -> &'static str;
 
@@ -21,17 +21,6 @@ pub trait Merge: std::fmt::Debug + Send + Sync {
 
     /// The output for batches: each input is `[batch, …its shape]`.
     fn forward(&self, inputs: &[Tensor]) -> Tensor;
-
-    /// What the constructor was told, as it is saved with a model.
-    fn config(&self) -> serde_json::Value;
-
-    /// A copy of the description.
-    fn clone_box(&self) -> Box<dyn Merge>;
-
-    /// The name that the reader gave, with [`Named`].
-    fn given_name(&self) -> Option<String> {
-        None
-    }
 
     /// The same under a name of your own.
     fn named(self, name: &str) -> Named<Self>

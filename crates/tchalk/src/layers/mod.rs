@@ -21,19 +21,15 @@ mod average;
 mod average_pool2d;
 mod batch_norm2d;
 mod concatenate;
-pub(crate) mod config;
 mod conv2d;
 mod dense;
 mod depthwise_conv2d;
 mod dropout;
-mod elu;
 mod flatten;
-mod gelu;
 mod global_average_pool2d;
 mod global_max_pool2d;
 mod initializer;
 mod layer_id;
-mod leaky_relu;
 mod max_pool2d;
 mod merge;
 mod named;
@@ -41,19 +37,13 @@ mod normalize;
 mod pad_channels;
 mod padding;
 pub mod registry;
-mod relu;
-mod relu6;
 mod rescale;
 mod reshape;
 mod resize;
-mod sigmoid;
-mod silu;
-mod softmax;
-mod tanh;
 mod window;
 mod zero_pad2d;
 
-pub use activation::Activation;
+pub use activation::{Activation, Elu, Gelu, LeakyRelu, Relu, Relu6, Sigmoid, Silu, Softmax, Tanh};
 pub use adaptive_average_pool2d::AdaptiveAveragePool2d;
 pub use add::Add;
 pub use average::Average;
@@ -64,32 +54,27 @@ pub use conv2d::Conv2d;
 pub use dense::Dense;
 pub use depthwise_conv2d::DepthwiseConv2d;
 pub use dropout::Dropout;
-pub use elu::Elu;
 pub use flatten::Flatten;
-pub use gelu::Gelu;
 pub use global_average_pool2d::GlobalAveragePool2d;
 pub use global_max_pool2d::GlobalMaxPool2d;
 pub use initializer::Initializer;
 pub use layer_id::LayerId;
-pub use leaky_relu::LeakyRelu;
 pub use max_pool2d::MaxPool2d;
 pub use merge::Merge;
 pub use named::Named;
 pub use normalize::Normalize;
 pub use pad_channels::PadChannels;
 pub use padding::Padding;
-pub use relu::Relu;
-pub use relu6::Relu6;
 pub use rescale::Rescale;
 pub use reshape::Reshape;
 pub use resize::Resize;
-pub use sigmoid::Sigmoid;
-pub use silu::Silu;
-pub use softmax::Softmax;
-pub use tanh::Tanh;
 pub use zero_pad2d::ZeroPad2d;
 
 use crate::error::{Error, Result};
+use serde::Serialize;
+use std::any::Any;
+use std::fmt::Debug;
+use std::sync::Arc;
 use tch::Tensor;
 
 /// The shape of one example, without the batch: `[channels, height, width]` or `[features]`.
@@ -138,8 +123,21 @@ pub enum Mode {
     Inference,
 }
 
+/// What every layer and merge can do because its type has `#[derive(Debug, Serialize)]`.
+pub trait Settings: Any + Debug + Send + Sync {
+    /// The settings as JSON. With the kind they go into a saved model, and [`registry::from_config`]
+    /// reads them.
+    fn config(&self) -> serde_json::Value;
+}
+
+impl<T: Serialize + Any + Debug + Send + Sync> Settings for T {
+    fn config(&self) -> serde_json::Value {
+        serde_json::to_value(self).expect("settings are numbers, texts and lists")
+    }
+}
+
 /// One step of a network.
-pub trait Layer: std::fmt::Debug + Send + Sync {
+pub trait Layer: Settings {
     /// The name that automatic names are made of: `conv2d` becomes `conv2d`, `conv2d_1`, …
     fn kind(&self) -> &'static str;
 
@@ -161,34 +159,9 @@ pub trait Layer: std::fmt::Debug + Send + Sync {
     /// The output for a batch: `x` is `[batch, …input shape]`, the result `[batch, …output shape]`.
     fn forward(&self, x: &Tensor, weights: &[Tensor], mode: Mode) -> Tensor;
 
-    /// For each example the output of one of the filters alone, `filters[i]` of example `i`: `[batch,
-    /// 1, height', width']`, where that is quicker than all of them; nothing by default. Bent by the
-    /// layer's activation, or as it is before.
-    fn forward_each(
-        &self,
-        _x: &Tensor,
-        _weights: &[Tensor],
-        _filters: &[usize],
-        _bent: bool,
-    ) -> Option<Tensor> {
-        None
-    }
-
-    /// What makes this layer again: with its kind it goes into a saved model, and
-    /// [`registry::from_config`] reads it.
-    fn config(&self) -> serde_json::Value;
-
-    /// A copy of the description; the weights are not in it.
-    fn clone_box(&self) -> Box<dyn Layer>;
-
     /// Who this layer is. Clones of one layer are the same one, and share their weights wherever
     /// they are used. Only layers with weights need it.
     fn identity(&self) -> Option<LayerId> {
-        None
-    }
-
-    /// The name that the reader gave, with [`Named`].
-    fn given_name(&self) -> Option<String> {
         None
     }
 
@@ -213,7 +186,7 @@ pub trait Layer: std::fmt::Debug + Send + Sync {
 
     /// The same layer without its activation, where that is a softmax. A network runs the softmax as a
     /// step of its own, so that a loss can read the logits before it.
-    fn without_softmax(&self) -> Option<Box<dyn Layer>> {
+    fn without_softmax(&self) -> Option<Arc<dyn Layer>> {
         None
     }
 

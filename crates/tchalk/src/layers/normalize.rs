@@ -1,6 +1,6 @@
 //! Each channel minus its mean, divided by its standard deviation.
 
-use super::{Layer, Mode, Shape, config};
+use super::{Layer, Mode, Shape};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
@@ -71,14 +71,6 @@ impl Layer for Normalize {
             tensor.to_kind(x.kind()).view(shape.as_slice())
         };
         (x - row(&self.mean)) / row(&self.deviation)
-    }
-
-    fn config(&self) -> serde_json::Value {
-        config::of(self)
-    }
-
-    fn clone_box(&self) -> Box<dyn Layer> {
-        Box::new(self.clone())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Channels of zeros before and after the others.
 
-use super::{Layer, Mode, Shape, check_counts, check_size, config, image_axes};
+use super::{Layer, Mode, Shape, check_counts, check_size, image_axes};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -52,14 +52,6 @@ impl Layer for PadChannels {
 
     fn forward(&self, x: &Tensor, _weights: &[Tensor], _mode: Mode) -> Tensor {
         x.constant_pad_nd([0, 0, 0, 0, self.before as i64, self.after as i64])
-    }
-
-    fn config(&self) -> serde_json::Value {
-        config::of(self)
-    }
-
-    fn clone_box(&self) -> Box<dyn Layer> {
-        Box::new(self.clone())
     }
 }
 

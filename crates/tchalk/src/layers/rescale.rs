@@ -1,6 +1,6 @@
 //! All values times one number, plus another.
 
-use super::{Layer, Mode, Shape, config};
+use super::{Layer, Mode, Shape};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -60,14 +60,6 @@ impl Layer for Rescale {
 
     fn forward(&self, x: &Tensor, _weights: &[Tensor], _mode: Mode) -> Tensor {
         x * self.scale + self.offset
-    }
-
-    fn config(&self) -> serde_json::Value {
-        config::of(self)
-    }
-
-    fn clone_box(&self) -> Box<dyn Layer> {
-        Box::new(*self)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The same numbers in another shape.
 
-use super::{Layer, Mode, Shape, check_size, config, shape_text};
+use super::{Layer, Mode, Shape, check_size, shape_text};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -58,14 +58,6 @@ impl Layer for Reshape {
         let sizes: Vec<i64> =
             std::iter::once(batch).chain(self.shape.iter().map(|&n| n as i64)).collect();
         x.reshape(sizes)
-    }
-
-    fn config(&self) -> serde_json::Value {
-        config::of(self)
-    }
-
-    fn clone_box(&self) -> Box<dyn Layer> {
-        Box::new(self.clone())
     }
 
     fn kernel_and_stride(&self) -> Option<(usize, usize)> {

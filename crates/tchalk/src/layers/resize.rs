@@ -1,6 +1,6 @@
 //! Images of another size.
 
-use super::{Layer, Mode, Shape, check_counts, check_size, config, image_axes};
+use super::{Layer, Mode, Shape, check_counts, check_size, image_axes};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -68,14 +68,6 @@ impl Layer for Resize {
         } else {
             x.upsample_bilinear2d(size, false, None, None)
         }
-    }
-
-    fn config(&self) -> serde_json::Value {
-        config::of(self)
-    }
-
-    fn clone_box(&self) -> Box<dyn Layer> {
-        Box::new(self.clone())
     }
 
     fn kernel_and_stride(&self) -> Option<(usize, usize)> {

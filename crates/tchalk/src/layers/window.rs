@@ -5,24 +5,24 @@ use crate::error::{Error, Result};
 use tch::Tensor;
 
 /// A square window and how it moves.
-pub(super) struct Window {
-    pub(super) size: usize,
-    pub(super) stride: usize,
-    pub(super) padding: Padding,
+pub(crate) struct Window {
+    pub(crate) size: usize,
+    pub(crate) stride: usize,
+    pub(crate) padding: Padding,
     /// Pixels from one of the window's pixels to the next; 1 for a window without holes.
-    pub(super) dilation: usize,
+    pub(crate) dilation: usize,
     /// Whether a last window that sticks out counts.
-    pub(super) ceil: bool,
+    pub(crate) ceil: bool,
 }
 
 impl Window {
     /// From the window's first pixel to its last, both counted.
-    pub(super) fn effective_size(&self) -> usize {
+    pub(crate) fn effective_size(&self) -> usize {
         (self.size - 1) * self.dilation + 1
     }
 
     /// Checks the window, and says how many places there are for it: `[channels, height, width]`.
-    pub(super) fn output_shape(
+    pub(crate) fn output_shape(
         &self,
         layer: &dyn Layer,
         input: &Shape,
@@ -77,7 +77,7 @@ impl Window {
 
     /// Pads a batch of images with `value`. Even padding is left to the operation itself (returned
     /// as rows and columns on each side); only uneven padding costs a copy.
-    pub(super) fn pad(&self, x: &Tensor, value: f64) -> (Tensor, [i64; 2]) {
+    pub(crate) fn pad(&self, x: &Tensor, value: f64) -> (Tensor, [i64; 2]) {
         let size = x.size();
         let amounts = |axis: usize| {
             let length = size[axis] as usize;
@@ -93,12 +93,17 @@ impl Window {
     }
 
     /// The stride along both axes, as libtorch wants it.
-    pub(super) fn strides(&self) -> [i64; 2] {
+    pub(crate) fn strides(&self) -> [i64; 2] {
         [self.stride as i64; 2]
     }
 
+    /// The dilation along both axes, as libtorch wants it.
+    pub(crate) fn dilations(&self) -> [i64; 2] {
+        [self.dilation as i64; 2]
+    }
+
     /// The size along both axes, as libtorch wants it.
-    pub(super) fn sizes(&self) -> [i64; 2] {
+    pub(crate) fn sizes(&self) -> [i64; 2] {
         [self.size as i64; 2]
     }
 }

@@ -1,6 +1,6 @@
 //! A margin of zeros around an image.
 
-use super::{Layer, Mode, Shape, check_size, config, image_axes};
+use super::{Layer, Mode, Shape, check_size, image_axes};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -69,14 +69,6 @@ impl Layer for ZeroPad2d {
 
     fn forward(&self, x: &Tensor, _weights: &[Tensor], _mode: Mode) -> Tensor {
         x.constant_pad_nd([self.left, self.right, self.top, self.bottom].map(|n| n as i64))
-    }
-
-    fn config(&self) -> serde_json::Value {
-        config::of(self)
-    }
-
-    fn clone_box(&self) -> Box<dyn Layer> {
-        Box::new(self.clone())
     }
 }
 

@@ -12,9 +12,9 @@ use tch::{Device, Tensor};
 pub(crate) struct BuiltLayer {
     /// The order in which several cells are locked, so that no two threads wait for each other.
     pub(super) lock_order: u64,
-    pub(crate) layer: Box<dyn Layer>,
+    pub(crate) layer: Arc<dyn Layer>,
     /// The layer without its softmax, where it has one that a step of its own runs.
-    without_softmax: Option<Box<dyn Layer>>,
+    without_softmax: Option<Arc<dyn Layer>>,
     pub(super) specs: Vec<WeightSpec>,
     /// One tensor for each spec, or none before the first network is built with this cell. Held
     /// only to fetch the handles.
@@ -32,13 +32,13 @@ impl std::fmt::Debug for BuiltLayer {
 
 impl BuiltLayer {
     /// A cell that no other network knows.
-    pub(super) fn new(layer: Box<dyn Layer>, input: &Shape) -> Arc<BuiltLayer> {
+    pub(super) fn new(layer: Arc<dyn Layer>, input: &Shape) -> Arc<BuiltLayer> {
         let specs = layer.weights(input);
         BuiltLayer::with(layer, specs, Vec::new(), false)
     }
 
     fn with(
-        layer: Box<dyn Layer>,
+        layer: Arc<dyn Layer>,
         specs: Vec<WeightSpec>,
         weights: Vec<Tensor>,
         frozen: bool,
@@ -64,25 +64,25 @@ impl BuiltLayer {
             own.set_requires_grad(weight.requires_grad())
         };
         let weights = self.lock_weights().iter().map(copied).collect();
-        BuiltLayer::with(self.layer.clone_box(), self.specs.clone(), weights, self.is_frozen())
+        BuiltLayer::with(self.layer.clone(), self.specs.clone(), weights, self.is_frozen())
     }
 
     /// The cell of `layer`: the one that a clone of it was used with before, or a new one. A clone
     /// that was changed since is another layer.
     pub(super) fn for_layer(
-        layer: &dyn Layer,
+        layer: Arc<dyn Layer>,
         input: &Shape,
         from: &str,
     ) -> Result<Arc<BuiltLayer>> {
         let Some(identity) = layer.identity() else {
-            return Ok(BuiltLayer::new(layer.clone_box(), input));
+            return Ok(BuiltLayer::new(layer, input));
         };
         let known =
             identity.known().into_iter().filter_map(|one| one.downcast::<BuiltLayer>().ok());
-        match known.into_iter().find(|cell| cell.is_for(layer)) {
-            Some(cell) => cell.reuse(layer, input, from),
+        match known.into_iter().find(|cell| cell.is_for(&*layer)) {
+            Some(cell) => cell.reuse(&*layer, input, from),
             None => {
-                let cell = BuiltLayer::new(layer.clone_box(), input);
+                let cell = BuiltLayer::new(layer, input);
                 let one: Weak<dyn Any + Send + Sync> = Arc::downgrade(&(cell.clone() as Arc<_>));
                 identity.remember(one);
                 Ok(cell)

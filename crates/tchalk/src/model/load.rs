@@ -102,7 +102,7 @@ fn load_network(file: &TensorFile, device: Device) -> Result<Model> {
 
 /// A layer, from its description to its first use.
 struct LayerLoader {
-    layer: Option<Box<dyn Layer>>,
+    layer: Option<Arc<dyn Layer>>,
     frozen: bool,
     cell: Option<Arc<BuiltLayer>>,
 }
@@ -188,7 +188,7 @@ fn load_node(
             (does, shape)
         }
         SavedOp::Merge { kind, config } => {
-            let does = Op::Merge(Arc::from(registry::merge_from_config(kind, config)?));
+            let does = Op::Merge(registry::merge_from_config(kind, config)?);
             let shape = does.output_shape(&shapes, &from)?;
             (does, shape)
         }

@@ -4,7 +4,7 @@ use super::built_layer::BuiltLayer;
 use super::graph::{Graph, Op, check_numbers};
 use super::{Model, names};
 use crate::error::{Error, Result};
-use crate::layers::{Layer, LayerId, Shape};
+use crate::layers::{Layer, LayerId, Named, Shape};
 use std::sync::Arc;
 use tch::Device;
 
@@ -45,19 +45,24 @@ pub struct Sequential {
 }
 
 /// What can be added to a [`Sequential`]: a layer, or a network.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct LayerOrModel(LayerOrModelKind);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum LayerOrModelKind {
-    Layer(Box<dyn Layer>, Option<String>),
+    Layer(Arc<dyn Layer>, Option<String>),
     Model(Model),
 }
 
-impl<L: Layer + 'static> From<L> for LayerOrModel {
+impl<L: Layer> From<L> for LayerOrModel {
     fn from(layer: L) -> LayerOrModel {
-        let name = layer.given_name();
-        LayerOrModel(LayerOrModelKind::Layer(layer.clone_box(), name))
+        LayerOrModel(LayerOrModelKind::Layer(Arc::new(layer), None))
+    }
+}
+
+impl<L: Layer> From<Named<L>> for LayerOrModel {
+    fn from(named: Named<L>) -> LayerOrModel {
+        LayerOrModel(LayerOrModelKind::Layer(Arc::new(named.layer), Some(named.name)))
     }
 }
 
@@ -70,17 +75,6 @@ impl From<&Model> for LayerOrModel {
 impl From<Model> for LayerOrModel {
     fn from(model: Model) -> LayerOrModel {
         LayerOrModel(LayerOrModelKind::Model(model))
-    }
-}
-
-impl Clone for LayerOrModel {
-    fn clone(&self) -> LayerOrModel {
-        LayerOrModel(match &self.0 {
-            LayerOrModelKind::Layer(layer, name) => {
-                LayerOrModelKind::Layer(layer.clone_box(), name.clone())
-            }
-            LayerOrModelKind::Model(model) => LayerOrModelKind::Model(model.clone()),
-        })
     }
 }
 
@@ -179,7 +173,7 @@ impl Sequential {
                     check_numbers(&layer.repr(), &layer.output_shape(&shape, &from)?)?;
                     let cell = match self.copied {
                         true => built_layer_of_copy(&mut own, layer, &shape, &from)?,
-                        false => BuiltLayer::for_layer(&*layer, &shape, &from)?,
+                        false => BuiltLayer::for_layer(layer, &shape, &from)?,
                     };
                     (Op::Layer(cell), given)
                 }
@@ -201,7 +195,7 @@ impl Sequential {
 /// The cell of a layer in a copied description: shared inside it, and with nobody else.
 fn built_layer_of_copy(
     own: &mut Vec<(LayerId, Arc<BuiltLayer>)>,
-    layer: Box<dyn Layer>,
+    layer: Arc<dyn Layer>,
     shape: &Shape,
     from: &str,
 ) -> Result<Arc<BuiltLayer>> {

@@ -4,7 +4,7 @@ use super::built_layer::BuiltLayer;
 use super::graph::{Graph, Op, check_numbers};
 use super::{Model, names};
 use crate::error::{Error, Result};
-use crate::layers::{Layer, Merge, Shape, shape_text};
+use crate::layers::{Layer, Merge, Named, Shape, shape_text};
 use std::borrow::Borrow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -76,16 +76,20 @@ impl Symbol {
         Ok(Symbol::new(op, given, inputs, shape))
     }
 
-    /// What a layer gives.
-    pub(super) fn apply_layer(&self, layer: &dyn Layer) -> Result<Symbol> {
-        // Before the weights are thought of: they depend on a shape that fits.
+    /// The output of a layer.
+    pub(super) fn apply_layer(
+        &self,
+        layer: Arc<dyn Layer>,
+        name: Option<String>,
+    ) -> Result<Symbol> {
+        // Before the weights: their shapes depend on an input that fits.
         let shape = self.shape();
         check_numbers(&layer.repr(), &shape)?;
-        let fits = |from: &[String]| layer.output_shape(&shape, &from[0]);
-        check_numbers(&layer.repr(), &with_input_names(&[self], fits)?)?;
-        let cell =
-            with_input_names(&[self], |from| BuiltLayer::for_layer(layer, &shape, &from[0]))?;
-        Symbol::apply(Op::Layer(cell), layer.given_name(), &[self])
+        let output = with_input_names(&[self], |from| layer.output_shape(&shape, &from[0]))?;
+        check_numbers(&layer.repr(), &output)?;
+        let build = |from: &[String]| BuiltLayer::for_layer(layer.clone(), &shape, &from[0]);
+        let built = with_input_names(&[self], build)?;
+        Symbol::apply(Op::Layer(built), name, &[self])
     }
 
     /// What a network gives.
@@ -179,9 +183,15 @@ pub trait CallLayer {
     fn call(&self, x: &Symbol) -> Result<Symbol>;
 }
 
-impl<L: Layer> CallLayer for L {
+impl<L: Layer + Clone> CallLayer for L {
     fn call(&self, x: &Symbol) -> Result<Symbol> {
-        x.apply_layer(self)
+        x.apply_layer(Arc::new(self.clone()), None)
+    }
+}
+
+impl<L: Layer + Clone> CallLayer for Named<L> {
+    fn call(&self, x: &Symbol) -> Result<Symbol> {
+        x.apply_layer(Arc::new(self.layer.clone()), Some(self.name.clone()))
     }
 }
 
@@ -195,11 +205,25 @@ pub trait CallMerge {
     fn call<S: Borrow<Symbol>>(&self, inputs: &[S]) -> Result<Symbol>;
 }
 
-impl<M: Merge> CallMerge for M {
+impl<M: Merge + Clone> CallMerge for M {
     fn call<S: Borrow<Symbol>>(&self, inputs: &[S]) -> Result<Symbol> {
-        let inputs: Vec<&Symbol> = inputs.iter().map(Borrow::borrow).collect();
-        Symbol::apply(Op::Merge(Arc::from(self.clone_box())), self.given_name(), &inputs)
+        apply_merge(self.clone(), None, inputs)
     }
+}
+
+impl<M: Merge + Clone> CallMerge for Named<M> {
+    fn call<S: Borrow<Symbol>>(&self, inputs: &[S]) -> Result<Symbol> {
+        apply_merge(self.layer.clone(), Some(self.name.clone()), inputs)
+    }
+}
+
+fn apply_merge<S: Borrow<Symbol>>(
+    merge: impl Merge,
+    name: Option<String>,
+    inputs: &[S],
+) -> Result<Symbol> {
+    let inputs: Vec<&Symbol> = inputs.iter().map(Borrow::borrow).collect();
+    Symbol::apply(Op::Merge(Arc::new(merge)), name, &inputs)
 }
 
 /// What a network can be called with: tensors, which run through it, or symbols, which make it part
