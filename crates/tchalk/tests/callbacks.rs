@@ -1,5 +1,4 @@
-//! What can be done while a network learns: that each callback does what it says, and that one that
-//! fails leaves the model and the history intact.
+//! Callbacks: each does what it says, and one that fails leaves model and history intact.
 //!
 //! The stop button and the seed belong to the whole process, so these tests run one at a time.
 
@@ -43,7 +42,7 @@ impl Callback for Keeper {
 }
 
 #[test]
-fn early_stopping_goes_back_to_the_best_epoch_and_says_whose_choice_it_was() {
+fn early_stopping_restores_the_best_epoch_and_records_the_choice() {
     let _guard = alone();
     let (train, validation) = (points(60, 1), points(200, 2));
     let model = model();
@@ -66,7 +65,7 @@ fn early_stopping_goes_back_to_the_best_epoch_and_says_whose_choice_it_was() {
 }
 
 #[test]
-fn of_a_set_that_is_split_each_part_is_known_for_what_it_was() {
+fn both_parts_of_a_split_set_are_recognized() {
     let _guard = alone();
     let (all, model) = (points(80, 1), model());
     model.compile(Adam::new(0.2), Loss::CategoricalCrossEntropy).unwrap();
@@ -89,7 +88,7 @@ fn of_a_set_that_is_split_each_part_is_known_for_what_it_was() {
 }
 
 #[test]
-fn a_measure_that_is_not_there_is_told_before_training() {
+fn a_missing_metric_is_refused_before_training() {
     let _guard = alone();
     let (train, model) = (points(20, 1), model());
     let before = weights(&model);
@@ -174,7 +173,7 @@ impl Callback for FillingUp {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_disk_that_is_full_is_told_and_the_last_checkpoint_stays() {
+fn a_full_disk_ends_training_and_the_last_checkpoint_stays() {
     let _guard = alone();
     let (folder, train) = (tempfile::tempdir().unwrap(), points(40, 1));
     let path = folder.path().join("model.safetensors");
@@ -198,7 +197,7 @@ fn a_disk_that_is_full_is_told_and_the_last_checkpoint_stays() {
 }
 
 #[test]
-fn the_log_is_complete_after_every_epoch() {
+fn the_csv_log_is_complete_after_every_epoch() {
     let _guard = alone();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("new/log.csv");
@@ -237,7 +236,7 @@ impl Callback for Steps {
 }
 
 #[test]
-fn the_moving_average_is_the_mean_it_says() {
+fn the_moving_average_is_the_mean_of_its_formula() {
     let _guard = alone();
     let model = model();
     let mut mean = model.weight("dense.weight").unwrap();
@@ -270,7 +269,7 @@ impl Callback for Freezing {
 }
 
 #[test]
-fn the_moving_average_goes_on_when_a_layer_is_frozen_on_the_way() {
+fn the_moving_average_continues_when_a_layer_is_frozen() {
     let _guard = alone();
     let model = model();
     let mut means = BOTH.map(|name| model.weight(name).unwrap());
@@ -308,7 +307,7 @@ impl Callback for Looking {
 }
 
 #[test]
-fn a_callback_may_use_the_model_change_the_rate_and_stop_within_an_epoch() {
+fn a_callback_may_use_the_model_and_stop_within_an_epoch() {
     let _guard = alone();
     let train = points(40, 1);
     let looking = Arc::new(Mutex::new(Looking(points(20, 2), Vec::new())));
@@ -333,22 +332,22 @@ impl Callback for Beginning {
 }
 
 #[test]
-fn a_rate_that_is_set_before_training_holds() {
+fn a_learning_rate_set_before_training_stays() {
     let _guard = alone();
     let fit = Fit::new().epochs(2).callback(Beginning(0.003));
     let history = model().fit(&points(40, 1), fit).unwrap();
-    assert_eq!(history.values("rate").unwrap(), [0.003, 0.003]);
+    assert_eq!(history.values("learning_rate").unwrap(), [0.003, 0.003]);
 }
 
 #[test]
-fn a_schedule_of_one_s_own_sets_the_rate_of_each_epoch() {
+fn a_schedule_function_sets_the_learning_rate_of_each_epoch() {
     let _guard = alone();
     fn warm_up(epoch: usize, rate: f64) -> f64 {
         if epoch < 3 { 0.001 * (epoch + 1) as f64 } else { rate }
     }
     let fit = Fit::new().epochs(5).schedule(Schedule::function(warm_up));
     let history = model().fit(&points(40, 1), fit).unwrap();
-    assert_eq!(history.values("rate").unwrap(), [0.001, 0.002, 0.003, 0.003, 0.003]);
+    assert_eq!(history.values("learning_rate").unwrap(), [0.001, 0.002, 0.003, 0.003, 0.003]);
     let broken = Fit::new().schedule(Schedule::function(|_, _| -1.0));
     let error = model().fit(&points(40, 1), broken).unwrap_err().to_string();
     assert!(error.contains("got -1 for epoch 0"), "{error}");

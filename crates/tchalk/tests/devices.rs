@@ -1,6 +1,6 @@
-//! Training on several devices, tried with replicas on the processor: it comes to the same as on one.
+//! Training on several devices, tested with replicas on the CPU: the results are those of one device.
 //!
-//! Stop button, seed and libtorch's generator belong to the whole process, so these tests run one at
+//! Interrupts, seed and libtorch's generator belong to the whole process, so these tests run one at
 //! a time.
 
 #[path = "common/alone.rs"]
@@ -116,7 +116,7 @@ fn gradients_of_the_parts_add_up_to_those_of_the_batch() {
 }
 
 #[test]
-fn many_steps_come_to_the_same_weights_as_on_one_device() {
+fn the_weights_are_those_of_one_device() {
     let _guard = alone();
     // The last of four batches is a single example: one replica for it, and two with nothing to do.
     let (train, test) = sets(49, 20);
@@ -138,7 +138,7 @@ fn many_steps_come_to_the_same_weights_as_on_one_device() {
 }
 
 #[test]
-fn a_frozen_base_comes_to_the_same_computed_once_or_in_every_epoch() {
+fn cached_features_do_not_change_the_weights() {
     let _guard = alone();
     let (train, test) = sets(50, 20);
     let fit = || Fit::new().epochs(3).batch_size(16).validation(&test).metrics([Metric::F1]);
@@ -157,7 +157,7 @@ fn a_frozen_base_comes_to_the_same_computed_once_or_in_every_epoch() {
 }
 
 #[test]
-fn two_runs_from_one_seed_agree_bit_for_bit_and_parts_draw_for_themselves() {
+fn two_runs_with_one_seed_are_equal_and_parts_have_their_own_dropout() {
     let _guard = alone();
     let (train, _) = sets(70, 10);
     let run = |devices: &[Device]| {
@@ -184,7 +184,7 @@ fn two_runs_from_one_seed_agree_bit_for_bit_and_parts_draw_for_themselves() {
 }
 
 #[test]
-fn what_batch_normalization_keeps_is_the_average_over_the_parts() {
+fn running_averages_are_the_mean_over_the_parts() {
     let _guard = alone();
     let (train, _) = sets(31, 10);
     let (one, several) = (with_batch_norm(), with_batch_norm());
@@ -254,7 +254,7 @@ fn replicas_follow_what_callbacks_do_to_the_network() {
     assert!(distance < 1e-6, "{distance:e}");
 }
 
-/// Presses stop in the second epoch.
+/// Interrupts the training in the second epoch.
 #[derive(Debug)]
 struct Stopping;
 
@@ -268,7 +268,7 @@ impl Callback for Stopping {
 }
 
 #[test]
-fn stop_keeps_the_history_and_the_weights() {
+fn an_interrupt_keeps_the_history_and_the_weights() {
     let _guard = alone();
     let (train, _) = sets(64, 10);
     let model = cnn();
@@ -284,7 +284,7 @@ fn stop_keeps_the_history_and_the_weights() {
 }
 
 #[test]
-fn a_checkpoint_is_taken_up_to_the_same_bits() {
+fn a_resumed_training_is_equal() {
     let _guard = alone();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checkpoint.safetensors");
@@ -299,7 +299,7 @@ fn a_checkpoint_is_taken_up_to_the_same_bits() {
 }
 
 #[test]
-fn devices_that_do_not_go_are_refused_before_anything_runs() {
+fn unusable_devices_are_refused_before_training() {
     let _guard = alone();
     let (train, _) = sets(20, 10);
     let model = cnn();
@@ -329,7 +329,7 @@ fn devices_that_do_not_go_are_refused_before_anything_runs() {
 }
 
 #[test]
-fn a_replica_that_fails_is_named_and_model_and_history_stay() {
+fn an_error_names_the_replica_and_model_and_history_stay() {
     let _guard = alone();
     let (train, _) = sets(64, 10);
     // Two steps an epoch, two parts a step: the eighth part is the second of the second epoch's end.
@@ -357,7 +357,7 @@ fn a_replica_that_fails_is_named_and_model_and_history_stay() {
 }
 
 #[test]
-fn a_loss_that_runs_away_is_told_with_replicas_too() {
+fn a_diverged_loss_is_an_error_with_replicas_too() {
     let _guard = alone();
     let (train, _) = sets(64, 10);
     let model = cnn();

@@ -1,4 +1,4 @@
-//! What frozen layers give is computed once, and comes to the same as the long way.
+//! The cached features of frozen layers do not change the results.
 //!
 //! The seed belongs to the whole process, so these tests run one at a time.
 
@@ -44,7 +44,7 @@ fn assert_alike(one: &History, other: &History, within: f64) {
 }
 
 #[test]
-fn computing_it_once_comes_to_the_same_as_the_long_way() {
+fn cached_features_give_the_same_results() {
     let _guard = alone();
     let (train, test) = sets(200, 70);
     let fit = || Fit::new().epochs(3).batch_size(32).validation(&test);
@@ -67,7 +67,7 @@ fn computing_it_once_comes_to_the_same_as_the_long_way() {
 }
 
 #[test]
-fn augmented_images_go_through_the_frozen_part_every_time() {
+fn augmented_images_run_through_the_frozen_layers_in_every_epoch() {
     let _guard = alone();
     let (train, test) = sets(100, 30);
     let fit = || Fit::new().epochs(2).validation(&test);
@@ -84,7 +84,7 @@ fn augmented_images_go_through_the_frozen_part_every_time() {
 }
 
 #[test]
-fn a_frozen_part_that_branches_off_is_computed_once() {
+fn a_frozen_branch_is_cached() {
     let _guard = alone();
     let (train, test) = sets(60, 20);
     let base = |frozen: bool| {

@@ -1,6 +1,5 @@
-//! Training that is taken up from a checkpoint comes to the same numbers as one that was never broken
-//! off, bit for bit. Each training runs in a process of its own, since libtorch's generator belongs
-//! to the process.
+//! A training that is resumed from a checkpoint has exactly the same results as one that was not
+//! interrupted. Each training runs in a process of its own, since libtorch's random generator is global.
 
 use std::path::Path;
 use std::process::Command;
@@ -91,7 +90,7 @@ fn ask(role: &str, folder: &Path) -> String {
 }
 
 #[test]
-fn a_resumed_training_comes_to_the_same_numbers_as_an_unbroken_one() {
+fn a_resumed_training_is_equal_to_an_uninterrupted_one() {
     let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let unbroken = ask("unbroken", one.path());
     assert_eq!(unbroken.lines().filter(|line| line.starts_with(char::is_numeric)).count(), 6);
@@ -103,7 +102,7 @@ fn a_resumed_training_comes_to_the_same_numbers_as_an_unbroken_one() {
 }
 
 #[test]
-fn a_file_that_is_no_checkpoint_is_told() {
+fn a_file_that_is_no_checkpoint_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let train = datasets::shapes().unwrap().train.take(50).to_tensors(Device::Cpu);
     let refused = |path: &Path| {

@@ -1,4 +1,4 @@
-//! Training on the built-in shapes: that it learns, repeats itself, stops, and says what is wrong.
+//! Training on the built-in shapes: it learns, repeats itself, can be interrupted, and reports errors.
 //!
 //! The stop button and the seed belong to the whole process, so these tests run one at a time.
 
@@ -60,7 +60,7 @@ fn a_small_cnn_learns_the_shapes_and_a_linear_classifier_does_not() {
 }
 
 #[test]
-fn two_runs_from_one_seed_agree_bit_for_bit() {
+fn two_runs_with_one_seed_are_equal() {
     let _guard = alone();
     let (train, test) = sets(300, 100);
     let run = || {
@@ -77,7 +77,7 @@ fn two_runs_from_one_seed_agree_bit_for_bit() {
 }
 
 #[test]
-fn training_again_goes_on_and_compiling_keeps_the_weights() {
+fn training_again_continues_and_compiling_keeps_the_weights() {
     let _guard = alone();
     let (train, _) = sets(500, 10);
     let model = compiled(linear(), Sgd::new(0.01));
@@ -88,7 +88,7 @@ fn training_again_goes_on_and_compiling_keeps_the_weights() {
 }
 
 #[test]
-fn stop_keeps_the_weights_and_the_next_cell_trains_again() {
+fn an_interrupt_keeps_the_weights_and_the_next_cell_trains_again() {
     let _guard = alone();
     let (train, _) = sets(200, 10);
     let model = compiled(linear(), Sgd::new(0.01));
@@ -103,7 +103,7 @@ fn stop_keeps_the_weights_and_the_next_cell_trains_again() {
 }
 
 #[test]
-fn a_loss_that_runs_away_is_told_and_leaves_model_and_history_intact() {
+fn a_diverged_loss_is_an_error_and_model_and_history_stay() {
     let _guard = alone();
     let (train, _) = sets(200, 10);
     let model = compiled(small_cnn(), Sgd::new(1e12));
@@ -130,7 +130,7 @@ fn a_loss_that_runs_away_is_told_and_leaves_model_and_history_intact() {
 }
 
 #[test]
-fn memory_that_there_is_not_is_told_and_leaves_model_and_history_intact() {
+fn a_lack_of_memory_is_an_error_and_model_and_history_stay() {
     let _guard = alone();
     let (train, _) = sets(64, 10);
     let layers = Sequential::new().input_shape([3, 32, 32]).add(Flatten).add(Hungry::at(4));
@@ -145,7 +145,7 @@ fn memory_that_there_is_not_is_told_and_leaves_model_and_history_intact() {
 }
 
 #[test]
-fn what_is_odd_is_done_and_said() {
+fn odd_options_are_noted() {
     let _guard = alone();
     let (train, _) = sets(20, 10);
     let notes = |model: &Model, fit: Fit| model.fit(&train, fit).unwrap().notes();
@@ -168,7 +168,7 @@ fn what_is_odd_is_done_and_said() {
 }
 
 #[test]
-fn a_short_training_keeps_all_its_epochs_and_its_bits() {
+fn a_budget_does_not_change_a_short_training() {
     let _guard = alone();
     let (train, test) = sets(40, 10);
     let trained = |budget| {
@@ -183,7 +183,7 @@ fn a_short_training_keeps_all_its_epochs_and_its_bits() {
 }
 
 #[test]
-fn sets_that_do_not_go_together_are_told() {
+fn sets_that_do_not_match_are_refused() {
     let _guard = alone();
     let (train, test) = sets(20, 10);
     let model = compiled(linear(), Sgd::new(0.1));
@@ -212,7 +212,7 @@ fn sets_that_do_not_go_together_are_told() {
 }
 
 #[test]
-fn a_rate_is_found_and_nothing_has_changed() {
+fn finding_a_learning_rate_changes_nothing() {
     let _guard = alone();
     let (train, _) = sets(300, 10);
     let model = compiled(small_cnn(), RmsProp::new(1e-3));
@@ -222,7 +222,7 @@ fn a_rate_is_found_and_nothing_has_changed() {
     let rate = curve.suggestion().unwrap();
     assert!((1e-6..0.1).contains(&rate), "{curve:?}");
     assert!(curve.plot().unwrap().description().contains("falls fastest"), "{curve:?}");
-    // The optimizer remembers nothing of it, either.
+    // The optimizer state has not changed, either.
     let other = compiled(small_cnn(), RmsProp::new(1e-3));
     for name in model.weight_names() {
         other.set_weight(&name, &model.weight(&name).unwrap()).unwrap();
@@ -236,7 +236,7 @@ fn a_rate_is_found_and_nothing_has_changed() {
 }
 
 #[test]
-fn what_is_remembered_of_frozen_weights_outlasts_the_search_for_a_rate() {
+fn the_slots_of_frozen_weights_survive_the_learning_rate_finder() {
     let _guard = alone();
     let (train, _) = sets(100, 10);
     let [searched, other] = [(), ()].map(|()| {
@@ -257,7 +257,7 @@ fn what_is_remembered_of_frozen_weights_outlasts_the_search_for_a_rate() {
     assert_eq!(fit(&searched), fit(&other));
 }
 
-/// Asks libtorch for what it refuses, after a few steps.
+/// Makes libtorch fail after a few steps.
 #[derive(Debug)]
 struct Refused;
 
@@ -275,7 +275,7 @@ impl Optimizer for Refused {
 }
 
 #[test]
-fn a_search_for_a_rate_that_libtorch_ends_leaves_the_weights_as_they_were() {
+fn an_error_in_the_learning_rate_finder_leaves_the_weights() {
     let _guard = alone();
     let (train, _) = sets(100, 10);
     let model = compiled(linear(), Refused);
@@ -289,7 +289,7 @@ fn a_search_for_a_rate_that_libtorch_ends_leaves_the_weights_as_they_were() {
 }
 
 #[test]
-fn one_output_tells_two_classes_apart() {
+fn one_output_has_two_classes() {
     let _guard = alone();
     let (train, _) = sets(400, 10);
     // Is the image's first channel brighter than its last, on average?
@@ -314,7 +314,7 @@ fn one_output_tells_two_classes_apart() {
 }
 
 #[test]
-fn a_difference_says_whether_chance_explains_it() {
+fn a_difference_is_clear_or_chance() {
     let _guard = alone();
     let (train, _) = sets(200, 10);
     let good = compiled(linear(), RmsProp::new(1e-3));
@@ -330,7 +330,7 @@ fn a_difference_says_whether_chance_explains_it() {
 }
 
 #[test]
-fn what_does_not_fit_is_told_before_anything_runs() {
+fn networks_that_do_not_fit_are_refused_before_training() {
     let _guard = alone();
     let (train, _) = sets(50, 10);
     let gray =

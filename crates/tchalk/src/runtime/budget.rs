@@ -1,14 +1,14 @@
-//! How long a class may wait.
+//! Budgets: how much time a cell may take.
 //!
-//! The notebooks are written once, at full size. A budget shortens what takes too long, here and
-//! nowhere else, and whatever is shortened says so.
+//! Notebooks are written at full size. A budget shortens work that takes too long. All its limits are in
+//! this file, and whatever is shortened reports it.
 
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tch::{Cuda, Device};
 
-/// Where the reader chooses one.
+/// The environment variable that names the budget.
 const VARIABLE: &str = "TCHALK_BUDGET";
 
 /// How much work a cell may do.
@@ -17,64 +17,64 @@ const VARIABLE: &str = "TCHALK_BUDGET";
 pub enum Budget {
     /// Everything as written.
     Full,
-    /// A training takes about two minutes without a GPU: it has as many of its epochs as fit.
+    /// Without a GPU a training takes about two minutes: as many of its epochs as fit.
     Class,
-    /// Seconds: to see that everything runs.
+    /// Seconds: only enough to see that everything runs.
     Ci,
 }
 
-/// What a budget leaves of a training run.
+/// The part of a training that a budget allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Allowance {
     pub(crate) epochs: usize,
     pub(crate) examples: usize,
 }
 
-/// The work of an epoch over so many examples, and of measuring so many others after it, counted in
-/// examples that are learned from. Measuring goes forwards only, which is a third of a step.
+/// The work of an epoch with its validation, in units of one training example. Validation needs the
+/// forward pass only, a third of a step.
 pub(crate) fn work_units(examples: usize, measured: usize) -> f64 {
     examples as f64 + measured as f64 / 3.0
 }
 
 impl Allowance {
-    /// What of this fits into so many seconds, if learning from an example takes `each` and
-    /// `measured` others are measured after every epoch: fewer epochs, and where that leaves fewer
-    /// than five, fewer examples in each. What fits stays whole.
+    /// The part that fits into these seconds, if a training example takes `each` and `measured` examples
+    /// are validated after every epoch. It has fewer epochs, and, if fewer than five fit, fewer examples
+    /// in each.
     pub(crate) fn within(self, seconds: f64, each: f64, measured: usize) -> Allowance {
-        /// With fewer a network has hardly begun to learn.
+        /// With fewer epochs a network has hardly started to learn.
         const FEWEST_EPOCHS: usize = 5;
         const FEWEST_EXAMPLES: usize = 500;
-        let work_there_is_time_for = seconds / each.max(f64::MIN_POSITIVE);
-        let epochs = (work_there_is_time_for / work_units(self.examples, measured)) as usize;
+        let affordable_work = seconds / each.max(f64::MIN_POSITIVE);
+        let epochs = (affordable_work / work_units(self.examples, measured)) as usize;
         let fewest = self.epochs.min(FEWEST_EPOCHS);
         if epochs >= fewest {
             return Allowance { epochs: self.epochs.min(epochs), ..self };
         }
-        let examples = work_there_is_time_for / fewest as f64 - work_units(0, measured);
+        let examples = affordable_work / fewest as f64 - work_units(0, measured);
         let examples = (examples.max(0.0) as usize / 100 * 100).max(FEWEST_EXAMPLES);
         Allowance { epochs: fewest, examples: self.examples.min(examples) }
     }
 }
 
 impl Budget {
-    /// The one that `TCHALK_BUDGET` names: `full`, `class` or `ci`. Where it is not set, `full` with
-    /// a GPU and `class` without.
+    /// The budget that `TCHALK_BUDGET` names: `full`, `class` or `ci`. The default is `full` with a GPU and
+    /// `class` without.
     ///
     /// # Errors
     ///
-    /// If it says anything else: a misspelled budget would be an hour of waiting.
+    /// If it has another value: a misspelled budget would mean an hour of waiting.
     pub fn current() -> Result<Budget> {
         Ok(Budget::current_with_reason()?.0)
     }
 
-    /// The same, and what has decided it.
+    /// The current budget, and the reason for it.
     pub(crate) fn current_with_reason() -> Result<(Budget, &'static str)> {
-        let told = std::env::var_os(VARIABLE).unwrap_or_default();
-        choose(&told.to_string_lossy(), Cuda::is_available())
+        let name = std::env::var_os(VARIABLE).unwrap_or_default();
+        choose(&name.to_string_lossy(), Cuda::is_available())
     }
 
-    /// What of a training is left before it begins: all, or a taste. What fits into a time is known
-    /// only when it has begun ([`Allowance::within`]).
+    /// The part of a training that is known before it starts: all or a sample. The part that fits into a
+    /// time is known only during training ([`Allowance::within`]).
     pub(crate) fn training_allowance(self, epochs: usize, examples: usize) -> Allowance {
         match self {
             Budget::Ci => Allowance { epochs: epochs.min(2), examples: examples.min(1_000) },
@@ -82,8 +82,8 @@ impl Budget {
         }
     }
 
-    /// How many of `examples` to evaluate on `device`. Looking is quicker than learning, and whoever
-    /// enters a competition has to answer for all of its 28,000 images.
+    /// The number of `examples` to evaluate on `device`. Evaluation is faster than training, and a
+    /// submission to a competition has to cover all of its 28,000 images.
     pub(crate) fn evaluation_examples(self, examples: usize, device: Device) -> usize {
         match self {
             Budget::Class if !device.is_cuda() => examples.min(30_000),
@@ -91,9 +91,9 @@ impl Budget {
         }
     }
 
-    /// How many of `examples` a large network learns from on `device`, if one example costs so many
-    /// multiply-adds: the frozen base of a transfer model goes over all of them before anything is
-    /// learned, and no clock breaks that off.
+    /// The number of `examples` for a large network on `device`, if one example takes this number of
+    /// multiply-adds. The frozen base of a transfer model runs over all of them before the first epoch,
+    /// and that is not limited by time.
     pub(crate) fn affordable_examples(
         self,
         examples: usize,
@@ -112,10 +112,10 @@ impl Budget {
         }
     }
 
-    /// How long each of so many trainings in one cell may take on `device`, where that is limited.
+    /// The time limit on `device` for each of several trainings in one cell, if there is one.
     pub(crate) fn time_limit(self, trainings: usize, device: Device) -> Option<Duration> {
         const ALL: Duration = Duration::from_secs(150);
-        /// In less there would be nothing to see.
+        /// In less time a network learns nothing.
         const LEAST: Duration = Duration::from_secs(10);
         match self {
             Budget::Class if !device.is_cuda() => Some((ALL / trainings.max(1) as u32).max(LEAST)),
@@ -123,7 +123,7 @@ impl Budget {
         }
     }
 
-    /// How many of `iterations` an embedding takes.
+    /// The number of `iterations` of an embedding.
     pub(crate) fn embedding_iterations(self, iterations: usize) -> usize {
         if self == Budget::Ci { iterations.min(300) } else { iterations }
     }
@@ -139,7 +139,7 @@ impl Budget {
     }
 }
 
-/// The budget of that name, or the one that suits the machine where there is no name; and why.
+/// The budget with that name, or the default for the machine without a name; and the reason.
 fn choose(name: &str, gpu: bool) -> Result<(Budget, &'static str)> {
     const CHOSEN: &str = "TCHALK_BUDGET says";
     match name {
@@ -150,7 +150,7 @@ fn choose(name: &str, gpu: bool) -> Result<(Budget, &'static str)> {
                 return Ok((budget, CHOSEN));
             }
             let hint = "It is read when the kernel starts. Without it the budget is full with a GPU, \
-                        and class without. A cell can choose, too: Fit::new().budget(Budget::Full).";
+                        and class without. A cell can choose its own: Fit::new().budget(Budget::Full).";
             Err(Error::invalid(VARIABLE, "full, class or ci", format!("{name:?}"), hint))
         }
     }
@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_machine_decides_where_nobody_has() {
+    fn the_default_depends_on_the_machine() {
         let of = |name, gpu| choose(name, gpu).map(|(budget, _)| budget).ok();
         assert_eq!([of("", false), of("", true)], [Some(Budget::Class), Some(Budget::Full)]);
         assert_eq!(
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_taste_is_cut_by_count() {
+    fn only_ci_limits_the_count() {
         let whole = Allowance { epochs: 25, examples: 50_000 };
         assert_eq!(Budget::Full.training_allowance(25, 50_000), whole);
         assert_eq!(Budget::Class.training_allowance(25, 50_000), whole);
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_training_has_what_fits_into_its_time() {
+    fn a_training_is_shortened_to_its_time() {
         let within = |epochs, examples, each, measured| {
             let left = Allowance { epochs, examples }.within(120.0, each, measured);
             (left.epochs, left.examples)
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_large_network_is_held_back_before_it_begins() {
+    fn only_large_networks_get_fewer_examples() {
         let (small, vgg16, giant) = (20_000_000, 313_000_000, usize::MAX);
         assert_eq!(Budget::Class.affordable_examples(10_000, small, Device::Cpu), 10_000);
         assert_eq!(Budget::Class.affordable_examples(10_000, vgg16, Device::Cpu), 4_700);

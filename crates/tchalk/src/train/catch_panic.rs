@@ -65,16 +65,16 @@ mod tests {
     #[test]
     fn a_gpu_without_memory_is_an_error_with_a_hint() {
         // As tch gives it: the error of libtorch inside that of an unwrap.
-        let said = "called `Result::unwrap()` on an `Err` value: Torch(\"CUDA out of memory. Tried \
+        let panic = "called `Result::unwrap()` on an `Err` value: Torch(\"CUDA out of memory. Tried \
                     to allocate 2.00 GiB. GPU 0 has a total capacity of 7.79 GiB.\\nException \
                     raised from malloc at …\")";
-        let told =
-            |op: &str| catch_torch_error::<()>(op, || panic!("{said}")).unwrap_err().to_string();
+        let message =
+            |op: &str| catch_torch_error::<()>(op, || panic!("{panic}")).unwrap_err().to_string();
         assert_eq!(
-            told("Model::fit"),
+            message("Model::fit"),
             "Model::fit: libtorch says: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a \
              total capacity of 7.79 GiB. Try a smaller batch_size."
         );
-        assert!(told("Model::evaluate").contains("restart the kernel"));
+        assert!(message("Model::evaluate").contains("restart the kernel"));
     }
 }

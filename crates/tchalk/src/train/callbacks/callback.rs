@@ -1,4 +1,4 @@
-//! What is called while a network learns.
+//! The trait of callbacks.
 
 use super::run::Run;
 use crate::error::{Error, Result};
@@ -8,15 +8,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tch::Tensor;
 
-/// What a callback's methods return: any error ends training, with the epochs so far.
+/// The result of a callback's methods. An error ends the training with the epochs so far.
 pub type CallbackResult = std::result::Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
-/// What is called while a network learns, at the places that Keras has names for. Each method does
-/// nothing unless it is written.
+/// Methods that are called during training, with the names they have in Keras. By default they do
+/// nothing.
 ///
-/// The model is free while a callback runs: it may evaluate it, predict with it, change its weights.
-/// An error, or a panic, ends training after what was done; the epochs so far are returned, and say
-/// why.
+/// A callback may use the model: evaluate it, predict with it, change its weights. An error or a panic
+/// ends the training; the finished epochs are returned, and the history says why.
 ///
 /// ```
 /// use tchalk::prelude::*;
@@ -43,43 +42,43 @@ pub type CallbackResult = std::result::Result<(), Box<dyn std::error::Error + Se
 /// # Ok::<(), tchalk::Error>(())
 /// ```
 pub trait Callback: std::fmt::Debug + Send {
-    /// Before anything is learned. An error here means that nothing has happened.
+    /// Called before training. An error here ends `fit` with an error.
     fn on_train_begin(&mut self, _run: &mut Run) -> CallbackResult {
         Ok(())
     }
 
-    /// Before each epoch.
+    /// Called before each epoch.
     fn on_epoch_begin(&mut self, _run: &mut Run) -> CallbackResult {
         Ok(())
     }
 
-    /// After each step.
+    /// Called after each step.
     fn on_batch_end(&mut self, _run: &mut Run) -> CallbackResult {
         Ok(())
     }
 
-    /// After each epoch, when the validation set has been measured.
+    /// Called after each epoch and its validation.
     fn on_epoch_end(&mut self, _run: &mut Run) -> CallbackResult {
         Ok(())
     }
 
-    /// After the last epoch, also where the reader pressed stop.
+    /// Called after the last epoch, also after an interrupt.
     fn on_train_end(&mut self, _run: &mut Run) -> CallbackResult {
         Ok(())
     }
 
-    /// What it has to know when training is taken up again from a checkpoint; nothing by default.
+    /// What a checkpoint has to keep for this callback. The default is nothing.
     fn state(&self) -> CallbackState {
         CallbackState::default()
     }
 
-    /// Takes up what [`Callback::state`] gave.
+    /// Restores what [`Callback::state`] returned.
     fn restore(&mut self, _state: CallbackState) -> CallbackResult {
         Ok(())
     }
 }
 
-/// What a callback keeps in a checkpoint: numbers and tensors by name.
+/// What a checkpoint keeps for a callback: numbers and tensors by name.
 #[derive(Default)]
 pub struct CallbackState {
     /// Numbers by name.
@@ -89,7 +88,7 @@ pub struct CallbackState {
 }
 
 impl CallbackState {
-    /// The number of this name.
+    /// The number with this name.
     pub fn number(&self, name: &str) -> Option<f64> {
         self.numbers.get(name).copied()
     }
@@ -101,7 +100,7 @@ impl std::fmt::Debug for CallbackState {
     }
 }
 
-/// A callback that several hold: keep one end to look at it after training.
+/// A shared callback: keep a clone to look at it after training.
 impl<C: Callback + ?Sized> Callback for Arc<Mutex<C>> {
     fn on_train_begin(&mut self, run: &mut Run) -> CallbackResult {
         lock(self).on_train_begin(run)
@@ -126,8 +125,7 @@ impl<C: Callback + ?Sized> Callback for Arc<Mutex<C>> {
     }
 }
 
-/// The callbacks of one [`Fit`](crate::train::Fit), in the order in which they were given. Cloning shares
-/// them.
+/// The callbacks of a [`Fit`](crate::train::Fit), in their order. Clones share them.
 #[derive(Clone, Default)]
 pub(crate) struct Callbacks(Vec<Arc<Mutex<dyn Callback>>>);
 
@@ -169,7 +167,7 @@ impl Callbacks {
         self.0.iter().map(|callback| lock(callback).state()).collect()
     }
 
-    /// Gives each callback the state that one of its place had.
+    /// Restores the states of the callbacks, in their order.
     pub(crate) fn restore(&self, states: Vec<CallbackState>) -> Result<()> {
         for (callback, state) in self.0.iter().zip(states) {
             let mut callback = lock(callback);

@@ -1,15 +1,15 @@
-//! Training, saved on the way.
+//! Saves checkpoints of the training.
 
 use super::monitor::Monitor;
 use crate::files::path_of;
 use crate::train::{Callback, CallbackResult, CallbackState, Run};
 use std::path::PathBuf;
 
-/// Saves training after every epoch, so that nothing is lost and [`Fit::resume`](crate::train::Fit)
-/// can go on from there: weights, what the optimizer remembers, the history, the state of the other
-/// callbacks. For the network alone there is [`Model::save`](crate::model::Model::save).
+/// Saves a checkpoint after every epoch, which [`Fit::resume`](crate::train::Fit::resume) continues from:
+/// the weights, the optimizer state, the history, the states of the callbacks. To save the network alone
+/// use [`Model::save`](crate::model::Model::save).
 ///
-/// It is written under another name and then renamed: when the disk is full, the last one stays.
+/// A new file replaces the last one when it is complete: if the disk is full, the last one stays.
 ///
 /// ```
 /// use tchalk::prelude::*;
@@ -23,21 +23,20 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Saves to `path` after every epoch, in place of what was saved before. Folders on the way are
-    /// made.
+    /// Saves to `path` after every epoch and replaces the last checkpoint. Missing folders are created.
     pub fn new(path: impl Into<PathBuf>) -> Checkpoint {
         Checkpoint { path: path_of(path.into()), every: 1, best: None }
     }
 
-    /// Saves only after every so many epochs, and after the last.
+    /// Saves only after every `epochs` epochs, and after the last.
     pub fn every(mut self, epochs: usize) -> Checkpoint {
         self.every = epochs.max(1);
         self
     }
 
-    /// Saves only epochs that are the best so far by this measure: `"val_accuracy"`.
-    pub fn best_only(mut self, measure: &str) -> Checkpoint {
-        self.best = Some(Monitor::new(measure));
+    /// Saves only epochs that are the best so far by this metric, such as `"val_accuracy"`.
+    pub fn best_only(mut self, metric: &str) -> Checkpoint {
+        self.best = Some(Monitor::new(metric));
         self
     }
 }

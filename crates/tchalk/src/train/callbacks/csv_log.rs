@@ -1,11 +1,11 @@
-//! A file with a line for each epoch.
+//! A CSV file with a line for each epoch.
 
 use crate::error::Error;
 use crate::files::path_of;
 use crate::train::{Callback, CallbackResult, Run};
 use std::path::PathBuf;
 
-/// Writes a table with a line for each epoch, complete after each of them:
+/// Writes a CSV file with a line for each epoch, complete after each epoch:
 /// `epoch,loss,accuracy,…,rate,seconds`.
 #[derive(Debug, Clone)]
 pub struct CsvLog {
@@ -13,19 +13,19 @@ pub struct CsvLog {
 }
 
 impl CsvLog {
-    /// Writes to `path`; folders on the way are made.
+    /// Writes to `path`. Missing folders are created.
     pub fn new(path: impl Into<PathBuf>) -> CsvLog {
         CsvLog { path: path_of(path.into()) }
     }
 
     fn write(&self, run: &Run) -> std::io::Result<()> {
-        let measures = run.metric_names();
+        let metric_names = run.metric_names();
         let mut out = csv::Writer::from_writer(Vec::new());
         let ends = ["rate".to_owned(), "seconds".to_owned()];
-        out.write_record(["epoch".to_owned()].iter().chain(&measures).chain(&ends))?;
+        out.write_record(["epoch".to_owned()].iter().chain(&metric_names).chain(&ends))?;
         for epoch in run.history().epochs() {
-            let values = measures.iter().map(|measure| {
-                epoch.value(measure).map(|value| value.to_string()).unwrap_or_default()
+            let values = metric_names.iter().map(|metric| {
+                epoch.value(metric).map(|value| value.to_string()).unwrap_or_default()
             });
             let ends = [epoch.learning_rate.to_string(), format!("{:.3}", epoch.seconds)];
             out.write_record([epoch.number.to_string()].into_iter().chain(values).chain(ends))?;
@@ -40,7 +40,7 @@ impl CsvLog {
 
 impl Callback for CsvLog {
     fn on_train_begin(&mut self, run: &mut Run) -> CallbackResult {
-        // A place that cannot be written to is found out before anything is learned.
+        // Fails before training if the file cannot be written.
         Ok(self.write(run).map_err(|error| Error::io(&self.path, error, ""))?)
     }
 

@@ -1,13 +1,13 @@
-//! Ends training when it gets no better, and goes back to where it was best.
+//! Ends training when a metric stops improving, and restores the best weights.
 
 use super::monitor::Monitor;
 use crate::train::{Callback, CallbackResult, CallbackState, Note, Run};
 use tch::Tensor;
 
-/// Ends training when the validation loss, or another measure, has not become better for some
-/// epochs, and puts the best epoch's weights back.
+/// Ends training when the validation loss, or another metric, has not improved for some epochs, and
+/// restores the weights of the best epoch.
 ///
-/// The set that chose the epoch flatters the result a little: report a third set, or say so.
+/// Results on the set that chose the epoch are slightly too good. Report those on a third set.
 ///
 /// ```
 /// use tchalk::prelude::*;
@@ -21,8 +21,7 @@ pub struct EarlyStopping {
 }
 
 impl EarlyStopping {
-    /// Ends training after `patience` epochs in a row in which the validation loss was no better
-    /// than before.
+    /// Ends training after `patience` epochs without an improvement of the validation loss.
     pub fn new(patience: usize) -> EarlyStopping {
         EarlyStopping {
             patience,
@@ -32,19 +31,19 @@ impl EarlyStopping {
         }
     }
 
-    /// What to look at instead of `val_loss`: losses shall fall, all else shall rise.
-    pub fn monitor(mut self, measure: &str) -> EarlyStopping {
-        self.monitor = self.monitor.with_metric(measure);
+    /// The metric to use instead of `val_loss`. Losses improve by falling, all others by rising.
+    pub fn monitor(mut self, metric: &str) -> EarlyStopping {
+        self.monitor = self.monitor.with_metric(metric);
         self
     }
 
-    /// By how much an epoch has to be better to count.
-    pub fn min_delta(mut self, least: f64) -> EarlyStopping {
-        self.monitor.min_delta = least.abs();
+    /// The smallest change that counts as an improvement. The default is 0.
+    pub fn min_delta(mut self, delta: f64) -> EarlyStopping {
+        self.monitor.min_delta = delta.abs();
         self
     }
 
-    /// Leaves the last epoch's weights in place.
+    /// Keeps the weights of the last epoch.
     pub fn keep_last(mut self) -> EarlyStopping {
         self.restore_best = false;
         self

@@ -1,13 +1,13 @@
-//! The number that decides, and which way is better.
+//! The best value of a metric so far.
 
 use crate::train::Epoch;
 use crate::train::measure::metric::lower_is_better;
 
-/// The best value of a measure so far, and for how many epochs there was none better.
+/// The best value of a metric so far, and the number of epochs since then.
 #[derive(Debug, Clone)]
 pub(super) struct Monitor {
     pub(super) metric: String,
-    /// What a value has to be better by.
+    /// The smallest change that counts as an improvement.
     pub(super) min_delta: f64,
     pub(super) best: f64,
     pub(super) epoch: usize,
@@ -15,23 +15,23 @@ pub(super) struct Monitor {
 }
 
 impl Monitor {
-    pub(super) fn new(measure: &str) -> Monitor {
-        let best = if lower_is_better(measure) { f64::INFINITY } else { f64::NEG_INFINITY };
-        Monitor { metric: measure.to_owned(), min_delta: 0.0, best, epoch: 0, epochs_since_best: 0 }
+    pub(super) fn new(metric: &str) -> Monitor {
+        let best = if lower_is_better(metric) { f64::INFINITY } else { f64::NEG_INFINITY };
+        Monitor { metric: metric.to_owned(), min_delta: 0.0, best, epoch: 0, epochs_since_best: 0 }
     }
 
-    /// The same question to another measure.
-    pub(super) fn with_metric(&self, measure: &str) -> Monitor {
-        Monitor { min_delta: self.min_delta, ..Monitor::new(measure) }
+    /// The monitor of another metric, with the same `min_delta`.
+    pub(super) fn with_metric(&self, metric: &str) -> Monitor {
+        Monitor { min_delta: self.min_delta, ..Monitor::new(metric) }
     }
 
-    /// The same question, with nothing seen yet.
+    /// The monitor before the first epoch.
     pub(super) fn reset(&self) -> Monitor {
         self.with_metric(&self.metric)
     }
 
-    /// Looks at an epoch: whether it is the best so far. An epoch without the measure, or with one
-    /// that is no number, is not.
+    /// Takes an epoch into account. Returns whether it is the best so far. An epoch without the metric, or
+    /// with NaN, is not.
     pub(super) fn update(&mut self, epoch: &Epoch) -> bool {
         let value = epoch.value(&self.metric).unwrap_or(f64::NAN);
         let better = if lower_is_better(&self.metric) {

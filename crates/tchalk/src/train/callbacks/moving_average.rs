@@ -1,13 +1,13 @@
-//! The mean of the weights along the way.
+//! The moving average of the weights.
 
 use crate::error::Error;
 use crate::train::{Callback, CallbackResult, CallbackState, Note, Run};
 use std::collections::BTreeMap;
 use tch::{Kind, Tensor, no_grad};
 
-/// Follows the weights with a moving average (Polyak 1992), and puts it in their place when training
-/// ends: `mean = decay * mean + (1 - decay) * weight` after every step. It often does a little better
-/// than the last step's weights.
+/// Keeps a moving average of the weights (Polyak 1992), and sets the weights to it when training ends:
+/// `mean = decay * mean + (1 - decay) * weight` after every step. It is often slightly better than the
+/// weights of the last step.
 ///
 /// ```
 /// use tchalk::prelude::*;
@@ -15,12 +15,12 @@ use tch::{Kind, Tensor, no_grad};
 /// ```
 pub struct MovingAverage {
     decay: f64,
-    /// By the weights' names, so that layers may be frozen and freed on the way.
+    /// By the names of the weights, so that layers can be frozen and unfrozen during training.
     means: BTreeMap<String, Tensor>,
 }
 
 impl MovingAverage {
-    /// A mean that remembers for about `1 / (1 - decay)` steps.
+    /// A moving average over about `1 / (1 - decay)` steps.
     pub fn new(decay: f64) -> MovingAverage {
         MovingAverage { decay, means: BTreeMap::new() }
     }
@@ -59,12 +59,12 @@ impl Callback for MovingAverage {
         no_grad(|| {
             for weight in program.weights() {
                 match self.means.get_mut(&weight.name) {
-                    // Counts, such as a batch normalization's, have no mean.
+                    // Counters, such as that of batch normalization, are copied.
                     Some(mean) if mean.kind() == Kind::Int64 => mean.copy_(&weight.tensor),
                     Some(mean) => {
                         let _ = mean.lerp_(&weight.tensor, 1.0 - self.decay);
                     }
-                    // The mean of a weight that was set free on the way begins there.
+                    // The average of a weight that was unfrozen during training starts now.
                     None if weight.may_change() => {
                         self.means.insert(weight.name, weight.tensor.detach().copy());
                     }

@@ -1,11 +1,11 @@
-//! Smaller steps where larger ones get no further.
+//! Reduces the learning rate when a metric stops improving.
 
 use super::monitor::Monitor;
 use crate::error::Error;
 use crate::train::{Callback, CallbackResult, CallbackState, Note, Run};
 
-/// Multiplies the learning rate by a factor when the validation loss, or another measure, has not
-/// become better for some epochs.
+/// Multiplies the learning rate by a factor when the validation loss, or another metric, has not
+/// improved for some epochs.
 ///
 /// ```
 /// use tchalk::prelude::*;
@@ -22,8 +22,8 @@ pub struct ReduceOnPlateau {
 }
 
 impl ReduceOnPlateau {
-    /// Divides the rate by ten after `patience` epochs in a row in which the validation loss was no
-    /// better than before.
+    /// Divides the learning rate by 10 after `patience` epochs without an improvement of the validation
+    /// loss.
     pub fn new(patience: usize) -> ReduceOnPlateau {
         ReduceOnPlateau {
             patience,
@@ -35,31 +35,31 @@ impl ReduceOnPlateau {
         }
     }
 
-    /// What to look at instead of `val_loss`: losses shall fall, all else shall rise.
-    pub fn monitor(mut self, measure: &str) -> ReduceOnPlateau {
-        self.monitor = self.monitor.with_metric(measure);
+    /// The metric to use instead of `val_loss`. Losses improve by falling, all others by rising.
+    pub fn monitor(mut self, metric: &str) -> ReduceOnPlateau {
+        self.monitor = self.monitor.with_metric(metric);
         self
     }
 
-    /// What the rate is multiplied by, above 0 and below 1.
+    /// The factor of the learning rate, above 0 and below 1. The default is 0.1.
     pub fn factor(mut self, factor: f64) -> ReduceOnPlateau {
         self.factor = factor;
         self
     }
 
-    /// By how much an epoch has to be better to count.
-    pub fn min_delta(mut self, least: f64) -> ReduceOnPlateau {
-        self.monitor.min_delta = least.abs();
+    /// The smallest change that counts as an improvement. The default is 0.
+    pub fn min_delta(mut self, delta: f64) -> ReduceOnPlateau {
+        self.monitor.min_delta = delta.abs();
         self
     }
 
-    /// For so many epochs after a change nothing is counted.
+    /// The number of epochs after a reduction that do not count. The default is 0.
     pub fn cooldown(mut self, epochs: usize) -> ReduceOnPlateau {
         self.cooldown = epochs;
         self
     }
 
-    /// The rate does not fall below this.
+    /// The smallest learning rate. The default is 0.
     pub fn min_learning_rate(mut self, rate: f64) -> ReduceOnPlateau {
         self.min_learning_rate = rate;
         self

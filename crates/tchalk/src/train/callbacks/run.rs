@@ -1,4 +1,4 @@
-//! Training as a callback sees it.
+//! The running training, as callbacks see it.
 
 use crate::error::{Error, Result};
 use crate::files::path_of;
@@ -10,8 +10,8 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use tch::{Tensor, no_grad};
 
-/// Training under way, as a [`Callback`](crate::train::Callback) sees it: where it is, how it went so far,
-/// and what can be changed.
+/// The running training, as a [`Callback`](crate::train::Callback) sees it: its progress, its history, and
+/// what can be changed.
 #[derive(Debug)]
 pub struct Run {
     pub(crate) model: Model,
@@ -22,16 +22,16 @@ pub struct Run {
     pub(crate) steps: usize,
     pub(crate) learning_rate: f64,
     pub(crate) metric_names: Vec<String>,
-    /// Why training shall end.
+    /// Why training is to end.
     pub(crate) stop_reason: Option<Note>,
-    /// Where the state of training shall be written after this epoch.
+    /// The checkpoint files to write after this epoch.
     pub(crate) checkpoints: Vec<PathBuf>,
-    /// Whether weights of an earlier epoch, chosen by the validation set, were put back.
+    /// Whether the validation set chose the epoch whose weights were restored.
     pub(crate) chosen_by_validation: bool,
 }
 
 impl Run {
-    /// Nothing done yet.
+    /// A training before its first epoch.
     pub(crate) fn new(model: &Model, metric_names: Vec<String>) -> Run {
         Run {
             model: model.clone(),
@@ -48,32 +48,32 @@ impl Run {
         }
     }
 
-    /// The network. It is free while a callback runs.
+    /// The network. Callbacks may use it.
     pub fn model(&self) -> Model {
         self.model.clone()
     }
 
-    /// The number of the epoch, counted from 1.
+    /// The number of the current epoch, from 1.
     pub fn epoch(&self) -> usize {
         self.epoch
     }
 
-    /// The number of the last epoch to come.
+    /// The number of the last epoch.
     pub fn epochs(&self) -> usize {
         self.epochs
     }
 
-    /// How many steps of this epoch are done.
+    /// The number of finished steps of this epoch.
     pub fn step(&self) -> usize {
         self.step
     }
 
-    /// How many steps an epoch has.
+    /// The number of steps of an epoch.
     pub fn steps(&self) -> usize {
         self.steps
     }
 
-    /// The epochs that are finished, the present one included when it ends.
+    /// The finished epochs. In `on_epoch_end` the current one is included.
     pub fn history(&self) -> History {
         self.history.clone()
     }
@@ -83,7 +83,7 @@ impl Run {
         self.history.last()
     }
 
-    /// The learning rate, before the schedule and the optimizer's own decay.
+    /// The learning rate, before schedule and decay.
     pub fn learning_rate(&self) -> f64 {
         self.learning_rate
     }
@@ -92,42 +92,42 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// If it is negative or no number.
+    /// If it is negative or not finite.
     pub fn set_learning_rate(&mut self, learning_rate: f64) -> Result<()> {
         check_learning_rate("Run::set_learning_rate", learning_rate)?;
         self.learning_rate = learning_rate;
         Ok(())
     }
 
-    /// Ends training after what is being done, and says why.
+    /// Ends the training after this step or epoch. The history gets the reason.
     pub fn stop(&mut self, reason: impl Into<Note>) {
         self.stop_reason.get_or_insert(reason.into());
     }
 
-    /// What each epoch is measured by: `loss`, `accuracy`, `val_loss`, …
+    /// The names of the metrics of each epoch: `loss`, `accuracy`, `val_loss`, …
     pub fn metric_names(&self) -> Vec<String> {
         self.metric_names.clone()
     }
 
-    /// Refuses a measure that no epoch will have.
+    /// Refuses a metric that no epoch will have.
     ///
     /// # Errors
     ///
-    /// If there is no measure of that name.
+    /// If there is no metric with that name.
     pub fn check_metric(&self, op: &str, name: &str) -> Result<()> {
-        if self.metric_names.iter().any(|measure| measure == name) {
+        if self.metric_names.iter().any(|metric| metric == name) {
             return Ok(());
         }
         let expected = format!("one of {}", self.metric_names.join(", "));
         let hint = if name.starts_with("val_") {
-            "Fit::validation(&set) or Fit::validation_split(0.2) give it something to look at."
+            "Add Fit::validation(&set) or Fit::validation_split(0.2)."
         } else {
             ""
         };
         Err(Error::invalid(op, expected, format!("{name:?}"), hint))
     }
 
-    /// Writes a line into the history's notes.
+    /// Adds a note to the history.
     pub fn note(&mut self, note: impl Into<Note>) {
         self.history.notes.push(note.into());
     }
@@ -146,21 +146,21 @@ impl Run {
         }
     }
 
-    /// Copies of all weights that training may change, with their names, running means included.
+    /// Copies of all weights that training may change, with their names. Running means are included.
     pub fn weights(&self) -> Vec<(String, Tensor)> {
         copy_weights(&self.model)
     }
 
-    /// Puts weights in place of those that there are, by name.
+    /// Sets weights by name.
     ///
     /// # Errors
     ///
-    /// If there is no weight of a name, or it has another shape.
+    /// If there is no weight with a name, or it has another shape.
     pub fn set_weights(&mut self, weights: &[(String, Tensor)]) -> Result<()> {
         set_weights(&self.model, weights)
     }
 
-    /// Asks for the state of training to be written to `path` when the epoch's callbacks are done.
+    /// Requests a checkpoint in `path`, written after the callbacks of this epoch.
     pub fn checkpoint(&mut self, path: impl Into<PathBuf>) {
         self.checkpoints.push(path_of(path.into()));
     }
@@ -174,7 +174,7 @@ pub(crate) fn copy_weights(model: &Model) -> Vec<(String, Tensor)> {
     weights.map(|weight| (weight.name, weight.tensor.detach().copy())).collect()
 }
 
-/// Writes values into weights, by name.
+/// Sets weights by name.
 pub(crate) fn set_weights(model: &Model, values: &[(String, Tensor)]) -> Result<()> {
     let program = &model.inner().program;
     let _access = program.training();

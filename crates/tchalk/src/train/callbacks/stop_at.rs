@@ -1,10 +1,10 @@
-//! Ends training when a target is reached.
+//! Ends training when a metric reaches a target.
 
 use crate::train::measure::metric::lower_is_better;
 use crate::train::{Callback, CallbackResult, Note, Run};
 
-/// Ends training when a measure reaches a target: `StopAt::new("val_accuracy", 0.99)`. A loss has to
-/// fall to it, all else has to rise to it.
+/// Ends training when a metric reaches a target: `StopAt::new("val_accuracy", 0.99)`. A loss has to fall
+/// to it, all others have to rise to it.
 #[derive(Debug, Clone)]
 pub struct StopAt {
     metric: String,
@@ -12,9 +12,9 @@ pub struct StopAt {
 }
 
 impl StopAt {
-    /// Ends training when `measure` reaches `target`.
-    pub fn new(measure: impl Into<String>, target: f64) -> StopAt {
-        StopAt { metric: measure.into(), target }
+    /// Ends training when `metric` reaches `target`.
+    pub fn new(metric: impl Into<String>, target: f64) -> StopAt {
+        StopAt { metric: metric.into(), target }
     }
 }
 

@@ -52,7 +52,7 @@ pub(crate) struct TrainingCheckpoint {
     pub(crate) history: History,
     path: PathBuf,
     weights: Vec<(String, Tensor)>,
-    descent: StateDict,
+    optimizer_state: StateDict,
     callbacks: Vec<CallbackState>,
 }
 
@@ -103,17 +103,9 @@ pub(crate) fn read(path: &Path) -> Result<TrainingCheckpoint> {
     let hint = "Fit::new().callback(Checkpoint::new(path)) writes such a file after every epoch.";
     let bytes = std::fs::read(path).map_err(|error| Error::io(path, error, hint))?;
     let bad = |problem: String| Error::bad_file(path, problem, hint);
-    let (_, metadata) = SafeTensors::read_metadata(&bytes)
-        .map_err(|error| bad(format!("no checkpoint: {error}")))?;
-    let text = metadata.metadata().as_ref().and_then(|notes| notes.get(KEY));
-    let text = text.ok_or_else(|| bad("it holds no training state".into()))?;
-    let header: Header = serde_json::from_str(text)
-        .map_err(|error| bad(format!("its training state is damaged: {error}")))?;
-    if header.version != VERSION {
-        return Err(bad(format!("version {} of the format; this is {VERSION}", header.version)));
-    }
+    let header = read_header(&bytes).map_err(bad)?;
     let file = SafeTensors::deserialize(&bytes).map_err(|error| bad(error.to_string()))?;
-    let (mut weights, mut optimizer_state) = (Vec::new(), BTreeMap::new());
+    let (mut weights, mut slots) = (Vec::new(), BTreeMap::new());
     let numbers = header.callbacks.into_iter();
     let mut callbacks: Vec<CallbackState> = numbers
         .map(|numbers| CallbackState {
@@ -130,7 +122,7 @@ pub(crate) fn read(path: &Path) -> Result<TrainingCheckpoint> {
         if let Some(name) = name.strip_prefix(WEIGHT) {
             weights.push((name.to_owned(), tensor));
         } else if let Some(name) = name.strip_prefix(OPTIMIZER) {
-            optimizer_state.insert(name.to_owned(), tensor);
+            slots.insert(name.to_owned(), tensor);
         } else if let Some((i, name)) =
             name.strip_prefix("callback/").and_then(|rest| rest.split_once('/'))
             && let Some(state) = i.parse().ok().and_then(|i: usize| callbacks.get_mut(i))
@@ -138,41 +130,57 @@ pub(crate) fn read(path: &Path) -> Result<TrainingCheckpoint> {
             state.tensors.insert(name.to_owned(), tensor);
         }
     }
-    let descent = StateDict {
+    let optimizer_state = StateDict {
         learning_rate: f64::from_bits(header.rate),
         steps: header.steps,
         updates: header.updates,
-        tensors: optimizer_state,
+        tensors: slots,
     };
     let epochs = header.epochs.iter().map(epoch).collect();
     let history = History { epochs, notes: header.notes, ..History::default() };
     let (seed, path) = (header.seed, path.to_owned());
-    Ok(TrainingCheckpoint { seed, history, path, weights, descent, callbacks })
+    Ok(TrainingCheckpoint { seed, history, path, weights, optimizer_state, callbacks })
+}
+
+fn read_header(bytes: &[u8]) -> std::result::Result<Header, String> {
+    let (_, metadata) =
+        SafeTensors::read_metadata(bytes).map_err(|error| format!("no checkpoint: {error}"))?;
+    let text = metadata.metadata().as_ref().and_then(|notes| notes.get(KEY));
+    let text = text.ok_or("it holds no training state")?;
+    let header: Header = serde_json::from_str(text)
+        .map_err(|error| format!("its training state is damaged: {error}"))?;
+    match header.version {
+        VERSION => Ok(header),
+        other => Err(format!("version {other} of the format; this is {VERSION}")),
+    }
 }
 
 /// Restores the state of a training in a model that was built and compiled as before.
 pub(crate) fn restore(
     model: &Model,
     callbacks: &Callbacks,
-    saved: TrainingCheckpoint,
+    checkpoint: TrainingCheckpoint,
 ) -> Result<History> {
     let bad = |problem: String| {
         let hint = "Build and compile the model as when the file was written.";
-        Error::bad_file(&saved.path, problem, hint)
+        Error::bad_file(&checkpoint.path, problem, hint)
     };
-    let names: Vec<String> = saved.weights.iter().map(|(name, _)| name.clone()).collect();
+    let names: Vec<String> = checkpoint.weights.iter().map(|(name, _)| name.clone()).collect();
     if let Some(missing) = model.weight_names().iter().find(|name| !names.contains(name)) {
         return Err(bad(format!("it holds no weight {missing:?}")));
     }
-    set_weights(model, &saved.weights).map_err(|error| bad(error.to_string()))?;
+    set_weights(model, &checkpoint.weights).map_err(|error| bad(error.to_string()))?;
     let inner = model.inner();
     let weights: Vec<(String, Tensor)> =
         inner.program.weights().into_iter().map(|weight| (weight.name, weight.tensor)).collect();
     if let Some(compiled) = inner.compiled().as_mut() {
-        compiled.optimizer_state.load_state_dict(&saved.descent, &weights).map_err(bad)?;
+        compiled
+            .optimizer_state
+            .load_state_dict(&checkpoint.optimizer_state, &weights)
+            .map_err(bad)?;
     }
-    callbacks.restore(saved.callbacks)?;
-    Ok(saved.history)
+    callbacks.restore(checkpoint.callbacks)?;
+    Ok(checkpoint.history)
 }
 
 fn saved_epoch(epoch: &Epoch) -> SavedEpoch {

@@ -433,7 +433,7 @@ impl Trainer {
         }
     }
 
-    /// Plans what fits into the time, where learning from an example takes so many seconds.
+    /// Plans what fits into the time, if an example takes these seconds.
     fn plan_within_budget(&self, seconds: f64, run: &mut Run, progress: &mut ProgressDisplay) {
         let Some(clock) = &self.clock else { return };
         let (batch_size, examples) = (self.options.batch_size, self.train_data.len());
@@ -472,7 +472,7 @@ mod tests {
     use crate::prelude::*;
     use std::time::Duration;
 
-    /// A training of so many epochs on 2,000 examples in batches of 100, whose clock has just begun.
+    /// A training on 2,000 examples in batches of 100, whose clock has just started.
     fn trainer(epochs: usize) -> (Trainer, Run, ProgressDisplay) {
         let x = Tensor::zeros([2_000, 1, 2, 2], (Kind::Float, Device::Cpu));
         let y = Tensor::zeros([2_000], (Kind::Int64, Device::Cpu));

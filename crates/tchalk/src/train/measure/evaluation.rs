@@ -1,4 +1,4 @@
-//! How well a network does on a set.
+//! Evaluation: loss, accuracy and other metrics of a network on a set.
 
 use super::loss::{Loss, LossInput};
 use super::metric::{Metric, MetricResult, MetricState};
@@ -24,12 +24,12 @@ pub(crate) const Z_95: f64 = 1.959_963_984_540_054;
 pub struct Evaluation {
     /// The mean loss over all examples.
     pub loss: f64,
-    /// The fraction of examples whose most probable class is the right one.
+    /// The fraction of examples whose most probable class is correct.
     pub accuracy: f64,
-    /// How many examples that was measured on.
+    /// The number of examples.
     pub examples: usize,
     result: MetricResult,
-    /// What a budget left out, and what flatters the result.
+    /// Whether a budget left out examples, and whether there is leakage.
     notes: Vec<Note>,
     /// The budget that shortened the training, if one did.
     pub(crate) shortened_by: Option<Budget>,
@@ -42,12 +42,12 @@ impl Evaluation {
         Evaluation { loss, accuracy, examples, result, notes, shortened_by }
     }
 
-    /// The same, of what a budget has left of a training.
+    /// The evaluation of a network whose training a budget has shortened.
     pub(crate) fn with_shortened_by(self, shortened: Option<Budget>) -> Evaluation {
         Evaluation { shortened_by: shortened, ..self }
     }
 
-    /// What these probabilities `[examples, classes]` come to for these labels.
+    /// The evaluation of probabilities `[examples, classes]` with these labels.
     pub(crate) fn from_probabilities(
         probabilities: &Array2<f32>,
         labels: &[usize],
@@ -57,9 +57,9 @@ impl Evaluation {
         let rows: Vec<f32> = probabilities.iter().copied().collect();
         let rows = Tensor::from_slice(&rows).view([-1, classes as i64]);
         let labels: Vec<i64> = labels.iter().map(|&label| label as i64).collect();
-        let mut tally = MetricState::new(LossInput::Probabilities, classes, Device::Cpu);
-        tally.add(&Loss::CategoricalCrossEntropy, &rows, &Tensor::from_slice(&labels));
-        Evaluation::new(tally.result(), notes)
+        let mut state = MetricState::new(LossInput::Probabilities, classes, Device::Cpu);
+        state.add(&Loss::CategoricalCrossEntropy, &rows, &Tensor::from_slice(&labels));
+        Evaluation::new(state.result(), notes)
     }
 
     /// Any metric, over the same examples.
@@ -78,25 +78,25 @@ impl Evaluation {
         self.result.value(metric)
     }
 
-    /// How often examples of each class (row) were said to be of each class (column).
+    /// The confusion matrix: how often examples of each class (row) were predicted as each class (column).
     pub fn confusion(&self) -> Vec<Vec<usize>> {
         self.result.confusion.clone()
     }
 
-    /// Where the accuracy on endlessly many such examples lies, with 95 % confidence (Wilson 1927,
-    /// which keeps within 0 and 1 and holds for small sets).
+    /// The 95 % confidence interval of the accuracy on infinitely many such examples (Wilson 1927). It
+    /// stays within 0 and 1 and holds for small sets.
     pub fn accuracy_interval(&self) -> (f64, f64) {
         wilson_interval(self.accuracy, self.examples)
     }
 
-    /// Where the mean loss on endlessly many such examples lies, with 95 % confidence (normal
+    /// The 95 % confidence interval of the mean loss on infinitely many such examples (normal
     /// approximation).
     pub fn loss_interval(&self) -> (f64, f64) {
         let half = Z_95 * self.result.loss_standard_error();
         (self.loss - half, self.loss + half)
     }
 
-    /// Half the width of the accuracy's interval: what chance alone could do with so many examples.
+    /// Half the width of the confidence interval of the accuracy.
     pub fn margin(&self) -> f64 {
         let (low, high) = self.accuracy_interval();
         (high - low) / 2.0
@@ -111,13 +111,13 @@ impl Evaluation {
         self.result.correct_beside(&other.result)
     }
 
-    /// What a budget left out, and what flatters the result; empty if nothing.
+    /// Whether a budget left out examples, and whether there is leakage.
     pub fn notes(&self) -> Vec<Note> {
         self.notes.clone()
     }
 }
 
-/// The interval of a fraction measured on so many examples.
+/// The 95 % confidence interval of a fraction that was measured on this number of examples.
 pub(crate) fn wilson_interval(fraction: f64, examples: usize) -> (f64, f64) {
     let (n, z2) = (examples as f64, Z_95 * Z_95);
     let middle = (fraction + z2 / (2.0 * n)) / (1.0 + z2 / n);
@@ -149,15 +149,15 @@ impl Show for Evaluation {
 }
 
 impl Model {
-    /// Measures loss and accuracy on `set`, over all its examples at once.
+    /// Measures loss and accuracy on `set`.
     ///
-    /// The result says so where it flatters: when examples were trained on, or when the set chose
-    /// between the epochs.
+    /// The notes of the result report leakage: examples that the network was trained on, or a set that
+    /// chose between the epochs.
     ///
     /// # Errors
     ///
     /// If the model is not compiled, the set has no labels or does not fit the network, or the
-    /// reader pressed stop.
+    /// reader interrupts it.
     pub fn evaluate(&self, set: &TensorSet) -> Result<Evaluation> {
         const OP: &str = "Model::evaluate";
         let inner = self.inner();
@@ -177,7 +177,7 @@ impl Model {
     }
 }
 
-/// Counts over a whole feed, in inference mode; whether the page shows how far it is.
+/// The metrics over a source, in inference mode. `shown`: whether the page shows the progress.
 pub(crate) fn evaluate_source(
     inner: &Inner,
     feed: &BatchSource,
@@ -189,7 +189,7 @@ pub(crate) fn evaluate_source(
     let _kept = memory::keep();
     let program = &inner.program;
     let target = reading.step(program);
-    let mut tally = MetricState::new(reading, inner.output_shape()[0], inner.device);
+    let mut state = MetricState::new(reading, inner.output_shape()[0], inner.device);
     let mut progress = shown.then(|| Progress::of("measured", "examples", feed.len()));
     let mut done = 0;
     for positions in feed.batch_positions(feed.inference_batch_size()) {
@@ -198,14 +198,14 @@ pub(crate) fn evaluate_source(
             let batch = feed.batch(program, &positions, inner.device);
             no_grad(|| {
                 let outputs = program.inference().run(&batch.known_values(), &[target]).remove(0);
-                tally.add(loss, &outputs, &batch.labels);
+                state.add(loss, &outputs, &batch.labels);
             });
             done += batch.len();
             Ok(())
         })?;
         progress.iter_mut().for_each(|progress| progress.done(done));
     }
-    Ok(tally.result())
+    Ok(state.result())
 }
 
 #[cfg(test)]

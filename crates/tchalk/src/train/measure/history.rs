@@ -1,4 +1,4 @@
-//! How training went, epoch by epoch.
+//! The history of a training, epoch by epoch.
 
 use super::metric::lower_is_better;
 use super::note::{Note, notes_of_any_version};
@@ -11,16 +11,16 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// One pass over the training examples.
+/// The results of one epoch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Epoch {
-    /// Counts from 1.
+    /// The number of the epoch, from 1.
     pub number: usize,
     /// The mean loss over the epoch, measured while the weights were changing.
     pub loss: f64,
-    /// The fraction of training examples that were right, likewise.
+    /// The accuracy over the epoch, measured while the weights were changing.
     pub accuracy: f64,
-    /// The loss on the validation set after the epoch, where there is one.
+    /// The loss on the validation set after the epoch, if there is one.
     pub val_loss: Option<f64>,
     /// The accuracy on the validation set after the epoch.
     pub val_accuracy: Option<f64>,
@@ -30,49 +30,49 @@ pub struct Epoch {
     /// The learning rate of the last step.
     #[serde(default)]
     pub learning_rate: f64,
-    /// How long the epoch took, validation included.
+    /// The duration of the epoch in seconds, with validation.
     pub seconds: f64,
 }
 
 impl Epoch {
-    /// A measure by its name: `loss`, `val_accuracy`, `val_f1`, `rate`, `seconds`.
+    /// A metric by its name: `loss`, `val_accuracy`, `val_f1`, `learning_rate`, `seconds`.
     pub fn value(&self, metric: &str) -> Option<f64> {
         match metric {
             "loss" => Some(self.loss),
             "accuracy" => Some(self.accuracy),
             "val_loss" => self.val_loss,
             "val_accuracy" => self.val_accuracy,
-            "rate" => Some(self.learning_rate),
+            // Files and CSV logs say "rate".
+            "learning_rate" | "rate" => Some(self.learning_rate),
             "seconds" => Some(self.seconds),
             other => self.metrics.get(other).copied(),
         }
     }
 }
 
-/// How training went: what [`fit`](crate::model::Model::fit) returns.
+/// The history of a training, which [`fit`](crate::model::Model::fit) returns.
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct History {
     pub(crate) epochs: Vec<Epoch>,
-    /// What a budget left out, that the reader pressed stop, and the like; empty if nothing.
     #[serde(deserialize_with = "notes_of_any_version")]
     pub(crate) notes: Vec<Note>,
     /// Why training ended before its last epoch.
     #[serde(default)]
     pub(crate) stop_reason: Option<Note>,
-    /// How long the frozen part took, which is computed once, before the epochs.
+    /// The time to compute the features of the frozen layers, before the epochs.
     #[serde(default)]
     pub(crate) feature_cache_seconds: f64,
-    /// The names of the optimizer and the loss; empty in what older versions saved.
+    /// The names of the optimizer and the loss; empty in files of older versions.
     #[serde(default)]
     pub(crate) optimizer: String,
     #[serde(default)]
     pub(crate) loss: String,
-    /// The epoch whose weights were put back at the end, if that was done.
+    /// The epoch whose weights were restored at the end, if any.
     #[serde(default)]
     pub(crate) restored_epoch: Option<usize>,
 }
 
-/// So many epochs are shown in full; of more, the first and the last.
+/// The most epochs in the table. Of more, the first and the last are shown.
 const MAX_ROWS: usize = 40;
 
 impl History {
@@ -81,7 +81,7 @@ impl History {
         self.epochs.clone()
     }
 
-    /// How many epochs were finished.
+    /// The number of finished epochs.
     pub fn len(&self) -> usize {
         self.epochs.len()
     }
@@ -96,8 +96,8 @@ impl History {
         self.epochs.last().cloned()
     }
 
-    /// The best epoch by a measure such as `"val_accuracy"`: the one with the smallest loss, or the
-    /// largest of anything else. The earliest, where several are equal; none without the measure.
+    /// The best epoch by a metric such as `"val_accuracy"`: the one with the smallest loss, or the
+    /// largest value of any other metric. The first of equal ones; none if no epoch has the metric.
     pub fn best(&self, metric: &str) -> Option<Epoch> {
         let sign = if lower_is_better(metric) { -1.0 } else { 1.0 };
         let known = self.epochs.iter().filter_map(|epoch| {
@@ -107,7 +107,7 @@ impl History {
         known.reduce(|best, next| if next.0 > best.0 { next } else { best }).map(|(_, e)| e.clone())
     }
 
-    /// One measure over the epochs, by its name: `"val_loss"`.
+    /// The values of a metric over the epochs, by its name: `"val_loss"`.
     ///
     /// # Errors
     ///
@@ -117,12 +117,12 @@ impl History {
         if values.is_empty() {
             let known = self.metric_names().join(", ");
             let op = format!("History::values({metric:?})");
-            return Err(Error::invalid(op, format!("one of {known}"), "no such measure", ""));
+            return Err(Error::invalid(op, format!("one of {known}"), "no such metric", ""));
         }
         Ok(values)
     }
 
-    /// What was said beside the epochs: what a budget left out, why training ended.
+    /// What a reader should know: what a budget left out, leakage, why training ended early.
     pub fn notes(&self) -> Vec<Note> {
         self.notes.clone()
     }
@@ -132,18 +132,17 @@ impl History {
         self.stop_reason.clone()
     }
 
-    /// Whether a budget left out a part.
+    /// Whether a budget shortened the training.
     pub(crate) fn is_shortened(&self) -> bool {
         self.notes.iter().any(Note::is_shortened)
     }
 
-    /// How long training took, in seconds: all epochs, and before them the frozen part, where that
-    /// was computed once.
+    /// The duration of the training in seconds: all epochs, and the features of the frozen layers.
     pub fn seconds(&self) -> f64 {
         self.feature_cache_seconds + self.epochs.iter().map(|epoch| epoch.seconds).sum::<f64>()
     }
 
-    /// The measures that the epochs have, the rate and the time apart.
+    /// The names of the metrics of the epochs, without learning rate and seconds.
     fn metric_names(&self) -> Vec<String> {
         let Some(epoch) = self.epochs.first() else { return Vec::new() };
         let always = ["loss", "accuracy", "val_loss", "val_accuracy"].map(str::to_owned);
@@ -159,8 +158,8 @@ impl History {
         Line::new(name, points.collect())
     }
 
-    /// The curves: loss on the left, accuracy on the right, training and validation in each; below
-    /// them the other metrics and the learning rate, where there is something to see.
+    /// The curves of loss and accuracy, for training and validation; below them the other metrics, and
+    /// the learning rate if it changes.
     ///
     /// # Errors
     ///
@@ -169,7 +168,7 @@ impl History {
         self.plot_in("History::plot", 2)
     }
 
-    /// The same curves one below the other, each as wide as the page.
+    /// The same curves in one column, each as wide as the page.
     ///
     /// # Errors
     ///
@@ -195,7 +194,7 @@ impl History {
         let mut panels = vec![panel("loss").into(), panel("accuracy").into()];
         let others = self.metric_names().into_iter().skip(2).filter(|m| !m.starts_with("val_"));
         panels.extend(others.map(|measure| panel(&measure).into()));
-        // A slow decay is nothing to look at.
+        // A slow decay is not worth a panel.
         let first = self.epochs.first().map_or(0.0, |epoch| epoch.learning_rate);
         if self.epochs.iter().any(|epoch| (epoch.learning_rate - first).abs() > 0.01 * first) {
             let rate = LinePanel::new("learning rate").x_label("epoch").integer_x();
@@ -204,8 +203,8 @@ impl History {
         Figure::grid(panels, columns)
     }
 
-    /// Several trainings in one figure: the validation curves where all have them, those of training
-    /// otherwise.
+    /// Several trainings in one figure: the validation curves if all have them, otherwise the training
+    /// curves.
     ///
     /// # Errors
     ///
@@ -253,7 +252,7 @@ impl History {
     ///
     /// # Errors
     ///
-    /// If the text is none.
+    /// If the text is not a saved history.
     pub fn from_json(text: &str) -> Result<History> {
         serde_json::from_str(text).map_err(|error| {
             Error::invalid("History::from_json", "a saved history", error.to_string(), "")
@@ -270,7 +269,7 @@ impl History {
         std::fs::write(&path, self.to_json()).map_err(|error| Error::io(path, error, ""))
     }
 
-    /// Reads a history that was saved.
+    /// Reads a saved history.
     ///
     /// # Errors
     ///
@@ -282,7 +281,7 @@ impl History {
             .map_err(|error| Error::bad_file(path, format!("it holds no history: {error}"), ""))
     }
 
-    /// The epochs as a table. Of very many, those in the middle are left out.
+    /// The epochs as a table. Of many epochs those in the middle are left out.
     pub fn table(&self) -> Table {
         let optional =
             |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.4}"));

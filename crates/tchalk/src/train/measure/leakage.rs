@@ -1,4 +1,4 @@
-//! Against fooling oneself: what a network has seen, and what that says about a result.
+//! Leakage: whether a network is measured on examples that it was trained on or chosen by.
 
 use super::note::Note;
 use crate::data::TensorSet;
@@ -7,21 +7,21 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use tch::{Device, Tensor, no_grad};
 
-/// So many numbers of each example are looked at, evenly spread.
+/// The numbers of each example that a fingerprint is made of, evenly spaced.
 const HASHED_NUMBERS: i64 = 512;
 
-/// What a network has seen: kept with it, so that `evaluate` can say when a result flatters.
+/// What a network was trained on. It is kept with the network, so that `evaluate` can report leakage.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TrainingFacts {
-    /// Marks of the examples it was trained on.
+    /// The fingerprints of the examples it was trained on.
     trained: Option<Arc<HashSet<u64>>>,
-    /// The marks, summed up, of the set that chose between epochs.
+    /// The fingerprint of the set that chose between epochs.
     chosen: Option<u64>,
     /// The budget that shortened the last training, if one did.
     pub(crate) shortened_by: Option<Budget>,
 }
 
-/// A mark for each example of a set: equal examples have equal marks.
+/// A fingerprint of each example of a set. Equal examples have equal fingerprints.
 pub(crate) fn fingerprints(set: &TensorSet) -> Vec<u64> {
     let count = set.len() as i64;
     no_grad(|| {
@@ -38,8 +38,8 @@ pub(crate) fn fingerprints(set: &TensorSet) -> Vec<u64> {
         let values = Vec::<f32>::try_from(values).unwrap_or_default();
         let rows = values.chunks(columns.max(1));
         rows.map(|row| {
-            row.iter().fold(0xCBF2_9CE4_8422_2325, |mark: u64, value| {
-                (mark ^ u64::from(value.to_bits()))
+            row.iter().fold(0xCBF2_9CE4_8422_2325, |hash: u64, value| {
+                (hash ^ u64::from(value.to_bits()))
                     .wrapping_mul(0x0000_0100_0000_01B3)
                     .rotate_left(29)
             })
@@ -48,19 +48,19 @@ pub(crate) fn fingerprints(set: &TensorSet) -> Vec<u64> {
     })
 }
 
-/// A mark of a whole set, in whatever order its examples are.
+/// The fingerprint of a set. It does not depend on the order of the examples.
 pub(crate) fn set_fingerprint(set: &TensorSet) -> u64 {
     combined(&fingerprints(set))
 }
 
-/// The same from the marks of its examples.
-fn combined(marks: &[u64]) -> u64 {
-    marks.iter().fold(marks.len() as u64, |sum, mark| sum.wrapping_add(*mark))
+/// The fingerprint of a set, from those of its examples.
+fn combined(fingerprints: &[u64]) -> u64 {
+    fingerprints.iter().fold(fingerprints.len() as u64, |sum, one| sum.wrapping_add(*one))
 }
 
 impl TrainingFacts {
-    /// Remembers the marks of what the network is trained on, and says how many of a validation set's
-    /// are among them, or among those of earlier trainings.
+    /// Records the fingerprints of the training examples. Returns a note where examples of the validation
+    /// set are among them, or among those of earlier trainings.
     pub(crate) fn record_training(
         &mut self,
         trained: &[u64],
@@ -73,12 +73,12 @@ impl TrainingFacts {
         note
     }
 
-    /// Remembers that the examples with these marks have chosen between epochs.
-    pub(crate) fn record_choice(&mut self, marks: &[u64]) {
-        self.chosen = Some(combined(marks));
+    /// Records that the set of the examples with these fingerprints chose between epochs.
+    pub(crate) fn record_choice(&mut self, fingerprints: &[u64]) {
+        self.chosen = Some(combined(fingerprints));
     }
 
-    /// What there is to say when the network is measured on `set`.
+    /// The notes on a result of the network on `set`.
     pub(crate) fn leakage_notes(&self, set: &TensorSet) -> Vec<Note> {
         if self.trained.is_none() && self.chosen.is_none() {
             return Vec::new();
@@ -93,10 +93,10 @@ impl TrainingFacts {
     }
 }
 
-/// What there is to say when several networks together are measured on `set`, each thing once.
-pub(crate) fn leakage_notes_of_all(seen: &[TrainingFacts], set: &TensorSet) -> Vec<Note> {
+/// The notes on a result of several networks together on `set`, each note once.
+pub(crate) fn leakage_notes_of_all(facts: &[TrainingFacts], set: &TensorSet) -> Vec<Note> {
     let mut notes: Vec<Note> = Vec::new();
-    for note in seen.iter().flat_map(|seen| seen.leakage_notes(set)) {
+    for note in facts.iter().flat_map(|facts| facts.leakage_notes(set)) {
         if !notes.contains(&note) {
             notes.push(note);
         }
@@ -104,7 +104,7 @@ pub(crate) fn leakage_notes_of_all(seen: &[TrainingFacts], set: &TensorSet) -> V
     notes
 }
 
-/// How many of the examples with these fingerprints were trained on; none if there are none.
+/// A note where examples with these fingerprints were trained on.
 fn leak(trained: &HashSet<u64>, fingerprints: &[u64], validation: bool) -> Option<Note> {
     let leaked = fingerprints.iter().filter(|mark| trained.contains(mark)).count();
     let examples = fingerprints.len();
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_trained_on_is_recognized() {
+    fn training_examples_are_recognized() {
         let mut seen = TrainingFacts::default();
         let (trained, validation) = (fingerprints(&set(0, 10)), fingerprints(&set(8, 5)));
         let note = seen.record_training(&trained, Some(&validation)).unwrap();
@@ -131,10 +131,10 @@ mod tests {
         assert!(seen.leakage_notes(&set(20, 4)).is_empty());
         let subset = Note::Leak { validation: false, leaked: 4, examples: 4 };
         assert_eq!(seen.leakage_notes(&set(2, 4)), [subset]);
-        // Trained a second time, on others: the first are still known.
+        // After a second training on others the first examples are still known.
         assert!(seen.record_training(&fingerprints(&set(30, 3)), None).is_none());
         assert_eq!(seen.leakage_notes(&set(2, 4)).len(), 1);
-        // Split anew after a training: what was learned then is no validation now.
+        // A new split after a training puts training examples into the validation set.
         let note = seen.record_training(&fingerprints(&set(40, 3)), Some(&validation)).unwrap();
         assert_eq!(note, Note::Leak { validation: true, leaked: 2, examples: 5 });
         assert_eq!(leakage_notes_of_all(&[seen.clone(), seen], &set(2, 4)).len(), 1);
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn large_examples_are_told_apart_by_a_part_of_them() {
+    fn large_examples_have_different_fingerprints() {
         let x = Tensor::rand([20, 3, 40, 40], (Kind::Float, Device::Cpu));
         let y = Tensor::zeros([20], (Kind::Int64, Device::Cpu));
         let marks = fingerprints(&TensorSet::new(&x, &y, &["a"]).unwrap());

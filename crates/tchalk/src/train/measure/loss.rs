@@ -1,13 +1,13 @@
-//! How wrong a prediction is, as one number.
+//! Losses.
 
 use crate::error::{Error, Result};
 use crate::model::Program;
 use tch::{Kind, Reduction, Tensor};
 
-/// Keras's epsilon: probabilities stay so far from 0 and 1.
+/// The distance that probabilities keep from 0 and 1, as in Keras.
 const EPSILON: f64 = 1e-7;
 
-/// How wrong a prediction is, as one number to make small.
+/// The loss: how wrong predictions are, as one number that training minimizes.
 ///
 /// ```
 /// use tchalk::prelude::*;
@@ -34,10 +34,10 @@ enum LossFunction {
     MeanSquaredError,
 }
 
-/// What the network's outputs are said to be.
+/// What the caller says the network's outputs are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum DeclaredOutput {
-    /// What its last layer tells.
+    /// What follows from the last layer.
     FromLastLayer,
     Logits,
     Probabilities,
@@ -46,15 +46,15 @@ enum DeclaredOutput {
 /// What a loss reads of a network: logits or probabilities, of one class among many or of each class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LossInput {
-    /// Scores that a softmax would turn into probabilities.
+    /// Numbers that a softmax turns into probabilities.
     Logits,
     /// Probabilities that add up to 1.
     Probabilities,
-    /// Scores that a sigmoid would turn into probabilities, each for itself.
+    /// Numbers that a sigmoid turns into probabilities, one by one.
     BinaryLogits,
-    /// Probabilities, each for itself.
+    /// Probabilities that are independent of each other.
     BinaryProbabilities,
-    /// Any numbers, near 1 at the right class and near 0 elsewhere.
+    /// Any numbers; the target is 1 for the correct class and 0 elsewhere.
     Values,
 }
 
@@ -73,7 +73,7 @@ impl LossInput {
 
 impl Loss {
     /// The short form of [`Loss::categorical_cross_entropy`].
-    #[allow(non_upper_case_globals)] // Keras's name, as people know it.
+    #[allow(non_upper_case_globals)] // The name in Keras.
     pub const CategoricalCrossEntropy: Loss = Loss::new(LossFunction::CategoricalCrossEntropy);
     /// The short form of [`Loss::binary_cross_entropy`].
     #[allow(non_upper_case_globals)]
@@ -91,53 +91,53 @@ impl Loss {
         }
     }
 
-    /// Minus the logarithm of the probability given to the right class, averaged over the examples:
-    /// 0 for certainty, 2.3 for guessing among ten. Computed from the scores before a final softmax,
-    /// so that no probability is rounded to zero.
+    /// The negative logarithm of the probability of the correct class, averaged over the examples: 0 for
+    /// certainty, 2.3 for guessing among ten classes. It is computed from the logits before a final
+    /// softmax, so that no probability is rounded to zero.
     pub fn categorical_cross_entropy() -> Loss {
         Loss::CategoricalCrossEntropy
     }
 
-    /// Minus the logarithm of the probability given to the truth, for each output on its own,
-    /// averaged over outputs and examples. A network with one output is asked whether the label is 1.
+    /// The negative logarithm of the probability of the truth for each output, averaged over outputs and
+    /// examples. With one output it is the probability that the label is 1.
     pub fn binary_cross_entropy() -> Loss {
         Loss::BinaryCrossEntropy
     }
 
-    /// The square of the distance to the truth, which is 1 at the right class and 0 elsewhere,
-    /// averaged over outputs and examples. Against a network with one output stands the label itself.
+    /// The squared difference to the target, averaged over outputs and examples. The target is 1 for the
+    /// correct class and 0 elsewhere. With one output it is the label.
     pub fn mean_squared_error() -> Loss {
         Loss::MeanSquaredError
     }
 
-    /// Says that the network's outputs are scores: softmax, or sigmoid, is done by the loss.
+    /// Says that the network's outputs are logits: the loss applies softmax or sigmoid.
     pub fn from_logits(mut self) -> Loss {
         self.declared = DeclaredOutput::Logits;
         self
     }
 
-    /// Says that the network's outputs are probabilities though its last layer is no Softmax, such
-    /// as an average of several networks. They are kept 1e-7 away from 0, as in Keras.
+    /// Says that the network's outputs are probabilities although its last layer is not Softmax, such as
+    /// an average of several networks. They are kept 1e-7 away from 0, as in Keras.
     pub fn from_probabilities(mut self) -> Loss {
         self.declared = DeclaredOutput::Probabilities;
         self
     }
 
-    /// Takes this fraction of the truth, from 0 to below 1, and spreads it over all classes
-    /// (Szegedy et al. 2016), so that the network need not become ever more certain.
+    /// Spreads this fraction of the target, from 0 to below 1, over all classes (Szegedy et al. 2016), so
+    /// that the network does not become overconfident.
     pub fn label_smoothing(mut self, fraction: f64) -> Loss {
         self.smoothing = fraction;
         self
     }
 
-    /// Multiplies each example's loss by the weight of its class, as `class_weight` does in Keras:
-    /// rare classes can be given more. The sum is still divided by the number of examples.
+    /// Multiplies each example's loss by the weight of its class, like `class_weight` in Keras, so that
+    /// rare classes can count more. The sum is still divided by the number of examples.
     pub fn class_weights(mut self, weights: impl Into<Vec<f64>>) -> Loss {
         self.weights = weights.into();
         self
     }
 
-    /// Keras's name of it.
+    /// The name in Keras.
     pub(crate) fn name(&self) -> &'static str {
         match self.function {
             LossFunction::CategoricalCrossEntropy => "CategoricalCrossEntropy",
@@ -146,100 +146,111 @@ impl Loss {
         }
     }
 
-    /// What to read of a network with `outputs`, whose last layer is of the kind `last` and was made
-    /// by `written`.
+    /// What the loss reads of a network with these `outputs`, whose last layer has the type name `last`.
+    /// `repr` is the code that makes this layer.
     ///
     /// # Errors
     ///
-    /// If the loss does not go with the network, or its numbers make no sense.
-    pub(crate) fn input(&self, outputs: &[usize], last: &str, written: &str) -> Result<LossInput> {
-        let op = format!("Model::compile with {}", self.name());
-        let refuse = |expected: &str, got: &str, hint: &str| {
-            Err(Error::invalid(op.clone(), expected, got, hint))
-        };
+    /// If the loss does not fit the network, or one of its numbers is out of range.
+    pub(crate) fn input(&self, outputs: &[usize], last: &str, repr: &str) -> Result<LossInput> {
         let &[units] = outputs else {
             let got = format!("outputs {outputs:?}");
             let hint = "Try adding Flatten and Dense::new(number of classes).";
-            return refuse("a network with one number for each class", &got, hint);
+            return Err(self.refused("a network with one number for each class", &got, hint));
         };
-        if !(0.0..1.0).contains(&self.smoothing) {
-            let got = self.smoothing.to_string();
-            return refuse("label_smoothing from 0 to below 1", &got, "0.1 is usual.");
-        }
-        let classes = class_count(units);
-        let weights = &self.weights;
-        if !weights.is_empty()
-            && (weights.len() != classes || weights.iter().any(|w| !w.is_finite() || *w < 0.0))
-        {
-            let expected = format!("class_weights of 0 or more for each of {classes} classes");
-            return refuse(&expected, &format!("{weights:?}"), "");
-        }
-        match (self.function, self.declared, last) {
-            (LossFunction::MeanSquaredError, ..) if self.smoothing == 0.0 => Ok(LossInput::Values),
-            (LossFunction::MeanSquaredError, ..) => {
-                refuse("no label_smoothing", "some", "It belongs to the cross-entropies.")
-            }
-            (LossFunction::CategoricalCrossEntropy, ..) if units < 2 => refuse(
-                "a network with an output for each class",
-                "one output",
-                "Two classes need Dense::new(2), or Loss::BinaryCrossEntropy.",
-            ),
-            (LossFunction::CategoricalCrossEntropy, DeclaredOutput::Logits, "softmax")
-            | (LossFunction::BinaryCrossEntropy, DeclaredOutput::Logits, "sigmoid" | "softmax") => {
-                refuse(
-                    "from_logits, with a network that ends in scores",
-                    written,
-                    "Leave out from_logits(): the loss looks at what comes before the last layer.",
-                )
-            }
-            (LossFunction::CategoricalCrossEntropy, _, "softmax") => Ok(LossInput::Logits),
-            (LossFunction::CategoricalCrossEntropy, DeclaredOutput::Logits, _) => {
-                Ok(LossInput::Logits)
-            }
-            (LossFunction::CategoricalCrossEntropy, DeclaredOutput::Probabilities, _) => {
-                Ok(LossInput::Probabilities)
-            }
-            (LossFunction::CategoricalCrossEntropy, DeclaredOutput::FromLastLayer, _) => refuse(
-                "a network that ends in Softmax",
-                written,
-                "Try adding Softmax as the last layer. If its outputs are scores, \
-                 Loss::categorical_cross_entropy().from_logits(); if they are probabilities, \
-                 from_probabilities().",
-            ),
-            (LossFunction::BinaryCrossEntropy, _, "sigmoid") => Ok(LossInput::BinaryLogits),
-            (LossFunction::BinaryCrossEntropy, DeclaredOutput::Logits, _) => {
-                Ok(LossInput::BinaryLogits)
-            }
-            (LossFunction::BinaryCrossEntropy, DeclaredOutput::Probabilities, _)
-            | (LossFunction::BinaryCrossEntropy, DeclaredOutput::FromLastLayer, "softmax") => {
-                Ok(LossInput::BinaryProbabilities)
-            }
-            (LossFunction::BinaryCrossEntropy, DeclaredOutput::FromLastLayer, _) => refuse(
-                "a network that ends in Sigmoid",
-                written,
-                "Try adding Sigmoid as the last layer, or \
-                 Loss::binary_cross_entropy().from_logits() if its outputs are scores, \
-                 from_probabilities() if they are probabilities.",
-            ),
+        self.check(class_count(units))?;
+        match self.function {
+            LossFunction::MeanSquaredError => Ok(LossInput::Values),
+            LossFunction::CategoricalCrossEntropy => self.categorical_input(units, last, repr),
+            LossFunction::BinaryCrossEntropy => self.binary_input(last, repr),
         }
     }
 
-    /// The mean over a batch: what training makes small. `outputs` `[batch, outputs]` are what the
-    /// reading names, `labels` `[batch]`.
-    pub(crate) fn mean(&self, form: LossInput, outputs: &Tensor, labels: &Tensor) -> Tensor {
-        if form == LossInput::Logits && self.weights.is_empty() {
+    fn check(&self, classes: usize) -> Result<()> {
+        if !(0.0..1.0).contains(&self.smoothing) {
+            let got = self.smoothing.to_string();
+            return Err(self.refused("label_smoothing from 0 to below 1", &got, "0.1 is usual."));
+        }
+        if self.function == LossFunction::MeanSquaredError && self.smoothing > 0.0 {
+            let hint = "It belongs to the cross-entropies.";
+            return Err(self.refused("no label_smoothing", "some", hint));
+        }
+        let valid = |weight: &f64| weight.is_finite() && *weight >= 0.0;
+        let weights = &self.weights;
+        if !weights.is_empty() && (weights.len() != classes || !weights.iter().all(valid)) {
+            let expected = format!("class_weights of 0 or more for each of {classes} classes");
+            return Err(self.refused(&expected, &format!("{weights:?}"), ""));
+        }
+        Ok(())
+    }
+
+    fn categorical_input(&self, units: usize, last: &str, repr: &str) -> Result<LossInput> {
+        if units < 2 {
+            let hint = "Two classes need Dense::new(2), or Loss::BinaryCrossEntropy.";
+            let expected = "a network with an output for each class";
+            return Err(self.refused(expected, "one output", hint));
+        }
+        match (self.declared, last) {
+            (DeclaredOutput::Logits, "softmax") => Err(self.no_logits(repr)),
+            (_, "softmax") | (DeclaredOutput::Logits, _) => Ok(LossInput::Logits),
+            (DeclaredOutput::Probabilities, _) => Ok(LossInput::Probabilities),
+            (DeclaredOutput::FromLastLayer, _) => Err(self.refused(
+                "a network that ends in Softmax",
+                repr,
+                "Try adding Softmax as the last layer. If its outputs are logits, \
+                 Loss::categorical_cross_entropy().from_logits(); if they are probabilities, \
+                 from_probabilities().",
+            )),
+        }
+    }
+
+    fn binary_input(&self, last: &str, repr: &str) -> Result<LossInput> {
+        match (self.declared, last) {
+            (DeclaredOutput::Logits, "sigmoid" | "softmax") => Err(self.no_logits(repr)),
+            (_, "sigmoid") | (DeclaredOutput::Logits, _) => Ok(LossInput::BinaryLogits),
+            (DeclaredOutput::Probabilities, _) | (DeclaredOutput::FromLastLayer, "softmax") => {
+                Ok(LossInput::BinaryProbabilities)
+            }
+            (DeclaredOutput::FromLastLayer, _) => Err(self.refused(
+                "a network that ends in Sigmoid",
+                repr,
+                "Try adding Sigmoid as the last layer, or \
+                 Loss::binary_cross_entropy().from_logits() if its outputs are logits, \
+                 from_probabilities() if they are probabilities.",
+            )),
+        }
+    }
+
+    fn no_logits(&self, repr: &str) -> Error {
+        let hint = "Leave out from_logits(): the loss reads the logits before the last layer.";
+        self.refused("from_logits, with a network that ends in logits", repr, hint)
+    }
+
+    fn refused(&self, expected: &str, got: &str, hint: &str) -> Error {
+        Error::invalid(format!("Model::compile with {}", self.name()), expected, got, hint)
+    }
+
+    /// The mean loss of a batch, which training minimizes. `outputs` `[batch, outputs]` are what `input`
+    /// says, `labels` are `[batch]`.
+    pub(crate) fn mean(&self, input: LossInput, outputs: &Tensor, labels: &Tensor) -> Tensor {
+        if input == LossInput::Logits && self.weights.is_empty() {
             let none: Option<Tensor> = None;
             return outputs.cross_entropy_loss(labels, none, Reduction::Mean, -100, self.smoothing);
         }
-        let each = self.per_example(form, outputs, labels);
+        let each = self.per_example(input, outputs, labels);
         let kind = each.kind();
         each.mean(kind)
     }
 
     /// The loss of each example of a batch, `[batch]`.
-    pub(crate) fn per_example(&self, form: LossInput, outputs: &Tensor, labels: &Tensor) -> Tensor {
+    pub(crate) fn per_example(
+        &self,
+        input: LossInput,
+        outputs: &Tensor,
+        labels: &Tensor,
+    ) -> Tensor {
         let none: Option<Tensor> = None;
-        let each = match form {
+        let each = match input {
             LossInput::Logits => {
                 outputs.cross_entropy_loss(labels, none, Reduction::None, -100, self.smoothing)
             }
@@ -255,7 +266,7 @@ impl Loss {
                 let kind = outputs.kind();
                 let truth = targets(outputs, labels);
                 let smooth = &truth * (1.0 - self.smoothing) + 0.5 * self.smoothing;
-                let each = match form {
+                let each = match input {
                     LossInput::BinaryLogits => outputs.binary_cross_entropy_with_logits(
                         &smooth,
                         none.as_ref(),
@@ -280,12 +291,12 @@ impl Loss {
     }
 }
 
-/// How many classes a network with so many outputs tells apart.
+/// The number of classes of a network with this number of outputs.
 pub(crate) fn class_count(outputs: usize) -> usize {
     if outputs == 1 { 2 } else { outputs }
 }
 
-/// What `outputs` should be: 1 at the right class, 0 elsewhere; the label itself for one output.
+/// The targets of `outputs`: 1 for the correct class, 0 elsewhere; with one output the label.
 fn targets(outputs: &Tensor, labels: &Tensor) -> Tensor {
     match outputs.size()[1] {
         1 => labels.unsqueeze(1).to_kind(outputs.kind()),
@@ -293,13 +304,13 @@ fn targets(outputs: &Tensor, labels: &Tensor) -> Tensor {
     }
 }
 
-/// The class that each row of outputs names, `i64 [batch]`.
-pub(crate) fn predicted_class(form: LossInput, outputs: &Tensor) -> Tensor {
+/// The predicted class of each row of outputs, `i64 [batch]`.
+pub(crate) fn predicted_class(input: LossInput, outputs: &Tensor) -> Tensor {
     if outputs.size()[1] > 1 {
         return outputs.argmax(1, false);
     }
-    let border = if form == LossInput::BinaryLogits { 0.0 } else { 0.5 };
-    outputs.squeeze_dim(1).gt(border).to_kind(Kind::Int64)
+    let threshold = if input == LossInput::BinaryLogits { 0.0 } else { 0.5 };
+    outputs.squeeze_dim(1).gt(threshold).to_kind(Kind::Int64)
 }
 
 #[cfg(test)]
@@ -312,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certain_mistake_costs_much_but_not_infinity() {
+    fn a_certain_mistake_has_a_large_finite_loss() {
         let scores = Tensor::from_slice(&[200f32, 0.0]).view([1, 2]);
         let wrong = Tensor::from_slice(&[1i64]);
         let loss = Loss::CategoricalCrossEntropy.mean(LossInput::Logits, &scores, &wrong);
@@ -323,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn guessing_among_ten_costs_the_logarithm_of_ten() {
+    fn guessing_among_ten_has_the_loss_ln_10() {
         let scores = Tensor::zeros([3, 10], (Kind::Float, Device::Cpu));
         let labels = Tensor::from_slice(&[0i64, 4, 9]);
         let loss = Loss::CategoricalCrossEntropy.mean(LossInput::Logits, &scores, &labels);
@@ -371,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn the_loss_reads_what_the_last_layer_says() {
+    fn the_last_layer_decides_what_the_loss_reads() {
         let loss = Loss::CategoricalCrossEntropy;
         assert_eq!(reading(&loss, 10, "softmax").unwrap(), LossInput::Logits);
         let open = loss.clone().from_logits();
@@ -386,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_make_no_sense_are_refused() {
+    fn numbers_out_of_range_are_refused() {
         let refused = |loss: Loss| reading(&loss, 3, "softmax").unwrap_err().to_string();
         let loss = Loss::categorical_cross_entropy;
         assert!(refused(loss().label_smoothing(1.0)).contains("label_smoothing"));
@@ -398,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn one_output_names_one_of_two_classes() {
+    fn one_output_predicts_one_of_two_classes() {
         let scores = Tensor::from_slice(&[-0.1f32, 0.2, 0.7]).view([3, 1]);
         let named = |form| Vec::<i64>::try_from(predicted_class(form, &scores)).unwrap();
         assert_eq!(named(LossInput::BinaryLogits), [0, 1, 1]);

@@ -1,25 +1,24 @@
-//! How well a network does, counted over a whole set.
+//! Metrics, computed over a whole set.
 
 use super::loss::{Loss, LossInput, class_count, predicted_class};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use tch::{Device, Kind, Tensor, no_grad};
 
-/// A number that says how well a network does. Each is computed over a whole set, never averaged
-/// over batches.
+/// A measure of how well a network does. Each is computed over a whole set and never averaged over
+/// batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Metric {
     /// The mean loss.
     Loss,
-    /// The fraction of examples whose most probable class is the right one.
+    /// The fraction of examples whose most probable class is correct.
     Accuracy,
-    /// The fraction of examples whose right class is among the so many most probable ones. A class
-    /// exactly as probable as the right one does not come before it, so that a network that cannot
-    /// decide scores 1; [`Predictions::top_k`](crate::train::Predictions::top_k) takes equals in the order
+    /// The fraction of examples whose correct class is among the `k` most probable ones. A class exactly
+    /// as probable as the correct one does not count as more probable, so equal probabilities score 1; [`Predictions::top_k`](crate::train::Predictions::top_k) takes equals in the order
     /// of the classes.
     TopK(usize),
-    /// Of the examples said to be of a class, the fraction that is; the mean over all classes.
+    /// Of the examples predicted as a class, the fraction that is of it; the mean over all classes.
     Precision,
-    /// Of the examples of a class, the fraction that was found; the mean over all classes.
+    /// Of the examples of a class, the fraction predicted as it; the mean over all classes.
     Recall,
     /// The harmonic mean of a class's precision and recall; the mean over all classes.
     F1,
@@ -35,51 +34,51 @@ impl Metric {
     }
 }
 
-/// Whether a small number is a good one: losses are, all else is counted in hits.
+/// Whether a lower value of a metric is better. It is for losses only.
 pub(crate) fn lower_is_better(measure: &str) -> bool {
     measure.ends_with("loss")
 }
 
-/// What is counted while examples go by. Nothing is read back from the device before [`MetricState::result`].
+/// The state of all metrics while batches are added. [`MetricState::result`] reads it from the device.
 #[derive(Debug)]
 pub(crate) struct MetricState {
     form: LossInput,
-    /// Sum and sum of squares of the examples' losses.
+    /// The sum and the sum of squares of the examples' losses.
     losses: Tensor,
-    /// Of each batch `[3, examples]`: the right classes, the named ones, and how many classes came
-    /// before the right one.
+    /// For each batch `[3, examples]`: the labels, the predicted classes, and the number of classes that
+    /// are more probable than the correct one.
     answers: Vec<Tensor>,
     outputs: usize,
 }
 
 impl MetricState {
-    /// Nothing counted yet, for a network with so many outputs.
+    /// The empty state for a network with this number of outputs.
     pub(crate) fn new(form: LossInput, outputs: usize, device: Device) -> MetricState {
         let losses = Tensor::zeros([2], (Kind::Double, device));
         MetricState { form, losses, answers: Vec::new(), outputs }
     }
 
-    /// Counts a batch: outputs as the loss reads them, and labels.
+    /// Adds a batch: the outputs that the loss reads, and the labels.
     pub(crate) fn add(&mut self, loss: &Loss, outputs: &Tensor, labels: &Tensor) {
         no_grad(|| {
             let outputs = outputs.detach();
             let each = loss.per_example(self.form, &outputs, labels).to_kind(Kind::Double);
-            let named = predicted_class(self.form, &outputs);
+            let predicted = predicted_class(self.form, &outputs);
             self.losses +=
                 Tensor::stack(&[each.sum(Kind::Double), each.square().sum(Kind::Double)], 0);
             let before = if self.outputs == 1 {
-                named.ne_tensor(labels).to_kind(Kind::Int64)
+                predicted.ne_tensor(labels).to_kind(Kind::Int64)
             } else {
-                // Counted so that what is not a number is never before the others.
+                // Counted in a way that makes NaN never the most probable.
                 let right = outputs.gather(1, &labels.unsqueeze(1), false);
                 let others = outputs.le_tensor(&right).logical_not();
                 others.sum_dim_intlist(1i64, false, Kind::Int64)
             };
-            self.answers.push(Tensor::stack(&[labels, &named, &before], 0));
+            self.answers.push(Tensor::stack(&[labels, &predicted, &before], 0));
         });
     }
 
-    /// The counts, read back.
+    /// The result over all batches.
     pub(crate) fn result(&self) -> MetricResult {
         let losses = self.losses.to_device(Device::Cpu);
         let classes = class_count(self.outputs);
@@ -99,11 +98,11 @@ impl MetricState {
         counts.examples = answers.size()[1] as usize;
         let answers = Vec::<i64>::try_from(answers.view([-1])).expect("they are whole numbers");
         let (truth, rest) = answers.split_at(counts.examples);
-        let (named, before) = rest.split_at(counts.examples);
-        for ((&truth, &named), &before) in truth.iter().zip(named).zip(before) {
-            counts.confusion[truth as usize][named as usize] += 1;
+        let (predicted, before) = rest.split_at(counts.examples);
+        for ((&truth, &predicted), &before) in truth.iter().zip(predicted).zip(before) {
+            counts.confusion[truth as usize][predicted as usize] += 1;
             counts.ranks[before as usize] += 1;
-            counts.correct.push(truth == named);
+            counts.correct.push(truth == predicted);
         }
         let mut labels = DefaultHasher::new();
         truth.hash(&mut labels);
@@ -112,18 +111,18 @@ impl MetricState {
     }
 }
 
-/// What was counted over a set.
+/// The result of all metrics on a set.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct MetricResult {
     pub(crate) examples: usize,
     loss_sum: f64,
     loss_squares: f64,
-    /// How often each true class (row) was called each class (column).
+    /// How often each true class (row) was predicted as each class (column).
     pub(crate) confusion: Vec<Vec<usize>>,
     ranks: Vec<usize>,
-    /// Whether each example was named rightly, in their order.
+    /// Whether each example was predicted correctly, in their order.
     correct: Vec<bool>,
-    /// A sum over the labels in their order: by it one knows the same examples again.
+    /// A fingerprint of the labels in their order, to recognize the same examples.
     labels_fingerprint: u64,
 }
 
@@ -133,13 +132,13 @@ impl MetricResult {
         match metric {
             Metric::Loss => self.loss_sum / n,
             Metric::Accuracy => {
-                let right: usize = (0..self.confusion.len()).map(|i| self.confusion[i][i]).sum();
-                right as f64 / n
+                let correct: usize = (0..self.confusion.len()).map(|i| self.confusion[i][i]).sum();
+                correct as f64 / n
             }
             Metric::TopK(k) => self.ranks.iter().take(k).sum::<usize>() as f64 / n,
-            Metric::Precision => self.mean(|said, _, right| ratio(right, said)),
-            Metric::Recall => self.mean(|_, there, right| ratio(right, there)),
-            Metric::F1 => self.mean(|said, there, right| ratio(2 * right, said + there)),
+            Metric::Precision => self.mean(|predicted, _, both| ratio(both, predicted)),
+            Metric::Recall => self.mean(|_, actual, both| ratio(both, actual)),
+            Metric::F1 => self.mean(|predicted, actual, both| ratio(2 * both, predicted + actual)),
         }
     }
 
@@ -162,18 +161,18 @@ impl MetricResult {
         (variance / (n - 1.0).max(1.0)).sqrt()
     }
 
-    /// The mean over the classes of a number made of: said to be of it, of it, and both.
+    /// The mean over the classes of a number computed of three counts: predicted, actual, and both.
     fn mean(&self, of: impl Fn(usize, usize, usize) -> f64) -> f64 {
         let classes = self.confusion.len();
         let each = (0..classes).map(|class| {
-            let said = self.confusion.iter().map(|row| row[class]).sum();
-            of(said, self.confusion[class].iter().sum(), self.confusion[class][class])
+            let predicted = self.confusion.iter().map(|row| row[class]).sum();
+            of(predicted, self.confusion[class].iter().sum(), self.confusion[class][class])
         });
         each.sum::<f64>() / classes as f64
     }
 }
 
-/// A fraction; 0 where there is nothing to divide by, as in scikit-learn.
+/// A fraction. 0 where the divisor is 0, as in scikit-learn.
 fn ratio(part: usize, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
@@ -183,12 +182,12 @@ mod tests {
     use super::*;
 
     fn counts(rows: &[[f32; 3]], labels: &[i64], batch: usize) -> MetricResult {
-        let mut tally = MetricState::new(LossInput::Logits, 3, Device::Cpu);
+        let mut state = MetricState::new(LossInput::Logits, 3, Device::Cpu);
         for (rows, labels) in rows.chunks(batch).zip(labels.chunks(batch)) {
             let outputs = Tensor::from_slice(&rows.concat()).view([-1, 3]);
-            tally.add(&Loss::CategoricalCrossEntropy, &outputs, &Tensor::from_slice(labels));
+            state.add(&Loss::CategoricalCrossEntropy, &outputs, &Tensor::from_slice(labels));
         }
-        tally.result()
+        state.result()
     }
 
     const ROWS: [[f32; 3]; 6] = [
@@ -220,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn the_batches_make_no_difference() {
+    fn results_do_not_depend_on_the_batches() {
         let (whole, parts) = (counts(&ROWS, &LABELS, 6), counts(&ROWS, &LABELS, 4));
         assert_eq!(whole.confusion, parts.confusion);
         assert_eq!(whole.ranks, parts.ranks);
@@ -240,18 +239,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_number_is_not_right() {
+    fn nan_is_never_correct() {
         let counts = counts(&[[f32::NAN; 3]], &[1], 1);
         assert_eq!(counts.value(Metric::TopK(3)), 0.0);
         assert_eq!(counts.examples, 1);
     }
 
     #[test]
-    fn one_output_tells_two_classes_apart() {
-        let mut tally = MetricState::new(LossInput::BinaryLogits, 1, Device::Cpu);
+    fn one_output_has_two_classes() {
+        let mut state = MetricState::new(LossInput::BinaryLogits, 1, Device::Cpu);
         let outputs = Tensor::from_slice(&[1f32, -1.0, 2.0]).view([3, 1]);
-        tally.add(&Loss::BinaryCrossEntropy, &outputs, &Tensor::from_slice(&[1i64, 1, 0]));
-        let counts = tally.result();
+        state.add(&Loss::BinaryCrossEntropy, &outputs, &Tensor::from_slice(&[1i64, 1, 0]));
+        let counts = state.result();
         assert_eq!(counts.confusion, [[0, 1], [1, 1]]);
         assert_eq!(counts.value(Metric::TopK(2)), 1.0);
     }

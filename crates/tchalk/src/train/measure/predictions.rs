@@ -1,4 +1,4 @@
-//! What a network says about images.
+//! Predictions: the probabilities of the classes for each image of a set.
 
 use super::leakage::{TrainingFacts, leakage_notes_of_all};
 use super::loss::{LossInput, class_count};
@@ -17,7 +17,7 @@ use crate::train::memory_layout;
 use ndarray::{ArcArray, Array2, Ix3};
 use tch::{Kind, Tensor, no_grad};
 
-/// What a network says about a set of images: a probability for each class of each image.
+/// The predictions of a network for a set of images: a probability for each class of each image.
 ///
 /// How good that is, and where it goes wrong, is in [`crate::evaluate`].
 #[derive(Clone)]
@@ -25,11 +25,11 @@ pub struct Predictions {
     probabilities: Array2<f32>,
     classes: Vec<usize>,
     set: TensorSet,
-    /// Where each image is in the set.
+    /// The index of each image in the set.
     indices: Vec<usize>,
-    /// Which part of the set's images these are, in words; empty if all.
+    /// The description of the subset of the images; empty for all.
     subset: String,
-    /// What the networks have seen that were asked; empty if that is not known.
+    /// What the networks were trained on; empty if that is not known.
     training_facts: Vec<TrainingFacts>,
 }
 
@@ -80,7 +80,7 @@ impl Predictions {
         Ok(Predictions::new(probabilities, set.clone()))
     }
 
-    /// What was said about the examples of `set`: a row of probabilities for each.
+    /// Predictions for the examples of `set`: a row of probabilities for each.
     pub(crate) fn new(probabilities: Array2<f32>, set: TensorSet) -> Predictions {
         let classes = probabilities.rows().into_iter().map(|row| argmax(row.iter().copied()));
         let (classes, indices) = (classes.collect(), (0..set.len()).collect());
@@ -94,12 +94,12 @@ impl Predictions {
         }
     }
 
-    /// The same, by networks that have seen this.
+    /// The same predictions, by networks with these training facts.
     pub(crate) fn with_training_facts(self, seen: Vec<TrainingFacts>) -> Predictions {
         Predictions { training_facts: seen, ..self }
     }
 
-    /// What flatters: that the networks had learned from these images.
+    /// Notes on leakage: whether the networks were trained on these images.
     pub(crate) fn leakage_notes(&self) -> Vec<Note> {
         leakage_notes_of_all(&self.training_facts, &self.set)
     }
@@ -109,17 +109,17 @@ impl Predictions {
         self.training_facts.iter().find_map(|seen| seen.shortened_by)
     }
 
-    /// How many images.
+    /// The number of images.
     pub fn len(&self) -> usize {
         self.classes.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no images.
     pub fn is_empty(&self) -> bool {
         self.classes.is_empty()
     }
 
-    /// The most probable class of each image, as an index; the first, where several are equal.
+    /// The index of the most probable class of each image; the first of equal ones.
     pub fn classes(&self) -> Vec<usize> {
         self.classes.clone()
     }
@@ -129,7 +129,7 @@ impl Predictions {
         self.set.class_names()
     }
 
-    /// The right classes, where they are known.
+    /// The labels, if the set has them.
     pub fn labels(&self) -> Option<Vec<usize>> {
         let labels = self.set.label_vec()?;
         Some(self.indices.iter().map(|&place| labels[place]).collect())
@@ -140,14 +140,14 @@ impl Predictions {
         self.probabilities.clone()
     }
 
-    /// The fraction that is right, where the true classes are known.
+    /// The accuracy, if the set has labels.
     pub fn accuracy(&self) -> Option<f64> {
         let truth = self.labels()?;
         let right = self.classes.iter().zip(&truth).filter(|(a, b)| a == b).count();
         Some(right as f64 / truth.len() as f64)
     }
 
-    /// Only the images that it got wrong.
+    /// The predictions that are wrong.
     ///
     /// ```
     /// use tchalk::prelude::*;
@@ -171,8 +171,8 @@ impl Predictions {
         Ok(Predictions { subset: format!("the {n} wrong ones of {all}"), ..self.select(&places) })
     }
 
-    /// Random images with what the network says: ✔ where it is right, ✘ with the truth where not.
-    /// Another call shows others.
+    /// Random images with their predictions: ✔ where the prediction is correct, ✘ with the label where
+    /// not. Another call shows others.
     ///
     /// # Errors
     ///
@@ -203,7 +203,7 @@ impl Predictions {
         })
     }
 
-    /// What is written under images: ✔ and the class, or ✘, the class, and the right one.
+    /// The captions of images: ✔ and the class, or ✘, the class, and the label.
     pub(crate) fn captions(&self, shown: &[usize]) -> Vec<Caption> {
         let (truth, names) = (self.labels(), self.class_names());
         shown
@@ -229,15 +229,15 @@ impl Predictions {
         self.set.images(&shown.iter().map(|&i| self.indices[i]).collect::<Vec<_>>())
     }
 
-    /// The set that the images are from.
+    /// The name of the set of the images.
     pub(crate) fn set_name(&self) -> String {
         self.set.name()
     }
 
-    /// The right classes, each of which has a name, or the error that says that there are none.
+    /// The labels, or the error that there are none or that one has no class name.
     pub(crate) fn require_labels(&self, op: &str) -> Result<Vec<usize>> {
         let truth = self.labels().ok_or_else(|| {
-            let hint = "Without the right answers nobody can tell how good these are.";
+            let hint = "Predictions can be measured only with labels.";
             Error::invalid(op, "a set with labels", "one without", hint)
         })?;
         let names = self.class_names().len();
@@ -270,13 +270,13 @@ impl Predictions {
 }
 
 impl Model {
-    /// The probabilities of the classes for every example of `set`; labels are not needed. Outputs
-    /// that the loss was told to be logits become probabilities first.
+    /// The probabilities of the classes for every example of `set`. Labels are not needed. Logits become
+    /// probabilities, if the network was compiled with a loss for logits.
     ///
     /// # Errors
     ///
     /// If the set does not fit the network, its class names are fewer than the network's outputs,
-    /// or the reader pressed stop.
+    /// or the reader interrupts it.
     pub fn predict(&self, set: &TensorSet) -> Result<Predictions> {
         const OP: &str = "Model::predict";
         let inner = self.inner();
@@ -287,7 +287,7 @@ impl Model {
             let expected = format!("a network with {} outputs", set.class_names().len());
             return Err(Error::invalid(OP, expected, format!("{outputs:?}"), ""));
         }
-        // Where the loss takes the network's outputs for scores, so does this.
+        // Outputs that the loss reads as logits are logits here, too.
         let form = inner.compiled().as_ref().map(|compiled| compiled.loss_input);
         let form = form.filter(|form| form.step(&inner.program) == inner.program.outputs[0]);
         let set = set.first(Budget::current()?.evaluation_examples(set.len(), inner.device));
@@ -323,7 +323,7 @@ fn flat(y: &Tensor) -> Tensor {
     y.to_device(tch::Device::Cpu).to_kind(Kind::Float).contiguous().view(-1)
 }
 
-/// The position of the largest value; the first, where several are equal.
+/// The index of the largest value; the first of equal ones.
 pub(crate) fn argmax(values: impl Iterator<Item = f32>) -> usize {
     values
         .enumerate()
