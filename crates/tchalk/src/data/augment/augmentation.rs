@@ -1,9 +1,8 @@
 //! A chain of random changes, applied to a batch where it lies.
 
-use super::affine;
 use super::{
-    Draws, RandomBrightness, RandomContrast, RandomCrop, RandomErasing, RandomFlip, RandomRotation,
-    RandomShift, RandomZoom, Rearrangement,
+    Change, RandomBrightness, RandomContrast, RandomCrop, RandomErasing, RandomFlip,
+    RandomRotation, RandomShift, RandomStream, RandomZoom, Transform,
 };
 use crate::data::Split;
 use crate::display::{Content, Show};
@@ -12,65 +11,6 @@ use crate::plot::{Caption, Figure, image_grid};
 use crate::runtime;
 use std::sync::Arc;
 use tch::{Device, Kind, Tensor, no_grad};
-
-/// One random change of images. A transformation of your own goes into a chain with
-/// [`Augmentation::add`].
-pub trait Transform: std::fmt::Debug + Send + Sync {
-    /// What it does, in a few words: `flip left and right, half of the images`.
-    fn describe(&self) -> String;
-
-    /// Whether it can be applied to images of this height and width.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot: a crop larger than the image, a factor below zero.
-    fn check(&self, height: usize, width: usize) -> Result<()>;
-
-    /// Changes a batch `f32 [n, channels, height, width]`, each image by draws of its own. The
-    /// batch is the transformation's own, contiguous, and may be changed in place.
-    fn apply(&self, x: Tensor, draws: &mut Draws) -> Tensor;
-
-    /// Where each place of the new image comes from, if that is all the change there is.
-    fn places(&self, _draws: &mut Draws, _height: usize, _width: usize) -> Places {
-        Places::None
-    }
-}
-
-/// A change that only moves pixels. Those that follow each other are made in one.
-#[derive(Debug)]
-pub enum Places {
-    /// More than that: [`Transform::apply`] makes it.
-    None,
-    /// Whole rows and columns.
-    Whole(Rearrangement),
-    /// A matrix `f32 [n, 3, 3]` from new places to old ones, which lie anywhere between the pixels.
-    /// Places are in pixels from the middle, as columns `(x, y, 1)`.
-    Between(Tensor),
-}
-
-impl Places {
-    /// What has to be done now, and what can wait, if `next` follows: both in one, if that can be.
-    fn then(self, next: Places) -> (Places, Places) {
-        match (self, next) {
-            (Places::Whole(first), Places::Whole(next)) => {
-                (Places::None, Places::Whole(first.then(&next)))
-            }
-            // The last change is the first on the way back to the old image.
-            (Places::Between(first), Places::Between(next)) => {
-                (Places::None, Places::Between(first.matmul(&next)))
-            }
-            both => both,
-        }
-    }
-
-    fn apply(&self, x: &Tensor) -> Tensor {
-        match self {
-            Places::None => x.shallow_clone(),
-            Places::Whole(rearrangement) => rearrangement.apply(x),
-            Places::Between(matrices) => affine::sample(x, matrices),
-        }
-    }
-}
 
 /// Random changes that make other images of those that there are, and leave their labels as they
 /// are: more examples to learn from, at no cost but time.
@@ -91,7 +31,7 @@ impl Places {
 /// ```
 #[derive(Clone, Default)]
 pub struct Augmentation {
-    steps: Vec<Arc<dyn Transform>>,
+    transforms: Vec<Arc<dyn Transform>>,
 }
 
 impl Augmentation {
@@ -103,7 +43,7 @@ impl Augmentation {
     /// One more change after those before.
     #[allow(clippy::should_implement_trait)]
     pub fn add(mut self, transform: impl Transform + 'static) -> Augmentation {
-        self.steps.push(Arc::new(transform));
+        self.transforms.push(Arc::new(transform));
         self
     }
 
@@ -150,12 +90,12 @@ impl Augmentation {
 
     /// How many changes are in the chain.
     pub fn len(&self) -> usize {
-        self.steps.len()
+        self.transforms.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.steps.is_empty()
+        self.transforms.is_empty()
     }
 
     /// Whether images of this height and width can be changed so: to be asked once, before
@@ -165,7 +105,7 @@ impl Augmentation {
     ///
     /// If one of the changes cannot be made; the message says which.
     pub fn check(&self, height: usize, width: usize) -> Result<()> {
-        self.steps.iter().try_for_each(|step| step.check(height, width))
+        self.transforms.iter().try_for_each(|step| step.check(height, width))
     }
 
     /// Other images made of a batch `f32 [n, channels, height, width]`, on the batch's device.
@@ -190,21 +130,16 @@ impl Augmentation {
             return Ok(x.shallow_clone());
         }
         Ok(no_grad(|| {
-            let (mut new, mut moved) = (x.shallow_clone(), Places::None);
-            for (place, step) in self.steps.iter().enumerate() {
-                let mut draws = Draws::new(seed, place, n as usize, x.device());
-                let next = step.places(&mut draws, height, width);
-                if !matches!(next, Places::None) {
-                    let (now, later) = moved.then(next);
-                    (new, moved) = (now.apply(&new), later);
-                    continue;
+            let mut changes: Vec<Change> = Vec::new();
+            for (index, transform) in self.transforms.iter().enumerate() {
+                let mut random = RandomStream::new(seed, index, n as usize, x.device());
+                let change = transform.draw(&mut random, height, width);
+                match changes.pop() {
+                    Some(last) => changes.extend(last.then(change)),
+                    None => changes.push(change),
                 }
-                new = std::mem::replace(&mut moved, Places::None).apply(&new);
-                // The reader's images stay as they are.
-                let own = new.data_ptr() != x.data_ptr() && new.is_contiguous();
-                new = step.apply(if own { new } else { new.copy().contiguous() }, &mut draws);
             }
-            moved.apply(&new)
+            changes.into_iter().fold(x.shallow_clone(), |images, change| change.apply(images, x))
         }))
     }
 
@@ -235,10 +170,10 @@ impl Augmentation {
 
 impl std::fmt::Debug for Augmentation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.steps.is_empty() {
+        if self.transforms.is_empty() {
             return f.write_str("no augmentation");
         }
-        let steps: Vec<String> = self.steps.iter().map(|step| step.describe()).collect();
+        let steps: Vec<String> = self.transforms.iter().map(|step| step.describe()).collect();
         write!(f, "augmentation: {}", steps.join("; "))
     }
 }
@@ -249,16 +184,9 @@ impl Show for Augmentation {
     }
 }
 
-/// Refuses a number that is not from `low` to `high`.
-pub(super) fn check_range(op: String, value: f64, low: f64, high: f64) -> Result<()> {
-    if (low..=high).contains(&value) {
-        return Ok(());
-    }
-    Err(Error::invalid(op, format!("a number from {low} to {high}"), value.to_string(), ""))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::affine;
     use super::*;
 
     fn x() -> Tensor {
@@ -301,13 +229,10 @@ mod tests {
             fn check(&self, _: usize, _: usize) -> Result<()> {
                 Ok(())
             }
-            fn apply(&self, _: Tensor, _: &mut Draws) -> Tensor {
-                unreachable!("the places are all")
-            }
-            fn places(&self, draws: &mut Draws, _: usize, _: usize) -> Places {
-                let by = draws.between(-self.0, -self.0);
+            fn draw(&self, random: &mut RandomStream, _: usize, _: usize) -> Change {
+                let by = random.uniform(-self.0, -self.0);
                 let rows = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]];
-                Places::Between(affine::matrices(rows, &[(0, 2, &by)], &by))
+                Change::Affine(affine::matrices(rows, &[(0, 2, &by)], &by))
             }
         }
         let there_and_back = Augmentation::new().add(Right(5.0)).add(Right(-5.0));

@@ -1,9 +1,8 @@
 //! Brighter and darker images.
 
-use super::augmentation::check_range;
-use super::{Draws, Transform};
+use super::transform::check_range;
+use super::{Change, RandomStream, Transform};
 use crate::error::Result;
-use tch::Tensor;
 
 /// Adds the same number to all pixels of an image; what leaves \[0, 1\] is cut off.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,17 +26,16 @@ impl Transform for RandomBrightness {
         check_range(format!("RandomBrightness::new({:?})", self.fraction), self.fraction, 0.0, 1.0)
     }
 
-    fn apply(&self, mut x: Tensor, draws: &mut Draws) -> Tensor {
-        let more = draws.between(-self.fraction, self.fraction).view([-1, 1, 1, 1]);
-        x.g_add_(&more).clamp_(0.0, 1.0)
+    fn draw(&self, random: &mut RandomStream, _height: usize, _width: usize) -> Change {
+        let offset = random.uniform(-self.fraction, self.fraction).view([-1, 1, 1, 1]);
+        Change::Pixels(Box::new(move |mut x| x.g_add_(&offset).clamp_(0.0, 1.0)))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::data::Augmentation;
-    use tch::Kind;
+    use tch::{Kind, Tensor};
 
     #[test]
     fn all_pixels_of_an_image_change_alike_and_stay_in_range() {

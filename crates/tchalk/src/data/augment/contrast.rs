@@ -1,9 +1,9 @@
 //! Images with more or less contrast.
 
-use super::augmentation::check_range;
-use super::{Draws, Transform};
+use super::transform::check_range;
+use super::{Change, RandomStream, Transform};
 use crate::error::Result;
-use tch::{Kind, Tensor};
+use tch::Kind;
 
 /// Moves all pixels away from the mean of their image's channel or toward it; what leaves \[0, 1\]
 /// is cut off.
@@ -29,10 +29,12 @@ impl Transform for RandomContrast {
         check_range(format!("RandomContrast::new({:?})", self.fraction), self.fraction, 0.0, 1.0)
     }
 
-    fn apply(&self, x: Tensor, draws: &mut Draws) -> Tensor {
-        let factor = draws.between(1.0 - self.fraction, 1.0 + self.fraction).view([-1, 1, 1, 1]);
-        let mean = x.mean_dim([2i64, 3].as_slice(), true, Kind::Float);
-        mean.lerp_tensor(&x, &factor).clamp_(0.0, 1.0)
+    fn draw(&self, random: &mut RandomStream, _height: usize, _width: usize) -> Change {
+        let factor = random.uniform(1.0 - self.fraction, 1.0 + self.fraction).view([-1, 1, 1, 1]);
+        Change::Pixels(Box::new(move |x| {
+            let mean = x.mean_dim([2i64, 3].as_slice(), true, Kind::Float);
+            mean.lerp_tensor(&x, &factor).clamp_(0.0, 1.0)
+        }))
     }
 }
 
@@ -40,6 +42,7 @@ impl Transform for RandomContrast {
 mod tests {
     use super::*;
     use crate::data::Augmentation;
+    use tch::Tensor;
 
     #[test]
     fn the_mean_stays_and_distances_from_it_change() {

@@ -1,8 +1,7 @@
 //! Parts of a padded image.
 
-use super::{Draws, Places, Rearrangement, Transform};
+use super::{Change, RandomStream, Rearrangement, Transform};
 use crate::error::{Error, Result};
-use tch::Tensor;
 
 /// Adds pixels on every side, and cuts out a part of the old size, anywhere: the image moves by
 /// whole pixels.
@@ -41,14 +40,10 @@ impl Transform for RandomCrop {
         Ok(())
     }
 
-    fn apply(&self, x: Tensor, _draws: &mut Draws) -> Tensor {
-        x
-    }
-
-    fn places(&self, draws: &mut Draws, height: usize, width: usize) -> Places {
+    fn draw(&self, random: &mut RandomStream, height: usize, width: usize) -> Change {
         let padding = self.padding as i64;
-        let down = draws.places(2 * self.padding + 1);
-        let right = draws.places(2 * self.padding + 1);
+        let down = random.integers(2 * self.padding + 1);
+        let right = random.integers(2 * self.padding + 1);
         let old = |length: usize, by: Vec<i64>| {
             let (black, length) = (self.black, length as i64);
             move |n: usize, new: usize| {
@@ -65,7 +60,7 @@ impl Transform for RandomCrop {
         };
         let images = down.len();
         let (rows, columns) = (old(height, down), old(width, right));
-        Places::Whole(Rearrangement::new(images, [height, width], rows, columns))
+        Change::Index(Rearrangement::new(images, [height, width], rows, columns))
     }
 }
 
@@ -73,7 +68,7 @@ impl Transform for RandomCrop {
 mod tests {
     use super::*;
     use crate::data::Augmentation;
-    use tch::{Device, Kind};
+    use tch::{Device, Kind, Tensor};
 
     #[test]
     fn a_part_is_the_image_moved_by_whole_pixels() {

@@ -1,7 +1,7 @@
 //! Images with a hole.
 
-use super::augmentation::check_range;
-use super::{Draws, Transform, pixels};
+use super::transform::check_range;
+use super::{Change, RandomStream, Transform, pixels};
 use crate::error::{Error, Result};
 use tch::{Device, Kind, Tensor};
 
@@ -48,40 +48,53 @@ impl Transform for RandomErasing {
         Ok(())
     }
 
-    fn apply(&self, x: Tensor, draws: &mut Draws) -> Tensor {
-        let (height, width) = (x.size()[2] as usize, x.size()[3] as usize);
-        let tops = draws.places(height - self.size + 1);
-        let lefts = draws.places(width - self.size + 1);
-        let chosen = draws.chances(self.probability);
-        if x.device() == Device::Cpu {
-            let one = x.size()[1] as usize * height * width;
-            pixels::for_each_image(&x, one, |n, image| {
-                if chosen[n] {
-                    let (top, left) = (tops[n] as usize, lefts[n] as usize);
-                    for channel in image.chunks_exact_mut(height * width) {
-                        for row in channel.chunks_exact_mut(width).skip(top).take(self.size) {
-                            row[left..left + self.size].fill(self.value as f32);
-                        }
-                    }
-                }
-            });
-            return x;
-        }
-        let inside = |length: usize, firsts: &[i64]| {
-            let first = Tensor::from_slice(firsts).to_device(x.device()).unsqueeze(1);
-            let all = Tensor::arange(length as i64, (Kind::Int64, x.device()));
-            all.ge_tensor(&first).logical_and(&all.lt_tensor(&(&first + self.size as i64)))
-        };
-        // Squares that are not chosen lie outside.
-        let tops: Vec<i64> = tops
-            .iter()
-            .zip(&chosen)
-            .map(|(&top, &chosen)| if chosen { top } else { height as i64 })
-            .collect();
-        let rows = inside(height, &tops).view([-1, 1, height as i64, 1]);
-        let columns = inside(width, &lefts).view([-1, 1, 1, width as i64]);
-        x.masked_fill(&rows.logical_and(&columns), self.value)
+    fn draw(&self, random: &mut RandomStream, height: usize, width: usize) -> Change {
+        let tops = random.integers(height - self.size + 1);
+        let lefts = random.integers(width - self.size + 1);
+        let chosen = random.bernoulli(self.probability);
+        let corners = tops.into_iter().zip(lefts).zip(chosen);
+        let corners: Vec<Option<[i64; 2]>> =
+            corners.map(|((top, left), chosen)| chosen.then_some([top, left])).collect();
+        let (size, value) = (self.size, self.value);
+        Change::Pixels(Box::new(move |x| match x.device() {
+            Device::Cpu => {
+                erase_on_cpu(&x, &corners, size, value as f32);
+                x
+            }
+            _ => erase_on_device(&x, &corners, size as i64, value),
+        }))
     }
+}
+
+/// Fills the square of `size` pixels below and to the right of each image's corner, if it has one.
+fn erase_on_cpu(x: &Tensor, corners: &[Option<[i64; 2]>], size: usize, value: f32) {
+    let (height, width) = (x.size()[2] as usize, x.size()[3] as usize);
+    let image_len = x.size()[1] as usize * height * width;
+    pixels::for_each_image(x, image_len, |n, image| {
+        let Some([top, left]) = corners[n].map(|corner| corner.map(|at| at as usize)) else {
+            return;
+        };
+        for channel in image.chunks_exact_mut(height * width) {
+            for row in channel.chunks_exact_mut(width).skip(top).take(size) {
+                row[left..left + size].fill(value);
+            }
+        }
+    });
+}
+
+fn erase_on_device(x: &Tensor, corners: &[Option<[i64; 2]>], size: i64, value: f64) -> Tensor {
+    let inside = |length: i64, axis: usize| {
+        // Without a corner the square lies outside the image.
+        let firsts: Vec<i64> =
+            corners.iter().map(|corner| corner.map_or(length, |corner| corner[axis])).collect();
+        let firsts = Tensor::from_slice(&firsts).to_device(x.device()).unsqueeze(1);
+        let all = Tensor::arange(length, (Kind::Int64, x.device()));
+        all.ge_tensor(&firsts).logical_and(&all.lt_tensor(&(&firsts + size)))
+    };
+    let (height, width) = (x.size()[2], x.size()[3]);
+    let rows = inside(height, 0).view([-1, 1, height, 1]);
+    let columns = inside(width, 1).view([-1, 1, 1, width]);
+    x.masked_fill(&rows.logical_and(&columns), value)
 }
 
 #[cfg(test)]
@@ -103,5 +116,14 @@ mod tests {
         let share = erased.select(1, 0).select(1, 3).select(1, 3).eq(0.25);
         let share = share.to_kind(Kind::Double).mean(Kind::Double).double_value(&[]);
         assert!((share - 0.5).abs() < 0.12, "{share}");
+    }
+
+    #[test]
+    fn a_gpu_erases_the_same_squares_as_the_cpu() {
+        let x = Tensor::ones([3, 2, 5, 6], (Kind::Float, Device::Cpu));
+        let corners = [Some([0, 4]), None, Some([3, 1])];
+        let erased = erase_on_device(&x, &corners, 2, 0.5);
+        erase_on_cpu(&x, &corners, 2, 0.5);
+        assert!(erased.equal(&x) && erased.double_value(&[2, 1, 4, 2]) == 0.5);
     }
 }

@@ -1,9 +1,8 @@
 //! Mirror images.
 
-use super::augmentation::check_range;
-use super::{Draws, Places, Rearrangement, Transform};
+use super::transform::check_range;
+use super::{Change, RandomStream, Rearrangement, Transform};
 use crate::error::Result;
-use tch::Tensor;
 
 /// Mirrors some of the images, left and right.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,20 +41,16 @@ impl Transform for RandomFlip {
         check_range("RandomFlip::probability".into(), self.probability, 0.0, 1.0)
     }
 
-    fn apply(&self, x: Tensor, _draws: &mut Draws) -> Tensor {
-        x
-    }
-
-    fn places(&self, draws: &mut Draws, height: usize, width: usize) -> Places {
-        let mirrored = draws.chances(self.probability);
-        let old = |length: usize, this_way: bool| {
+    fn draw(&self, random: &mut RandomStream, height: usize, width: usize) -> Change {
+        let mirrored = random.bernoulli(self.probability);
+        let old = |length: usize, is_axis: bool| {
             let mirrored = &mirrored;
             move |n: usize, new: usize| {
                 let new = new as i64;
-                if this_way && mirrored[n] { length as i64 - 1 - new } else { new }
+                if is_axis && mirrored[n] { length as i64 - 1 - new } else { new }
             }
         };
-        Places::Whole(Rearrangement::new(
+        Change::Index(Rearrangement::new(
             mirrored.len(),
             [height, width],
             old(height, self.vertical),
@@ -68,6 +63,7 @@ impl Transform for RandomFlip {
 mod tests {
     use super::*;
     use crate::data::Augmentation;
+    use tch::Tensor;
 
     #[test]
     fn known_pixels_change_sides() {

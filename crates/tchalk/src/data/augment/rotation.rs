@@ -1,8 +1,8 @@
 //! Images turned.
 
 use super::affine::matrices;
-use super::augmentation::check_range;
-use super::{Draws, Places, Transform};
+use super::transform::check_range;
+use super::{Change, RandomStream, Transform};
 use crate::error::Result;
 use tch::Tensor;
 
@@ -28,13 +28,9 @@ impl Transform for RandomRotation {
         check_range(format!("RandomRotation::new({:?})", self.degrees), self.degrees, 0.0, 180.0)
     }
 
-    fn apply(&self, x: Tensor, _draws: &mut Draws) -> Tensor {
-        x
-    }
-
-    fn places(&self, draws: &mut Draws, _height: usize, _width: usize) -> Places {
+    fn draw(&self, random: &mut RandomStream, _height: usize, _width: usize) -> Change {
         let most = self.degrees.to_radians();
-        Places::Between(turned(&draws.between(-most, most)))
+        Change::Affine(turned(&random.uniform(-most, most)))
     }
 }
 

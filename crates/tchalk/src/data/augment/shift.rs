@@ -1,10 +1,9 @@
 //! Images moved.
 
 use super::affine::matrices;
-use super::augmentation::check_range;
-use super::{Draws, Places, Transform};
+use super::transform::check_range;
+use super::{Change, RandomStream, Transform};
 use crate::error::Result;
-use tch::Tensor;
 
 /// Moves images up or down, left or right; at the edges, the last pixels go on.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,23 +27,18 @@ impl Transform for RandomShift {
         check_range(format!("RandomShift::new({:?})", self.fraction), self.fraction, 0.0, 1.0)
     }
 
-    fn apply(&self, x: Tensor, _draws: &mut Draws) -> Tensor {
-        x
-    }
-
-    fn places(&self, draws: &mut Draws, height: usize, width: usize) -> Places {
+    fn draw(&self, random: &mut RandomStream, height: usize, width: usize) -> Change {
         let by = |length: usize| self.fraction * length as f64;
-        let x = draws.between(-by(width), by(width));
-        let y = draws.between(-by(height), by(height));
-        Places::Between(matrices([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], &[(0, 2, &x), (1, 2, &y)], &x))
+        let x = random.uniform(-by(width), by(width));
+        let y = random.uniform(-by(height), by(height));
+        Change::Affine(matrices([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], &[(0, 2, &x), (1, 2, &y)], &x))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::data::Augmentation;
-    use tch::{Device, Kind};
+    use tch::{Device, Kind, Tensor};
 
     #[test]
     fn images_move_evenly_in_both_directions() {

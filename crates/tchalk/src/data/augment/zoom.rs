@@ -1,10 +1,9 @@
 //! Images made larger and smaller.
 
 use super::affine::matrices;
-use super::augmentation::check_range;
-use super::{Draws, Places, Transform};
+use super::transform::check_range;
+use super::{Change, RandomStream, Transform};
 use crate::error::Result;
-use tch::Tensor;
 
 /// Makes images larger or smaller about their middle, the same in height and width; at the edges,
 /// the last pixels go on.
@@ -29,21 +28,16 @@ impl Transform for RandomZoom {
         check_range(format!("RandomZoom::new({:?})", self.fraction), self.fraction, 0.0, 0.9)
     }
 
-    fn apply(&self, x: Tensor, _draws: &mut Draws) -> Tensor {
-        x
-    }
-
-    fn places(&self, draws: &mut Draws, _height: usize, _width: usize) -> Places {
-        let step = draws.between(1.0 - self.fraction, 1.0 + self.fraction).reciprocal();
-        Places::Between(matrices([[0.0; 3]; 2], &[(0, 0, &step), (1, 1, &step)], &step))
+    fn draw(&self, random: &mut RandomStream, _height: usize, _width: usize) -> Change {
+        let step = random.uniform(1.0 - self.fraction, 1.0 + self.fraction).reciprocal();
+        Change::Affine(matrices([[0.0; 3]; 2], &[(0, 0, &step), (1, 1, &step)], &step))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::data::Augmentation;
-    use tch::{Device, Kind};
+    use tch::{Device, Kind, Tensor};
 
     #[test]
     fn a_slope_becomes_steeper_or_flatter_about_the_middle() {
