@@ -13,7 +13,7 @@ pub use crate::data::augment::{
     RandomShift, RandomZoom,
 };
 pub use crate::data::{
-    Augmentation, CsvTable, Dataset, Framing, Image, ImageFolder, ImageStream, Split, TensorSet,
+    AspectRatio, Augmentation, CsvTable, Dataset, Image, ImageFolder, ImageStream, Split, TensorSet,
 };
 pub use crate::datasets;
 #[doc(hidden)]

@@ -102,11 +102,15 @@ fn ants_and_bees_load_as_a_folder() {
     let val = datasets::image_folder("hymenoptera/val", [64, 64]).unwrap();
     assert_eq!(val.classes(), ["ants", "bees"]);
     assert_eq!(val.images().shape(), [val.len(), 64, 64, 3]);
-    let set =
-        ImageFolder::new("hymenoptera").size([64, 64]).framing(Framing::Pad).dataset().unwrap();
+    let set = ImageFolder::new("hymenoptera")
+        .size([64, 64])
+        .aspect_ratio(AspectRatio::Pad)
+        .dataset()
+        .unwrap();
     assert_eq!(set.test.len(), val.len());
     assert!(set.train.len() > 200, "{set:?}");
-    let stream = ImageFolder::new("hymenoptera/train").size([64, 64]).framing(Framing::Pad);
+    let stream =
+        ImageFolder::new("hymenoptera/train").size([64, 64]).aspect_ratio(AspectRatio::Pad);
     let stream = stream.stream(50).unwrap();
     let mut streamed = stream.next_batch().unwrap().unwrap();
     while let Some(batch) = stream.next_batch().unwrap() {

@@ -1,6 +1,6 @@
 //! What a network says about one photo.
 
-use crate::data::framing::{Framing, decode};
+use crate::data::image_decoder::{AspectRatio, decode};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::fetch::bundle::Bundle;
@@ -103,7 +103,7 @@ impl Model {
         let bytes = std::fs::read(path).map_err(io)?;
         let around = |side: usize| (side * 256).div_ceil(224);
         let size = [around(height), around(width)];
-        let pixels = decode(&bytes, size, Framing::Crop, path)?;
+        let pixels = decode(&bytes, size, AspectRatio::Crop, path)?;
         let sizes = [size[0] as i64, size[1] as i64, 3];
         let image = Tensor::f_from_data_size(&pixels, &sizes, Kind::Uint8)?;
         let middle = |whole: usize, part: usize| ((whole - part) / 2) as i64;

@@ -1,7 +1,7 @@
 //! Images of your own: a folder for each class.
 
-use super::framing::{Framing, decode};
-use super::stream::{Decoding, ImageStream};
+use super::image_decoder::{AspectRatio, ImageDecoder};
+use super::stream::{ImageStream, LabeledFiles};
 use super::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::fetch::bundle::Bundle;
@@ -19,14 +19,14 @@ use std::sync::Arc;
 /// ```
 ///
 /// The names of the folders are the classes, in alphabetical order. Images may differ in size; the
-/// call says how they are brought to one: [`Framing::Crop`] unless [`ImageFolder::framing`] names
+/// call says how they are brought to one: [`AspectRatio::Crop`] unless [`ImageFolder::aspect_ratio`] names
 /// another. All become color images.
 ///
 /// A path that is not there is also looked for in `TCHALK_DATA_DIR`.
 ///
 /// ```no_run
 /// use tchalk::prelude::*;
-/// let val = ImageFolder::new("hymenoptera/val").size([224, 224]).framing(Framing::Pad).load()?;
+/// let val = ImageFolder::new("hymenoptera/val").size([224, 224]).aspect_ratio(AspectRatio::Pad).load()?;
 /// assert_eq!(val.images().shape()[1..], [224, 224, 3]);
 /// # Ok::<(), tchalk::Error>(())
 /// ```
@@ -34,21 +34,13 @@ use std::sync::Arc;
 pub struct ImageFolder {
     path: PathBuf,
     size: [usize; 2],
-    framing: Framing,
-}
-
-/// The files of a folder, with their labels.
-#[derive(Debug)]
-pub(super) struct Files {
-    pub(super) name: String,
-    pub(super) classes: Vec<String>,
-    pub(super) files: Vec<(PathBuf, usize)>,
+    aspect_ratio: AspectRatio,
 }
 
 impl ImageFolder {
     /// The folder at `path`, for images of 224 by 224 pixels.
     pub fn new(path: impl AsRef<Path>) -> ImageFolder {
-        ImageFolder { path: path_of(path), size: [224, 224], framing: Framing::Crop }
+        ImageFolder { path: path_of(path), size: [224, 224], aspect_ratio: AspectRatio::Crop }
     }
 
     /// Height and width of the images, in pixels.
@@ -58,8 +50,8 @@ impl ImageFolder {
     }
 
     /// How images of another shape are brought to that size.
-    pub fn framing(mut self, framing: Framing) -> ImageFolder {
-        self.framing = framing;
+    pub fn aspect_ratio(mut self, aspect_ratio: AspectRatio) -> ImageFolder {
+        self.aspect_ratio = aspect_ratio;
         self
     }
 
@@ -106,7 +98,7 @@ impl ImageFolder {
         let source = format!(
             "Read from {}{checked}; brought to {height} × {width} pixels ({:?}).",
             path.display(),
-            self.framing
+            self.aspect_ratio
         );
         Ok(Dataset::new(name, source, train, test))
     }
@@ -124,7 +116,7 @@ impl ImageFolder {
             let hint = "128 is a good number.";
             return Err(Error::invalid("ImageFolder::stream", "at least 1 image", "0", hint));
         }
-        Ok(ImageStream::new(self.scan(&path)?, self.decoding(bundle), size))
+        Ok(ImageStream::new(self.scan(&path)?, self.decoder(bundle), size))
     }
 
     /// How the call reads in a message.
@@ -155,12 +147,12 @@ impl ImageFolder {
         ))
     }
 
-    fn decoding(&self, bundle: Option<Arc<Bundle>>) -> Decoding {
-        Decoding { size: self.size, framing: self.framing, bundle }
+    fn decoder(&self, bundle: Option<Arc<Bundle>>) -> ImageDecoder {
+        ImageDecoder { size: self.size, aspect_ratio: self.aspect_ratio, bundle }
     }
 
     /// The class folders in `path` and the images in them.
-    fn scan(&self, path: &Path) -> Result<Files> {
+    fn scan(&self, path: &Path) -> Result<LabeledFiles> {
         let mut classes = Vec::new();
         let mut files = Vec::new();
         for folder in entries(path)?.into_iter().filter(|entry| entry.is_dir()) {
@@ -180,10 +172,10 @@ impl ImageFolder {
         }
         let parent = path.parent().map(file_name).filter(|parent| !parent.is_empty());
         let name = parent.map_or(file_name(path), |parent| format!("{parent} {}", file_name(path)));
-        Ok(Files { name, classes, files })
+        Ok(LabeledFiles { name, classes, files })
     }
 
-    fn load_from(&self, files: Files, bundle: Option<Arc<Bundle>>) -> Result<Split> {
+    fn load_from(&self, files: LabeledFiles, bundle: Option<Arc<Bundle>>) -> Result<Split> {
         let ([height, width], n) = (self.size, files.files.len());
         let mut pixels: Vec<u8> = Vec::new();
         let (name, classes) = (files.name.clone(), files.classes.clone());
@@ -196,7 +188,7 @@ impl ImageFolder {
             return Err(Error::invalid(self.op(), "images that fit into memory", got, hint));
         }
         let mut progress = Progress::of(format!("reading {name}"), "images", n);
-        let stream = ImageStream::new(files, self.decoding(bundle), 16);
+        let stream = ImageStream::new(files, self.decoder(bundle), 16);
         while let Some(part) = stream.next_pixels()? {
             part.into_iter().for_each(|image| pixels.extend(image.1));
             progress.done(pixels.len() / (height * width * 3));
@@ -205,20 +197,6 @@ impl ImageFolder {
         let images = Array4::from_shape_vec((n, height, width, 3), pixels)
             .expect("every file gave one image");
         Split::new(name, images, labels, classes)
-    }
-}
-
-impl Decoding {
-    /// The pixels of one file.
-    pub(super) fn read(&self, path: &Path) -> Result<Vec<u8>> {
-        let bytes = std::fs::read(path)
-            .map_err(|error| Error::io(path, error, "Check that you may read it."))?;
-        if let Some(bundle) = &self.bundle {
-            let inside = path.strip_prefix(bundle.folder()).unwrap_or(path);
-            let parts: Vec<_> = inside.iter().map(|part| part.to_string_lossy()).collect();
-            bundle.check(&parts.join("/"), &bytes)?;
-        }
-        decode(&bytes, self.size, self.framing, path)
     }
 }
 
@@ -305,7 +283,7 @@ mod tests {
         // Every thread holds the bundle, so its holders tell which still run.
         let bundle = Arc::new(Bundle::open(home.path()).unwrap());
         let files = folder.scan(&home.path().join("pets")).unwrap();
-        let stream = ImageStream::new(files, folder.decoding(Some(bundle.clone())), 2);
+        let stream = ImageStream::new(files, folder.decoder(Some(bundle.clone())), 2);
         stream.next_batch().unwrap();
         drop(stream);
         let begun = std::time::Instant::now();

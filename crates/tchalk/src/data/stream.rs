@@ -1,28 +1,25 @@
 //! Images that are decoded by several threads, a few at a time.
 
 use super::Split;
-use super::folder::Files;
-use super::framing::Framing;
+use super::image_decoder::ImageDecoder;
 use crate::error::{Error, Result};
-use crate::fetch::bundle::Bundle;
 use crate::runtime::interrupt::{self, GLANCE};
 use crate::runtime::seed;
 use ndarray::Array4;
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::sync::{Arc, Mutex};
 
-/// How a file becomes pixels.
-#[derive(Clone)]
-pub(super) struct Decoding {
-    pub(super) size: [usize; 2],
-    pub(super) framing: Framing,
-    /// The bundle whose sums vouch for the files.
-    pub(super) bundle: Option<Arc<Bundle>>,
+/// The files of a folder, with their labels.
+#[derive(Debug)]
+pub(super) struct LabeledFiles {
+    pub(super) name: String,
+    pub(super) classes: Vec<String>,
+    pub(super) files: Vec<(PathBuf, usize)>,
 }
 
 /// An image's label and its pixels.
-type Decoded = (usize, Vec<u8>);
+type LabeledPixels = (usize, Vec<u8>);
 
 /// Images of a folder, in batches; made by [`ImageFolder::stream`](super::ImageFolder::stream).
 ///
@@ -38,7 +35,7 @@ pub struct ImageStream {
     name: String,
     classes: Vec<String>,
     files: Vec<(PathBuf, usize)>,
-    decoding: Decoding,
+    decoder: ImageDecoder,
     batch: usize,
     state: Mutex<State>,
 }
@@ -46,17 +43,17 @@ pub struct ImageStream {
 #[derive(Default)]
 struct State {
     /// One for each thread; image `i` comes from thread `i % threads`, so the order is kept.
-    threads: Vec<Receiver<Result<Decoded>>>,
+    threads: Vec<Receiver<Result<LabeledPixels>>>,
     /// How many images have come.
     taken: usize,
     /// Images of a batch that is not complete, because the reader pressed stop.
-    waiting: Vec<Decoded>,
+    waiting: Vec<LabeledPixels>,
 }
 
 impl ImageStream {
-    pub(super) fn new(files: Files, decoding: Decoding, batch: usize) -> ImageStream {
-        let Files { name, classes, files } = files;
-        ImageStream { name, classes, files, decoding, batch, state: Mutex::default() }
+    pub(super) fn new(files: LabeledFiles, decoder: ImageDecoder, batch: usize) -> ImageStream {
+        let LabeledFiles { name, classes, files } = files;
+        ImageStream { name, classes, files, decoder, batch, state: Mutex::default() }
     }
 
     /// The same images from the beginning, in a random order.
@@ -94,7 +91,7 @@ impl ImageStream {
     /// stop button: the next call goes on where this one was.
     pub fn next_batch(&self) -> Result<Option<Split>> {
         let Some(images) = self.next_pixels()? else { return Ok(None) };
-        let [height, width] = self.decoding.size;
+        let [height, width] = self.decoder.size;
         let (labels, pixels): (Vec<usize>, Vec<Vec<u8>>) = images.into_iter().unzip();
         let images = Array4::from_shape_vec((labels.len(), height, width, 3), pixels.concat())
             .expect("every image has the same size");
@@ -102,7 +99,7 @@ impl ImageStream {
     }
 
     /// Labels and pixels of the next batch.
-    pub(super) fn next_pixels(&self) -> Result<Option<Vec<Decoded>>> {
+    pub(super) fn next_pixels(&self) -> Result<Option<Vec<LabeledPixels>>> {
         let mut state = self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if state.threads.is_empty() {
             state.threads = self.start();
@@ -118,7 +115,7 @@ impl ImageStream {
     }
 
     /// The next image, or what is wrong with it.
-    fn next_image(&self, state: &State) -> Result<Result<Decoded>> {
+    fn next_image(&self, state: &State) -> Result<Result<LabeledPixels>> {
         let thread = &state.threads[state.taken % state.threads.len()];
         loop {
             interrupt::check(&format!("reading {}", self.name))?;
@@ -135,7 +132,7 @@ impl ImageStream {
     }
 
     /// Starts the threads. Each has room for its share of two batches, and waits when that is full.
-    fn start(&self) -> Vec<Receiver<Result<Decoded>>> {
+    fn start(&self) -> Vec<Receiver<Result<LabeledPixels>>> {
         let threads = std::thread::available_parallelism().map_or(2, usize::from).min(16);
         let threads = threads.min(self.files.len()).max(1);
         let room = (2 * self.batch).div_ceil(threads);
@@ -144,10 +141,10 @@ impl ImageStream {
                 let (sender, receiver) = sync_channel(room);
                 let files: Vec<_> =
                     self.files.iter().skip(thread).step_by(threads).cloned().collect();
-                let decoding = self.decoding.clone();
+                let decoder = self.decoder.clone();
                 std::thread::spawn(move || {
                     for (path, label) in files {
-                        let image = decoding.read(&path).map(|pixels| (label, pixels));
+                        let image = decoder.decode_file(&path).map(|pixels| (label, pixels));
                         if sender.send(image).is_err() {
                             return; // The stream is gone.
                         }
@@ -161,7 +158,7 @@ impl ImageStream {
 
 impl std::fmt::Debug for ImageStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let [height, width] = self.decoding.size;
+        let [height, width] = self.decoder.size;
         let (n, batches, size) = (self.len(), self.batches(), self.batch);
         write!(
             f,

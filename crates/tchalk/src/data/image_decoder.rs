@@ -1,36 +1,62 @@
-//! A photo of any size, brought to the size a network takes.
+//! Decodes JPEG and PNG files, and brings images of any size to the size that a network takes.
 
 use crate::error::{Error, Result};
+use crate::fetch::bundle::Bundle;
 use image::imageops::FilterType;
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageReader, Limits, RgbImage};
+use image::{DynamicImage, ImageDecoder as _, ImageReader, Limits, RgbImage};
 use std::io::Cursor;
 use std::path::Path;
+use std::sync::Arc;
 
-/// How an image of another shape is brought to one size.
+/// What happens to an image whose aspect ratio is not that of the wanted size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Framing {
-    /// Resized until it fills the frame, then what stands out on two sides is cut off. Nothing is
-    /// distorted, some of it is lost.
+pub enum AspectRatio {
+    /// The image is resized until it fills the wanted size, and cropped at the center. It is not
+    /// distorted, but parts of it are lost.
     #[default]
     Crop,
-    /// Resized until it lies within the frame, with black bars on two sides. Nothing is distorted
-    /// or lost, but it is smaller.
+    /// The image is resized until it fits into the wanted size, and padded with black bars on two
+    /// sides. It is not distorted and nothing is lost, but it is smaller.
     Pad,
-    /// Width and height are resized each for itself. Nothing is lost, but it is distorted.
+    /// Width and height are resized separately. Nothing is lost, but the image is distorted.
     Stretch,
 }
 
-/// Photos are smaller than this on each side; what claims more is refused before it is decoded.
-const MOST_PIXELS: u32 = 20_000;
-/// What decoding one photo may take.
-const MOST_BYTES: u64 = 1 << 30;
+/// Larger images are refused before they are decoded.
+const MAX_SIDE: u32 = 20_000;
+/// The memory that decoding one image may take.
+const MAX_BYTES: u64 = 1 << 30;
+
+/// Reads image files as pixels of one size.
+#[derive(Clone)]
+pub(super) struct ImageDecoder {
+    /// Height and width.
+    pub(super) size: [usize; 2],
+    pub(super) aspect_ratio: AspectRatio,
+    /// The bundle whose checksums the files have to match.
+    pub(super) bundle: Option<Arc<Bundle>>,
+}
+
+impl ImageDecoder {
+    /// The pixels of one file.
+    pub(super) fn decode_file(&self, path: &Path) -> Result<Vec<u8>> {
+        let bytes = std::fs::read(path)
+            .map_err(|error| Error::io(path, error, "Check that you may read it."))?;
+        if let Some(bundle) = &self.bundle {
+            let inside = path.strip_prefix(bundle.folder()).unwrap_or(path);
+            let parts: Vec<_> = inside.iter().map(|part| part.to_string_lossy()).collect();
+            bundle.check(&parts.join("/"), &bytes)?;
+        }
+        decode(&bytes, self.size, self.aspect_ratio, path)
+    }
+}
 
 /// The image in the bytes of a JPEG or PNG file, upright, as `height × width × 3` bytes.
 pub(crate) fn decode(
     bytes: &[u8],
     [height, width]: [usize; 2],
-    framing: Framing,
+    aspect_ratio: AspectRatio,
     path: &Path,
 ) -> Result<Vec<u8>> {
     let broken = |error: &dyn std::fmt::Display| {
@@ -40,19 +66,19 @@ pub(crate) fn decode(
     let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
     let mut reader = reader.map_err(|error| broken(&error))?;
     let mut limits = Limits::default();
-    (limits.max_image_width, limits.max_image_height) = (Some(MOST_PIXELS), Some(MOST_PIXELS));
-    limits.max_alloc = Some(MOST_BYTES);
+    (limits.max_image_width, limits.max_image_height) = (Some(MAX_SIDE), Some(MAX_SIDE));
+    limits.max_alloc = Some(MAX_BYTES);
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(|error| broken(&error))?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut image = DynamicImage::from_decoder(decoder).map_err(|error| broken(&error))?;
-    // Cameras store how they were held.
+    // Cameras store how they were held instead of turning the pixels.
     image.apply_orientation(orientation);
-    Ok(framed(&image.to_rgb8(), height as u32, width as u32, framing).into_raw())
+    Ok(resized(&image.to_rgb8(), height as u32, width as u32, aspect_ratio).into_raw())
 }
 
-fn framed(image: &RgbImage, height: u32, width: u32, framing: Framing) -> RgbImage {
-    // As PyTorch does it: linear, over all pixels that become one.
+fn resized(image: &RgbImage, height: u32, width: u32, aspect_ratio: AspectRatio) -> RgbImage {
+    // Antialiased bilinear, as in torchvision.
     let resize = |width: u32, height: u32| {
         if image.dimensions() == (width, height) {
             image.clone()
@@ -68,15 +94,15 @@ fn framed(image: &RgbImage, height: u32, width: u32, framing: Framing) -> RgbIma
         let side = |length: u32| ((f64::from(length) * scale).round() as u32).max(1);
         (side(image.width()), side(image.height()))
     };
-    match framing {
-        Framing::Stretch => resize(width, height),
-        Framing::Crop => {
+    match aspect_ratio {
+        AspectRatio::Stretch => resize(width, height),
+        AspectRatio::Crop => {
             let (wide, high) = scaled(across.max(down));
             let whole = resize(wide.max(width), high.max(height));
             let (left, top) = ((whole.width() - width) / 2, (whole.height() - height) / 2);
             image::imageops::crop_imm(&whole, left, top, width, height).to_image()
         }
-        Framing::Pad => {
+        AspectRatio::Pad => {
             let (wide, high) = scaled(across.min(down));
             let whole = resize(wide.min(width), high.min(height));
             let (left, top) = ((width - whole.width()) / 2, (height - whole.height()) / 2);
@@ -107,13 +133,13 @@ mod tests {
 
     #[test]
     fn cropping_loses_the_sides_and_padding_adds_bars() {
-        let crop = framed(&wide(), 20, 20, Framing::Crop);
+        let crop = resized(&wide(), 20, 20, AspectRatio::Crop);
         assert_eq!(pixel(&crop, 1, 10), [255; 3]);
         assert_eq!(pixel(&crop, 18, 10), [255; 3]);
-        let pad = framed(&wide(), 20, 20, Framing::Pad);
+        let pad = resized(&wide(), 20, 20, AspectRatio::Pad);
         assert_eq!((pixel(&pad, 10, 2), pixel(&pad, 10, 17)), ([0; 3], [0; 3]));
         assert_eq!((pixel(&pad, 1, 10), pixel(&pad, 18, 10)), ([255, 0, 0], [0, 0, 255]));
-        let stretch = framed(&wide(), 20, 20, Framing::Stretch);
+        let stretch = resized(&wide(), 20, 20, AspectRatio::Stretch);
         assert_eq!((pixel(&stretch, 1, 1), pixel(&stretch, 18, 18)), ([255, 0, 0], [0, 0, 255]));
     }
 
@@ -121,8 +147,8 @@ mod tests {
     fn every_size_comes_out_as_asked_for() {
         for (width, height) in [(1, 1), (1, 300), (299, 2), (33, 57), (224, 224)] {
             let image = RgbImage::new(width, height);
-            for framing in [Framing::Crop, Framing::Pad, Framing::Stretch] {
-                assert_eq!(framed(&image, 17, 31, framing).dimensions(), (31, 17));
+            for aspect_ratio in [AspectRatio::Crop, AspectRatio::Pad, AspectRatio::Stretch] {
+                assert_eq!(resized(&image, 17, 31, aspect_ratio).dimensions(), (31, 17));
             }
         }
     }
@@ -130,7 +156,7 @@ mod tests {
     #[test]
     fn what_is_no_image_is_told_and_large_claims_are_not_believed() {
         let refuse = |bytes: &[u8]| {
-            decode(bytes, [8, 8], Framing::Crop, Path::new("cat.jpg")).unwrap_err().to_string()
+            decode(bytes, [8, 8], AspectRatio::Crop, Path::new("cat.jpg")).unwrap_err().to_string()
         };
         assert!(refuse(b"").contains("cat.jpg: this is no image"), "{}", refuse(b""));
         // A PNG header that claims 100,000 by 100,000 pixels.
