@@ -89,7 +89,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// What went wrong, for use within a sentence: the first line, without its full stop. The hint has
     /// no place there.
-    pub(crate) fn in_short(&self) -> String {
+    pub(crate) fn short_message(&self) -> String {
         let text = self.to_string();
         text.lines().next().unwrap_or_default().trim_end_matches('.').to_owned()
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The path with the user's home in place of a `~` at its beginning, as in a shell. Otherwise a folder
 /// named `~` would be made, which is dangerous to remove.
-pub(crate) fn path_of(written: impl AsRef<Path>) -> PathBuf {
+pub(crate) fn expand_home(written: impl AsRef<Path>) -> PathBuf {
     in_home(written.as_ref(), std::env::home_dir())
 }
 

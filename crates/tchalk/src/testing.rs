@@ -7,7 +7,7 @@ use rand_chacha::rand_core::SeedableRng;
 use tch::Tensor;
 
 /// Numbers from 0 to below 1, the same for a seed whatever else is drawn meanwhile.
-pub(crate) fn numbers(size: &[i64], seed: u64) -> Tensor {
+pub(crate) fn random_tensor(size: &[i64], seed: u64) -> Tensor {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let count = size.iter().product::<i64>();
     let drawn: Vec<f32> = (0..count).map(|_| crate::runtime::seed::unit(&mut rng)).collect();
@@ -15,13 +15,13 @@ pub(crate) fn numbers(size: &[i64], seed: u64) -> Tensor {
 }
 
 /// Gives a network weights that depend on nothing but their shapes, as large as Glorot's; biases stay.
-pub(crate) fn settle(model: &Model) {
+pub(crate) fn set_random_weights(model: &Model) {
     for (i, name) in model.weight_names().iter().enumerate() {
         let size = model.weight(name).unwrap().size();
         if let [outputs, inputs, ref window @ ..] = size[..] {
             let field: i64 = window.iter().product();
             let limit = (6.0 / ((inputs + outputs) * field) as f64).sqrt();
-            let value = (numbers(&size, i as u64) - 0.5) * 2.0 * limit;
+            let value = (random_tensor(&size, i as u64) - 0.5) * 2.0 * limit;
             model.set_weight(name, &value).unwrap();
         }
     }

@@ -114,7 +114,7 @@ impl Application {
 
     /// The built-in base in place of this network, which is said on the page.
     pub(super) fn build_fallback(self, why: &Error, device: Device) -> Result<Model> {
-        let why = why.in_short();
+        let why = why.short_message();
         let base = Application {
             input_shape: self.input_shape.or(Some(vec![3, 224, 224])),
             preprocessing: self.preprocessing,

@@ -4,7 +4,7 @@ use crate::data::image_decoder::{AspectRatio, decode};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::fetch::bundle::Bundle;
-use crate::files::path_of;
+use crate::files::expand_home;
 use crate::model::Model;
 use crate::table::Table;
 use std::collections::HashMap;
@@ -87,7 +87,7 @@ impl Model {
     /// If the file is no image, or the network does not turn images of 1 or 3 channels into
     /// probabilities of classes.
     pub fn predict_file(&self, path: impl AsRef<Path>) -> Result<Prediction> {
-        let path = &path_of(path);
+        let path = &expand_home(path);
         let op = format!("Model::predict_file({:?})", path.display());
         let (input, output) = (self.input_shape(), self.output_shape());
         let (&[channels @ (1 | 3), height, width], &[classes]) = (&input[..], &output[..]) else {

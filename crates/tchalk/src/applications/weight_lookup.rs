@@ -4,9 +4,9 @@ use super::safetensors_subset;
 use super::weight_file::WeightFile;
 use super::weights::{BasePrefix, PublishedFile, published};
 use crate::error::{Error, Result};
-use crate::fetch::bundle::{Bundle, VARIABLE};
+use crate::fetch::bundle::{Bundle, DATA_DIR_VARIABLE};
 use crate::fetch::checksum::sha256_of;
-use crate::fetch::remote_file::Source;
+use crate::fetch::remote_file::RemoteFile;
 use crate::fetch::{cache, download};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,8 @@ pub(super) fn find_file(op: &str, path: &Path) -> Result<PathBuf> {
             return verified(&bundle, inside);
         }
     }
-    let hint = format!("A name without a folder is also looked for in {VARIABLE}/weights.");
+    let hint =
+        format!("A name without a folder is also looked for in {DATA_DIR_VARIABLE}/weights.");
     Err(Error::invalid(op, "an existing file of weights", format!("{}", path.display()), hint))
 }
 
@@ -64,11 +65,11 @@ fn cached_or_downloaded(
     tensors: &[String],
 ) -> Result<PathBuf> {
     let Some(folder) = cache::folder("weights") else {
-        let hint = format!("Set {} to a folder for downloads.", cache::HOME);
+        let hint = format!("Set {} to a folder for downloads.", cache::HOME_VARIABLE);
         return Err(Error::invalid(op, "a folder for downloads", "none", hint));
     };
     let source = source(published);
-    if let Some(path) = download::kept(&source, &folder)? {
+    if let Some(path) = download::cached(&source, &folder)? {
         return Ok(path);
     }
     let base = published.base.as_ref().filter(|_| {
@@ -87,7 +88,7 @@ fn with_offline_hint(error: Error, published: &PublishedFile) -> Error {
     match error {
         Error::Download { file, problem, hint } => {
             let advice = format!(
-                "Without a network: put {} into the folder weights of {VARIABLE}, or build with \
+                "Without a network: put {} into the folder weights of {DATA_DIR_VARIABLE}, or build with \
                  {}.",
                 published.file,
                 alternative(published)
@@ -107,14 +108,14 @@ fn alternative(published: &PublishedFile) -> &'static str {
     }
 }
 
-fn source(published: &PublishedFile) -> Source {
-    let mut source = Source::new(published.file, published.url());
+fn source(published: &PublishedFile) -> RemoteFile {
+    let mut source = RemoteFile::new(published.file, published.url());
     if let Some(size) = published.size {
         source = source.size(size);
     }
     match published.sha256 {
         Some(sum) => source.sha256(sum, "torchvision's users' lists"),
-        None => source.sha256_begins(published.sha256_prefix(), "the file's own name"),
+        None => source.sha256_prefix(published.sha256_prefix(), "the file's own name"),
     }
 }
 
@@ -153,14 +154,14 @@ fn download_base(
     tensors: &[String],
     folder: &Path,
 ) -> Result<PathBuf> {
-    let kept = Source::new(format!("{name}-base.safetensors"), base.url);
-    if let Some(path) = download::kept(&kept, folder)? {
+    let kept = RemoteFile::new(format!("{name}-base.safetensors"), base.url);
+    if let Some(path) = download::cached(&kept, folder)? {
         return Ok(path);
     }
-    let remote = Source::new(format!("{name} without its top"), base.url);
+    let remote = RemoteFile::new(format!("{name} without its top"), base.url);
     let get = |range: Range<u64>| download::fetch_range(&remote, range);
     let bytes = extract_base(base, tensors, get)?;
-    download::keep(&kept, folder, &bytes)
+    download::store(&kept, folder, &bytes)
 }
 
 /// A file of these tensors, out of the beginning of a larger one.
@@ -186,7 +187,7 @@ fn extract_base(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fetch::download::server::{Answer, Server};
+    use crate::fetch::download::server::{Response, Server};
 
     /// Two tensors of the base, one of the top, behind them.
     fn file() -> Vec<u8> {
@@ -214,7 +215,7 @@ mod tests {
     fn the_base_of_a_network_far_away_is_fetched_alone_and_kept() {
         let bytes = file();
         let file = bytes.clone();
-        let server = Server::start(move |request| Answer::rest(&file, request));
+        let server = Server::start(move |request| Response::rest(&file, request));
         let base = base(server.address("model.safetensors"), &bytes);
         let folder = tempfile::tempdir().unwrap();
         let path = download_base("net", &base, &names(), folder.path()).unwrap();
@@ -230,8 +231,8 @@ mod tests {
         let mut damaged = std::fs::read(&path).unwrap();
         *damaged.last_mut().unwrap() ^= 1;
         std::fs::write(&path, damaged).unwrap();
-        let kept = Source::new("net-base.safetensors", "");
-        assert_eq!(download::kept(&kept, folder.path()).unwrap(), None);
+        let kept = RemoteFile::new("net-base.safetensors", "");
+        assert_eq!(download::cached(&kept, folder.path()).unwrap(), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Weights: where they come from, and what they want to see.
 
-use crate::files::path_of;
+use crate::files::expand_home;
 use crate::layers::Normalize;
 use std::path::PathBuf;
 
@@ -25,7 +25,7 @@ impl Weights {
     ///
     /// A plain name without a folder is also looked for in the bundle, in `weights`.
     pub fn file(path: impl Into<PathBuf>) -> Weights {
-        Weights::File(path_of(path.into()))
+        Weights::File(expand_home(path.into()))
     }
 }
 

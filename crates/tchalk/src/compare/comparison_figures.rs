@@ -4,7 +4,7 @@ use super::comparison::{Comparison, Images};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::plot::{Caption, Figure, image_grid};
-use crate::runtime::seed::{host_rng, shuffle};
+use crate::runtime::seed::{rng, shuffle};
 use crate::table::Table;
 use crate::text::thousands;
 use ndarray::{ArcArray, Axis, Ix3};
@@ -130,7 +130,7 @@ impl Comparison {
             return Err(Error::invalid(OP, "networks that differ", got, ""));
         }
         let count = thousands(shown.len());
-        shuffle(&mut shown, &mut host_rng("comparison"));
+        shuffle(&mut shown, &mut rng("comparison"));
         shown.sort_by_cached_key(|&i| std::cmp::Reverse(self.distinct(i)));
         shown.truncate(rows * columns);
         let captions: Vec<Caption> = shown.iter().map(|&i| self.caption(i)).collect();

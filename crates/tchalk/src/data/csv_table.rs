@@ -2,8 +2,8 @@
 
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
+use crate::files::expand_home;
 use crate::files::file_name;
-use crate::files::path_of;
 use crate::table::Table;
 use crate::text::{beginning, thousands};
 use csv::{ByteRecord, ReaderBuilder};
@@ -55,7 +55,7 @@ impl CsvTable {
     /// If the file cannot be read, is empty, or a row has more or fewer cells than the header; the
     /// message names the row, counted as an editor counts lines.
     pub fn read(path: impl AsRef<Path>) -> Result<CsvTable> {
-        let path = &path_of(path);
+        let path = &expand_home(path);
         let bytes = std::fs::read(path).map_err(|error| {
             let hint = "Check the path; it starts where the notebook is.";
             Error::io(path, error, hint)

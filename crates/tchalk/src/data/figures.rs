@@ -18,7 +18,7 @@ impl Split {
     /// If `rows` or `columns` is zero, or the set is empty.
     pub fn image_grid(&self, rows: usize, columns: usize) -> Result<Figure> {
         let count = (rows * columns).min(self.len());
-        let mut rng = runtime::seed::host_rng("image_grid");
+        let mut rng = runtime::seed::rng("image_grid");
         let shown = runtime::seed::choose(self.len(), count, &mut rng);
         let (labels, classes, images) = (self.labels(), self.classes(), self.images());
         let captions: Vec<Caption> = shown

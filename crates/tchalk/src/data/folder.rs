@@ -5,7 +5,7 @@ use super::stream::{ImageStream, LabeledFiles};
 use super::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::fetch::bundle::Bundle;
-use crate::files::{file_name, path_of};
+use crate::files::{expand_home, file_name};
 use crate::runtime::progress::Progress;
 use ndarray::Array4;
 use std::path::{Path, PathBuf};
@@ -40,7 +40,7 @@ pub struct ImageFolder {
 impl ImageFolder {
     /// The folder at `path`, for images of 224 by 224 pixels.
     pub fn new(path: impl AsRef<Path>) -> ImageFolder {
-        ImageFolder { path: path_of(path), size: [224, 224], aspect_ratio: AspectRatio::Crop }
+        ImageFolder { path: expand_home(path), size: [224, 224], aspect_ratio: AspectRatio::Crop }
     }
 
     /// Height and width of the images, in pixels.

@@ -5,7 +5,7 @@
 //! to find edges and corners. Drawing uses only arithmetic that is exact to the bit everywhere
 //! (no sines), so the images are the same on every machine.
 
-use crate::runtime::seed::{below, between};
+use crate::runtime::seed::{below, uniform};
 use ndarray::Array4;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -49,19 +49,19 @@ type Color = [f32; 3];
 /// One image, row by row.
 fn image(label: usize, rng: &mut ChaCha8Rng) -> Vec<u8> {
     let (shape_color, ground, far_ground) = colors(rng);
-    let radius = between(8.5, 13.5, rng);
+    let radius = uniform(8.5, 13.5, rng);
     let room = (SIZE as f32 / 2.0 - radius).max(0.0) * 0.8;
     let middle = SIZE as f32 / 2.0;
-    let center = [middle + between(-room, room, rng), middle + between(-room, room, rng)];
+    let center = [middle + uniform(-room, room, rng), middle + uniform(-room, room, rng)];
     let (cos, sin) = turn(label, rng);
-    let shade = [between(-0.25, 0.25, rng), between(-0.25, 0.25, rng)];
-    let slope = [between(-1.0, 1.0, rng), between(-1.0, 1.0, rng)];
+    let shade = [uniform(-0.25, 0.25, rng), uniform(-0.25, 0.25, rng)];
+    let slope = [uniform(-1.0, 1.0, rng), uniform(-1.0, 1.0, rng)];
     let dots: Vec<(Point, f32, Color)> = (0..below(4, rng))
         .map(|_| {
             let size = SIZE as f32;
-            let place = [between(0.0, size, rng), between(0.0, size, rng)];
-            let color = mixed(ground, shape_color, between(0.15, 0.5, rng));
-            (place, between(1.0, 2.6, rng), color)
+            let place = [uniform(0.0, size, rng), uniform(0.0, size, rng)];
+            let color = mixed(ground, shape_color, uniform(0.15, 0.5, rng));
+            (place, uniform(1.0, 2.6, rng), color)
         })
         .collect();
     let mut pixels = Vec::with_capacity(SIZE * SIZE * 3);
@@ -80,7 +80,7 @@ fn image(label: usize, rng: &mut ChaCha8Rng) -> Vec<u8> {
             let light = 1.0 + shade[0] * inside[0] + shade[1] * inside[1];
             let lit = shape_color.map(|channel| channel * light);
             color = mixed(color, lit, covered(distance(label, inside) * radius));
-            let grain = between(-0.02, 0.02, rng);
+            let grain = uniform(-0.02, 0.02, rng);
             pixels.extend(
                 color.map(|channel| ((channel + grain).clamp(0.0, 1.0) * 255.0 + 0.5) as u8),
             );
@@ -95,7 +95,7 @@ fn colors(rng: &mut ChaCha8Rng) -> (Color, Color, Color) {
     let lighter = below(5, rng) < 4;
     loop {
         let any = |rng: &mut ChaCha8Rng| {
-            hsv(between(0.0, 6.0, rng), between(0.25, 0.85, rng), between(0.25, 1.0, rng))
+            hsv(uniform(0.0, 6.0, rng), uniform(0.25, 0.85, rng), uniform(0.25, 1.0, rng))
         };
         let (shape, ground) = (any(rng), any(rng));
         let (shape, ground) = if lighter == (brightness(shape) > brightness(ground)) {
@@ -131,7 +131,7 @@ fn mixed(a: Color, b: Color, share: f32) -> Color {
 fn turn(label: usize, rng: &mut ChaCha8Rng) -> (f32, f32) {
     let freely = matches!(CLASSES[label], "circle" | "ring" | "crescent" | "arrow");
     let most = if freely { 0.414_213_56 } else { 0.267_949_2 };
-    let half = between(-most, most, rng);
+    let half = uniform(-most, most, rng);
     let (cos, sin) = ((1.0 - half * half) / (1.0 + half * half), 2.0 * half / (1.0 + half * half));
     match if freely { below(4, rng) } else { 0 } {
         0 => (cos, sin),

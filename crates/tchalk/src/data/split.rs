@@ -106,13 +106,13 @@ impl Split {
             let expected = format!("at most {} images of {}", self.len(), self.name);
             return Err(Error::invalid("Split::sample", expected, count.to_string(), ""));
         }
-        let mut rng = runtime::seed::host_rng("sample");
+        let mut rng = runtime::seed::rng("sample");
         Ok(self.pick(&runtime::seed::choose(self.len(), count, &mut rng)))
     }
 
     /// The same images in a random order.
     pub fn shuffle(&self) -> Split {
-        let mut rng = runtime::seed::host_rng("shuffle");
+        let mut rng = runtime::seed::rng("shuffle");
         self.pick(&runtime::seed::choose(self.len(), self.len(), &mut rng))
     }
 
@@ -130,7 +130,7 @@ impl Split {
     /// # Ok::<(), tchalk::Error>(())
     /// ```
     pub fn split(&self, fraction: f64) -> Result<(Split, Split)> {
-        let mut rng = runtime::seed::host_rng("split");
+        let mut rng = runtime::seed::rng("split");
         let order = runtime::seed::choose(self.len(), self.len(), &mut rng);
         // Without labels all images are of one class.
         let mut groups = vec![Vec::new(); self.classes.len().max(1)];

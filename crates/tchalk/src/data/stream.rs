@@ -3,7 +3,7 @@
 use super::Split;
 use super::image_decoder::ImageDecoder;
 use crate::error::{Error, Result};
-use crate::runtime::interrupt::{self, GLANCE};
+use crate::runtime::interrupt::{self, POLL_INTERVAL};
 use crate::runtime::seed;
 use ndarray::Array4;
 use std::path::PathBuf;
@@ -37,11 +37,11 @@ pub struct ImageStream {
     files: Vec<(PathBuf, usize)>,
     decoder: ImageDecoder,
     batch: usize,
-    state: Mutex<State>,
+    state: Mutex<StreamState>,
 }
 
 #[derive(Default)]
-struct State {
+struct StreamState {
     /// One for each thread; image `i` comes from thread `i % threads`, so the order is kept.
     threads: Vec<Receiver<Result<LabeledPixels>>>,
     /// How many images have come.
@@ -58,7 +58,7 @@ impl ImageStream {
 
     /// The same images from the beginning, in a random order.
     pub fn shuffle(mut self) -> ImageStream {
-        seed::shuffle(&mut self.files, &mut seed::host_rng("stream"));
+        seed::shuffle(&mut self.files, &mut seed::rng("stream"));
         self.state = Mutex::default();
         self
     }
@@ -115,11 +115,11 @@ impl ImageStream {
     }
 
     /// The next image, or what is wrong with it.
-    fn next_image(&self, state: &State) -> Result<Result<LabeledPixels>> {
+    fn next_image(&self, state: &StreamState) -> Result<Result<LabeledPixels>> {
         let thread = &state.threads[state.taken % state.threads.len()];
         loop {
             interrupt::check(&format!("reading {}", self.name))?;
-            match thread.recv_timeout(GLANCE) {
+            match thread.recv_timeout(POLL_INTERVAL) {
                 Ok(image) => return Ok(image),
                 Err(RecvTimeoutError::Disconnected) => {
                     // A thread ends early only if decoding panicked.

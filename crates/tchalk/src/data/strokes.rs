@@ -6,7 +6,7 @@
 //! a pen whose width and pressure differ. As for the shapes, the arithmetic is exact to the bit
 //! everywhere (no sines), so the images are the same on every machine.
 
-use crate::runtime::seed::{below, between, shuffle, unit};
+use crate::runtime::seed::{below, shuffle, uniform, unit};
 use ndarray::Array4;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -73,9 +73,9 @@ impl Hand {
         let half = around(0.16, rng); // The tangent of half the angle: seldom over 9 degrees.
         let square = 1.0 + half * half;
         Hand {
-            wobble: between(0.04, 0.13, rng),
-            tremor: between(0.003, 0.02, rng),
-            aspect: if digit == 1 { 0.6 } else { 0.72 } * between(0.72, 1.45, rng),
+            wobble: uniform(0.04, 0.13, rng),
+            tremor: uniform(0.003, 0.02, rng),
+            aspect: if digit == 1 { 0.6 } else { 0.72 } * uniform(0.72, 1.45, rng),
             slant: 0.12 + around(0.55, rng),
             turn: ((1.0 - half * half) / square, 2.0 * half / square),
             upper: around(0.4, rng),
@@ -150,7 +150,7 @@ fn fit(lines: &mut [Vec<Point>], rng: &mut ChaCha8Rng) {
         }
     }
     let (width, height) = (most[0] - least[0], most[1] - least[1]);
-    let scale = (between(13.0, 19.5, rng) / height).min(between(15.0, 19.0, rng) / width);
+    let scale = (uniform(13.0, 19.5, rng) / height).min(uniform(15.0, 19.0, rng) / width);
     let room = [width, height].map(|length| ((SIZE as f32 - 5.0 - scale * length) / 2.0).max(0.0));
     let shift = room.map(|room| around(room.min(3.5), rng));
     for point in lines.iter_mut().flatten() {
@@ -163,12 +163,12 @@ fn fit(lines: &mut [Vec<Point>], rng: &mut ChaCha8Rng) {
 
 /// Draws the strokes with a round pen.
 fn ink(lines: &[Vec<Point>], rng: &mut ChaCha8Rng) -> [u8; SIZE * SIZE] {
-    let pen = between(0.75, 1.65, rng);
-    let soft = between(0.9, 1.3, rng);
+    let pen = uniform(0.75, 1.65, rng);
+    let soft = uniform(0.9, 1.3, rng);
     let mut cover = [0f32; SIZE * SIZE];
     for line in lines {
         let (begin, middle, end) =
-            (between(0.85, 1.15, rng), between(0.9, 1.15, rng), between(0.6, 1.1, rng));
+            (uniform(0.85, 1.15, rng), uniform(0.9, 1.15, rng), uniform(0.6, 1.1, rng));
         for (i, pair) in line.windows(2).enumerate() {
             let along = i as f32 / line.len() as f32;
             let pressure = if along < 0.5 {

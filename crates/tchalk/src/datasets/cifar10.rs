@@ -3,8 +3,8 @@
 use super::samples::{in_place_of, shapes};
 use crate::data::{Dataset, Split, cifar};
 use crate::error::Result;
-use crate::fetch::locations::{Places, Search, Wanted};
-use crate::fetch::remote_file::Source;
+use crate::fetch::locations::{FileSet, Locations, SearchResult};
+use crate::fetch::remote_file::RemoteFile;
 
 /// CIFAR-10: 50,000 + 10,000 color photos of ten kinds of things, 32 by 32 pixels.
 ///
@@ -18,13 +18,13 @@ use crate::fetch::remote_file::Source;
 /// If `TCHALK_DATA_DIR` is no folder, or the files in it are damaged; or after the stop button, which
 /// keeps what was fetched so far for the next call.
 pub fn cifar10() -> Result<Dataset> {
-    cifar10_from(&Places::from_env()?)
+    cifar10_from(&Locations::from_env()?)
 }
 
-fn published() -> Wanted {
+fn published() -> FileSet {
     // The page beside the file publishes the MD5; TensorFlow Datasets, in its list of checksums,
     // size and SHA-256. The mirror is the one that MindSpore's lessons use.
-    let file = Source::new(
+    let file = RemoteFile::new(
         "cifar-10-binary.tar.gz",
         "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
     )
@@ -37,10 +37,10 @@ fn published() -> Wanted {
         "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
         "TensorFlow Datasets",
     );
-    Wanted { folder: "cifar10", files: vec![file] }
+    FileSet { folder: "cifar10", files: vec![file] }
 }
 
-fn cifar10_from(places: &Places) -> Result<Dataset> {
+fn cifar10_from(places: &Locations) -> Result<Dataset> {
     let wanted = published();
     let extracted =
         places.bundle().map(|bundle| bundle.folder().join("cifar10/cifar-10-batches-bin"));
@@ -53,10 +53,10 @@ fn cifar10_from(places: &Places) -> Result<Dataset> {
         return dataset(cifar::folder(&folder)?, source);
     }
     match places.find(&wanted)? {
-        Search::Found(files, source) => {
+        SearchResult::Found(files, source) => {
             dataset(cifar::archive(&files[0].bytes, &files[0].path)?, source)
         }
-        Search::Missing(why) => Ok(in_place_of(shapes()?, "CIFAR-10", &why)),
+        SearchResult::Missing(why) => Ok(in_place_of(shapes()?, "CIFAR-10", &why)),
     }
 }
 
@@ -76,7 +76,7 @@ mod tests {
     fn the_sample_never_passes_for_the_real_thing() {
         let empty = tempfile::tempdir().unwrap();
         for bundle in [None, Some(Bundle::open(empty.path()).unwrap())] {
-            let source = cifar10_from(&Places::only(bundle)).unwrap().source();
+            let source = cifar10_from(&Locations::only(bundle)).unwrap().source();
             assert!(source.contains("not CIFAR-10") && source.contains("because"), "{source}");
         }
     }
@@ -90,7 +90,7 @@ mod tests {
             let record = [vec![label as u8], vec![7; 3072]].concat();
             std::fs::write(folder.join(name), record).unwrap();
         }
-        let places = Places::only(Some(Bundle::open(home.path()).unwrap()));
+        let places = Locations::only(Some(Bundle::open(home.path()).unwrap()));
         let dataset = cifar10_from(&places).unwrap();
         assert_eq!((dataset.train.len(), dataset.test.labels()), (5, vec![5]));
         assert!(dataset.source().contains("no sum vouches"));
@@ -101,7 +101,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         std::fs::create_dir(home.path().join("cifar10")).unwrap();
         std::fs::write(home.path().join("cifar10/cifar-10-binary.tar.gz"), "damaged").unwrap();
-        let places = Places::only(Some(Bundle::open(home.path()).unwrap()));
+        let places = Locations::only(Some(Bundle::open(home.path()).unwrap()));
         let error = cifar10_from(&places).unwrap_err().to_string();
         assert!(error.contains("the archive is broken"), "{error}");
     }

@@ -4,8 +4,8 @@ use super::samples::{in_place_of, strokes};
 use crate::data::{Dataset, Split, idx};
 use crate::error::{Error, Result};
 use crate::fetch::bundle;
-use crate::fetch::locations::{Places, Search, Wanted};
-use crate::fetch::remote_file::Source;
+use crate::fetch::locations::{FileSet, Locations, SearchResult};
+use crate::fetch::remote_file::RemoteFile;
 
 /// MNIST: 60,000 + 10,000 handwritten digits, gray, 28 by 28 pixels.
 ///
@@ -19,7 +19,7 @@ use crate::fetch::remote_file::Source;
 /// If files in `TCHALK_DATA_DIR` are damaged or some of the four are missing; or after the stop
 /// button, which keeps what was fetched so far for the next call.
 pub fn mnist() -> Result<Dataset> {
-    mnist_from(&Places::from_env()?)
+    mnist_from(&Locations::from_env()?)
 }
 
 /// Fashion-MNIST: 60,000 + 10,000 pieces of clothing of ten kinds, gray, 28 by 28 pixels.
@@ -33,25 +33,25 @@ pub fn mnist() -> Result<Dataset> {
 ///
 /// If it is not to be had, and as for [`mnist`].
 pub fn fashion_mnist() -> Result<Dataset> {
-    fashion_mnist_from(&Places::from_env()?)
+    fashion_mnist_from(&Locations::from_env()?)
 }
 
 /// MNIST from these places, or what stands in for it.
-pub(crate) fn mnist_from(places: &Places) -> Result<Dataset> {
+pub(crate) fn mnist_from(places: &Locations) -> Result<Dataset> {
     match find(places, "MNIST", &published_mnist(), classes())? {
         Ok(mnist) => Ok(mnist),
         Err(why) => Ok(in_place_of(strokes()?, "MNIST", &why)),
     }
 }
 
-fn fashion_mnist_from(places: &Places) -> Result<Dataset> {
+fn fashion_mnist_from(places: &Locations) -> Result<Dataset> {
     let classes = CLOTHES.map(str::to_owned).to_vec();
     find(places, "Fashion-MNIST", &published_fashion_mnist(), classes)?.map_err(|why| {
         let hint = format!(
             "Connect to the network, or put the four files train-images-idx3-ubyte.gz, \
              train-labels-idx1-ubyte.gz and the two that begin with t10k into fashion-mnist/ of the \
              folder that {} names.",
-            bundle::VARIABLE
+            bundle::DATA_DIR_VARIABLE
         );
         Error::invalid("datasets::fashion_mnist", "its four files", format!("none: {why}"), hint)
     })
@@ -79,7 +79,7 @@ const CLOTHES: [&str; 10] = [
 type Files = [(&'static str, u64, &'static str, &'static str); 4];
 
 /// The MD5s are the ones that torchvision checks; sizes and SHA-256s are TensorFlow Datasets'.
-fn published_mnist() -> Wanted {
+fn published_mnist() -> FileSet {
     const FILES: Files = [
         (
             "train-images-idx3-ubyte.gz",
@@ -116,7 +116,7 @@ fn published_mnist() -> Wanted {
 }
 
 /// The MD5s are in the set's own README; sizes and SHA-256s are TensorFlow Datasets'.
-fn published_fashion_mnist() -> Wanted {
+fn published_fashion_mnist() -> FileSet {
     const FILES: Files = [
         (
             "train-images-idx3-ubyte.gz",
@@ -155,26 +155,26 @@ fn sources<const N: usize>(
     files: Files,
     addresses: [&str; N],
     publisher: &str,
-) -> Wanted {
+) -> FileSet {
     let source = |(name, size, md5, sha256): (&str, u64, &str, &str)| {
         let [first, mirrors @ ..] = &addresses[..] else { unreachable!("a set has an address") };
-        let source = Source::new(name, format!("{first}{name}")).size(size);
+        let source = RemoteFile::new(name, format!("{first}{name}")).size(size);
         let source = mirrors.iter().fold(source, |source, it| source.mirror(format!("{it}{name}")));
         source.md5(md5, publisher).sha256(sha256, "TensorFlow Datasets")
     };
-    Wanted { folder, files: files.map(source).to_vec() }
+    FileSet { folder, files: files.map(source).to_vec() }
 }
 
 /// A set of four idx files, or why there is none.
 fn find(
-    places: &Places,
+    places: &Locations,
     name: &str,
-    wanted: &Wanted,
+    wanted: &FileSet,
     classes: Vec<String>,
 ) -> Result<Result<Dataset, String>> {
     let (files, source) = match places.find(wanted)? {
-        Search::Found(files, source) => (files, source),
-        Search::Missing(why) => return Ok(Err(why)),
+        SearchResult::Found(files, source) => (files, source),
+        SearchResult::Missing(why) => return Ok(Err(why)),
     };
     let split = |part: &str, at: usize| {
         Split::new(
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn without_files_the_strokes_stand_in_for_digits_and_nothing_for_clothes() {
-        let nowhere = Places::only(None);
+        let nowhere = Locations::only(None);
         let source = mnist_from(&nowhere).unwrap().source();
         assert!(source.contains("they are not MNIST"), "{source}");
         assert!(source.contains("stand in for MNIST, because TCHALK_DATA_DIR"), "{source}");
@@ -227,7 +227,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         small_set(home.path(), "mnist");
         small_set(home.path(), "fashion-mnist");
-        let places = Places::only(Some(Bundle::open(home.path()).unwrap()));
+        let places = Locations::only(Some(Bundle::open(home.path()).unwrap()));
         let mnist = mnist_from(&places).unwrap();
         assert_eq!((mnist.name().as_str(), mnist.train.labels()), ("MNIST", vec![9, 0]));
         assert!(mnist.source().contains("no sum vouches"), "{}", mnist.source());

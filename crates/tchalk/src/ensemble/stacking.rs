@@ -9,7 +9,7 @@ use crate::data::TensorSet;
 use crate::display::{Notice, Show};
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::runtime::seed::{host_rng, shuffle};
+use crate::runtime::seed::{rng, shuffle};
 use crate::train::{Fit, History, set_fingerprint};
 use ndarray::{Array2, Axis};
 use rand_chacha::ChaCha8Rng;
@@ -60,7 +60,7 @@ impl Ensemble {
             let expected = format!("2 to {} folds, with at least one example in each", set.len());
             return Err(Error::invalid(OP, expected, folds.to_string(), "5 is usual."));
         }
-        let folds = Folds::stratified(&labels, folds, &mut host_rng("folds"));
+        let folds = Folds::stratified(&labels, folds, &mut rng("folds"));
         let names: Vec<String> = checked_members(OP, models)?.iter().map(Member::name).collect();
         let mut trained = TrainedMembers::new(OP, models.len(), note.into_iter().collect());
         let mut held_out = Vec::new();

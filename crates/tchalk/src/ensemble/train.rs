@@ -76,7 +76,7 @@ impl TrainedMembers {
             }
             Err(error) if finished == 0 => return Err(error),
             Ok(None) | Err(Error::Interrupted { .. }) => "interrupted".to_owned(),
-            Err(error) => error.in_short(),
+            Err(error) => error.short_message(),
         };
         let note =
             format!("{finished} of {} members are finished and kept: {reason}", self.planned);

@@ -23,7 +23,7 @@ impl Predictions {
     /// If there is nothing to draw, or the inputs are no images.
     pub fn probability_bars(&self, count: usize) -> Result<Figure> {
         check_not_empty("Predictions::probability_bars", self)?;
-        let mut rng = runtime::seed::host_rng("probability_bars");
+        let mut rng = runtime::seed::rng("probability_bars");
         let shown = runtime::seed::choose(self.len(), count.min(self.len()), &mut rng);
         let (rows, said, truth) = (self.probabilities(), self.classes(), self.labels());
         let names = self.class_names();

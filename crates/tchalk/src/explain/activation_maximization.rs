@@ -117,7 +117,7 @@ impl ActivationMaximization {
     ///
     /// As for [`activation_maximization`], or if there is no kernel of one of the numbers.
     pub fn run(&self, model: &Model) -> Result<MaximizedActivations> {
-        let _kept = memory::keep();
+        let _kept = memory::keep_freed_memory();
         check_single_input(OP, model)?;
         let step = convolution_step(OP, model, &self.layer)?;
         let shape = model.input_shape();

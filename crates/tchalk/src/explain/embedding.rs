@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     fn set(side: i64) -> TensorSet {
-        let x = crate::testing::numbers(&[70, 3, side, side], 5);
+        let x = crate::testing::random_tensor(&[70, 3, side, side], 5);
         let y = Tensor::from_slice(&[0i64, 1].repeat(35));
         TensorSet::new(&x, &y, &["a", "b"]).unwrap()
     }

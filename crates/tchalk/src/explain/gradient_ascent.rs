@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::layers::Conv2d;
 use crate::model::Model;
 use crate::runtime::interrupt;
-use crate::runtime::seed::{below, host_rng};
+use crate::runtime::seed::{below, rng};
 use rand_chacha::ChaCha8Rng;
 use std::any::Any;
 use tch::{Device, Kind, Tensor, no_grad};
@@ -84,7 +84,7 @@ impl GradientAscent {
         start: Start,
     ) -> Result<Option<AscentResult>> {
         let mut x = batch.noise(seed, start);
-        let mut rng = host_rng("responses: jitter");
+        let mut rng = rng("responses: jitter");
         let mut before = None;
         for step in 0..self.steps {
             if interrupt::requested() {
@@ -202,7 +202,7 @@ mod tests {
         let model = model();
         let step = model.step_index("test", "conv2d_1").unwrap();
         let batch = KernelBatch { model: &model, step, kernels: &[0, 4, 5] };
-        let x = crate::testing::numbers(&[3, 3, 12, 12], 1);
+        let x = crate::testing::random_tensor(&[3, 3, 12, 12], 1);
         let alone = no_grad(|| batch.activations(&x, false).0);
         let maps = model.activations(&["conv2d_1"], &x).unwrap().remove(0);
         let all = maps.mean_dim([2i64, 3].as_slice(), false, Kind::Float);

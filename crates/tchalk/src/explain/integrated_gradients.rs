@@ -38,7 +38,7 @@ pub fn integrated_gradients(
     class: impl Into<Option<usize>>,
 ) -> Result<Attribution> {
     const OP: &str = "explain::integrated_gradients";
-    let _kept = memory::keep();
+    let _kept = memory::keep_freed_memory();
     let x = batch_of_one(OP, model, image)?;
     let classes = class_count(OP, model)?;
     let both = Tensor::cat(&[&x, &x.zeros_like()], 0);

@@ -8,7 +8,7 @@ pub(super) fn model() -> Model {
     let layers = layers.add(MaxPool2d::new(2)).add(Conv2d::new(6, 3)).add(Relu);
     let layers = layers.add(Flatten).add(Dense::new(5)).add(Softmax);
     let model = layers.build(Device::Cpu).unwrap();
-    testing::settle(&model);
+    testing::set_random_weights(&model);
     // With this bias the kernels are active for every image, whatever the random weights are.
     let bias = Tensor::full([4], 0.5, (Kind::Float, Device::Cpu));
     model.set_weight("conv2d.bias", &bias).unwrap();
@@ -16,5 +16,5 @@ pub(super) fn model() -> Model {
 }
 
 pub(super) fn image() -> Tensor {
-    testing::numbers(&[3, 12, 12], 3)
+    testing::random_tensor(&[3, 12, 12], 3)
 }

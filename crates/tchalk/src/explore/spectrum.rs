@@ -224,7 +224,7 @@ impl<'a> Problem<'a> {
     }
 
     fn random(&self, rows: usize, columns: usize) -> Tensor {
-        let mut rng = seed::host_rng("pca");
+        let mut rng = seed::rng("pca");
         let normal = |rng: &mut _| {
             // Box and Muller.
             let (a, b) = (1.0 - seed::unit(rng), seed::unit(rng));

@@ -204,7 +204,7 @@ fn start<const D: usize>(rows: &Rows, op: &str) -> Result<Vec<[f32; D]>> {
         let places = (places / spread).to_device(Device::Cpu).to_kind(Kind::Float);
         Ok(Vec::try_from(places.contiguous().view(-1))?)
     })?;
-    let mut rng = seed::host_rng("tsne");
+    let mut rng = seed::rng("tsne");
     let mut chance = || 0.02 * (seed::unit(&mut rng) - 0.5);
     let place = |i: usize, axis: usize| if axis < k { numbers[i * k + axis] } else { 0.0 };
     Ok((0..n).map(|i| std::array::from_fn(|axis| START * (place(i, axis) + chance()))).collect())
@@ -324,7 +324,7 @@ mod tests {
 
     /// Three heaps of points in five dimensions, far apart.
     fn heaps(each: usize) -> Embedding {
-        let mut rng = seed::host_rng("heaps");
+        let mut rng = seed::rng("heaps");
         let points = Array2::from_shape_fn((3 * each, 5), |(i, k)| {
             seed::unit(&mut rng) + if k == i / each { 10.0 } else { 0.0 }
         });

@@ -2,14 +2,14 @@
 
 use super::checksum::{sha256_of, sha256_of_file};
 use crate::error::{Error, Result};
-use crate::files::path_of;
+use crate::files::expand_home;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// The variable that names the folder.
-pub(crate) const VARIABLE: &str = "TCHALK_DATA_DIR";
+pub(crate) const DATA_DIR_VARIABLE: &str = "TCHALK_DATA_DIR";
 
 /// A folder of downloaded files.
 pub(crate) struct Bundle {
@@ -19,7 +19,7 @@ pub(crate) struct Bundle {
 }
 
 /// A file of a bundle, read whole.
-pub(crate) struct Found {
+pub(crate) struct LoadedFile {
     pub(crate) path: PathBuf,
     pub(crate) bytes: Vec<u8>,
     /// Whether a sum vouched for it.
@@ -29,8 +29,8 @@ pub(crate) struct Found {
 impl Bundle {
     /// The bundle that `TCHALK_DATA_DIR` names, if it is set.
     pub(crate) fn from_env() -> Result<Option<Bundle>> {
-        match std::env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
-            Some(folder) => Bundle::open(&path_of(folder.as_ref() as &Path)).map(Some),
+        match std::env::var_os(DATA_DIR_VARIABLE).filter(|value| !value.is_empty()) {
+            Some(folder) => Bundle::open(&expand_home(folder.as_ref() as &Path)).map(Some),
             None => Ok(None),
         }
     }
@@ -43,7 +43,7 @@ impl Bundle {
     pub(crate) fn open(folder: &Path) -> Result<Bundle> {
         if !folder.is_dir() {
             return Err(Error::invalid(
-                VARIABLE,
+                DATA_DIR_VARIABLE,
                 "an existing folder of data sets",
                 format!("{}", folder.display()),
                 "Correct the path, or unset the variable to use the built-in samples.",
@@ -73,7 +73,7 @@ impl Bundle {
     /// # Errors
     ///
     /// If it cannot be read, or is not the file whose sum is listed.
-    pub(crate) fn read(&self, names: &[&str]) -> Result<Option<Found>> {
+    pub(crate) fn read(&self, names: &[&str]) -> Result<Option<LoadedFile>> {
         for name in names {
             let path = self.folder.join(name);
             if path.is_file() {
@@ -83,13 +83,13 @@ impl Bundle {
         Ok(None)
     }
 
-    fn read_one(&self, name: &str, path: PathBuf) -> Result<Found> {
+    fn read_one(&self, name: &str, path: PathBuf) -> Result<LoadedFile> {
         let mut bytes = Vec::new();
         File::open(&path)
             .and_then(|mut file| file.read_to_end(&mut bytes))
             .map_err(|error| Error::io(&path, error, "Check that you may read it."))?;
         let verified = self.check(name, &bytes)?;
-        Ok(Found { path, bytes, verified })
+        Ok(LoadedFile { path, bytes, verified })
     }
 
     /// Whether a sum vouches for these bytes of the file `name`, its path inside the folder.

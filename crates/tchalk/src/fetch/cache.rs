@@ -1,14 +1,14 @@
 //! The folder in which downloads are kept.
 
-use crate::files::path_of;
+use crate::files::expand_home;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// The variable that names the folder for everything the library keeps.
-pub(crate) const HOME: &str = "TCHALK_HOME";
+pub(crate) const HOME_VARIABLE: &str = "TCHALK_HOME";
 
 /// The variable that forbids the network.
-pub(crate) const OFFLINE: &str = "TCHALK_OFFLINE";
+pub(crate) const OFFLINE_VARIABLE: &str = "TCHALK_OFFLINE";
 
 /// The folder for files of one kind, as `data` or `weights`: inside `TCHALK_HOME`, or else inside
 /// `tchalk` in the user's folder for caches. `None` where the system names no such folder.
@@ -18,13 +18,13 @@ pub(crate) fn folder(kind: &str) -> Option<PathBuf> {
 
 /// Whether `TCHALK_OFFLINE` forbids the network.
 pub(crate) fn is_offline() -> bool {
-    std::env::var_os(OFFLINE).is_some_and(|value| !value.is_empty() && value != "0")
+    std::env::var_os(OFFLINE_VARIABLE).is_some_and(|value| !value.is_empty() && value != "0")
 }
 
 fn home(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     let from = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    if let Some(home) = from(HOME) {
-        return std::path::absolute(path_of(home)).ok();
+    if let Some(home) = from(HOME_VARIABLE) {
+        return std::path::absolute(expand_home(home)).ok();
     }
     let caches = if cfg!(target_os = "macos") {
         from("HOME")?.join("Library/Caches")

@@ -1,14 +1,14 @@
 //! Where the files of a set may come from: a bundle, the cache, the network, in this order.
 
-use super::bundle::{self, Bundle, Found};
+use super::bundle::{self, Bundle, LoadedFile};
 use super::cache;
 use super::download;
-use super::remote_file::Source;
+use super::remote_file::RemoteFile;
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 
 /// The places to look in.
-pub(crate) struct Places {
+pub(crate) struct Locations {
     bundle: Option<Bundle>,
     /// The folder of downloads.
     cache: Option<PathBuf>,
@@ -16,42 +16,42 @@ pub(crate) struct Places {
 }
 
 /// The files of one set.
-pub(crate) struct Wanted {
+pub(crate) struct FileSet {
     /// The set's folder, in a bundle and in the cache: `mnist`.
     pub(crate) folder: &'static str,
     /// The set's files. In a bundle `NAME.gz` may also lie there unpacked, as `NAME`.
-    pub(crate) files: Vec<Source>,
+    pub(crate) files: Vec<RemoteFile>,
 }
 
 /// What came of a search.
-pub(crate) enum Search {
+pub(crate) enum SearchResult {
     /// All files, in the order in which they were wanted, and a sentence on where they were.
-    Found(Vec<Found>, String),
+    Found(Vec<LoadedFile>, String),
     /// Why no place has them, without a full stop.
     Missing(String),
 }
 
-impl Places {
+impl Locations {
     /// What the variables say: `TCHALK_DATA_DIR`, `TCHALK_HOME`, `TCHALK_OFFLINE`.
     ///
     /// # Errors
     ///
     /// If `TCHALK_DATA_DIR` names no folder.
-    pub(crate) fn from_env() -> Result<Places> {
+    pub(crate) fn from_env() -> Result<Locations> {
         let (bundle, cache) = (Bundle::from_env()?, cache::folder("data"));
-        Ok(Places { bundle, cache, offline: cache::is_offline() })
+        Ok(Locations { bundle, cache, offline: cache::is_offline() })
     }
 
     /// A bundle alone, or nothing at all.
     #[cfg(test)]
-    pub(crate) fn only(bundle: Option<Bundle>) -> Places {
-        Places { bundle, cache: None, offline: true }
+    pub(crate) fn only(bundle: Option<Bundle>) -> Locations {
+        Locations { bundle, cache: None, offline: true }
     }
 
     /// A cache alone.
     #[cfg(test)]
-    pub(crate) fn in_cache(folder: &Path) -> Places {
-        Places { bundle: None, cache: Some(folder.to_owned()), offline: true }
+    pub(crate) fn in_cache(folder: &Path) -> Locations {
+        Locations { bundle: None, cache: Some(folder.to_owned()), offline: true }
     }
 
     /// The bundle, where there is one.
@@ -63,9 +63,13 @@ impl Places {
     fn without_bundle(&self, folder: &str) -> String {
         match &self.bundle {
             Some(bundle) => {
-                format!("{} ({}) holds no {folder}", bundle::VARIABLE, bundle.folder().display())
+                format!(
+                    "{} ({}) holds no {folder}",
+                    bundle::DATA_DIR_VARIABLE,
+                    bundle.folder().display()
+                )
             }
-            None => format!("{} is not set", bundle::VARIABLE),
+            None => format!("{} is not set", bundle::DATA_DIR_VARIABLE),
         }
     }
 
@@ -75,14 +79,14 @@ impl Places {
     ///
     /// If some of the files are in the bundle and others are missing there, if one in the bundle is
     /// damaged, or if the reader presses stop. What the network refuses is no error, but a reason.
-    pub(crate) fn find(&self, wanted: &Wanted) -> Result<Search> {
-        let (why, folder) = match (self.look(wanted)?, self.cached(wanted)) {
-            (Search::Missing(why), Some(folder)) => (why, folder),
+    pub(crate) fn find(&self, wanted: &FileSet) -> Result<SearchResult> {
+        let (why, folder) = match (self.find_locally(wanted)?, self.cached(wanted)) {
+            (SearchResult::Missing(why), Some(folder)) => (why, folder),
             (search, _) => return Ok(search),
         };
         if self.offline {
-            let why = format!("{why}, {} forbids the network", cache::OFFLINE);
-            return Ok(Search::Missing(why));
+            let why = format!("{why}, {} forbids the network", cache::OFFLINE_VARIABLE);
+            return Ok(SearchResult::Missing(why));
         }
         let mut found = Vec::new();
         for file in &wanted.files {
@@ -90,51 +94,51 @@ impl Places {
                 Ok(path) => found.push(read(path, file)?),
                 Err(error @ Error::Interrupted { .. }) => return Err(error),
                 Err(error) => {
-                    return Ok(Search::Missing(format!("{why}, {}", error.in_short())));
+                    return Ok(SearchResult::Missing(format!("{why}, {}", error.short_message())));
                 }
             }
         }
         let source = format!(
             "Fetched from {} into {}, {}. ({why}.)",
-            wanted.files[0].addresses()[0],
+            wanted.files[0].urls()[0],
             folder.display(),
-            vouched(wanted),
+            checksum_note(wanted),
         );
-        Ok(Search::Found(found, source))
+        Ok(SearchResult::Found(found, source))
     }
 
     /// The same without the network: in the bundle and in the cache.
-    pub(crate) fn look(&self, wanted: &Wanted) -> Result<Search> {
+    pub(crate) fn find_locally(&self, wanted: &FileSet) -> Result<SearchResult> {
         if let Some(found) = self.in_bundle(wanted)? {
             return Ok(found);
         }
         let why = self.without_bundle(wanted.folder);
         let Some(folder) = self.cached(wanted) else {
-            return Ok(Search::Missing(format!("{why}, there is no folder for a cache")));
+            return Ok(SearchResult::Missing(format!("{why}, there is no folder for a cache")));
         };
         match in_cache(wanted, &folder)? {
             Some(found) => {
-                let (place, sums) = (folder.display(), vouched(wanted));
+                let (place, sums) = (folder.display(), checksum_note(wanted));
                 let source = format!("Read from the cache, {place}, {sums}. ({why}.)");
-                Ok(Search::Found(found, source))
+                Ok(SearchResult::Found(found, source))
             }
             None => {
                 let place = folder.display();
-                Ok(Search::Missing(format!("{why}, the cache ({place}) holds no whole copy")))
+                Ok(SearchResult::Missing(format!("{why}, the cache ({place}) holds no whole copy")))
             }
         }
     }
 
-    fn cached(&self, wanted: &Wanted) -> Option<PathBuf> {
-        self.cache_of(wanted.folder)
+    fn cached(&self, wanted: &FileSet) -> Option<PathBuf> {
+        self.cache_folder(wanted.folder)
     }
 
     /// A set's folder in the cache.
-    pub(crate) fn cache_of(&self, folder: &str) -> Option<PathBuf> {
+    pub(crate) fn cache_folder(&self, folder: &str) -> Option<PathBuf> {
         self.cache.as_ref().map(|cache| cache.join(folder))
     }
 
-    fn in_bundle(&self, wanted: &Wanted) -> Result<Option<Search>> {
+    fn in_bundle(&self, wanted: &FileSet) -> Result<Option<SearchResult>> {
         let Some(bundle) = &self.bundle else { return Ok(None) };
         let (mut found, mut missing) = (Vec::new(), Vec::new());
         for file in &wanted.files {
@@ -157,14 +161,14 @@ impl Places {
             None => {
                 let folder = bundle.folder().join(wanted.folder);
                 let source = format!("Read from {}, {}.", folder.display(), verified(&found));
-                Ok(Some(Search::Found(found, source)))
+                Ok(Some(SearchResult::Found(found, source)))
             }
         }
     }
 }
 
 /// Whether sums of the bundle vouched for its files.
-fn verified(files: &[Found]) -> &'static str {
+fn verified(files: &[LoadedFile]) -> &'static str {
     if files.iter().all(|found| found.verified) {
         "verified against SHA256SUMS"
     } else {
@@ -173,18 +177,18 @@ fn verified(files: &[Found]) -> &'static str {
 }
 
 /// What vouches for downloads.
-fn vouched(wanted: &Wanted) -> String {
-    match wanted.files.first().and_then(Source::voucher) {
+fn checksum_note(wanted: &FileSet) -> String {
+    match wanted.files.first().and_then(RemoteFile::checksum_source) {
         Some(voucher) => format!("verified against {voucher}"),
         None => "for which no sum is published".into(),
     }
 }
 
 /// The files of a set in the cache; `None` unless all of them are there, undamaged.
-fn in_cache(wanted: &Wanted, folder: &Path) -> Result<Option<Vec<Found>>> {
+fn in_cache(wanted: &FileSet, folder: &Path) -> Result<Option<Vec<LoadedFile>>> {
     let mut found = Vec::new();
     for file in &wanted.files {
-        match download::kept(file, folder)? {
+        match download::cached(file, folder)? {
             Some(path) => found.push(read(path, file)?),
             None => return Ok(None),
         }
@@ -192,9 +196,9 @@ fn in_cache(wanted: &Wanted, folder: &Path) -> Result<Option<Vec<Found>>> {
     Ok(Some(found))
 }
 
-fn read(path: PathBuf, source: &Source) -> Result<Found> {
+fn read(path: PathBuf, source: &RemoteFile) -> Result<LoadedFile> {
     let bytes = std::fs::read(&path).map_err(|error| Error::io(&path, error, ""))?;
-    Ok(Found { path, bytes, verified: source.has_sum() })
+    Ok(LoadedFile { path, bytes, verified: source.has_checksum() })
 }
 
 #[cfg(test)]
@@ -202,17 +206,17 @@ mod tests {
     use super::*;
     use crate::fetch::checksum::sha256_of;
 
-    fn wanted() -> Wanted {
+    fn wanted() -> FileSet {
         let file = |name: &str| {
-            let source = Source::new(name, format!("http://localhost/{name}"));
+            let source = RemoteFile::new(name, format!("http://localhost/{name}"));
             source.size(3).sha256(&sha256_of(b"abc"), "the test")
         };
-        Wanted { folder: "set", files: vec![file("a.gz"), file("b.gz")] }
+        FileSet { folder: "set", files: vec![file("a.gz"), file("b.gz")] }
     }
 
-    fn places(bundle: Option<&Path>, cache: &Path) -> Places {
+    fn places(bundle: Option<&Path>, cache: &Path) -> Locations {
         let bundle = bundle.map(|folder| Bundle::open(folder).unwrap());
-        Places { bundle, cache: Some(cache.to_owned()), offline: true }
+        Locations { bundle, cache: Some(cache.to_owned()), offline: true }
     }
 
     fn put(folder: &Path, names: &[&str]) {
@@ -220,10 +224,10 @@ mod tests {
         names.iter().for_each(|name| std::fs::write(folder.join("set").join(name), "abc").unwrap());
     }
 
-    fn sentence(search: Search) -> String {
+    fn sentence(search: SearchResult) -> String {
         match search {
-            Search::Found(files, source) => format!("{} found. {source}", files.len()),
-            Search::Missing(why) => format!("missing: {why}"),
+            SearchResult::Found(files, source) => format!("{} found. {source}", files.len()),
+            SearchResult::Missing(why) => format!("missing: {why}"),
         }
     }
 

@@ -7,77 +7,77 @@ use std::path::Path;
 /// A published file: a name, addresses in the order in which they are tried, and what was published
 /// to know it by. Nothing here is invented: where no sum was published there is none.
 #[derive(Debug, Clone)]
-pub(crate) struct Source {
+pub(crate) struct RemoteFile {
     name: String,
     addresses: Vec<String>,
     size: Option<u64>,
-    sums: Vec<Sum>,
+    checksums: Vec<Checksum>,
 }
 
 /// A published check sum, in hexadecimal digits, and who published it.
 #[derive(Debug, Clone)]
-struct Sum {
-    kind: Kind,
+struct Checksum {
+    kind: ChecksumKind,
     /// All of the sum's digits, or the first ones where no more were published.
     digits: String,
     publisher: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum ChecksumKind {
     Md5,
     Sha256,
 }
 
-impl Kind {
+impl ChecksumKind {
     fn name(self) -> &'static str {
         match self {
-            Kind::Md5 => "MD5",
-            Kind::Sha256 => "SHA-256",
+            ChecksumKind::Md5 => "MD5",
+            ChecksumKind::Sha256 => "SHA-256",
         }
     }
 }
 
 /// No file of ours is larger; what a server says is not believed beyond this.
-const MOST_BYTES: u64 = 8 << 30;
+const MAX_SIZE: u64 = 8 << 30;
 
-impl Source {
+impl RemoteFile {
     /// A file that is kept as `name`, without folders, and fetched from `address`.
-    pub(crate) fn new(name: impl Into<String>, address: impl Into<String>) -> Source {
+    pub(crate) fn new(name: impl Into<String>, address: impl Into<String>) -> RemoteFile {
         let (name, addresses) = (name.into(), vec![address.into()]);
-        Source { name, addresses, size: None, sums: Vec::new() }
+        RemoteFile { name, addresses, size: None, checksums: Vec::new() }
     }
 
     /// Another address of the same file, tried when those before it fail.
-    pub(crate) fn mirror(mut self, address: impl Into<String>) -> Source {
+    pub(crate) fn mirror(mut self, address: impl Into<String>) -> RemoteFile {
         self.addresses.push(address.into());
         self
     }
 
     /// The published size, in bytes.
-    pub(crate) fn size(mut self, bytes: u64) -> Source {
+    pub(crate) fn size(mut self, bytes: u64) -> RemoteFile {
         self.size = Some(bytes);
         self
     }
 
     /// The MD5 that `publisher` names. It tells damage; against a forger it is weak.
-    pub(crate) fn md5(self, digits: &str, publisher: &str) -> Source {
-        self.sum(Kind::Md5, digits, publisher)
+    pub(crate) fn md5(self, digits: &str, publisher: &str) -> RemoteFile {
+        self.add_checksum(ChecksumKind::Md5, digits, publisher)
     }
 
     /// The SHA-256 that `publisher` names.
-    pub(crate) fn sha256(self, digits: &str, publisher: &str) -> Source {
-        self.sum(Kind::Sha256, digits, publisher)
+    pub(crate) fn sha256(self, digits: &str, publisher: &str) -> RemoteFile {
+        self.add_checksum(ChecksumKind::Sha256, digits, publisher)
     }
 
     /// The first digits of the SHA-256, as some publishers put them into a file's name.
-    pub(crate) fn sha256_begins(self, digits: &str, publisher: &str) -> Source {
-        self.sum(Kind::Sha256, digits, publisher)
+    pub(crate) fn sha256_prefix(self, digits: &str, publisher: &str) -> RemoteFile {
+        self.add_checksum(ChecksumKind::Sha256, digits, publisher)
     }
 
-    fn sum(mut self, kind: Kind, digits: &str, publisher: &str) -> Source {
+    fn add_checksum(mut self, kind: ChecksumKind, digits: &str, publisher: &str) -> RemoteFile {
         let (digits, publisher) = (digits.to_lowercase(), publisher.to_owned());
-        self.sums.push(Sum { kind, digits, publisher });
+        self.checksums.push(Checksum { kind, digits, publisher });
         self
     }
 
@@ -87,7 +87,7 @@ impl Source {
     }
 
     /// Where it is to be had, the official address first.
-    pub(crate) fn addresses(&self) -> &[String] {
+    pub(crate) fn urls(&self) -> &[String] {
         &self.addresses
     }
 
@@ -97,18 +97,18 @@ impl Source {
     }
 
     /// The most bytes that are accepted.
-    pub(crate) fn limit(&self) -> u64 {
-        self.size.unwrap_or(MOST_BYTES)
+    pub(crate) fn max_size(&self) -> u64 {
+        self.size.unwrap_or(MAX_SIZE)
     }
 
     /// Whether a sum was published.
-    pub(crate) fn has_sum(&self) -> bool {
-        !self.sums.is_empty()
+    pub(crate) fn has_checksum(&self) -> bool {
+        !self.checksums.is_empty()
     }
 
     /// What vouches for the file: "the SHA-256 that TensorFlow Datasets publishes".
-    pub(crate) fn voucher(&self) -> Option<String> {
-        let sums = self.sums.iter();
+    pub(crate) fn checksum_source(&self) -> Option<String> {
+        let sums = self.checksums.iter();
         let texts: Vec<String> = sums
             .map(|sum| format!("the {} that {} publishes", sum.kind.name(), sum.publisher))
             .collect();
@@ -116,18 +116,19 @@ impl Source {
     }
 
     /// What is wrong with the file at `path`, judged by all that was published; `None` if nothing is.
-    pub(crate) fn fault(&self, path: &Path) -> Result<Option<String>> {
+    pub(crate) fn mismatch(&self, path: &Path) -> Result<Option<String>> {
         let length = std::fs::metadata(path).map_err(|error| Error::io(path, error, ""))?.len();
         if let Some(size) = self.size.filter(|&size| size != length) {
             return Ok(Some(format!("it has {length} bytes, published are {size}")));
         }
-        if self.sums.is_empty() {
+        if self.checksums.is_empty() {
             return Ok(None);
         }
-        let wanted = |kind| self.sums.iter().any(|sum| sum.kind == kind);
-        let (md5, sha256) = sums_of_file(path, wanted(Kind::Md5), wanted(Kind::Sha256))?;
-        for sum in &self.sums {
-            let found = if sum.kind == Kind::Md5 { &md5 } else { &sha256 };
+        let wanted = |kind| self.checksums.iter().any(|sum| sum.kind == kind);
+        let (md5, sha256) =
+            sums_of_file(path, wanted(ChecksumKind::Md5), wanted(ChecksumKind::Sha256))?;
+        for sum in &self.checksums {
+            let found = if sum.kind == ChecksumKind::Md5 { &md5 } else { &sha256 };
             if !found.starts_with(&sum.digits) {
                 let (kind, publisher) = (sum.kind.name(), &sum.publisher);
                 let expected = &sum.digits;
@@ -152,20 +153,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("abc");
         std::fs::write(&path, "abc").unwrap();
-        let source = || Source::new("abc", "http://localhost/abc");
+        let source = || RemoteFile::new("abc", "http://localhost/abc");
         let good = source().size(3).md5(MD5_OF_ABC, "a page").sha256(SHA256_OF_ABC, "a list");
-        assert_eq!(good.fault(&path).unwrap(), None);
-        let fault = source().size(4).fault(&path).unwrap().unwrap();
+        assert_eq!(good.mismatch(&path).unwrap(), None);
+        let fault = source().size(4).mismatch(&path).unwrap().unwrap();
         assert_eq!(fault, "it has 3 bytes, published are 4");
-        let fault = good.md5(&"0".repeat(32), "another").fault(&path).unwrap().unwrap();
+        let fault = good.md5(&"0".repeat(32), "another").mismatch(&path).unwrap().unwrap();
         assert!(fault.starts_with("its MD5 is 9001") && fault.contains("another publishes 0000"));
-        assert_eq!(source().fault(&path).unwrap(), None, "nothing published, nothing to check");
+        assert_eq!(source().mismatch(&path).unwrap(), None, "nothing published, nothing to check");
     }
 
     #[test]
     fn a_voucher_names_sum_and_publisher() {
-        let source = Source::new("abc", "").md5(MD5_OF_ABC, "its page");
-        assert_eq!(source.voucher().unwrap(), "the MD5 that its page publishes");
-        assert_eq!(Source::new("abc", "").voucher(), None);
+        let source = RemoteFile::new("abc", "").md5(MD5_OF_ABC, "its page");
+        assert_eq!(source.checksum_source().unwrap(), "the MD5 that its page publishes");
+        assert_eq!(RemoteFile::new("abc", "").checksum_source(), None);
     }
 }

@@ -10,7 +10,7 @@ use super::graph::{Graph, Node, Op, check_numbers};
 use super::save::{KEY, SavedModel, SavedNetwork, SavedNode, SavedOp, VERSION};
 use super::{Model, names};
 use crate::error::{Error, Result};
-use crate::files::path_of;
+use crate::files::expand_home;
 use crate::layers::{Layer, Shape, registry, shape_text};
 use serde_json::Value;
 use std::collections::HashSet;
@@ -30,7 +30,7 @@ impl Model {
     /// If there is no such file, it is damaged or holds no network, or it was written by a later
     /// version or with layers that this one does not know.
     pub fn load(path: impl AsRef<Path>, device: Device) -> Result<Model> {
-        let mut file = TensorFile::open(&path_of(path))?;
+        let mut file = TensorFile::open(&expand_home(path))?;
         let model = load_network(&file, device)?;
         let cells = model.inner.program.named_layers().to_vec();
         check_tensors(&file, &cells)?;

@@ -4,7 +4,7 @@ use super::Model;
 use super::file::TensorFile;
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
-use crate::files::path_of;
+use crate::files::expand_home;
 use crate::layers::shape_text;
 use crate::table::Table;
 use std::collections::HashSet;
@@ -109,7 +109,7 @@ impl Model {
     /// # Ok::<(), tchalk::Error>(())
     /// ```
     pub fn load_weights(&self, path: impl AsRef<Path>) -> Result<LoadReport> {
-        let path = path_of(path);
+        let path = expand_home(path);
         let mut file = TensorFile::open(&path)?;
         let mut report = LoadReport {
             file: path.display().to_string(),

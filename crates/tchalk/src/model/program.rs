@@ -414,7 +414,7 @@ mod tests {
         assert!(!over(&[output, conv], "relu"), "the convolution's own output is wanted");
         assert!(!over(&[output], "relu_1"), "tanh and the sum look at it again");
 
-        let x = crate::testing::numbers(&[4, 2, 6, 6], 3);
+        let x = crate::testing::random_tensor(&[4, 2, 6, 6], 3);
         let values = program.inference().run(&[(program.inputs[0], &x)], &[conv, output]);
         assert!(values[0].min().double_value(&[]) < 0.0);
         assert_eq!(values[1], program.inference().logits(&x));
@@ -429,8 +429,8 @@ mod tests {
         let layers = layers.add(Flatten).add(Dropout::new(0.0)).add(Dense::new(4)).add(Softmax);
         let model = layers.build(Device::Cpu).unwrap();
         let program = &model.inner().program;
-        crate::testing::settle(&model);
-        let x = crate::testing::numbers(&[5, 3, 8, 8], 3);
+        crate::testing::set_random_weights(&model);
+        let x = crate::testing::random_tensor(&[5, 3, 8, 8], 3);
         let full = program.training().logits(&x);
         let mixed = program.training().mixed_precision(true).logits(&x);
         assert_eq!(mixed.kind(), Kind::Float);

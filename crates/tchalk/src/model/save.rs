@@ -8,7 +8,7 @@ use super::built_layer::BuiltLayer;
 use super::graph::Op;
 use super::{Model, file};
 use crate::error::Result;
-use crate::files::path_of;
+use crate::files::expand_home;
 use crate::layers::Shape;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -97,7 +97,7 @@ impl Model {
     /// ```
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let network = serde_json::to_string(&self.description()).expect("plain values are JSON");
-        self.write(&path_of(path), &[("format", "pt".into()), (KEY, network)])
+        self.write(&expand_home(path), &[("format", "pt".into()), (KEY, network)])
     }
 
     /// Writes the weights alone, by name, to a file in the safetensors format.
@@ -106,7 +106,7 @@ impl Model {
     ///
     /// If the file cannot be written.
     pub fn save_weights(&self, path: impl AsRef<Path>) -> Result<()> {
-        self.write(&path_of(path), &[("format", "pt".into())])
+        self.write(&expand_home(path), &[("format", "pt".into())])
     }
 
     fn write(&self, path: &Path, notes: &[(&str, String)]) -> Result<()> {

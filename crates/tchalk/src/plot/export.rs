@@ -3,7 +3,7 @@
 use super::figure::Figure;
 use super::theme::{Ink, Theme};
 use crate::error::{Error, Result};
-use crate::files::{path_of, write_atomically};
+use crate::files::{expand_home, write_atomically};
 use resvg::tiny_skia::{Color, Pixmap, Transform};
 use resvg::usvg::{self, fontdb};
 use std::io::Write;
@@ -56,7 +56,7 @@ impl Figure {
     /// If the ending is another, or the file cannot be written. A file that was there before stays
     /// as it was until the new one is complete.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        let path = &path_of(path);
+        let path = &expand_home(path);
         let bytes = match path.extension().and_then(|ending| ending.to_str()) {
             Some("svg") => self.to_svg(&Theme::light()).into_bytes(),
             Some("png") => self.to_png(&Theme::light(), PNG_SCALE)?,

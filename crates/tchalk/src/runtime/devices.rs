@@ -19,7 +19,7 @@ pub fn devices() -> Vec<Device> {
 }
 
 /// Whether the machine has this device.
-pub(crate) fn is_there(device: Device) -> bool {
+pub(crate) fn is_available(device: Device) -> bool {
     match device {
         Device::Cpu => true,
         Device::Cuda(number) => (number as i64) < Cuda::device_count(),
@@ -35,7 +35,7 @@ mod tests {
     #[test]
     fn what_is_listed_is_there_and_no_more() {
         let all = devices();
-        assert!(!all.is_empty() && all.iter().all(|&device| is_there(device)));
-        assert!(is_there(Device::Cpu) && !is_there(Device::Cuda(1_000)));
+        assert!(!all.is_empty() && all.iter().all(|&device| is_available(device)));
+        assert!(is_available(Device::Cpu) && !is_available(Device::Cuda(1_000)));
     }
 }

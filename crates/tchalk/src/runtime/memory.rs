@@ -7,7 +7,7 @@
 //! end everything goes back.
 
 /// While one of these lives, what is freed stays with the process.
-pub(crate) struct Kept(());
+pub(crate) struct FreedMemoryGuard(());
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod glibc {
@@ -47,12 +47,12 @@ mod glibc {
 }
 
 /// Keeps freed memory until what is returned is dropped.
-pub(crate) fn keep() -> Kept {
+pub(crate) fn keep_freed_memory() -> FreedMemoryGuard {
     glibc::change(true);
-    Kept(())
+    FreedMemoryGuard(())
 }
 
-impl Drop for Kept {
+impl Drop for FreedMemoryGuard {
     fn drop(&mut self) {
         glibc::change(false);
     }
@@ -87,8 +87,8 @@ mod tests {
 
     #[test]
     fn what_was_freed_is_taken_again() {
-        let outer = keep();
-        drop(keep());
+        let outer = keep_freed_memory();
+        drop(keep_freed_memory());
         let (first, second) = (lent(), lent());
         assert!(second < 100 && second <= first, "{first} pages, and then {second}");
         drop(outer);

@@ -9,7 +9,7 @@ pub(crate) const INTERVAL: Duration = Duration::from_millis(200);
 /// Where the page cannot change, a line as often as this.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
 /// What is over sooner than this shows nothing.
-const QUIET: Duration = Duration::from_millis(700);
+const DELAY: Duration = Duration::from_millis(700);
 
 /// What is counted.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Progress {
     }
 
     /// Measures the rate anew, after a break.
-    pub(crate) fn start_over(&mut self) {
+    pub(crate) fn restart_rate(&mut self) {
         self.first = None;
     }
 
@@ -68,18 +68,18 @@ impl Progress {
         let done = done as u64;
         let (began, before) = *self.first.get_or_insert((Instant::now(), done));
         let interval = if self.live.is_some() { INTERVAL } else { LINE_INTERVAL };
-        let due = self.shown.map_or(self.begun.elapsed() >= QUIET, |at| at.elapsed() >= interval);
+        let due = self.shown.map_or(self.begun.elapsed() >= DELAY, |at| at.elapsed() >= interval);
         if due {
             let recent = (done.saturating_sub(before), began.elapsed().as_secs_f64());
             let line = line(&self.what, self.unit, done, self.total, recent);
-            self.say(&format!("{line}{}", more()));
+            self.print(&format!("{line}{}", more()));
         }
     }
 
     /// A sentence in place of the numbers.
     pub(crate) fn note(&mut self, text: &str) {
         let text = format!("{}: {text}", self.what);
-        self.say(&text);
+        self.print(&text);
     }
 
     /// The last word, only where something was shown before. Without it nothing stays on the page.
@@ -87,12 +87,12 @@ impl Progress {
         if self.shown.is_some() {
             let seconds = duration(self.begun.elapsed().as_secs_f64());
             let text = format!("{}: {text}, {seconds}", self.what);
-            self.say(&text);
+            self.print(&text);
             self.live = None;
         }
     }
 
-    fn say(&mut self, text: &str) {
+    fn print(&mut self, text: &str) {
         if self.shown.replace(Instant::now()).is_none() {
             self.live = Live::new();
         }

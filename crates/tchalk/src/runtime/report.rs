@@ -41,8 +41,8 @@ fn device_text(device: Device) -> String {
 /// The graphics cards by name, with their memory, as the driver's own program tells it.
 fn cards() -> Option<String> {
     let query = ["--query-gpu=name,memory.total", "--format=csv,noheader,nounits"];
-    let told = std::process::Command::new("nvidia-smi").args(query).output().ok()?;
-    cards_text(&String::from_utf8_lossy(&told.stdout))
+    let output = std::process::Command::new("nvidia-smi").args(query).output().ok()?;
+    cards_text(&String::from_utf8_lossy(&output.stdout))
 }
 
 /// `NVIDIA A100-SXM4-40GB, 40960` and so on, one card a line, in words.

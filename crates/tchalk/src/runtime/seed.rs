@@ -33,11 +33,11 @@ pub fn seed(value: u64) {
 
 /// The next seed for this purpose, not negative, as libtorch wants it.
 pub(crate) fn derive(purpose: &str) -> i64 {
-    (host_rng(purpose).next_u64() >> 1) as i64
+    (rng(purpose).next_u64() >> 1) as i64
 }
 
 /// The next generator for this purpose.
-pub(crate) fn host_rng(purpose: &str) -> ChaCha8Rng {
+pub(crate) fn rng(purpose: &str) -> ChaCha8Rng {
     let mut state = STATE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let seed = state.seed;
     let count = state.draws.get_or_insert_default().entry(purpose.to_owned()).or_default();
@@ -74,7 +74,7 @@ pub(crate) fn unit(rng: &mut ChaCha8Rng) -> f32 {
 }
 
 /// A number from `low` to below `high`.
-pub(crate) fn between(low: f32, high: f32, rng: &mut ChaCha8Rng) -> f32 {
+pub(crate) fn uniform(low: f32, high: f32, rng: &mut ChaCha8Rng) -> f32 {
     low + (high - low) * unit(rng)
 }
 

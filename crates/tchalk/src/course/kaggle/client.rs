@@ -5,7 +5,7 @@ use super::environment::Environment;
 use super::subprocess::{self, Exit, Output};
 use crate::error::Result;
 use crate::fetch::cache;
-use crate::files::path_of;
+use crate::files::expand_home;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -37,7 +37,7 @@ pub(super) enum Unusable {
 impl std::fmt::Display for Unusable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Unusable::Offline => write!(f, "{} forbids the network", cache::OFFLINE),
+            Unusable::Offline => write!(f, "{} forbids the network", cache::OFFLINE_VARIABLE),
             Unusable::BudgetCi => f.write_str("the budget ci does not use Kaggle"),
             Unusable::NoCredentials => f.write_str("there are no credentials for Kaggle"),
             Unusable::NotInstalled => {
@@ -56,7 +56,7 @@ impl Client {
             Client { program, environment, timeout: TIMEOUT }
         };
         if let Some(program) = environment.get(PROGRAM) {
-            return Some(client(path_of(program)));
+            return Some(client(expand_home(program)));
         }
         let name = format!("kaggle{}", std::env::consts::EXE_SUFFIX);
         let path = environment.get("PATH").unwrap_or_default();
@@ -71,7 +71,7 @@ impl Client {
 
     /// The client if it may and can be used, or why not.
     pub(super) fn usable(environment: &Environment) -> Result<Client, Unusable> {
-        if environment.get(cache::OFFLINE).is_some_and(|value| value != "0") {
+        if environment.get(cache::OFFLINE_VARIABLE).is_some_and(|value| value != "0") {
             return Err(Unusable::Offline);
         }
         if environment.get("TCHALK_BUDGET").is_some_and(|value| value == "ci") {

@@ -7,10 +7,10 @@ use super::environment::Environment;
 use crate::data::{Dataset, Split, digits_csv};
 use crate::datasets;
 use crate::error::{Error, Result};
-use crate::fetch::bundle::Found;
-use crate::fetch::locations::{Places, Search, Wanted};
-use crate::fetch::remote_file::Source;
-use crate::files::{file_name, path_of};
+use crate::fetch::bundle::LoadedFile;
+use crate::fetch::locations::{FileSet, Locations, SearchResult};
+use crate::fetch::remote_file::RemoteFile;
+use crate::files::{expand_home, file_name};
 use crate::runtime::seed;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -45,7 +45,7 @@ const MADE_FROM: &str = "made from";
 /// ```
 pub fn digit_recognizer() -> Result<Dataset> {
     let environment = Environment::from_env();
-    digit_recognizer_from(&Places::from_env()?, Client::usable(&environment))
+    digit_recognizer_from(&Locations::from_env()?, Client::usable(&environment))
 }
 
 /// The digits in a CSV file of the competition's form, with or without labels.
@@ -61,31 +61,31 @@ pub fn digit_recognizer() -> Result<Dataset> {
 /// # Ok::<(), tchalk::Error>(())
 /// ```
 pub fn read_digits(path: impl AsRef<Path>) -> Result<Split> {
-    let path = &path_of(path);
+    let path = &expand_home(path);
     let bytes = std::fs::read(path).map_err(|error| Error::io(path, error, ""))?;
     let (images, labels) = digits_csv::digits(&bytes, path)?;
     Split::new(file_name(path), images, labels, datasets::digit_classes())
 }
 
 /// The files that are to be had, train.csv and test.csv.
-pub(super) fn wanted() -> Wanted {
+pub(super) fn wanted() -> FileSet {
     // A download takes an account, and no checksums are published.
-    let files = ["train.csv", "test.csv"].map(|name| Source::new(name, DATA_PAGE)).to_vec();
-    Wanted { folder: COMPETITION, files }
+    let files = ["train.csv", "test.csv"].map(|name| RemoteFile::new(name, DATA_PAGE)).to_vec();
+    FileSet { folder: COMPETITION, files }
 }
 
 /// The digits from a bundle or the cache, or through the client, or a substitute.
-fn digit_recognizer_from(places: &Places, client: Result<Client, Unusable>) -> Result<Dataset> {
-    let why = match places.look(&wanted())? {
-        Search::Found(files, source) => return from_files(&files, source),
-        Search::Missing(why) => why,
+fn digit_recognizer_from(places: &Locations, client: Result<Client, Unusable>) -> Result<Dataset> {
+    let why = match places.find_locally(&wanted())? {
+        SearchResult::Found(files, source) => return from_files(&files, source),
+        SearchResult::Missing(why) => why,
     };
-    let why_no_client = match (client, places.cache_of(COMPETITION)) {
+    let why_no_client = match (client, places.cache_folder(COMPETITION)) {
         (Err(why), _) => why.to_string(),
         (Ok(_), None) => "so nothing can be kept".into(),
         (Ok(client), Some(folder)) => match download_into(&folder, &client) {
             Ok(()) => {
-                if let Search::Found(files, _) = places.look(&wanted())? {
+                if let SearchResult::Found(files, _) = places.find_locally(&wanted())? {
                     let folder = folder.display();
                     let source = format!("Fetched by Kaggle's client into {folder}. ({why}.)");
                     return from_files(&files, source);
@@ -93,13 +93,13 @@ fn digit_recognizer_from(places: &Places, client: Result<Client, Unusable>) -> R
                 "what Kaggle's client fetched is gone".into()
             }
             Err(error @ Error::Interrupted { .. }) => return Err(error),
-            Err(error) => error.in_short(),
+            Err(error) => error.short_message(),
         },
     };
     made_from(&datasets::mnist_from(places)?, &format!("{why}, {why_no_client}"))
 }
 
-fn from_files(files: &[Found], source: String) -> Result<Dataset> {
+fn from_files(files: &[LoadedFile], source: String) -> Result<Dataset> {
     let (images, labels) = digits_csv::digits(&files[0].bytes, &files[0].path)?;
     if labels.is_empty() {
         let hint = "Kaggle's train.csv begins with the column label.";
@@ -166,7 +166,7 @@ mod tests {
         let put = |name: &str, text: String| std::fs::write(folder.join(name), text).unwrap();
         let read = || {
             let bundle = Bundle::open(home.path()).unwrap();
-            digit_recognizer_from(&Places::only(Some(bundle)), Err(Unusable::NotInstalled))
+            digit_recognizer_from(&Locations::only(Some(bundle)), Err(Unusable::NotInstalled))
         };
         put("train.csv", csv(true, 3));
         put("test.csv", csv(false, 2));
@@ -181,7 +181,7 @@ mod tests {
     }
 
     fn made() -> Dataset {
-        digit_recognizer_from(&Places::only(None), Err(Unusable::NotInstalled)).unwrap()
+        digit_recognizer_from(&Locations::only(None), Err(Unusable::NotInstalled)).unwrap()
     }
 
     #[test]
@@ -209,7 +209,7 @@ mod tests {
     fn what_the_client_cannot_fetch_is_a_reason_and_not_an_error() {
         let (cache, bundle) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let source = |client| {
-            digit_recognizer_from(&Places::in_cache(cache.path()), client).unwrap().source()
+            digit_recognizer_from(&Locations::in_cache(cache.path()), client).unwrap().source()
         };
         let fake = FakeClient::new("echo '403 - Forbidden'; exit 1");
         let text = source(Ok(fake.client()));
@@ -229,7 +229,7 @@ mod tests {
         std::fs::write(folder.join("test.csv"), csv(false, 1)).unwrap();
         std::fs::write(folder.join("train.csv"), csv(true, 1)).unwrap();
         let (fake, bundle) = (FakeClient::new("exit 1"), Bundle::open(bundle.path()).unwrap());
-        digit_recognizer_from(&Places::only(Some(bundle)), Ok(fake.client())).unwrap();
+        digit_recognizer_from(&Locations::only(Some(bundle)), Ok(fake.client())).unwrap();
         assert!(fake.asked().is_empty());
     }
 }

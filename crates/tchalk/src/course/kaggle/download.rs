@@ -8,7 +8,7 @@ use super::subprocess::Output;
 use super::{archive, submission_file};
 use crate::data::digits_csv;
 use crate::error::{Error, Result};
-use crate::fetch::remote_file::Source;
+use crate::fetch::remote_file::RemoteFile;
 use crate::fetch::{cache, download as files};
 use crate::runtime::progress::{Progress, Unit};
 use crate::text::bytes;
@@ -63,14 +63,14 @@ enum FileContent {
     Sample,
 }
 
-fn source(name: &str) -> Source {
-    Source::new(name, DATA_PAGE)
+fn source(name: &str) -> RemoteFile {
+    RemoteFile::new(name, DATA_PAGE)
 }
 
 /// Whether both files of digits are there and undamaged.
 fn are_kept(folder: &Path) -> Result<bool> {
     for name in ["train.csv", "test.csv"] {
-        if files::kept(&source(name), folder)?.is_none() {
+        if files::cached(&source(name), folder)?.is_none() {
             return Ok(false);
         }
     }
@@ -120,7 +120,7 @@ fn download_rows(folder: &Path, client: &Client, train: usize, test: usize) -> R
         }
     }
     for (name, bytes) in &found {
-        files::keep(&source(name), folder, bytes)?;
+        files::store(&source(name), folder, bytes)?;
     }
     let size: usize = found.iter().map(|(_, bytes)| bytes.len()).sum();
     progress.finish(&format!("fetched and unpacked, {}", bytes(size as u64)));

@@ -4,8 +4,8 @@ use super::digits::{is_made, wanted};
 use crate::data::{Dataset, Split};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
-use crate::fetch::locations::{Places, Search};
-use crate::files::path_of;
+use crate::fetch::locations::{Locations, SearchResult};
+use crate::files::expand_home;
 use crate::table::Table;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -70,12 +70,12 @@ impl Show for Files {
 /// # Ok::<(), tchalk::Error>(())
 /// ```
 pub fn files(digits: &Dataset) -> Result<Files> {
-    files_from(digits, &Places::from_env()?, Path::new(WRITTEN_TO))
+    files_from(digits, &Locations::from_env()?, Path::new(WRITTEN_TO))
 }
 
-fn files_from(digits: &Dataset, places: &Places, folder: &Path) -> Result<Files> {
+fn files_from(digits: &Dataset, places: &Locations, folder: &Path) -> Result<Files> {
     if !is_made(digits)
-        && let Search::Found(files, _) = places.look(&wanted())?
+        && let SearchResult::Found(files, _) = places.find_locally(&wanted())?
     {
         let [train, test] = [&files[0].path, &files[1].path].map(Clone::clone);
         return Ok(Files { train, test, note: "The digits above were read from these.".into() });
@@ -105,7 +105,7 @@ fn files_from(digits: &Dataset, places: &Places, folder: &Path) -> Result<Files>
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn write_digits(split: &Split, path: impl AsRef<Path>) -> Result<()> {
-    write(split, &path_of(path))
+    write(split, &expand_home(path))
 }
 
 /// Not generic, so that it is compiled, optimized, with the library: a notebook's cells are not.
@@ -150,7 +150,7 @@ mod tests {
         let digits = Dataset::new("digits", "drawn", train.clone(), test);
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().join("new");
-        let files = files_from(&digits, &Places::only(None), &folder).unwrap();
+        let files = files_from(&digits, &Locations::only(None), &folder).unwrap();
         let (back, unknown) =
             (read_digits(files.train()).unwrap(), read_digits(files.test()).unwrap());
         assert_eq!((back.images(), back.labels()), (train.images(), train.labels()));
@@ -169,7 +169,8 @@ mod tests {
         write_digits(&some, folder.join("train.csv")).unwrap();
         write_digits(&none, folder.join("test.csv")).unwrap();
         let digits = Dataset::new("digit-recognizer", "From the cache.", some, none);
-        let files = files_from(&digits, &Places::in_cache(cache.path()), Path::new("x")).unwrap();
+        let files =
+            files_from(&digits, &Locations::in_cache(cache.path()), Path::new("x")).unwrap();
         assert_eq!(files.test(), folder.join("test.csv"));
     }
 }

@@ -5,8 +5,8 @@ use super::digits::is_made;
 use super::submission::Submission;
 use crate::data::Dataset;
 use crate::error::Result;
-use crate::fetch::locations::{Places, Search, Wanted};
-use crate::fetch::remote_file::Source;
+use crate::fetch::locations::{FileSet, Locations, SearchResult};
+use crate::fetch::remote_file::RemoteFile;
 
 /// A submission for `digits.test` with 0 for every answer: Kaggle's `sample_submission.csv` from where
 /// the digits came from, or the same for as many images.
@@ -24,14 +24,14 @@ use crate::fetch::remote_file::Source;
 /// # Ok::<(), tchalk::Error>(())
 /// ```
 pub fn sample_submission(digits: &Dataset) -> Result<Submission> {
-    sample_from(digits, &Places::from_env()?)
+    sample_from(digits, &Locations::from_env()?)
 }
 
-fn sample_from(digits: &Dataset, places: &Places) -> Result<Submission> {
-    let files = vec![Source::new("sample_submission.csv", DATA_PAGE)];
-    let wanted = Wanted { folder: COMPETITION, files };
+fn sample_from(digits: &Dataset, places: &Locations) -> Result<Submission> {
+    let files = vec![RemoteFile::new("sample_submission.csv", DATA_PAGE)];
+    let wanted = FileSet { folder: COMPETITION, files };
     if !is_made(digits)
-        && let Search::Found(files, _) = places.look(&wanted)?
+        && let SearchResult::Found(files, _) = places.find_locally(&wanted)?
     {
         let sample = Submission::read(&files[0].path)?;
         if sample.len() == digits.test.len() {
@@ -55,7 +55,7 @@ mod tests {
         std::fs::create_dir(&folder).unwrap();
         let text = "ImageId,Label\r\n1,0\r\n2,0\r\n";
         std::fs::write(folder.join("sample_submission.csv"), text).unwrap();
-        let sample = |n| sample_from(&digits(n), &Places::in_cache(cache.path())).unwrap();
+        let sample = |n| sample_from(&digits(n), &Locations::in_cache(cache.path())).unwrap();
         assert_eq!(sample(2).name(), "sample_submission.csv");
         assert_eq!((sample(3).name().as_str(), sample(3).len()), ("a sample in Kaggle's form", 3));
     }

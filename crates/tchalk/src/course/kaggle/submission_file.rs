@@ -4,7 +4,7 @@ use super::competition::HEADER;
 use super::submission::Submission;
 use super::timestamp::{now, timestamp};
 use crate::error::{Error, Result};
-use crate::files::{file_name, path_of};
+use crate::files::{expand_home, file_name};
 use crate::text::beginning;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ impl Submission {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn read(path: impl AsRef<Path>) -> Result<Submission> {
-        let path = &path_of(path);
+        let path = &expand_home(path);
         let hint = "Check the path; it starts where the notebook is.";
         let refused = |error| Error::io(path, error, hint);
         if std::fs::metadata(path).map_err(refused)?.len() > MAX_BYTES {
@@ -59,7 +59,7 @@ impl Submission {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn save_in(&self, folder: impl AsRef<Path>) -> Result<PathBuf> {
-        let folder = &path_of(folder);
+        let folder = &expand_home(folder);
         write(folder, &self.text(), now()).map_err(|error| {
             let hint = "May you write to that folder, and is there room on the disk?";
             Error::io(folder, error, hint)
@@ -72,7 +72,7 @@ impl Submission {
     ///
     /// If there is none.
     pub fn latest(folder: impl AsRef<Path>) -> Result<Submission> {
-        let folder = &path_of(folder);
+        let folder = &expand_home(folder);
         match saved(folder).last() {
             Some(path) => Submission::read(path),
             None => {

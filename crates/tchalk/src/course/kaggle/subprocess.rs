@@ -1,7 +1,7 @@
 //! A subprocess: what it prints comes back without secrets, and an interrupt ends it.
 
 use crate::error::{Error, Result};
-use crate::runtime::interrupt::{self, GLANCE};
+use crate::runtime::interrupt::{self, POLL_INTERVAL};
 use std::io::Read;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -80,7 +80,7 @@ pub(super) fn run(
         if active.elapsed() > timeout {
             return Ok(streams.output(Exit::TimedOut(timeout), secrets));
         }
-        std::thread::sleep(GLANCE);
+        std::thread::sleep(POLL_INTERVAL);
     };
     streams.drain(&pieces);
     Ok(streams.output(Exit::Status(status), secrets))
@@ -143,7 +143,7 @@ impl Streams {
     fn drain(&mut self, pieces: &Receiver<(usize, Vec<u8>)>) {
         let begun = Instant::now();
         while begun.elapsed() < DRAIN_TIMEOUT {
-            match pieces.recv_timeout(GLANCE) {
+            match pieces.recv_timeout(POLL_INTERVAL) {
                 Ok((stream, piece)) => self.0[stream].extend(piece),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,

@@ -11,13 +11,13 @@ pub(super) struct Partial {
     path: PathBuf,
     note_path: PathBuf,
     file: File,
-    note: Option<Note>,
+    note: Option<Origin>,
     resumed: bool,
 }
 
 /// From where it came, and by what the server knows that version of the file.
 #[derive(Serialize, Deserialize)]
-struct Note {
+struct Origin {
     address: String,
     validator: Option<String>,
 }
@@ -48,7 +48,7 @@ impl Partial {
     }
 
     /// Whether what is here came in more than one piece.
-    pub(super) fn was_resumed(&self) -> bool {
+    pub(super) fn is_resumed(&self) -> bool {
         self.resumed
     }
 
@@ -62,7 +62,7 @@ impl Partial {
         self.resumed = start > 0;
         self.file.set_len(start)?;
         self.file.seek(SeekFrom::Start(start))?;
-        let note = Note { address: address.to_owned(), validator: validator.map(str::to_owned) };
+        let note = Origin { address: address.to_owned(), validator: validator.map(str::to_owned) };
         std::fs::write(&self.note_path, serde_json::to_vec(&note).map_err(io::Error::other)?)?;
         self.note = Some(note);
         Ok(())

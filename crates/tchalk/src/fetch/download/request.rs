@@ -11,26 +11,26 @@ use ureq::config::IpFamily;
 use ureq::http::{HeaderMap, Uri, header};
 
 /// For a name to be resolved, and for a connection to be made; whoever waits may wait shorter.
-const CONNECT: Duration = Duration::from_secs(15);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// The most redirects that are followed.
-const REDIRECTS: u32 = 5;
+const MAX_REDIRECTS: u32 = 5;
 
 /// What came of a request so far, in this order.
 pub(super) enum Event {
     /// The machine can be reached.
-    Reached,
+    Connected,
     /// The answer's first lines.
-    Head(Head),
+    Head(ResponseHead),
     /// A piece of the body.
     Bytes(Vec<u8>),
     /// The body ended where it should.
     End,
     /// It went wrong.
-    Failed(Failure),
+    Failed(RequestError),
 }
 
 /// The answer's first lines.
-pub(super) struct Head {
+pub(super) struct ResponseHead {
     pub(super) status: u16,
     /// How many bytes the server promises to send.
     pub(super) length: Option<u64>,
@@ -44,7 +44,7 @@ pub(super) struct Head {
 
 /// How a request went wrong.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(super) enum RequestError {
     /// The machine cannot be reached.
     Unreachable(String),
     /// The connection broke: the next one may hold.
@@ -55,7 +55,7 @@ pub(super) enum Failure {
 
 /// Asks for `url`, from byte `from` (inclusive) to `to` (inclusive) if that is given, and with
 /// `validator` only if the file there is still the same.
-pub(super) fn open(
+pub(super) fn send(
     url: &str,
     bytes: Option<(u64, Option<u64>)>,
     validator: Option<&str>,
@@ -77,23 +77,23 @@ fn run(
     bytes: Option<(u64, Option<u64>)>,
     validator: Option<&str>,
     sender: &SyncSender<Event>,
-) -> Result<(), Failure> {
-    let nobody_listens = |_| Failure::Final("nobody waits for it any more".into());
-    let uri: Uri = url.parse().map_err(|_| Failure::Final("that is no address".into()))?;
+) -> Result<(), RequestError> {
+    let nobody_listens = |_| RequestError::Final("nobody waits for it any more".into());
+    let uri: Uri = url.parse().map_err(|_| RequestError::Final("that is no address".into()))?;
     let proxy = proxy_for(&uri);
-    let address = reach(&uri, proxy.as_ref())?;
-    sender.send(Event::Reached).map_err(nobody_listens)?;
+    let address = connect(&uri, proxy.as_ref())?;
+    sender.send(Event::Connected).map_err(nobody_listens)?;
     let agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .https_only(uri.scheme_str() == Some("https"))
-        .max_redirects(REDIRECTS)
+        .max_redirects(MAX_REDIRECTS)
         .proxy(proxy)
         .user_agent(concat!("tchalk/", env!("CARGO_PKG_VERSION")))
         // The file itself, as it is, and not packed for the way.
         .accept_encoding("identity")
         .ip_family(if address.is_ipv6() { IpFamily::Ipv6Only } else { IpFamily::Ipv4Only })
-        .timeout_resolve(Some(CONNECT))
-        .timeout_connect(Some(CONNECT))
+        .timeout_resolve(Some(CONNECT_TIMEOUT))
+        .timeout_connect(Some(CONNECT_TIMEOUT))
         .build()
         .new_agent();
     let mut request = agent.get(url);
@@ -104,14 +104,14 @@ fn run(
             request = request.header(header::IF_RANGE, validator);
         }
     }
-    let response = request.call().map_err(failure)?;
+    let response = request.call().map_err(request_error)?;
     let head = head(response.status().as_u16(), response.headers());
     sender.send(Event::Head(head)).map_err(nobody_listens)?;
     let mut body = response.into_body().into_with_config().limit(u64::MAX).reader();
     loop {
         let mut piece = vec![0; 1 << 16];
         let count = std::io::Read::read(&mut body, &mut piece)
-            .map_err(|error| failure(ureq::Error::from(error)))?;
+            .map_err(|error| request_error(ureq::Error::from(error)))?;
         if count == 0 {
             return Ok(());
         }
@@ -131,18 +131,19 @@ fn proxy_for(uri: &Uri) -> Option<Proxy> {
 
 /// The address at which the machine, or the proxy on the way to it, is reached first. All are tried
 /// at once, because some networks swallow what is sent to one family of addresses.
-fn reach(uri: &Uri, proxy: Option<&Proxy>) -> Result<SocketAddr, Failure> {
+fn connect(uri: &Uri, proxy: Option<&Proxy>) -> Result<SocketAddr, RequestError> {
     let host = proxy.map_or(uri.host().unwrap_or_default(), Proxy::host);
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };
     let port = proxy.map_or(uri.port_u16().unwrap_or(usual), Proxy::port);
-    let unreachable = |why: &str| Failure::Unreachable(format!("{host} {why}"));
+    let unreachable = |why: &str| RequestError::Unreachable(format!("{host} {why}"));
     let addresses = (host, port).to_socket_addrs().map_err(|_| unreachable("is not found"))?;
     let (sender, receiver) = std::sync::mpsc::channel();
     for address in addresses.take(8) {
         let sender = sender.clone();
         std::thread::spawn(move || {
-            let _ = sender.send(TcpStream::connect_timeout(&address, CONNECT).map(|_| address));
+            let _ =
+                sender.send(TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).map(|_| address));
         });
     }
     drop(sender);
@@ -156,7 +157,7 @@ fn reach(uri: &Uri, proxy: Option<&Proxy>) -> Result<SocketAddr, Failure> {
     Err(unreachable(&why))
 }
 
-fn head(status: u16, headers: &HeaderMap) -> Head {
+fn head(status: u16, headers: &HeaderMap) -> ResponseHead {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     // `bytes 100-199/1234`, where the whole may be an asterisk.
     let range = text(header::CONTENT_RANGE).and_then(|range| {
@@ -168,17 +169,17 @@ fn head(status: u16, headers: &HeaderMap) -> Head {
     let validator = tag.or(text(header::LAST_MODIFIED)).map(str::to_owned);
     let length = text(header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
     let is_page = text(header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with("text/html"));
-    Head { status, length, range, validator, is_page }
+    ResponseHead { status, length, range, validator, is_page }
 }
 
 /// What ureq's errors mean for the next step.
-fn failure(error: ureq::Error) -> Failure {
+fn request_error(error: ureq::Error) -> RequestError {
     match error {
         ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => {
-            Failure::Unreachable(error.to_string())
+            RequestError::Unreachable(error.to_string())
         }
         ureq::Error::TooManyRedirects => {
-            Failure::Final(format!("it redirects more than {REDIRECTS} times"))
+            RequestError::Final(format!("it redirects more than {MAX_REDIRECTS} times"))
         }
         ureq::Error::RedirectFailed
         | ureq::Error::RequireHttpsOnly(_)
@@ -186,7 +187,7 @@ fn failure(error: ureq::Error) -> Failure {
         | ureq::Error::Tls(_)
         | ureq::Error::Rustls(_)
         | ureq::Error::ConnectProxyFailed(_)
-        | ureq::Error::InvalidProxyUrl => Failure::Final(error.to_string()),
-        error => Failure::Broken(format!("the connection broke: {error}")),
+        | ureq::Error::InvalidProxyUrl => RequestError::Final(error.to_string()),
+        error => RequestError::Broken(format!("the connection broke: {error}")),
     }
 }

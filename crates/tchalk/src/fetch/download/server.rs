@@ -42,31 +42,31 @@ impl Request {
 }
 
 /// What is sent, byte for byte, before the connection is closed.
-pub(crate) struct Answer {
+pub(crate) struct Response {
     head: String,
     body: Vec<u8>,
     pause: Duration,
 }
 
-impl Answer {
+impl Response {
     /// Status line and headers, without the last empty line.
-    pub(crate) fn new(head: impl Into<String>, body: &[u8]) -> Answer {
-        Answer { head: head.into(), body: body.to_vec(), pause: Duration::ZERO }
+    pub(crate) fn new(head: impl Into<String>, body: &[u8]) -> Response {
+        Response { head: head.into(), body: body.to_vec(), pause: Duration::ZERO }
     }
 
     /// The whole file, as a good server sends it.
-    pub(crate) fn whole(body: &[u8]) -> Answer {
+    pub(crate) fn whole(body: &[u8]) -> Response {
         let length = body.len();
-        Answer::new(format!("200 OK\r\nContent-Length: {length}\r\nETag: \"one\""), body)
+        Response::new(format!("200 OK\r\nContent-Length: {length}\r\nETag: \"one\""), body)
     }
 
     /// The part of the file that was asked for, or the whole of it.
-    pub(crate) fn rest(body: &[u8], request: &Request) -> Answer {
-        let Some((from, to)) = request.range() else { return Answer::whole(body) };
+    pub(crate) fn rest(body: &[u8], request: &Request) -> Response {
+        let Some((from, to)) = request.range() else { return Response::whole(body) };
         let length = body.len();
         let last = to.unwrap_or(length - 1).min(length - 1);
         let (rest, size) = (&body[from..=last], last + 1 - from);
-        Answer::new(
+        Response::new(
             format!(
                 "206 Partial Content\r\nContent-Length: {size}\r\nETag: \"one\"\r\n\
                  Content-Range: bytes {from}-{last}/{length}"
@@ -76,23 +76,23 @@ impl Answer {
     }
 
     /// No file.
-    pub(crate) fn status(status: &str) -> Answer {
-        Answer::new(format!("{status}\r\nContent-Length: 0"), b"")
+    pub(crate) fn status(status: &str) -> Response {
+        Response::new(format!("{status}\r\nContent-Length: 0"), b"")
     }
 
     /// Another place.
-    pub(crate) fn redirect(to: &str) -> Answer {
-        Answer::new(format!("302 Found\r\nLocation: {to}\r\nContent-Length: 0"), b"")
+    pub(crate) fn redirect(to: &str) -> Response {
+        Response::new(format!("302 Found\r\nLocation: {to}\r\nContent-Length: 0"), b"")
     }
 
     /// Sends only so many bytes of what was promised.
-    pub(crate) fn cut(mut self, length: usize) -> Answer {
+    pub(crate) fn truncated(mut self, length: usize) -> Response {
         self.body.truncate(length);
         self
     }
 
     /// Waits between pieces.
-    pub(crate) fn slowly(mut self, pause: Duration) -> Answer {
+    pub(crate) fn slowly(mut self, pause: Duration) -> Response {
         self.pause = pause;
         self
     }
@@ -100,7 +100,7 @@ impl Answer {
 
 impl Server {
     /// A server that answers as it is told.
-    pub(crate) fn start(answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Server {
+    pub(crate) fn start(answer: impl Fn(&Request) -> Response + Send + Sync + 'static) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -124,7 +124,7 @@ impl Server {
     }
 }
 
-fn serve(stream: TcpStream, log: &Mutex<Vec<Request>>, answer: &dyn Fn(&Request) -> Answer) {
+fn serve(stream: TcpStream, log: &Mutex<Vec<Request>>, answer: &dyn Fn(&Request) -> Response) {
     let lines = BufReader::new(&stream).lines().map_while(Result::ok);
     let lines: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
     let Some(first) = lines.first() else { return }; // Only looked whether there is somebody.

@@ -1,14 +1,14 @@
 //! Downloads from servers that behave as real ones do: slowly, badly, or not at all. Every case ends
 //! in a good file or a clear error, and nothing wrong is left under the file's name.
 
-use super::server::{Answer, Request, Server};
+use super::server::{Request, Response, Server};
 use super::*;
 use crate::fetch::checksum::sha256_of;
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
-fn patience() -> Patience {
-    Patience { pauses: vec![Duration::from_millis(2); 3], ..Patience::default() }
+fn patience() -> Timeouts {
+    Timeouts { pauses: vec![Duration::from_millis(2); 3], ..Timeouts::default() }
 }
 
 /// A file of 2,000 bytes, no two parts of which are alike.
@@ -17,13 +17,13 @@ fn file() -> Vec<u8> {
 }
 
 /// The file with everything published about it.
-fn known(address: &str) -> Source {
-    Source::new("file.bin", address).size(2_000).sha256(&sha256_of(&file()), "the test")
+fn known(address: &str) -> RemoteFile {
+    RemoteFile::new("file.bin", address).size(2_000).sha256(&sha256_of(&file()), "the test")
 }
 
 /// The file with nothing published about it.
-fn unknown(address: &str) -> Source {
-    Source::new("file.bin", address)
+fn unknown(address: &str) -> RemoteFile {
+    RemoteFile::new("file.bin", address)
 }
 
 fn folder() -> TempDir {
@@ -39,15 +39,15 @@ fn names(folder: &TempDir) -> Vec<String> {
 }
 
 /// The file is there, whole, and nothing but the lock beside it.
-fn assert_good(source: &Source, folder: &TempDir) {
+fn assert_good(source: &RemoteFile, folder: &TempDir) {
     let path = fetch_with(source, folder.path(), &patience()).unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), file());
-    let beside: &[&str] = if source.has_sum() { &[] } else { &["file.bin.sha256"] };
+    let beside: &[&str] = if source.has_checksum() { &[] } else { &["file.bin.sha256"] };
     assert_eq!(names(folder), [&[".file.bin.lock", "file.bin"], beside].concat());
 }
 
 /// It is refused, and there is no file.
-fn assert_refused(source: &Source, folder: &TempDir) -> String {
+fn assert_refused(source: &RemoteFile, folder: &TempDir) -> String {
     let error = fetch_with(source, folder.path(), &patience()).unwrap_err();
     assert!(matches!(error, Error::Download { .. }), "{error}");
     assert!(!folder.path().join("file.bin").exists());
@@ -56,7 +56,7 @@ fn assert_refused(source: &Source, folder: &TempDir) -> String {
 
 #[test]
 fn a_slow_server_is_waited_for() {
-    let server = Server::start(|_| Answer::whole(&file()).slowly(Duration::from_millis(10)));
+    let server = Server::start(|_| Response::whole(&file()).slowly(Duration::from_millis(10)));
     for source in [known, unknown] {
         assert_good(&source(&server.address("x")), &folder());
     }
@@ -64,7 +64,7 @@ fn a_slow_server_is_waited_for() {
 
 #[test]
 fn what_is_there_is_not_fetched_again() {
-    let (server, folder) = (Server::start(|_| Answer::whole(&file())), folder());
+    let (server, folder) = (Server::start(|_| Response::whole(&file())), folder());
     for _ in 0..3 {
         assert_good(&known(&server.address("x")), &folder);
     }
@@ -74,9 +74,9 @@ fn what_is_there_is_not_fetched_again() {
 #[test]
 fn a_broken_transfer_is_taken_up_where_it_broke() {
     let server = Server::start(|request| match request.number {
-        0 => Answer::whole(&file()).cut(700),
-        1 => Answer::rest(&file(), request).cut(600),
-        _ => Answer::rest(&file(), request),
+        0 => Response::whole(&file()).truncated(700),
+        1 => Response::rest(&file(), request).truncated(600),
+        _ => Response::rest(&file(), request),
     });
     assert_good(&unknown(&server.address("x")), &folder());
     let requests = server.requests();
@@ -90,10 +90,10 @@ fn a_broken_transfer_is_taken_up_where_it_broke() {
 #[test]
 fn a_transfer_is_taken_up_by_the_next_call_even_at_a_mirror() {
     let folder = folder();
-    let cut = Server::start(|_| Answer::whole(&file()).cut(500));
+    let cut = Server::start(|_| Response::whole(&file()).truncated(500));
     let message = assert_refused(&known(&cut.address("x")), &folder);
     assert!(message.contains("what came so far is kept"), "{message}");
-    let good = Server::start(|request| Answer::rest(&file(), request));
+    let good = Server::start(|request| Response::rest(&file(), request));
     assert_good(&known(&good.address("y")), &folder);
     assert_eq!(good.requests()[0].from(), Some(500));
 }
@@ -101,9 +101,9 @@ fn a_transfer_is_taken_up_by_the_next_call_even_at_a_mirror() {
 #[test]
 fn without_a_sum_parts_of_two_addresses_are_never_put_together() {
     let folder = folder();
-    let cut = Server::start(|_| Answer::whole(&[1; 2_000]).cut(500));
+    let cut = Server::start(|_| Response::whole(&[1; 2_000]).truncated(500));
     assert_refused(&unknown(&cut.address("x")), &folder);
-    let good = Server::start(|request| Answer::rest(&file(), request));
+    let good = Server::start(|request| Response::rest(&file(), request));
     assert_good(&unknown(&good.address("y")), &folder);
     assert_eq!(good.requests()[0].from(), None);
 }
@@ -111,7 +111,7 @@ fn without_a_sum_parts_of_two_addresses_are_never_put_together() {
 #[test]
 fn a_server_that_refuses_parts_sends_the_whole_file() {
     let server = Server::start(|request| {
-        Answer::whole(&file()).cut(if request.number == 0 { 700 } else { 2_000 })
+        Response::whole(&file()).truncated(if request.number == 0 { 700 } else { 2_000 })
     });
     for source in [known, unknown] {
         assert_good(&source(&server.address("x")), &folder());
@@ -121,12 +121,12 @@ fn a_server_that_refuses_parts_sends_the_whole_file() {
 #[test]
 fn a_wrong_part_is_not_put_in() {
     let wrong = |request: &Request| match (request.number, request.from()) {
-        (0, _) => Answer::whole(&file()).cut(700),
-        (_, Some(_)) => Answer::new(
+        (0, _) => Response::whole(&file()).truncated(700),
+        (_, Some(_)) => Response::new(
             "206 Partial Content\r\nContent-Range: bytes 0-1999/2000\r\nContent-Length: 2000",
             &file(),
         ),
-        _ => Answer::whole(&file()),
+        _ => Response::whole(&file()),
     };
     assert_good(&unknown(&Server::start(wrong).address("x")), &folder());
 }
@@ -134,8 +134,8 @@ fn a_wrong_part_is_not_put_in() {
 #[test]
 fn parts_of_two_versions_are_noticed_and_fetched_anew() {
     let server = Server::start(|request| match request.number {
-        0 => Answer::whole(&[9; 2_000]).cut(700),
-        _ => Answer::rest(&file(), request),
+        0 => Response::whole(&[9; 2_000]).truncated(700),
+        _ => Response::rest(&file(), request),
     });
     assert_good(&known(&server.address("x")), &folder());
     assert_eq!(server.requests().len(), 3);
@@ -143,7 +143,8 @@ fn parts_of_two_versions_are_noticed_and_fetched_anew() {
 
 #[test]
 fn a_promise_that_is_not_kept_is_told() {
-    let server = Server::start(|_| Answer::new("200 OK\r\nContent-Length: 2000", &file()).cut(900));
+    let server =
+        Server::start(|_| Response::new("200 OK\r\nContent-Length: 2000", &file()).truncated(900));
     let message = assert_refused(&unknown(&server.address("x")), &folder());
     assert!(message.contains("broke"), "{message}");
     assert_eq!(server.requests().len(), 4, "as often as there are pauses, and once more");
@@ -152,57 +153,57 @@ fn a_promise_that_is_not_kept_is_told() {
 #[test]
 fn a_length_other_than_the_published_one_is_refused() {
     for length in [1_000, 3_000] {
-        let server = Server::start(move |_| Answer::whole(&vec![0; length]));
+        let server = Server::start(move |_| Response::whole(&vec![0; length]));
         let folder = folder();
         let message = assert_refused(&known(&server.address("x")), &folder);
         assert!(message.contains(&format!("{length} bytes, published are 2000")), "{message}");
         assert_eq!(server.requests().len(), 1, "it would not change");
     }
     // A server that does not say the length, and never ends.
-    let server = Server::start(|_| Answer::new("200 OK", &vec![0; 5_000]));
+    let server = Server::start(|_| Response::new("200 OK", &vec![0; 5_000]));
     let message = assert_refused(&known(&server.address("x")), &folder());
     assert!(message.contains("more comes"), "{message}");
 }
 
 #[test]
 fn a_wrong_file_is_refused_and_a_mirror_asked() {
-    let wrong = Server::start(|_| Answer::whole(&[7; 2_000]));
+    let wrong = Server::start(|_| Response::whole(&[7; 2_000]));
     let folder = folder();
     let message = assert_refused(&known(&wrong.address("x")), &folder);
     assert!(message.contains("what came is not the file: its SHA-256 is"), "{message}");
     assert_eq!(names(&folder), [".file.bin.lock"], "nothing of it is left");
-    let good = Server::start(|_| Answer::whole(&file()));
+    let good = Server::start(|_| Response::whole(&file()));
     assert_good(&known(&wrong.address("x")).mirror(good.address("x")), &folder);
 }
 
 #[test]
 fn a_page_in_place_of_the_file_is_refused() {
     let page = "200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: 6";
-    let server = Server::start(move |_| Answer::new(page, b"<html>"));
+    let server = Server::start(move |_| Response::new(page, b"<html>"));
     let message = assert_refused(&unknown(&server.address("x")), &folder());
     assert!(message.contains("a web page came"), "{message}");
 }
 
 #[test]
 fn a_missing_file_is_not_asked_for_twice() {
-    let missing = Server::start(|_| Answer::status("404 Not Found"));
+    let missing = Server::start(|_| Response::status("404 Not Found"));
     let folder = folder();
     let message = assert_refused(&known(&missing.address("x")), &folder);
     assert!(message.contains("/x – the server answers 404 (Not Found)"), "{message}");
     assert_eq!(missing.requests().len(), 1);
-    let good = Server::start(|_| Answer::whole(&file()));
+    let good = Server::start(|_| Response::whole(&file()));
     assert_good(&known(&missing.address("x")).mirror(good.address("x")), &folder);
 }
 
 #[test]
 fn a_server_in_trouble_is_asked_again() {
     let server = Server::start(|request| match request.number {
-        0 => Answer::status("500 Internal Server Error"),
-        1 => Answer::status("503 Service Unavailable"),
-        _ => Answer::whole(&file()),
+        0 => Response::status("500 Internal Server Error"),
+        1 => Response::status("503 Service Unavailable"),
+        _ => Response::whole(&file()),
     });
     assert_good(&known(&server.address("x")), &folder());
-    let down = Server::start(|_| Answer::status("502 Bad Gateway"));
+    let down = Server::start(|_| Response::status("502 Bad Gateway"));
     let message = assert_refused(&known(&down.address("x")), &folder());
     assert!(message.contains("502 (Bad Gateway)"), "{message}");
     assert_eq!(down.requests().len(), 4);
@@ -210,12 +211,12 @@ fn a_server_in_trouble_is_asked_again() {
 
 #[test]
 fn redirects_are_followed_but_not_in_circles() {
-    let good = Server::start(|_| Answer::whole(&file()));
+    let good = Server::start(|_| Response::whole(&file()));
     let to = good.address("there");
-    let server = Server::start(move |_| Answer::redirect(&to));
+    let server = Server::start(move |_| Response::redirect(&to));
     assert_good(&known(&server.address("x")), &folder());
     assert_eq!(good.requests()[0].path, "/there");
-    let circle = Server::start(|_| Answer::redirect("/again"));
+    let circle = Server::start(|_| Response::redirect("/again"));
     let message = assert_refused(&known(&circle.address("x")), &folder());
     assert!(message.contains("redirects more than 5 times"), "{message}");
 }
@@ -232,12 +233,12 @@ fn nobody_there_is_known_at_once() {
 
 #[test]
 fn damage_in_the_cache_is_noticed_with_and_without_a_published_sum() {
-    let server = Server::start(|_| Answer::whole(&file()));
+    let server = Server::start(|_| Response::whole(&file()));
     for source in [known, unknown] {
         let (source, folder) = (source(&server.address("x")), folder());
         assert_good(&source, &folder);
         std::fs::write(folder.path().join("file.bin"), [1; 2_000]).unwrap();
-        assert_eq!(kept(&source, folder.path()).unwrap(), None);
+        assert_eq!(cached(&source, folder.path()).unwrap(), None);
         assert_good(&source, &folder);
     }
     assert_eq!(server.requests().len(), 4);
@@ -247,11 +248,11 @@ fn damage_in_the_cache_is_noticed_with_and_without_a_published_sum() {
 fn a_folder_that_cannot_be_written_is_told() {
     let folder = folder();
     std::fs::write(folder.path().join("in-the-way"), "").unwrap();
-    let server = Server::start(|_| Answer::whole(&file()));
+    let server = Server::start(|_| Response::whole(&file()));
     let place = folder.path().join("in-the-way");
     let error = fetch_with(&known(&server.address("x")), &place, &patience()).unwrap_err();
     assert!(error.to_string().contains("TCHALK_HOME"), "{error}");
-    let full = refused(&place, std::io::ErrorKind::StorageFull.into()).to_string();
+    let full = write_error(&place, std::io::ErrorKind::StorageFull.into()).to_string();
     assert!(full.contains("The disk is full: make room"), "{full}");
 }
 
@@ -263,22 +264,22 @@ fn a_part_of_a_file_is_fetched_alone() {
         let part = &file()[from..=to];
         let head = "206 Partial Content\r\nContent-Length: ";
         let length = part.len();
-        Answer::new(format!("{head}{length}\r\nContent-Range: bytes {from}-{to}/2000"), part)
-            .cut(if request.number == 0 { 3 } else { length })
+        Response::new(format!("{head}{length}\r\nContent-Range: bytes {from}-{to}/2000"), part)
+            .truncated(if request.number == 0 { 3 } else { length })
     });
     let part = fetch_range_with(&known(&server.address("x")), 100..350, &patience()).unwrap();
     assert_eq!(part, file()[100..350]);
     assert!(fetch_range_with(&known(&server.address("x")), 5..5, &patience()).unwrap().is_empty());
 
-    let whole = Server::start(|_| Answer::whole(&file()));
+    let whole = Server::start(|_| Response::whole(&file()));
     let error = |server: &Server| {
         let result = fetch_range_with(&known(&server.address("x")), 100..350, &patience());
         result.unwrap_err().to_string()
     };
     assert!(error(&whole).contains("does not serve parts"), "{}", error(&whole));
-    let other = Server::start(|request| Answer::rest(&file()[..500], request));
+    let other = Server::start(|request| Response::rest(&file()[..500], request));
     assert!(error(&other).contains("500 bytes, published are 2000"), "{}", error(&other));
-    let short = Server::start(|_| Answer::status("416 Range Not Satisfiable"));
+    let short = Server::start(|_| Response::status("416 Range Not Satisfiable"));
     assert!(error(&short).contains("shorter"), "{}", error(&short));
 }
 
@@ -291,7 +292,7 @@ fn the_other_process() {
         let part = folder.join("file.bin.part");
         std::thread::spawn(move || {
             while std::fs::metadata(&part).map_or(0, |data| data.len()) == 0 {
-                std::thread::sleep(GLANCE);
+                std::thread::sleep(POLL_INTERVAL);
             }
             interrupt::request();
         });
@@ -316,7 +317,7 @@ fn other_process(server: &Server, folder: &TempDir, stop: bool) -> std::process:
 
 #[test]
 fn two_processes_at_once_fetch_once() {
-    let server = Server::start(|_| Answer::whole(&file()).slowly(Duration::from_millis(150)));
+    let server = Server::start(|_| Response::whole(&file()).slowly(Duration::from_millis(150)));
     let folder = folder();
     let mut processes = [0, 1].map(|_| other_process(&server, &folder, false));
     assert!(processes.iter_mut().all(|process| process.wait().unwrap().success()));
@@ -328,7 +329,7 @@ fn stop_keeps_what_came_for_the_next_call() {
     let server = Server::start(|request| {
         // The first answer stops after its first piece, without an end.
         let pause = if request.number == 0 { 3_600 } else { 0 };
-        Answer::rest(&file(), request).slowly(Duration::from_secs(pause))
+        Response::rest(&file(), request).slowly(Duration::from_secs(pause))
     });
     let folder = folder();
     assert!(other_process(&server, &folder, true).wait().unwrap().success());

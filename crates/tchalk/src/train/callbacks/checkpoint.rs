@@ -1,7 +1,7 @@
 //! Saves checkpoints of the training.
 
 use super::monitor::Monitor;
-use crate::files::path_of;
+use crate::files::expand_home;
 use crate::train::{Callback, CallbackResult, CallbackState, Run};
 use std::path::PathBuf;
 
@@ -25,7 +25,7 @@ pub struct Checkpoint {
 impl Checkpoint {
     /// Saves to `path` after every epoch and replaces the last checkpoint. Missing folders are created.
     pub fn new(path: impl Into<PathBuf>) -> Checkpoint {
-        Checkpoint { path: path_of(path.into()), every: 1, best: None }
+        Checkpoint { path: expand_home(path.into()), every: 1, best: None }
     }
 
     /// Saves only after every `epochs` epochs, and after the last.

@@ -1,7 +1,7 @@
 //! A CSV file with a line for each epoch.
 
 use crate::error::Error;
-use crate::files::path_of;
+use crate::files::expand_home;
 use crate::train::{Callback, CallbackResult, Run};
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ pub struct CsvLog {
 impl CsvLog {
     /// Writes to `path`. Missing folders are created.
     pub fn new(path: impl Into<PathBuf>) -> CsvLog {
-        CsvLog { path: path_of(path.into()) }
+        CsvLog { path: expand_home(path.into()) }
     }
 
     fn write(&self, run: &Run) -> std::io::Result<()> {

@@ -1,7 +1,7 @@
 //! The running training, as callbacks see it.
 
 use crate::error::{Error, Result};
-use crate::files::path_of;
+use crate::files::expand_home;
 use crate::model::Model;
 use crate::train::measure::note::Note;
 use crate::train::optimizers::optimizer::check_learning_rate;
@@ -162,7 +162,7 @@ impl Run {
 
     /// Requests a checkpoint in `path`, written after the callbacks of this epoch.
     pub fn checkpoint(&mut self, path: impl Into<PathBuf>) {
-        self.checkpoints.push(path_of(path.into()));
+        self.checkpoints.push(expand_home(path.into()));
     }
 }
 

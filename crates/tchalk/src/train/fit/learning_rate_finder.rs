@@ -241,7 +241,7 @@ impl Model {
             loss_input: reading,
             mixed_precision: false,
         };
-        let _kept = memory::keep();
+        let _kept = memory::keep_freed_memory();
         let curve = catch_torch_error(OP, || finder.run_steps(&learner, set));
         set_weights(self, &before)?;
         if let (Some(state), Some(compiled)) = (state, inner.compiled().as_mut()) {

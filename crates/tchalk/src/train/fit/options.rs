@@ -2,7 +2,7 @@
 
 use crate::data::TensorSet;
 use crate::error::{Error, Result};
-use crate::files::path_of;
+use crate::files::expand_home;
 use crate::runtime::Budget;
 use crate::train::callbacks::callback::Callbacks;
 use crate::train::measure::metric::Metric;
@@ -189,7 +189,7 @@ impl Fit {
     /// the model as before, and give the same sets and options: the result is the same as without the
     /// interruption.
     pub fn resume(mut self, path: impl Into<PathBuf>) -> Fit {
-        self.resume = Some(path_of(path.into()));
+        self.resume = Some(expand_home(path.into()));
         self
     }
 

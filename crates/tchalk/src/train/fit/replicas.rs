@@ -28,7 +28,8 @@ impl Replicas {
             let hint = "runtime::devices() lists those of this machine.";
             return Err(Error::invalid(OP, "at least one device", "none", hint));
         };
-        if let Some(away) = devices.iter().find(|&&device| !runtime::devices::is_there(device)) {
+        if let Some(away) = devices.iter().find(|&&device| !runtime::devices::is_available(device))
+        {
             let expected = format!("devices of this machine, {:?}", runtime::devices());
             let hint = "runtime::devices() lists them; the CPU may be named twice, to try it out.";
             return Err(Error::invalid(OP, expected, format!("{away:?}"), hint));

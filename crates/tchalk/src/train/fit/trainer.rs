@@ -58,7 +58,7 @@ impl Model {
     /// ```
     pub fn fit(&self, set: &TensorSet, options: Fit) -> Result<History> {
         // Dropped last: by then the training has freed its memory.
-        let _kept = memory::keep();
+        let _kept = memory::keep_freed_memory();
         let (mut trainer, checkpoint) = Trainer::new(self, set, options)?;
         trainer.fit(set.len(), checkpoint)
     }

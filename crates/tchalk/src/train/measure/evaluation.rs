@@ -186,7 +186,7 @@ pub(crate) fn evaluate_source(
     op: &str,
     shown: bool,
 ) -> Result<MetricResult> {
-    let _kept = memory::keep();
+    let _kept = memory::keep_freed_memory();
     let program = &inner.program;
     let target = reading.step(program);
     let mut state = MetricState::new(reading, inner.output_shape()[0], inner.device);

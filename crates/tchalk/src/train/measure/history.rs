@@ -4,7 +4,7 @@ use super::metric::lower_is_better;
 use super::note::{Note, notes_of_any_version};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
-use crate::files::path_of;
+use crate::files::expand_home;
 use crate::plot::{Figure, Line, LinePanel};
 use crate::table::Table;
 use serde::{Deserialize, Serialize};
@@ -265,7 +265,7 @@ impl History {
     ///
     /// If the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        let path = path_of(path);
+        let path = expand_home(path);
         std::fs::write(&path, self.to_json()).map_err(|error| Error::io(path, error, ""))
     }
 
@@ -275,7 +275,7 @@ impl History {
     ///
     /// If the file cannot be read, or holds no history.
     pub fn load(path: impl AsRef<Path>) -> Result<History> {
-        let path = path_of(path);
+        let path = expand_home(path);
         let text = std::fs::read_to_string(&path).map_err(|error| Error::io(&path, error, ""))?;
         serde_json::from_str(&text)
             .map_err(|error| Error::bad_file(path, format!("it holds no history: {error}"), ""))

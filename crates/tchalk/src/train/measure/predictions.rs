@@ -179,7 +179,7 @@ impl Predictions {
     /// If there is nothing to draw: no rows, no columns, no images, or inputs that are not
     /// images.
     pub fn image_grid(&self, rows: usize, columns: usize) -> Result<Figure> {
-        let mut rng = runtime::seed::host_rng("predictions");
+        let mut rng = runtime::seed::rng("predictions");
         let shown = runtime::seed::choose(self.len(), (rows * columns).min(self.len()), &mut rng);
         if self.is_empty() {
             let hint = if self.subset.is_empty() { "" } else { "All of them were right." };
@@ -291,7 +291,7 @@ impl Model {
         let form = inner.compiled().as_ref().map(|compiled| compiled.loss_input);
         let form = form.filter(|form| form.step(&inner.program) == inner.program.outputs[0]);
         let set = set.first(Budget::current()?.evaluation_examples(set.len(), inner.device));
-        let _kept = memory::keep();
+        let _kept = memory::keep_freed_memory();
         let mut rows = Vec::with_capacity(set.len() * classes);
         let mut progress = Progress::of("predicted", "examples", set.len());
         let batch = inference_batch_size(&set) as i64;
