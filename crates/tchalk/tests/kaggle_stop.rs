@@ -1,5 +1,5 @@
-//! The stop button ends Kaggle's client. It belongs to the whole process, and so do the variables: one
-//! test, alone in this file.
+//! An interrupt ends Kaggle's client. It concerns the whole process, and so do environment variables:
+//! one test, alone in this file.
 
 #![cfg(unix)]
 
@@ -9,7 +9,7 @@ use tchalk::prelude::*;
 use tchalk::runtime::interrupt;
 
 #[test]
-fn the_stop_button_ends_the_client_and_keeps_nothing_half() {
+fn an_interrupt_ends_the_client_and_leaves_no_partial_file() {
     let home = tempfile::tempdir().unwrap();
     let put = |name: &str, text: &str, mode: u32| {
         let path = home.path().join(name);
@@ -17,7 +17,7 @@ fn the_stop_button_ends_the_client_and_keeps_nothing_half() {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
         path
     };
-    // It has begun to write, and goes on for ten minutes.
+    // It begins to write, and goes on for ten minutes.
     let script = "#!/bin/sh\nprintf PK > \"$6/digit-recognizer.zip\"\nsleep 600 &\n\
                   echo $! > \"$HOME/new\"\nmv \"$HOME/new\" \"$HOME/child\"\nwait\n";
     let program = put("client", script, 0o755);
@@ -33,20 +33,20 @@ fn the_stop_button_ends_the_client_and_keeps_nothing_half() {
         }
     }
     let child = home.path().join("child");
-    let told = child.clone();
-    let presser = std::thread::spawn(move || {
-        while !told.exists() {
+    let started = child.clone();
+    let interrupter = std::thread::spawn(move || {
+        while !started.exists() {
             std::thread::sleep(Duration::from_millis(10));
         }
         interrupt::request();
     });
     let error = kaggle::download().unwrap_err();
-    presser.join().unwrap();
+    interrupter.join().unwrap();
     interrupt::clear();
     assert!(error.to_string().contains("kaggle::download: interrupted"), "{error}");
     let child = std::fs::read_to_string(child).unwrap();
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.trim())).unwrap_or_default();
-    assert!(!stat.contains(") S "), "what it had started is ended, too: {stat}");
+    assert!(!stat.contains(") S "), "what it started is ended, too: {stat}");
     let left = std::fs::read_dir(home.path().join("data/digit-recognizer")).unwrap().count();
-    assert_eq!(left, 0, "nothing half is left");
+    assert_eq!(left, 0, "no partial file is left");
 }

@@ -44,18 +44,19 @@ impl std::fmt::Display for Line {
     }
 }
 
-/// A question of a check. Its answer is the first rule that applies; without one there is no line.
+/// A topic of a check. The first rule that applies gives the line of the list; without one there is
+/// none.
 pub(crate) struct Topic<Facts: 'static> {
     pub(crate) name: &'static str,
     pub(crate) rules: &'static [Rule<Facts>],
 }
 
-/// A possible answer: when it applies, and how it is said.
+/// When a finding applies, and how it is said.
 pub(crate) struct Rule<Facts> {
-    finding: Finding,
-    severity: Severity,
-    applies: fn(&Facts) -> bool,
-    text: fn(&Facts) -> String,
+    pub(crate) finding: Finding,
+    pub(crate) severity: Severity,
+    pub(crate) applies: fn(&Facts) -> bool,
+    pub(crate) text: fn(&Facts) -> String,
 }
 
 impl<Facts> Topic<Facts> {
@@ -66,46 +67,32 @@ impl<Facts> Topic<Facts> {
     }
 }
 
-/// ✔ if it applies.
-pub(crate) const fn good<Facts>(
-    finding: Finding,
-    applies: fn(&Facts) -> bool,
-    text: fn(&Facts) -> String,
-) -> Rule<Facts> {
-    Rule { finding, severity: Severity::Good, applies, text }
+/// A table of topics with their rules, each `SEVERITY FINDING if CONDITION => TEXT;`. A rule without a
+/// condition always applies.
+macro_rules! topics {
+    (|$it:ident: $Facts:ty| $($name:literal {
+        $($severity:ident $finding:ident $(if $condition:expr)? => $text:expr;)*
+    })*) => {
+        &[$($crate::course::checklist::Topic::<$Facts> {
+            name: $name,
+            rules: &[$($crate::course::checklist::Rule {
+                finding: $crate::course::finding::Finding::$finding,
+                severity: $crate::course::checklist::Severity::$severity,
+                applies: |$it| {
+                    let _ = $it;
+                    topics!(@condition $($condition)?)
+                },
+                text: |$it| {
+                    let _ = $it;
+                    String::from($text)
+                },
+            }),*],
+        }),*]
+    };
+    (@condition) => { true };
+    (@condition $condition:expr) => { $condition };
 }
-
-/// ! if it applies.
-pub(crate) const fn advice<Facts>(
-    finding: Finding,
-    applies: fn(&Facts) -> bool,
-    text: fn(&Facts) -> String,
-) -> Rule<Facts> {
-    Rule { finding, severity: Severity::Advice, applies, text }
-}
-
-/// – if it applies.
-pub(crate) const fn info<Facts>(
-    finding: Finding,
-    applies: fn(&Facts) -> bool,
-    text: fn(&Facts) -> String,
-) -> Rule<Facts> {
-    Rule { finding, severity: Severity::Info, applies, text }
-}
-
-/// ✘ if it applies.
-pub(crate) const fn problem<Facts>(
-    finding: Finding,
-    applies: fn(&Facts) -> bool,
-    text: fn(&Facts) -> String,
-) -> Rule<Facts> {
-    Rule { finding, severity: Severity::Problem, applies, text }
-}
-
-/// A rule for all that the rules before it leave.
-pub(crate) fn otherwise<Facts>(_: &Facts) -> bool {
-    true
-}
+pub(crate) use topics;
 
 /// The lines as they look on the page, with the sentence below.
 pub(crate) fn table(headings: [&str; 3], lines: &[Line], verdict: String) -> Table {
@@ -205,16 +192,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_rule_that_applies_is_the_answer() {
-        const SIZE: &[Topic<i32>] = &[
-            Topic {
-                name: "size",
-                rules: &[
-                    problem(Finding::NoWeights, |n| *n == 0, |_| "none".into()),
-                    advice(Finding::LargeNetwork, |n| *n > 9, |n| format!("{n} are many")),
-                ],
-            },
-            Topic { name: "rest", rules: &[info(Finding::Yardsticks, otherwise, |_| "".into())] },
+    fn the_first_rule_that_applies_gives_the_line() {
+        const SIZE: &[Topic<i32>] = topics![|it: i32|
+            "size" {
+                Problem NoWeights if *it == 0 => "none";
+                Advice LargeNetwork if *it > 9 => format!("{it} are many");
+            }
+            "rest" { Info Yardsticks => ""; }
         ];
         let examined = |n| {
             let mut list = Checklist::new("your network");

@@ -1,12 +1,12 @@
-//! What somebody else found, and whether it was found here as well.
+//! Claims about networks, beside what was measured here.
 
 use crate::compare::{Difference, Scoreboard};
 use crate::table::Table;
 
-/// A time counts as "a fifth" while it would be rounded to it: up to a quarter more.
+/// A time counts as "a fifth" up to a quarter more.
 const TIME_SLACK: f64 = 1.25;
 
-/// What is said of a network beside others, to be held against a [`Scoreboard`].
+/// A claim that a network is better than others, to compare with a [`Scoreboard`].
 ///
 /// Where there are several others, the claim is about the best of them.
 ///
@@ -19,7 +19,7 @@ const TIME_SLACK: f64 = 1.25;
 pub struct Claim {
     name: String,
     others: Vec<String>,
-    /// Nothing stands for "more than chance explains".
+    /// `None`: more than chance explains.
     points: Option<(f64, f64)>,
     time: Option<f64>,
 }
@@ -37,7 +37,7 @@ impl Claim {
         self
     }
 
-    /// It was trained in this part of the others' time: 0.2 for a fifth of it.
+    /// It was trained in this fraction of the others' time: 0.2 for a fifth of it.
     pub fn time(mut self, part: f64) -> Claim {
         self.time = Some(part);
         self
@@ -45,7 +45,7 @@ impl Claim {
 }
 
 impl Scoreboard {
-    /// Each claim beside what was measured here, and whether it held.
+    /// Each claim beside what was measured here, and whether it holds.
     pub fn claims(&self, claims: &[Claim]) -> Table {
         let rows = claims.iter().flat_map(|claim| self.rows_of(claim));
         Table::new(["claim", "here", "did it hold?"]).rows(rows)
@@ -103,7 +103,7 @@ impl Scoreboard {
     }
 }
 
-/// Whether a difference of so many points, give or take `margin`, bears the claim out.
+/// Whether a difference of this number of points, with this margin, supports the claim.
 fn held(points: f64, margin: f64, claimed: Option<(f64, f64)>) -> String {
     let clear = points > margin;
     match claimed {

@@ -1,8 +1,7 @@
 //! Does the network answer in probabilities?
 
 use super::structure::Structure;
-use crate::course::checklist::{Checklist, Rule, Topic, advice, good, otherwise, problem};
-use crate::course::finding::Finding;
+use crate::course::checklist::{Checklist, Topic, topics};
 use crate::model::Model;
 use crate::train::LossInput;
 
@@ -71,148 +70,62 @@ impl Output {
     }
 }
 
-const TOPICS: &[Topic<Output>] = &[
-    Topic { name: "end", rules: END },
-    Topic {
-        name: "softmax",
-        rules: &[
-            problem(
-                Finding::TwoSoftmaxes,
-                |it| it.early_softmax.is_some() && it.before_softmax == "softmax",
-                |_| {
-                    "there are two Softmaxes in a row. The second makes all probabilities nearly \
-                     equal, and the network can never be sure. Take one out."
-                        .into()
-                },
-            ),
-            problem(
-                Finding::EarlySoftmax,
-                |it| it.early_softmax.is_some(),
-                |it| {
-                    format!(
-                        "{} ends in a softmax though more layers follow: it lets hardly more than \
-                         one of its numbers through. Use Relu there, and Softmax once, at the end.",
-                        it.early_softmax.as_deref().unwrap_or_default()
-                    )
-                },
-            ),
-        ],
-    },
-    Topic {
-        name: "logits",
-        rules: &[
-            problem(
-                Finding::LimitedLogits,
-                |it| it.has_before_softmax(&["sigmoid", "tanh"]),
-                |_| {
-                    "an activation between the last Dense and Softmax keeps all logits close \
-                     together, so the network can never be sure. Take it out: Softmax is enough."
-                        .into()
-                },
-            ),
-            advice(
-                Finding::NegativeLogitsCutOff,
-                |it| it.has_before_softmax(&["relu", "relu6"]),
-                |_| {
-                    "Relu stands between the last Dense and Softmax: all logits below zero become \
-                     equal, and what is wrong among them cannot be learned from. Take it out."
-                        .into()
-                },
-            ),
-            advice(
-                Finding::DropsLogits,
-                |it| it.has_before_softmax(&["dropout"]),
-                |_| {
-                    "Dropout stands after the last Dense: it wipes out whole answers while the \
-                     network learns. Put it before that layer."
-                        .into()
-                },
-            ),
-        ],
-    },
-];
-
-const END: &[Rule<Output>] = &[
-    good(
-        Finding::EndsInSoftmax,
-        |it| it.last == "softmax",
-        |_| "Softmax: probabilities that add up to 1.".into(),
-    ),
-    advice(
-        Finding::EndsInSigmoid,
-        |it| it.last == "sigmoid" && it.declared == Some(Declared::Binary),
-        |_| {
+const TOPICS: &[Topic<Output>] = topics![|it: Output|
+    "end" {
+        Good EndsInSoftmax if it.last == "softmax" => "Softmax: probabilities that add up to 1.";
+        Advice EndsInSigmoid if it.last == "sigmoid" && it.declared == Some(Declared::Binary) =>
             "Sigmoid asks ten separate questions (is it a 0? is it a 1? …), and the answers do not \
              add up to 1. That works; an image shows one digit, and Softmax with \
-             CategoricalCrossEntropy says so."
-                .into()
-        },
-    ),
-    advice(
-        Finding::EndsInSigmoid,
-        |it| it.last == "sigmoid" && it.declared.is_none(),
-        |_| {
-            "it ends in Sigmoid, which asks ten separate questions. Each image shows one digit: let \
-             Softmax be the last layer; or keep Sigmoid, and compile with Loss::BinaryCrossEntropy."
-                .into()
-        },
-    ),
-    problem(
-        Finding::EndsInSigmoid,
-        |it| it.last == "sigmoid",
-        |_| {
-            "it ends in Sigmoid, which gives each class a probability of its own: they do not add up \
-             to 1. Each image shows one digit, so the last layer should be Softmax."
-                .into()
-        },
-    ),
-    problem(
-        Finding::DropsAnswers,
-        |it| it.drops_answers,
-        |_| {
-            "Dropout stands after Softmax and wipes out whole answers while the network learns. Put \
-             it before the last Dense."
-                .into()
-        },
-    ),
-    good(
-        Finding::AveragesSoftmaxes,
-        |it| {
+             CategoricalCrossEntropy says so.";
+        Advice EndsInSigmoid if it.last == "sigmoid" && it.declared.is_none() =>
+            "it ends in Sigmoid, which asks ten separate questions. Each image shows one digit: \
+             let Softmax be the last layer; or keep Sigmoid, and compile with \
+             Loss::BinaryCrossEntropy.";
+        Problem EndsInSigmoid if it.last == "sigmoid" =>
+            "it ends in Sigmoid, which gives each class a probability of its own: they do not add \
+             up to 1. Each image shows one digit, so the last layer should be Softmax.";
+        Problem DropsAnswers if it.drops_answers =>
+            "Dropout stands after Softmax and wipes out whole answers while the network learns. \
+             Put it before the last Dense.";
+        Good AveragesSoftmaxes if {
             let declared = matches!(it.declared, None | Some(Declared::Probabilities));
             it.averages_probabilities && declared
-        },
-        |_| {
+        } =>
             "the mean of several softmaxes: probabilities. Its loss is \
-             Loss::categorical_cross_entropy().from_probabilities()."
-                .into()
-        },
-    ),
-    good(
-        Finding::EndsInLogits,
-        |it| it.declared == Some(Declared::Logits),
-        |_| "logits, and the loss was told with from_logits().".into(),
-    ),
-    advice(Finding::NoSoftmax, Output::may_be_logits, |it| {
-        format!(
-            "it ends in {}: its answers are logits, not probabilities. Add Softmax as the last \
-             layer; or keep the logits, and compile with \
-             Loss::categorical_cross_entropy().from_logits().",
-            it.repr
-        )
-    }),
-    good(
-        Finding::EndsInProbabilities,
-        |it| {
+             Loss::categorical_cross_entropy().from_probabilities().";
+        Good EndsInLogits if it.declared == Some(Declared::Logits) =>
+            "logits, and the loss was told with from_logits().";
+        Advice NoSoftmax if it.may_be_logits() =>
+            format!("it ends in {}: its answers are logits, not probabilities. Add Softmax as the \
+                     last layer; or keep the logits, and compile with \
+                     Loss::categorical_cross_entropy().from_logits().", it.repr);
+        Good EndsInProbabilities if {
             let told = it.declared == Some(Declared::Probabilities);
             told && it.last != "dense" && !it.ends_in_activation
-        },
-        |_| "probabilities, as the loss was told with from_probabilities().".into(),
-    ),
-    problem(Finding::NoSoftmax, otherwise, |it| {
-        format!(
-            "it ends in {}: its answers are logits, not probabilities. Add Softmax as the last \
-             layer.",
-            it.repr
-        )
-    }),
+        } => "probabilities, as the loss was told with from_probabilities().";
+        Problem NoSoftmax =>
+            format!("it ends in {}: its answers are logits, not probabilities. Add Softmax as the \
+                     last layer.", it.repr);
+    }
+    "softmax" {
+        Problem TwoSoftmaxes if it.early_softmax.is_some() && it.before_softmax == "softmax" =>
+            "there are two Softmaxes in a row. The second makes all probabilities nearly equal, \
+             and the network can never be sure. Take one out.";
+        Problem EarlySoftmax if it.early_softmax.is_some() =>
+            format!("{} ends in a softmax though more layers follow: it lets hardly more than one \
+                     of its numbers through. Use Relu there, and Softmax once, at the end.",
+                it.early_softmax.as_deref().unwrap_or_default());
+    }
+    "logits" {
+        Problem LimitedLogits if it.has_before_softmax(&["sigmoid", "tanh"]) =>
+            "an activation between the last Dense and Softmax keeps all logits close together, so \
+             the network can never be sure. Take it out: Softmax is enough.";
+        Advice NegativeLogitsCutOff if it.has_before_softmax(&["relu", "relu6"]) =>
+            "Relu stands between the last Dense and Softmax: all logits below zero become equal, \
+             and what is wrong among them cannot be learned from. Take it out.";
+        Advice DropsLogits if it.has_before_softmax(&["dropout"]) =>
+            "Dropout stands after the last Dense: it wipes out whole answers while the network \
+             learns. Put it before that layer.";
+    }
 ];
+

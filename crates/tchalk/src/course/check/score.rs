@@ -1,8 +1,6 @@
 //! Is this a good score?
 
-use crate::course::checklist::{
-    Checklist, Rule, Severity, Topic, advice, good, info, otherwise, problem,
-};
+use crate::course::checklist::{Checklist, Severity, Topic, topics};
 use crate::course::finding::Finding;
 use crate::text::{percent, thousands};
 use crate::train::{Evaluation, Note};
@@ -42,7 +40,7 @@ pub fn score(evaluation: &Evaluation) -> Checklist {
         }
     }
     let it = Score::of(evaluation);
-    list.examine(&it, &[ANSWERS]);
+    list.examine(&it, ANSWERS);
     if !list.has(Finding::ConstantAnswer) {
         list.examine(&it, ACCURACY);
     }
@@ -118,116 +116,63 @@ impl Score {
 
 const A_BUDGET: &str = "(A budget is at work: it may only have been trained too little.)";
 
-const ANSWERS: Topic<Score> = Topic {
-    name: "answers",
-    rules: &[
-        info(
-            Finding::ConstantAnswer,
-            |it| it.shortened && it.is_constant(),
-            |it| format!("{}. {A_BUDGET}", it.constant_text()),
-        ),
-        problem(Finding::ConstantAnswer, Score::is_constant, |it| {
-            format!(
-                "{}: it has learned nothing, or forgotten it. Usual causes: a learning rate that is \
-                 too large, an activation between the last Dense and Softmax, labels that do not \
-                 belong to the images. Build a new network before you train it again.",
-                it.constant_text()
-            )
-        }),
-    ],
-};
-
-const ACCURACY: &[Topic<Score>] = &[
-    Topic { name: "accuracy", rules: ACCURACY_RULES },
-    Topic {
-        name: "better",
-        rules: &[advice(
-            Finding::RoomForMore,
-            |it| it.low > LINEAR && it.high < SMALL_CNN,
-            |it| {
-                let more = match it.high < 0.97 {
-                    true => "convolutions, or more epochs",
-                    false => "another convolution, Dropout, more epochs",
-                };
-                format!("a small convolutional network reaches 99 %: try {more}.")
-            },
-        )],
-    },
-    Topic {
-        name: "weakest class",
-        rules: &[advice(
-            Finding::WeakClass,
-            |it| it.weakest.is_some_and(|(_, found)| found < it.accuracy - 0.15),
-            |it| {
-                let (class, found) = it.weakest.unwrap_or_default();
-                format!(
-                    "of class {class} it finds only {}. The confusion matrix shows what it takes them \
-                     for.",
-                    percent(found, 0)
-                )
-            },
-        )],
-    },
+const ANSWERS: &[Topic<Score>] = topics![|it: Score|
+    "answers" {
+        Info ConstantAnswer if it.shortened && it.is_constant() =>
+            format!("{}. {A_BUDGET}", it.constant_text());
+        Problem ConstantAnswer if it.is_constant() =>
+            format!("{}: it has learned nothing, or forgotten it. Usual causes: a learning rate \
+                     that is too large, an activation between the last Dense and Softmax, labels \
+                     that do not belong to the images. Build a new network before you train it \
+                     again.", it.constant_text());
+    }
 ];
 
-const ACCURACY_RULES: &[Rule<Score>] = &[
-    advice(
-        Finding::TooGood,
-        |it| it.low > TOO_GOOD,
-        |it| {
-            format!(
-                "{}: better than any single network is known for. Make sure that none of these \
-                 images was learned from.",
-                it.accuracy_text()
-            )
-        },
-    ),
-    good(
-        Finding::BetterThanSmallCnn,
-        |it| it.low > SMALL_CNN,
-        |it| {
+const ACCURACY: &[Topic<Score>] = topics![|it: Score|
+    "accuracy" {
+        Advice TooGood if it.low > TOO_GOOD =>
+            format!("{}: better than any single network is known for. Make sure that none of these \
+                     images was learned from.", it.accuracy_text());
+        Good BetterThanSmallCnn if it.low > SMALL_CNN => {
             let accuracy = it.accuracy_text();
             format!(
                 "{accuracy}: better than a small convolutional network (99 %), and not by chance."
             )
-        },
-    ),
-    good(
-        Finding::LikeSmallCnn,
-        |it| it.high >= SMALL_CNN,
-        |it| {
+        };
+        Good LikeSmallCnn if it.high >= SMALL_CNN => {
             let accuracy = it.accuracy_text();
             format!("{accuracy}: as good as a small convolutional network (99 %), within chance.")
-        },
-    ),
-    good(
-        Finding::BetterThanLinear,
-        |it| it.low > LINEAR,
-        |it| format!("{}: clearly better than weighing pixels (92 %).", it.accuracy_text()),
-    ),
-    advice(
-        Finding::LikeLinear,
-        |it| it.high >= LINEAR,
-        |it| {
+        };
+        Good BetterThanLinear if it.low > LINEAR =>
+            format!("{}: clearly better than weighing pixels (92 %).", it.accuracy_text());
+        Advice LikeLinear if it.high >= LINEAR =>
+            format!("{}: about what a single layer that weighs pixels reaches (92 %). Add a hidden \
+                     layer, or convolutions; or train for longer.", it.accuracy_text());
+        Info BelowLinear if it.shortened && it.low > 0.15 =>
+            format!("{} {A_BUDGET}", below_linear(it));
+        Problem BelowLinear if it.low > 0.15 => below_linear(it);
+        Info LikeGuessing if it.shortened => format!("{} {A_BUDGET}", like_guessing(it));
+        Problem LikeGuessing => like_guessing(it);
+    }
+    "better" {
+        Advice RoomForMore if it.low > LINEAR && it.high < SMALL_CNN => {
+            let more = match it.high < 0.97 {
+                true => "convolutions, or more epochs",
+                false => "another convolution, Dropout, more epochs",
+            };
+            format!("a small convolutional network reaches 99 %: try {more}.")
+        };
+    }
+    "weakest class" {
+        Advice WeakClass if it.weakest.is_some_and(|(_, found)| found < it.accuracy - 0.15) => {
+            let (class, found) = it.weakest.unwrap_or_default();
             format!(
-                "{}: about what a single layer that weighs pixels reaches (92 %). Add a hidden \
-                 layer, or convolutions; or train for longer.",
-                it.accuracy_text()
+                "of class {class} it finds only {}. The confusion matrix shows what it takes them \
+                 for.",
+                percent(found, 0)
             )
-        },
-    ),
-    info(
-        Finding::BelowLinear,
-        |it| it.shortened && it.low > 0.15,
-        |it| format!("{} {A_BUDGET}", below_linear(it)),
-    ),
-    problem(Finding::BelowLinear, |it| it.low > 0.15, below_linear),
-    info(
-        Finding::LikeGuessing,
-        |it| it.shortened,
-        |it| format!("{} {A_BUDGET}", like_guessing(it)),
-    ),
-    problem(Finding::LikeGuessing, otherwise, like_guessing),
+        };
+    }
 ];
 
 fn below_linear(it: &Score) -> String {
@@ -246,26 +191,18 @@ fn like_guessing(it: &Score) -> String {
     )
 }
 
-const YARDSTICKS: &[Topic<Score>] = &[
-    Topic {
-        name: "size",
-        rules: &[info(
-            Finding::WideInterval,
-            |it| it.margin > 0.01,
-            |it| {
-                let points = 100.0 * it.margin;
-                format!("this few images tell the accuracy only to within ± {points:.1} points.")
-            },
-        )],
-    },
-    Topic {
-        name: "yardstick",
-        rules: &[info(Finding::Yardsticks, otherwise, |_| {
-            "92 % and 99 % are MNIST's. On the built-in strokes a classifier that weighs pixels gets \
-             about 86 % right, a small convolutional network 98.5 %."
-                .into()
-        })],
-    },
+const YARDSTICKS: &[Topic<Score>] = topics![|it: Score|
+    "size" {
+        Info WideInterval if it.margin > 0.01 => {
+            let points = 100.0 * it.margin;
+            format!("this few images tell the accuracy only to within ± {points:.1} points.")
+        };
+    }
+    "yardstick" {
+        Info Yardsticks =>
+            "92 % and 99 % are MNIST's. On the built-in strokes a classifier that weighs pixels \
+             gets about 86 % right, a small convolutional network 98.5 %.";
+    }
 ];
 
 #[cfg(test)]

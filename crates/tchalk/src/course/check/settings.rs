@@ -1,8 +1,6 @@
 //! Do loss and optimizer suit the network?
 
-use crate::course::checklist::{
-    Checklist, Rule, Severity, Topic, advice, good, otherwise, problem,
-};
+use crate::course::checklist::{Checklist, Severity, Topic, topics};
 use crate::course::finding::Finding;
 use crate::model::Model;
 use crate::train::OptimizerSummary;
@@ -35,7 +33,7 @@ pub fn compiled(model: &Model) -> Checklist {
         last: inner.last_step().kind(),
         repr: inner.last_repr(),
     };
-    list.examine(&loss, &[LOSS]);
+    list.examine(&loss, LOSS);
     list.examine(&compiled.optimizer_state.summary(), OPTIMIZER);
     list
 }
@@ -47,124 +45,61 @@ struct CompiledLoss {
     repr: String,
 }
 
-const LOSS: Topic<CompiledLoss> = Topic {
-    name: "loss",
-    rules: &[
-        good(
-            Finding::LossFits,
-            |it| it.name == "CategoricalCrossEntropy" && it.last == "softmax",
-            |_| "categorical cross-entropy, which goes with Softmax.".into(),
-        ),
-        problem(
-            Finding::LossNeedsProbabilities,
-            |it| {
-                let no_probabilities = ["sigmoid", "tanh", "relu", "relu6"].contains(&it.last);
-                it.name == "CategoricalCrossEntropy" && no_probabilities
-            },
-            |it| {
-                format!(
-                    "categorical cross-entropy wants probabilities that add up to 1, or logits, and \
-                     {} gives neither. End the network in Softmax, and leave out from_logits() and \
-                     from_probabilities().",
-                    it.repr
-                )
-            },
-        ),
-        good(
-            Finding::LossFits,
-            |it| it.name == "CategoricalCrossEntropy",
-            |_| "categorical cross-entropy, told what the outputs are.".into(),
-        ),
-        problem(
-            Finding::BinaryLossWithSoftmax,
-            |it| it.name == "BinaryCrossEntropy" && it.last == "softmax",
-            |_| {
-                "binary cross-entropy takes each class for a question of its own, but Softmax makes \
-                 them one question with ten answers. Use Loss::CategoricalCrossEntropy."
-                    .into()
-            },
-        ),
-        advice(
-            Finding::BinaryLoss,
-            |it| it.name == "BinaryCrossEntropy",
-            |_| {
-                "binary cross-entropy asks ten separate questions. That works; for one digit an \
-                 image, Softmax and Loss::CategoricalCrossEntropy are the usual choice."
-                    .into()
-            },
-        ),
-        advice(Finding::SlowLoss, otherwise, |it| {
-            format!(
-                "{} works, but slowly: it hardly minds a confident mistake. \
-                 Loss::CategoricalCrossEntropy is made for classes.",
-                it.name
-            )
-        }),
-    ],
-};
-
-const OPTIMIZER: &[Topic<OptimizerSummary>] = &[
-    Topic { name: "learning rate", rules: LEARNING_RATE },
-    Topic {
-        name: "weight decay",
-        rules: &[
-            problem(
-                Finding::StrongWeightDecay,
-                |it| it.weight_decay >= largest_weight_decay(it),
-                strong_weight_decay,
-            ),
-            advice(
-                Finding::StrongWeightDecay,
-                |it| it.weight_decay >= largest_weight_decay(it) / 10.0,
-                strong_weight_decay,
-            ),
-        ],
-    },
-    Topic {
-        name: "decay",
-        rules: &[advice(
-            Finding::FastLearningRateDecay,
-            |it| it.decay > 0.01,
-            |it| {
-                format!(
-                    "a decay of {} halves the learning rate after {:.0} steps, long before the first \
-                     epoch is over. 1e-6 to 1e-4 is usual.",
-                    it.decay,
-                    (1.0 / it.decay).ceil()
-                )
-            },
-        )],
-    },
+const LOSS: &[Topic<CompiledLoss>] = topics![|it: CompiledLoss|
+    "loss" {
+        Good LossFits if it.name == "CategoricalCrossEntropy" && it.last == "softmax" =>
+            "categorical cross-entropy, which goes with Softmax.";
+        Problem LossNeedsProbabilities if {
+            let no_probabilities = ["sigmoid", "tanh", "relu", "relu6"].contains(&it.last);
+            it.name == "CategoricalCrossEntropy" && no_probabilities
+        } =>
+            format!("categorical cross-entropy wants probabilities that add up to 1, or logits, \
+                     and {} gives neither. End the network in Softmax, and leave out from_logits() \
+                     and from_probabilities().", it.repr);
+        Good LossFits if it.name == "CategoricalCrossEntropy" =>
+            "categorical cross-entropy, told what the outputs are.";
+        Problem BinaryLossWithSoftmax if it.name == "BinaryCrossEntropy" && it.last == "softmax" =>
+            "binary cross-entropy takes each class for a question of its own, but Softmax makes \
+             them one question with ten answers. Use Loss::CategoricalCrossEntropy.";
+        Advice BinaryLoss if it.name == "BinaryCrossEntropy" =>
+            "binary cross-entropy asks ten separate questions. That works; for one digit an image, \
+             Softmax and Loss::CategoricalCrossEntropy are the usual choice.";
+        Advice SlowLoss =>
+            format!("{} works, but slowly: it hardly minds a confident mistake. \
+                     Loss::CategoricalCrossEntropy is made for classes.", it.name);
+    }
 ];
 
-const LEARNING_RATE: &[Rule<OptimizerSummary>] = &[
-    problem(
-        Finding::ZeroLearningRate,
-        |it| it.learning_rate == 0.0,
-        |it| {
+const OPTIMIZER: &[Topic<OptimizerSummary>] = topics![|it: OptimizerSummary|
+    "learning rate" {
+        Problem ZeroLearningRate if it.learning_rate == 0.0 => {
             let best = number(usual(it).best);
             format!("the learning rate is 0: no weight will change. Try {best}.")
-        },
-    ),
-    // A tenth of the usual is slow, less than that is hopeless.
-    problem(
-        Finding::SmallLearningRate,
-        |it| effective(it) < usual(it).low / 10.0,
-        small_learning_rate,
-    ),
-    advice(Finding::SmallLearningRate, |it| effective(it) < usual(it).low, small_learning_rate),
-    problem(
-        Finding::LargeLearningRate,
-        |it| {
+        };
+        // A tenth of the usual is slow, less than that is hopeless.
+        Problem SmallLearningRate if effective(it) < usual(it).low / 10.0 =>
+            small_learning_rate(it);
+        Advice SmallLearningRate if effective(it) < usual(it).low => small_learning_rate(it);
+        Problem LargeLearningRate if {
             it.learning_rate >= 1.0_f64.min(10.0 * usual(it).high)
                 && it.learning_rate > usual(it).high
-        },
-        large_learning_rate,
-    ),
-    advice(Finding::LargeLearningRate, |it| it.learning_rate > usual(it).high, large_learning_rate),
-    good(Finding::LearningRateFits, otherwise, |it| {
-        format!("{} with a learning rate of {}.", it.name, number(it.learning_rate))
-    }),
+        } => large_learning_rate(it);
+        Advice LargeLearningRate if it.learning_rate > usual(it).high => large_learning_rate(it);
+        Good LearningRateFits =>
+            format!("{} with a learning rate of {}.", it.name, number(it.learning_rate));
+    }
+    "weight decay" {
+        Problem StrongWeightDecay if it.weight_decay >= largest_weight_decay(it) =>
+            strong_weight_decay(it);
+        Advice StrongWeightDecay if it.weight_decay >= largest_weight_decay(it) / 10.0 =>
+            strong_weight_decay(it);
+    }
+    "decay" {
+        Advice FastLearningRateDecay if it.decay > 0.01 =>
+            format!("a decay of {} halves the learning rate after {:.0} steps, long before the \
+                     first epoch is over. 1e-6 to 1e-4 is usual.",
+                it.decay, (1.0 / it.decay).ceil());
+    }
 ];
 
 fn small_learning_rate(it: &OptimizerSummary) -> String {

@@ -1,9 +1,7 @@
 //! How did the training go?
 
 use super::settings::{UsualRates, number};
-use crate::course::checklist::{
-    Checklist, Severity, Topic, advice, good, info, otherwise, problem,
-};
+use crate::course::checklist::{Checklist, Severity, Topic, topics};
 use crate::course::finding::Finding;
 use crate::text::percent;
 use crate::train::{Epoch, History, Note};
@@ -32,12 +30,12 @@ pub fn training(history: &History) -> Checklist {
         list.push(Finding::NoEpochs, Severity::Problem, "training", text);
         return list;
     };
-    list.examine(&it, &[VALIDATION, LEARNING]);
+    list.examine(&it, LEARNING);
     if list.has(Finding::Learned) {
-        list.examine(&it, &[OVERFITTING, UNDERFITTING]);
+        list.examine(&it, FIT);
         let overfits = list.has(Finding::Overfits) || list.has(Finding::BeginsToOverfit);
         if it.restored.is_some() || !overfits {
-            list.examine(&it, &[EPOCHS]);
+            list.examine(&it, EPOCHS);
         }
     }
     for note in history.notes().iter().filter(|note| !note.is_leak()) {
@@ -164,75 +162,40 @@ impl Training {
     }
 }
 
-const VALIDATION: Topic<Training> = Topic {
-    name: "validation",
-    rules: &[
-        advice(
-            Finding::NoValidation,
-            |it| it.last.val_loss.is_none(),
-            |_| {
-                "there is none, so nobody can tell what was understood from what was memorized. Add \
-                 .validation_split(0.1) or .validation(&…) to Fit."
-                    .into()
-            },
-        ),
-        problem(
-            Finding::ValidationLeak,
-            |it| it.leak.is_some(),
-            |it| {
-                format!(
-                    "{}. Such an accuracy is bound to be too high. Hold images back with \
+/// Did it learn at all, and can that be trusted?
+const LEARNING: &[Topic<Training>] = topics![|it: Training|
+    "validation" {
+        Advice NoValidation if it.last.val_loss.is_none() =>
+            "there is none, so nobody can tell what was understood from what was memorized. Add \
+             .validation_split(0.1) or .validation(&…) to Fit.";
+        Problem ValidationLeak if it.leak.is_some() =>
+            format!("{}. Such an accuracy is bound to be too high. Hold images back with \
                      .validation_split(0.1), or split the set before training; if you split again \
                      after training, build a new network.",
-                    it.leak.as_ref().map_or(String::new(), Note::to_string)
-                )
-            },
-        ),
-        good(Finding::NewValidation, otherwise, |_| {
+                it.leak.as_ref().map_or(String::new(), Note::to_string));
+        Good NewValidation =>
             "on images that were not learned from. What you choose by it (epochs, layers, learning \
              rate) makes it a little too good: measure once more, at the end, on images that chose \
-             nothing."
-                .into()
-        }),
-    ],
-};
-
-const LEARNING: Topic<Training> = Topic {
-    name: "learning",
-    rules: &[
-        problem(
-            Finding::LossNotFinite,
-            |it| it.epochs.iter().any(|epoch| !epoch.loss.is_finite()),
-            |it| steps_too_large("is not a number anymore", it),
-        ),
-        problem(
-            Finding::LossRose,
-            |it| {
-                let (last, least) = (it.last.loss, it.smallest_loss);
-                last > 1.5 * least && last > least + 0.05
-            },
-            |it| steps_too_large("went up instead of down", it),
-        ),
-        problem(Finding::LargeFirstLoss, Training::began_badly, |it| {
-            format!(
-                "the first epoch ended with a loss of {:.1}{}: the learning rate of {} is too large. \
-                 Build a new network, and compile it with {}.",
-                it.first.loss,
-                if it.has_cross_entropy() { ", and guessing is 2.3" } else { "" },
-                number(it.learning_rate),
-                number(it.usual.best)
-            )
-        }),
-        problem(Finding::MemorizedLabels, Training::has_memorized, |it| {
-            format!(
-                "it knows {} of its training images, but of others only {}: it has memorized them. \
-                 Do the labels still belong to the images? Look at an image_grid; shuffling images \
-                 or labels alone breaks them apart.",
-                it.accuracy_text(),
-                it.val_accuracy_text()
-            )
-        }),
-        good(Finding::Learned, Training::has_learned, |it| {
+             nothing.";
+    }
+    "learning" {
+        Problem LossNotFinite if it.epochs.iter().any(|epoch| !epoch.loss.is_finite()) =>
+            steps_too_large("is not a number anymore", it);
+        Problem LossRose if {
+            let (last, least) = (it.last.loss, it.smallest_loss);
+            last > 1.5 * least && last > least + 0.05
+        } => steps_too_large("went up instead of down", it);
+        Problem LargeFirstLoss if it.began_badly() =>
+            format!("the first epoch ended with a loss of {:.1}{}: the learning rate of {} is too \
+                     large. Build a new network, and compile it with {}.",
+                it.first.loss, if it.has_cross_entropy() { ", and guessing is 2.3" } else { "" },
+                number(it.learning_rate), number(it.usual.best));
+        Problem MemorizedLabels if it.has_memorized() =>
+            format!("it knows {} of its training images, but of others only {}: it has memorized \
+                     them. Do the labels still belong to the images? Look at an image_grid; \
+                     shuffling images or labels alone breaks them apart.",
+                it.accuracy_text(), it.val_accuracy_text());
+        Good Learned if it.has_learned() => {
             let (first, last) = (it.first.loss, it.last.loss);
             match it.epochs.len() {
                 1 if it.has_cross_entropy() => {
@@ -244,73 +207,42 @@ const LEARNING: Topic<Training> = Topic {
                 }
                 _ => format!("it learned: the loss went from {first:.3} to {last:.3}."),
             }
-        }),
-        info(
-            Finding::TooEarlyToTell,
-            |it| it.shortened && (!it.has_cross_entropy() || it.last.loss < 2.5),
-            |it| {
-                format!(
-                    "too early to tell ({} right, loss {:.2}): the budget left only a little of the \
-                     training.",
-                    it.accuracy_text(),
-                    it.last.loss
-                )
-            },
-        ),
+        };
+        Info TooEarlyToTell if it.shortened && (!it.has_cross_entropy() || it.last.loss < 2.5) =>
+            format!("too early to tell ({} right, loss {:.2}): the budget left only a little of \
+                     the training.", it.accuracy_text(), it.last.loss);
         // No better than guessing: why?
-        problem(
-            Finding::GuessesWithSmallLearningRate,
-            |it| it.learning_rate < it.usual.low / 10.0,
-            |it| {
-                let (rate, best) = (number(it.learning_rate), number(it.usual.best));
-                let why =
-                    format!("The learning rate of {rate} is so small that it has hardly moved");
-                guesses(it, &format!("{why}: try {best}."))
-            },
-        ),
-        problem(
-            Finding::GuessesWithSlowLoss,
-            |it| !it.has_cross_entropy(),
-            |it| {
-                let loss = &it.loss;
-                let why = format!("{loss} learns slowly where there are classes");
-                guesses(it, &format!("{why}: compile with Loss::CategoricalCrossEntropy."))
-            },
-        ),
-        problem(
-            Finding::GuessesWithLargeLearningRate,
-            |it| {
-                let high = it.learning_rate > it.usual.high && it.last.loss > 2.28;
-                it.last.loss > 2.5 || high
-            },
-            |it| {
-                let (rate, best) = (number(it.learning_rate), number(it.usual.best));
-                let why = format!("The learning rate of {rate} is too large");
-                guesses(it, &format!("{why}: build a new network, and compile it with {best}."))
-            },
-        ),
-        problem(
-            Finding::LearnsSlowly,
-            |it| it.first.loss - it.last.loss > 0.05,
-            |it| {
-                let best = number(it.usual.best);
-                let rate = match it.learning_rate < it.usual.best {
-                    true => format!(", or a learning rate of {best}"),
-                    false => String::new(),
-                };
-                guesses(it, &format!("It has begun to learn, slowly: try more epochs{rate}."))
-            },
-        ),
-        problem(Finding::Guesses, otherwise, |it| {
-            guesses(
-                it,
-                "A loss near 2.30 means guessing among ten. Do the labels still belong to the images \
-             (look at an image_grid)? Does the network end in Dense::new(10) and Softmax, with \
-             nothing between them?",
-            )
-        }),
-    ],
-};
+        Problem GuessesWithSmallLearningRate if it.learning_rate < it.usual.low / 10.0 => {
+            let (rate, best) = (number(it.learning_rate), number(it.usual.best));
+            guesses(it, &format!("The learning rate of {rate} is so small that it has hardly moved: \
+                                  try {best}."))
+        };
+        Problem GuessesWithSlowLoss if !it.has_cross_entropy() => {
+            guesses(it, &format!("{} learns slowly where there are classes: compile with \
+                                  Loss::CategoricalCrossEntropy.", it.loss))
+        };
+        Problem GuessesWithLargeLearningRate if {
+            let high = it.learning_rate > it.usual.high && it.last.loss > 2.28;
+            it.last.loss > 2.5 || high
+        } => {
+            let (rate, best) = (number(it.learning_rate), number(it.usual.best));
+            guesses(it, &format!("The learning rate of {rate} is too large: build a new network, and \
+                                  compile it with {best}."))
+        };
+        Problem LearnsSlowly if it.first.loss - it.last.loss > 0.05 => {
+            let best = number(it.usual.best);
+            let rate = match it.learning_rate < it.usual.best {
+                true => format!(", or a learning rate of {best}"),
+                false => String::new(),
+            };
+            guesses(it, &format!("It has begun to learn, slowly: try more epochs{rate}."))
+        };
+        Problem Guesses =>
+            guesses(it, "A loss near 2.30 means guessing among ten. Do the labels still belong to the \
+                         images (look at an image_grid)? Does the network end in Dense::new(10) and \
+                         Softmax, with nothing between them?");
+    }
+];
 
 fn guesses(it: &Training, why: &str) -> String {
     let (accuracy, loss) = (it.accuracy_text(), it.last.loss);
@@ -327,92 +259,43 @@ fn steps_too_large(what: &str, it: &Training) -> String {
     )
 }
 
-const OVERFITTING: Topic<Training> = Topic {
-    name: "over-fitting",
-    rules: &[
+/// Where it learned: does it over-fit or under-fit?
+const FIT: &[Topic<Training>] = topics![|it: Training|
+    "over-fitting" {
         // After a few epochs a large gap comes from running averages, which follow the batches over
         // some hundred steps.
-        info(
-            Finding::TooEarlyForOverfitting,
-            |it| it.is_early() && it.gap() > 3.0,
-            |it| {
-                format!(
-                    "after {} it is too early to tell. It does {:.1} points better on its training \
-                     images; memorizing takes longer. With BatchNorm2d the averages that it uses on \
-                     new images need some hundred steps to become right: train on, or let them \
-                     follow more quickly with .momentum(0.9).",
-                    it.epochs_text(),
-                    it.gap()
-                )
-            },
-        ),
-        problem(
-            Finding::Overfits,
-            |it| {
-                let gap = it.gap();
-                !it.is_early() && gap > 3.0 && (it.validation_loss_rose() || gap > 6.0)
-            },
-            |it| {
-                format!(
-                    "it knows {} of its training images and {} of the others: a gap of {:.1} \
+        Info TooEarlyForOverfitting if it.is_early() && it.gap() > 3.0 =>
+            format!("after {} it is too early to tell. It does {:.1} points better on its training \
+                     images; memorizing takes longer. With BatchNorm2d the averages that it uses \
+                     on new images need some hundred steps to become right: train on, or let them \
+                     follow more quickly with .momentum(0.9).", it.epochs_text(), it.gap());
+        Problem Overfits if {
+            let gap = it.gap();
+            !it.is_early() && gap > 3.0 && (it.validation_loss_rose() || gap > 6.0)
+        } =>
+            format!("it knows {} of its training images and {} of the others: a gap of {:.1} \
                      points. It was best at epoch {}; since then it memorizes. {STOP_THERE}",
-                    it.accuracy_text(),
-                    it.val_accuracy_text(),
-                    it.gap(),
-                    it.best_epoch()
-                )
-            },
-        ),
-        advice(
-            Finding::BeginsToOverfit,
-            |it| !it.is_early() && it.validation_loss_rose(),
-            |it| {
-                let (epoch, least) = it.best_validation().unwrap_or_default();
-                format!(
-                    "the validation loss was least at epoch {epoch} ({least:.3}), and is {:.3} now: \
-                     it has begun to memorize. {STOP_THERE}",
-                    it.last.val_loss.unwrap_or(f64::NAN)
-                )
-            },
-        ),
-        advice(
-            Finding::SmallGap,
-            |it| !it.is_early() && it.gap() > 1.0,
-            |it| {
-                format!(
-                    "it does {:.1} points better on its training images than on others. Dropout or \
-                     augmentation would close the gap.",
-                    it.gap()
-                )
-            },
-        ),
-        good(
-            Finding::NoOverfitting,
-            |it| it.last.val_accuracy.is_some(),
-            |it| {
-                format!(
-                    "hardly any: {} of the training images, {} of the others.",
-                    it.accuracy_text(),
-                    it.val_accuracy_text()
-                )
-            },
-        ),
-    ],
-};
-
-const STOP_THERE: &str =
-    "Stop there (EarlyStopping), or add Dropout, augmentation, or more images.";
-
-/// A network that does not even know its training images has not learned all it could.
-const UNDERFITTING: Topic<Training> = Topic {
-    name: "under-fitting",
-    rules: &[advice(
-        Finding::Underfits,
-        |it| {
+                it.accuracy_text(), it.val_accuracy_text(), it.gap(), it.best_epoch());
+        Advice BeginsToOverfit if !it.is_early() && it.validation_loss_rose() => {
+            let (epoch, least) = it.best_validation().unwrap_or_default();
+            format!(
+                "the validation loss was least at epoch {epoch} ({least:.3}), and is {:.3} now: \
+                 it has begun to memorize. {STOP_THERE}",
+                it.last.val_loss.unwrap_or(f64::NAN)
+            )
+        };
+        Advice SmallGap if !it.is_early() && it.gap() > 1.0 =>
+            format!("it does {:.1} points better on its training images than on others. Dropout or \
+                     augmentation would close the gap.", it.gap());
+        Good NoOverfitting if it.last.val_accuracy.is_some() =>
+            format!("hardly any: {} of the training images, {} of the others.",
+                it.accuracy_text(), it.val_accuracy_text());
+    }
+    "under-fitting" {
+        Advice Underfits if {
             let accuracy = it.last.val_accuracy.unwrap_or(0.0).max(it.last.accuracy);
             !it.shortened && !it.is_early() && accuracy < 0.9
-        },
-        |it| {
+        } => {
             let rate = match it.optimizer.as_str() {
                 "" => "a learning rate that suits the optimizer".to_owned(),
                 name => {
@@ -425,45 +308,32 @@ const UNDERFITTING: Topic<Training> = Topic {
                 it.epochs_text(),
                 it.accuracy_text()
             )
-        },
-    )],
-};
+        };
+    }
+];
 
-const EPOCHS: Topic<Training> = Topic {
-    name: "epochs",
-    rules: &[
-        good(
-            Finding::WeightsRestored,
-            |it| it.restored.is_some(),
-            |it| {
-                format!(
-                    "the weights of epoch {} were restored: later ones were no better.",
-                    it.restored.unwrap_or_default()
-                )
-            },
-        ),
-        info(
-            Finding::MoreEpochs,
-            |it| it.shortened && it.is_improving(),
-            |it| format!("{} (The budget ended it, not you.)", more_epochs(it)),
-        ),
-        advice(Finding::MoreEpochs, Training::is_improving, more_epochs),
-        info(
-            Finding::TooEarlyForEpochs,
-            |it| it.shortened,
-            |it| {
-                let epochs = it.epochs_text();
-                format!(
-                    "after {epochs} it is too early to tell how many it needs. (The budget ended \
-                     it, not you.)"
-                )
-            },
-        ),
-        good(Finding::EnoughEpochs, otherwise, |it| {
-            format!("{}: about as many as it needs at this learning rate.", it.epochs_text())
-        }),
-    ],
-};
+const STOP_THERE: &str =
+    "Stop there (EarlyStopping), or add Dropout, augmentation, or more images.";
+
+const EPOCHS: &[Topic<Training>] = topics![|it: Training|
+    "epochs" {
+        Good WeightsRestored if it.restored.is_some() =>
+            format!("the weights of epoch {} were restored: later ones were no better.",
+                it.restored.unwrap_or_default());
+        Info MoreEpochs if it.shortened && it.is_improving() =>
+            format!("{} (The budget ended it, not you.)", more_epochs(it));
+        Advice MoreEpochs if it.is_improving() => more_epochs(it);
+        Info TooEarlyForEpochs if it.shortened => {
+            let epochs = it.epochs_text();
+            format!(
+                "after {epochs} it is too early to tell how many it needs. (The budget ended \
+                 it, not you.)"
+            )
+        };
+        Good EnoughEpochs =>
+            format!("{}: about as many as it needs at this learning rate.", it.epochs_text());
+    }
+];
 
 fn more_epochs(it: &Training) -> String {
     match it.epochs.len() {

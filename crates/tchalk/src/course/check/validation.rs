@@ -1,6 +1,6 @@
 //! Can what is measured on this set be trusted?
 
-use crate::course::checklist::{Checklist, Severity, Topic, advice, good, otherwise, problem};
+use crate::course::checklist::{Checklist, Severity, Topic, topics};
 use crate::course::finding::Finding;
 use crate::data::TensorSet;
 use crate::model::Model;
@@ -58,59 +58,29 @@ impl Validation {
     }
 }
 
-const TOPICS: &[Topic<Validation>] = &[
-    Topic {
-        name: "new images",
-        rules: &[
-            problem(
-                Finding::TrainedOn,
-                |it| it.leak.is_some(),
-                |it| {
-                    format!(
-                        "{}. Hold images back before training: split(0.1), or \
-                         .validation_split(0.1) in Fit.",
-                        it.leak.as_ref().map_or(String::new(), Note::to_string)
-                    )
-                },
-            ),
-            good(Finding::NewImages, otherwise, |_| "none of them was learned from.".into()),
-        ],
-    },
-    Topic {
-        name: "choice",
-        rules: &[advice(
-            Finding::ChoseEpochs,
-            |it| it.chose_epochs,
-            |_| {
-                "this set also chose between the epochs, so its accuracy is a little too good. \
-                 Measure once more, at the end, on images that chose nothing."
-                    .into()
-            },
-        )],
-    },
-    Topic {
-        name: "test set",
-        rules: &[advice(
-            Finding::TestSet,
-            |it| it.is_test_set,
-            |_| {
-                "this is a test set. To watch it is harmless; but if you choose by it (when to stop, \
-                 which network to keep), it has become a part of the training, and no images are \
-                 left that could tell you the truth. Hold 10 % of the training set back, and choose \
-                 by those."
-                    .into()
-            },
-        )],
-    },
-    Topic {
-        name: "size",
-        rules: &[
-            advice(
-                Finding::FewImages,
-                |it| it.margin() > 0.5,
-                |it| format!("{}: too few to choose between good networks.", it.margin_text()),
-            ),
-            good(Finding::EnoughImages, otherwise, |it| format!("{}.", it.margin_text())),
-        ],
-    },
+const TOPICS: &[Topic<Validation>] = topics![|it: Validation|
+    "new images" {
+        Problem TrainedOn if it.leak.is_some() =>
+            format!("{}. Hold images back before training: split(0.1), or .validation_split(0.1) \
+                     in Fit.", it.leak.as_ref().map_or(String::new(), Note::to_string));
+        Good NewImages => "none of them was learned from.";
+    }
+    "choice" {
+        Advice ChoseEpochs if it.chose_epochs =>
+            "this set also chose between the epochs, so its accuracy is a little too good. Measure \
+             once more, at the end, on images that chose nothing.";
+    }
+    "test set" {
+        Advice TestSet if it.is_test_set =>
+            "this is a test set. To watch it is harmless; but if you choose by it (when to stop, \
+             which network to keep), it has become a part of the training, and no images are left \
+             that could tell you the truth. Hold 10 % of the training set back, and choose by \
+             those.";
+    }
+    "size" {
+        Advice FewImages if it.margin() > 0.5 =>
+            format!("{}: too few to choose between good networks.", it.margin_text());
+        Good EnoughImages => format!("{}.", it.margin_text());
+    }
 ];
+

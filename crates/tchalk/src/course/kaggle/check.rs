@@ -5,9 +5,7 @@ use super::digits::is_made;
 use super::expected_score::ExpectedScore;
 use super::image_order::ImageOrder;
 use super::submission::Submission;
-use crate::course::checklist::{
-    self, Line, Severity, Topic, advice, good, info, otherwise, problem,
-};
+use crate::course::checklist::{self, Line, Severity, Topic, topics};
 use crate::course::finding::Finding;
 use crate::data::Dataset;
 use crate::display::{Content, Show};
@@ -131,88 +129,51 @@ impl Answers {
     }
 }
 
-const ANSWERS: &[Topic<Answers>] = &[
-    Topic {
-        name: "rows",
-        rules: &[
-            good(
-                Finding::RowsFit,
-                |it| it.rows == it.images,
-                |it| {
-                    let rows = thousands(it.rows);
-                    format!("{rows}, one for each image: ImageId goes from 1 to {rows}")
-                },
-            ),
-            info(
-                Finding::RowsLeftOut,
-                |it| it.left_out_by.is_some(),
-                |it| {
-                    format!(
-                        "{} of {}: the budget {} predicts only the first ones. Set \
-                         TCHALK_BUDGET=full and predict again before you send it.",
-                        thousands(it.rows),
-                        thousands(it.images),
-                        it.left_out_by.as_deref().unwrap_or_default()
-                    )
-                },
-            ),
-            problem(Finding::WrongNumberOfRows, otherwise, |it| {
-                let hint = match it.rows {
-                    42_000 => "42,000 are the images of train.csv: predict digits.test.",
-                    10_000 => "10,000 are the test images of MNIST: predict digits.test.",
-                    rows if rows < it.images => {
-                        "Are these all batches? The last one may be smaller, and has to be \
-                         predicted, too."
-                    }
-                    _ => "Predict digits.test alone, each image once.",
-                };
-                let (rows, images) = (thousands(it.rows), thousands(it.images));
-                format!("expected {images}, one for each image, got {rows}. {hint}")
-            }),
-        ],
-    },
-    Topic {
-        name: "answers",
-        rules: &[
-            info(
-                Finding::OneDigit,
-                |it| it.shortened_by.is_some() && it.are_constant(),
-                |it| {
-                    format!(
-                        "{} The budget {} left only a little of the training.",
-                        it.constant_text(),
-                        it.shortened_by.as_deref().unwrap_or_default()
-                    )
-                },
-            ),
-            problem(Finding::SampleSubmission, Answers::are_all_zero, |_| {
-                "every answer is 0: this is the sample submission itself, which scores about 0.1. \
-                 Put your network's answers in its place."
-                    .into()
-            }),
-            problem(Finding::OneDigit, Answers::are_constant, Answers::constant_text),
-            // Among a few answers a digit may be missing by chance.
-            advice(
-                Finding::MissingDigits,
-                |it| it.rows >= 500 && !it.missing_digits().is_empty(),
-                |it| {
-                    let missing = it.missing_digits().join(" and ");
-                    format!(
-                        "{missing} is never the answer. Does the network know all ten classes, and \
-                         are they in the order 0 to 9?"
-                    )
-                },
-            ),
-            good(
-                Finding::AllDigits,
-                |it| it.missing_digits().is_empty(),
-                |it| {
-                    let (digit, share) = (it.most_frequent, percent(it.largest_share(), 1));
-                    format!("each digit occurs; the most frequent one is {digit}, with {share}")
-                },
-            ),
-        ],
-    },
+const ANSWERS: &[Topic<Answers>] = topics![|it: Answers|
+    "rows" {
+        Good RowsFit if it.rows == it.images => {
+            let rows = thousands(it.rows);
+            format!("{rows}, one for each image: ImageId goes from 1 to {rows}")
+        };
+        Info RowsLeftOut if it.left_out_by.is_some() =>
+            format!("{} of {}: the budget {} predicts only the first ones. Set TCHALK_BUDGET=full \
+                     and predict again before you send it.",
+                thousands(it.rows), thousands(it.images), it.left_out_by.as_deref().unwrap_or_default());
+        Problem WrongNumberOfRows => {
+            let hint = match it.rows {
+                42_000 => "42,000 are the images of train.csv: predict digits.test.",
+                10_000 => "10,000 are the test images of MNIST: predict digits.test.",
+                rows if rows < it.images => {
+                    "Are these all batches? The last one may be smaller, and has to be \
+                     predicted, too."
+                }
+                _ => "Predict digits.test alone, each image once.",
+            };
+            let (rows, images) = (thousands(it.rows), thousands(it.images));
+            format!("expected {images}, one for each image, got {rows}. {hint}")
+        };
+    }
+    "answers" {
+        Info OneDigit if it.shortened_by.is_some() && it.are_constant() =>
+            format!("{} The budget {} left only a little of the training.",
+                it.constant_text(), it.shortened_by.as_deref().unwrap_or_default());
+        Problem SampleSubmission if it.are_all_zero() =>
+            "every answer is 0: this is the sample submission itself, which scores about 0.1. Put \
+             your network's answers in its place.";
+        Problem OneDigit if it.are_constant() => it.constant_text();
+        // Among a few answers a digit may be missing by chance.
+        Advice MissingDigits if it.rows >= 500 && !it.missing_digits().is_empty() => {
+            let missing = it.missing_digits().join(" and ");
+            format!(
+                "{missing} is never the answer. Does the network know all ten classes, and \
+                 are they in the order 0 to 9?"
+            )
+        };
+        Good AllDigits if it.missing_digits().is_empty() => {
+            let (digit, share) = (it.most_frequent, percent(it.largest_share(), 1));
+            format!("each digit occurs; the most frequent one is {digit}, with {share}")
+        };
+    }
 ];
 
 /// The images that the answers are for, beside those that Kaggle wants answers for.
@@ -249,71 +210,37 @@ impl AnsweredImages {
     }
 }
 
-const IMAGES: &[Topic<AnsweredImages>] = &[
-    Topic {
-        name: "images",
-        rules: &[
-            advice(
-                Finding::OtherImages,
-                |it| matches!(it.order, Some(ImageOrder::OtherSet)),
-                |it| {
-                    format!(
-                        "these are answers for {}, whose labels are known. Wanted are answers for \
-                         {}, which is digits.test.",
-                        it.predicted, it.wanted
-                    )
-                },
-            ),
-            problem(
-                Finding::ImagesMixed,
-                |it| matches!(it.order, Some(ImageOrder::Mixed { .. })),
-                |it| {
-                    let Some(ImageOrder::Mixed { answer, image }) = it.order else {
-                        return String::new();
-                    };
-                    format!(
-                        "answer {answer} is for the image that is number {image} in digits.test: \
-                         the images were mixed before they were predicted. Predict digits.test as \
-                         it is."
-                    )
-                },
-            ),
-            good(
-                Finding::ImagesInOrder,
-                |it| matches!(it.order, Some(ImageOrder::Same)),
-                |it| format!("the answers are for {}, in its order", it.wanted),
-            ),
-        ],
-    },
-    Topic {
-        name: "new images",
-        rules: &[advice(
-            Finding::TrainedOn,
-            |it| it.leak.is_some(),
-            |it| {
-                format!(
-                    "{}. The score would say little about the network: answer with one that has \
+const IMAGES: &[Topic<AnsweredImages>] = topics![|it: AnsweredImages|
+    "images" {
+        Advice OtherImages if matches!(it.order, Some(ImageOrder::OtherSet)) =>
+            format!("these are answers for {}, whose labels are known. Wanted are answers for {}, \
+                     which is digits.test.", it.predicted, it.wanted);
+        Problem ImagesMixed if matches!(it.order, Some(ImageOrder::Mixed { .. })) => {
+            let Some(ImageOrder::Mixed { answer, image }) = it.order else {
+                return String::new();
+            };
+            format!(
+                "answer {answer} is for the image that is number {image} in digits.test: \
+                 the images were mixed before they were predicted. Predict digits.test as \
+                 it is."
+            )
+        };
+        Good ImagesInOrder if matches!(it.order, Some(ImageOrder::Same)) =>
+            format!("the answers are for {}, in its order", it.wanted);
+    }
+    "new images" {
+        Advice TrainedOn if it.leak.is_some() =>
+            format!("{}. The score would say little about the network: answer with one that has \
                      learned from digits.train alone.",
-                    it.leak.as_ref().map_or(String::new(), Note::to_string)
-                )
-            },
-        )],
-    },
-    Topic {
-        name: "Kaggle's images",
-        rules: &[info(
-            Finding::NotKagglesImages,
-            |it| it.made.is_some(),
-            |it| {
-                format!(
-                    "for Kaggle this lacks {}Kaggle's own images: these answers are for digits that \
-                     the library put in their place. With credentials (kaggle::credentials() tells \
-                     how) kaggle::download() fetches the files of {COMPETITION}.",
-                    it.rows_to_kaggle()
-                )
-            },
-        )],
-    },
+                it.leak.as_ref().map_or(String::new(), Note::to_string));
+    }
+    "Kaggle's images" {
+        Info NotKagglesImages if it.made.is_some() =>
+            format!("for Kaggle this lacks {}Kaggle's own images: these answers are for digits \
+                     that the library put in their place. With credentials (kaggle::credentials() \
+                     tells how) kaggle::download() fetches the files of {COMPETITION}.",
+                it.rows_to_kaggle());
+    }
 ];
 
 impl SubmissionCheck {

@@ -123,18 +123,18 @@ fn answers_for_other_digits_are_not_sent() {
 
 #[test]
 fn refusals_are_explained_and_hold_no_secrets() {
-    let told = |body: &str| {
+    let refusal = |body: &str| {
         let fake = FakeClient::new(body);
         submit(&fake, &answers(), &[]).unwrap_err().to_string()
     };
-    let text = told("echo '403 - You must accept the competition rules'; exit 1");
+    let text = refusal("echo '403 - You must accept the competition rules'; exit 1");
     assert!(text.contains("digit-recognizer/rules"), "{text}");
     let text =
-        told("cat \"$HOME/.kaggle/kaggle.json\"; echo '401 Client Error: Unauthorized'; exit 1");
+        refusal("cat \"$HOME/.kaggle/kaggle.json\"; echo '401 Client Error: Unauthorized'; exit 1");
     assert!(text.contains("(401)") && !text.contains(KEY), "{text}");
-    let text = told("echo 'Could not submit to competition'");
+    let text = refusal("echo 'Could not submit to competition'");
     assert!(text.contains("did not arrive"), "an old client ends as if all were well: {text}");
     let text =
-        told("echo '400 Client Error: Bad Request. You have reached your daily limit' >&2; exit 1");
+        refusal("echo '400 Client Error: Bad Request. You have reached your daily limit' >&2; exit 1");
     assert!(text.contains("used up"), "{text}");
 }
