@@ -128,4 +128,3 @@ const TOPICS: &[Topic<Output>] = topics![|it: Output|
              learns. Put it before that layer.";
     }
 ];
-

@@ -83,4 +83,3 @@ const TOPICS: &[Topic<Validation>] = topics![|it: Validation|
         Good EnoughImages => format!("{}.", it.margin_text());
     }
 ];
-
