@@ -49,7 +49,7 @@ fn error_text(error: &anyhow::Error) -> String {
 /// The data that a bundle has brought replace `TCHALK_DATA_DIR`, unless that is set, even to nothing.
 fn use_bundled_data(paths: &Paths) {
     if std::env::var_os(paths::DATA_FOLDER).is_none()
-        && let Some(data) = bundled_data::remembered_data(&paths.home)
+        && let Some(data) = bundled_data::find(&paths.home)
     {
         // SAFETY: there is only one thread yet.
         unsafe { std::env::set_var(paths::DATA_FOLDER, data) };

@@ -1,31 +1,31 @@
-//! Build scripts of dependencies that compile C, for a release.
+//! Replacements in a release for build scripts that compile C.
 //!
-//! A release brings dependencies along compiled, but cargo runs their build scripts all the same. Where
-//! one compiles C, a small script takes its place, which lays out what was made when the release was
-//! made. It carries the real one behind it, for any run that it does not know.
+//! A release contains compiled dependencies, but cargo still runs their build scripts. A build script that
+//! compiles C is replaced by a shell script, which copies the files that were compiled for the release. The real
+//! build script is appended to it, for a run that has no files.
 
 use crate::common::files::{copy_file, create_folder, files_below, write_file};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 
-/// The folder of what was made, beside the scripts.
+/// The folder with the files of each run, beside the scripts.
 const RUNS: &str = "runs";
 
-/// One run of a build script: the folder that cargo gave it.
-pub struct Run {
+/// One run of a build script, in the folder that cargo gave it.
+pub struct BuildScriptRun {
     folder: PathBuf,
 }
 
-impl Run {
+impl BuildScriptRun {
     /// The runs in a template's `target` that have compiled C.
-    pub fn all(target: &Path) -> Result<Vec<Run>> {
+    pub fn all(target: &Path) -> Result<Vec<BuildScriptRun>> {
         let mut runs = Vec::new();
         for file in files_below(target)? {
             let is_library = file.extension().is_some_and(|extension| extension == "a");
             let run = file.ancestors().find(|above| above.file_name().is_some_and(|n| n == "out"));
             let Some(run) = run.and_then(Path::parent).filter(|_| is_library) else { continue };
-            if !runs.iter().any(|known: &Run| known.folder == run) {
-                runs.push(Run { folder: run.to_owned() });
+            if !runs.iter().any(|known: &BuildScriptRun| known.folder == run) {
+                runs.push(BuildScriptRun { folder: run.to_owned() });
             }
         }
         Ok(runs)
@@ -36,8 +36,8 @@ impl Run {
         package(&self.folder)
     }
 
-    /// Keeps what was made, and what was said to cargo, with words in the place of folders.
-    pub fn keep(&self, crates: &Path) -> Result<()> {
+    /// Saves the compiled files and the output for cargo, with placeholders for paths.
+    pub fn save(&self, crates: &Path) -> Result<()> {
         let to = crates.join(RUNS).join(self.folder.file_name().context("a run has a name")?);
         let out = self.folder.join("out");
         for file in files_below(&out)? {
@@ -47,10 +47,10 @@ impl Run {
                 copy_file(&file, &copy)?;
             }
         }
-        let said = std::fs::read_to_string(self.folder.join("output"))?;
-        // Where the run was made; the template has been moved since.
+        let output = std::fs::read_to_string(self.folder.join("output"))?;
+        // The folder at the time of the run; the template has been moved since.
         let made = std::fs::read_to_string(self.folder.join("root-output"))?;
-        write_file(&to.join("output"), &without_folders(&said, made.trim_end()))
+        write_file(&to.join("output"), &with_placeholders(&output, made.trim_end()))
     }
 }
 
@@ -60,9 +60,9 @@ pub fn package(folder: &Path) -> &str {
     name.rsplit_once('-').map_or(name, |(package, _)| package)
 }
 
-/// What a script told cargo, with `@OUT_DIR@` and `@SOURCES@` in the place of the two folders.
-fn without_folders(said: &str, out: &str) -> String {
-    let lines = said.lines().filter(|line| line.starts_with("cargo:")).map(|line| {
+/// A script's output for cargo, with `@OUT_DIR@` and `@SOURCES@` in place of the two folders.
+fn with_placeholders(output: &str, out: &str) -> String {
+    let lines = output.lines().filter(|line| line.starts_with("cargo:")).map(|line| {
         let line = line.replace(out, "@OUT_DIR@");
         // `…/registry/src/index.crates.io-1949cf8c6b5b557f/zstd-sys-2.0.1/zstd/lib`
         let Some(at) = line.find("/registry/src/") else { return line };
@@ -74,11 +74,11 @@ fn without_folders(said: &str, out: &str) -> String {
     lines.map(|line| line + "\n").collect()
 }
 
-/// A program that lays out what is kept for a run, or else runs the real build script.
-pub fn stand_in(real: &[u8]) -> Vec<u8> {
+/// A program that copies the saved files of a run, or else runs the real build script.
+pub fn replacement(real: &[u8]) -> Vec<u8> {
     let script = "\
 #!/bin/sh
-# Lays out what this build script made when the release was made; runs it where that is not known.
+# Copies what this build script compiled for the release; without such files it runs the script.
 run=$TCHALK_PREBUILT/runs/$(basename \"$(dirname \"$OUT_DIR\")\")
 if [ -n \"$TCHALK_PREBUILT\" ] && [ -f \"$run/output\" ]; then
     cp -R \"$run/out/.\" \"$OUT_DIR\" || exit 1
@@ -101,19 +101,19 @@ mod tests {
     use std::process::Command;
 
     #[test]
-    fn folders_become_words() {
-        let said = "AR = None\ncargo:rerun-if-env-changed=AR\n\
+    fn paths_become_placeholders() {
+        let output = "AR = None\ncargo:rerun-if-env-changed=AR\n\
                     cargo:rustc-link-search=native=/s/build/zstd-sys-1/out\n\
                     cargo:include=/h/.cargo/registry/src/index.io-12/zstd-sys-2.1/zstd/lib\n";
         assert_eq!(
-            without_folders(said, "/s/build/zstd-sys-1/out"),
+            with_placeholders(output, "/s/build/zstd-sys-1/out"),
             "cargo:rerun-if-env-changed=AR\ncargo:rustc-link-search=native=@OUT_DIR@\n\
              cargo:include=@SOURCES@/zstd/lib\n"
         );
     }
 
     #[test]
-    fn what_is_kept_is_laid_out_and_what_is_not_is_made() {
+    fn saved_files_are_copied_and_others_compiled() {
         let home = tempfile::tempdir().unwrap();
         let target = home.path().join("target/debug/build/zstd-sys-0123456789abcdef");
         let made = target.join("out");
@@ -122,13 +122,13 @@ mod tests {
         std::fs::write(made.join("zstd.o"), "compiled").unwrap();
         std::fs::write(target.join("output"), "cargo:root=/elsewhere/out\n").unwrap();
         std::fs::write(target.join("root-output"), "/elsewhere/out").unwrap();
-        let runs = Run::all(&home.path().join("target")).unwrap();
-        assert_eq!(runs.iter().map(Run::package).collect::<Vec<_>>(), ["zstd-sys"]);
+        let runs = BuildScriptRun::all(&home.path().join("target")).unwrap();
+        assert_eq!(runs.iter().map(BuildScriptRun::package).collect::<Vec<_>>(), ["zstd-sys"]);
         let crates = home.path().join("crates");
-        runs[0].keep(&crates).unwrap();
+        runs[0].save(&crates).unwrap();
 
         let program = home.path().join("build_script_build-1");
-        std::fs::write(&program, stand_in(b"#!/bin/sh\necho the real one\n")).unwrap();
+        std::fs::write(&program, replacement(b"#!/bin/sh\necho the real one\n")).unwrap();
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
         let run = |name: &str| {
             let out = home.path().join("new").join(name).join("out");
@@ -138,8 +138,8 @@ mod tests {
             let output = script.env("TCHALK_PREBUILT", &crates).output().unwrap();
             (out, String::from_utf8(output.stdout).unwrap())
         };
-        let (out, said) = run("zstd-sys-0123456789abcdef");
-        assert_eq!(said, format!("cargo:root={}\n", out.display()));
+        let (out, text) = run("zstd-sys-0123456789abcdef");
+        assert_eq!(text, format!("cargo:root={}\n", out.display()));
         assert!(out.join("libzstd.a").is_file() && !out.join("zstd.o").exists());
         assert_eq!(run("zstd-sys-ffffffffffffffff").1, "the real one\n");
     }

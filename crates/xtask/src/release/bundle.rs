@@ -1,17 +1,17 @@
-//! `cargo xtask bundle OUT`: all that a room without network needs, in one folder for a stick.
+//! `cargo xtask bundle OUT`: everything that a classroom without a network needs, in one folder.
 //!
 //! ```text
-//! start.sh               the one command: unpacks, and calls `cargo xtask setup --from`
+//! start.sh               the command to run: unpacks, and calls `cargo xtask setup --from`
 //! README.txt             what a machine needs, and what to do
 //! tchalk-….tar.gz        a release (`dist.rs`)
 //! crates.tar.gz          the sources of all crates in Cargo.lock
 //! wheels/                the Python packages of the lock files
-//! data/                  data sets and weights, laid out as for TCHALK_DATA_DIR
-//! bundle.json            for which machines it is (`contents.rs`)
-//! SHA256SUMS             vouches for all of it
+//! data/                  data sets and weights, in the layout of TCHALK_DATA_DIR
+//! bundle.json            for which machines it is (`bundle_manifest.rs`)
+//! SHA256SUMS             the checksums of all files
 //! ```
 
-use super::bundle_data::{Missing, gather};
+use super::bundle_data::{MissingFile, collect_data};
 use super::bundle_manifest::BundleManifest;
 use super::bundle_manifest::{ARCHIVE_OF_CRATES, DATA, WHEELS};
 use super::checksums;
@@ -29,13 +29,13 @@ use anyhow::{Context, Result, bail};
 use lexopt::{Arg, Parser, ValueExt};
 use std::path::{Path, PathBuf};
 
-/// How a bundle was asked for.
+/// The options of `cargo xtask bundle`.
 #[derive(Debug, Default, PartialEq)]
 pub struct Options {
     out: PathBuf,
-    /// With the libtorch for NVIDIA GPUs, too.
+    /// Also with the libtorch for NVIDIA GPUs.
     cuda: bool,
-    /// The Pythons of the machines, where they differ from this one's.
+    /// The Pythons of the machines, if they differ from this machine's.
     pythons: Vec<String>,
 }
 
@@ -64,7 +64,7 @@ impl Options {
     }
 }
 
-/// Makes the bundle. What is there from an earlier time is kept where it is still right.
+/// Makes the bundle. Correct files of an earlier one in the folder are kept.
 pub fn make(paths: &Paths, options: &Options) -> Result<()> {
     let out = &options.out;
     create_folder(out)?;
@@ -72,34 +72,34 @@ pub fn make(paths: &Paths, options: &Options) -> Result<()> {
     copy_file(&archive, &out.join(archive.file_name().context("the archive has a name")?))?;
     crates(paths, &out.join(ARCHIVE_OF_CRATES))?;
     let versions = wheels(paths, options)?;
-    let missing = gather(paths, data_folder().as_deref().map(Path::new), &out.join(DATA))?;
-    let contents = BundleManifest {
+    let missing = collect_data(paths, data_folder().as_deref().map(Path::new), &out.join(DATA))?;
+    let manifest = BundleManifest {
         target: rustc::host()?,
         pythons: versions.iter().filter_map(|text| interpreter::version(text)).collect(),
         builds: options.builds(),
     };
-    contents.write(out)?;
-    let texts = Texts { target: contents.target, pythons: versions, cuda: options.cuda };
+    manifest.write(out)?;
+    let texts = Texts { target: manifest.target, pythons: versions, cuda: options.cuda };
     write_file(&out.join("start.sh"), &texts.start())?;
     write_file(&out.join("README.txt"), &texts.read_me(&missing)?)?;
-    step("sums of all files", || checksums::write(out))?;
+    step("checksums of all files", || checksums::write(out))?;
     let bytes: u64 =
         files_below(out)?.iter().filter_map(|file| file.metadata().ok()).map(|m| m.len()).sum();
     println!("\n{} ({:.1} GB)", out.display(), bytes as f64 / 1e9);
-    for (file, instead) in &missing {
-        println!("  not in it: {file} ({instead})");
+    for (file, consequence) in &missing {
+        println!("  missing: {file} ({consequence})");
     }
     if out.join(DATA).join("digit-recognizer").is_dir() {
         println!(
-            "  Kaggle wants each participant to accept the competition's rules: ask before you"
+            "  Kaggle requires each participant to accept the competition's rules: ask before you"
         );
-        println!("  hand its files on, or remove data/digit-recognizer and make the bundle again.");
+        println!("  pass its files on, or remove data/digit-recognizer and make the bundle again.");
     }
     println!("On each machine: sh start.sh");
     Ok(())
 }
 
-/// The sources of all crates of the workspace, as cargo reads them from a folder.
+/// Packs the sources of all crates of the workspace for cargo's directory sources.
 fn crates(paths: &Paths, archive: &Path) -> Result<()> {
     step("the sources of all crates", || {
         let folder = paths.target().join("dist/crates");
@@ -112,7 +112,7 @@ fn crates(paths: &Paths, archive: &Path) -> Result<()> {
     })
 }
 
-/// The packages of the lock files, for each Python that was named; returns their versions.
+/// Downloads the packages of the lock files for each Python; returns their versions.
 fn wheels(paths: &Paths, options: &Options) -> Result<Vec<String>> {
     let wheels = options.out.join(WHEELS);
     create_folder(&wheels)?;
@@ -125,7 +125,7 @@ fn wheels(paths: &Paths, options: &Options) -> Result<Vec<String>> {
         let version = first_line(&program, &["--version"])
             .with_context(|| format!("--python: {program} does not start"))?;
         step(&format!("Python packages for {version}"), || {
-            // Its own pip, wherever the system keeps it.
+            // An environment has pip, even where the system has none.
             let environment = paths.target().join("dist/python");
             pip::create_environment_with(&program, &environment)?;
             let python = environment.join("bin/python");
@@ -144,7 +144,7 @@ fn wheels(paths: &Paths, options: &Options) -> Result<Vec<String>> {
     Ok(versions)
 }
 
-/// What the texts of a bundle have to say.
+/// What `start.sh` and `README.txt` name.
 struct Texts {
     target: String,
     pythons: Vec<String>,
@@ -157,30 +157,29 @@ impl Texts {
         script.replace("VERSION", env!("CARGO_PKG_VERSION")).replace("TARGET", &self.target)
     }
 
-    fn read_me(&self, missing: &[Missing]) -> Result<String> {
+    fn read_me(&self, missing: &[MissingFile]) -> Result<String> {
         let pythons = self.pythons.join(" or ");
-        let libtorch =
-            if self.cuda { "for the processor and for NVIDIA GPUs" } else { "for the processor" };
+        let libtorch = if self.cuda { "for the CPU and for NVIDIA GPUs" } else { "for the CPU" };
         let mut text = format!(
-            "tchalk {version} for a room without network, for {target}\n\n\
+            "tchalk {version} for a classroom without a network, for {target}\n\n\
              On each machine, from this folder:\n\n    sh start.sh\n\n\
              It verifies the files, unpacks the checkout into the home folder, and sets everything up:\n\
-             a few minutes. Afterwards the machine needs neither this folder nor a network.\n\n\
-             What has to be there beforehand:\n\
-             \x20 Rust      rustc {rustc} and cargo. Another version works, too, but compiles the\n\
+             a few minutes. Afterward the machine needs neither this folder nor a network.\n\n\
+             What the machine must have before:\n\
+             \x20 Rust      rustc {rustc} and cargo. Another version also works, but compiles the\n\
              \x20           library's dependencies itself, which takes some minutes.\n\
              \x20 Python    {pythons}, with its venv module\n\
              \x20 compiler  cc, a C compiler (Debian, Ubuntu: gcc and libc6-dev), for linking\n\
              \x20 disk      about 4 GB in the home folder\n\n\
-             libtorch is in here {libtorch}.\n",
+             It contains the libtorch {libtorch}.\n",
             version = env!("CARGO_PKG_VERSION"),
             target = self.target,
             rustc = rustc::version()?,
         );
         if !missing.is_empty() {
-            text += "\nNot in here:\n";
-            for (file, instead) in missing {
-                text += &format!("  {file}: {instead}\n");
+            text += "\nMissing:\n";
+            for (file, consequence) in missing {
+                text += &format!("  {file}: {consequence}\n");
             }
         }
         Ok(text)
@@ -214,8 +213,8 @@ mod tests {
         assert!(read_me.contains("Python 3.12.1") && read_me.contains("a/b: c instead"));
     }
 
-    /// A bundle with one release, which consists of one notebook.
-    fn small_bundle(folder: &Path, notebook: &str) {
+    /// A bundle whose release consists of one notebook.
+    fn write_small_bundle(folder: &Path, notebook: &str) {
         let texts = Texts { target: "x".into(), pythons: vec![], cuda: false };
         let name = format!("tchalk-{}-x", env!("CARGO_PKG_VERSION"));
         let checkout = folder.join("made").join(&name);
@@ -232,7 +231,7 @@ mod tests {
         checksums::write(&bundle).unwrap();
     }
 
-    /// Runs its script with programs that do nothing in the place of cargo and compilers.
+    /// Runs its script with programs that do nothing in place of cargo and compilers.
     fn start(folder: &Path) {
         let programs = folder.join("programs");
         create_folder(&programs).unwrap();
@@ -255,8 +254,8 @@ mod tests {
         let name = format!("tchalk-{}-x", env!("CARGO_PKG_VERSION"));
         let checkout = folder.path().join("where").join(&name);
         let notebook = || std::fs::read_to_string(checkout.join("notebooks/a")).unwrap();
-        small_bundle(folder.path(), "old");
-        // No process has so high a number.
+        write_small_bundle(folder.path(), "old");
+        // Process numbers are lower.
         let left = folder.path().join("home/crates-1.part-999999999");
         create_folder(&left).unwrap();
         start(folder.path());
@@ -265,12 +264,12 @@ mod tests {
         std::fs::write(checkout.join("notebooks/a"), "mine").unwrap();
         start(folder.path());
         assert_eq!(notebook(), "mine", "the same bundle changes nothing");
-        small_bundle(folder.path(), "new");
+        write_small_bundle(folder.path(), "new");
         start(folder.path());
         assert_eq!(notebook(), "new");
         let before = checkout.with_file_name(format!("{name}.before-1"));
         assert_eq!(std::fs::read_to_string(before.join("notebooks/a")).unwrap(), "mine");
         let folders = std::fs::read_dir(folder.path().join("where")).unwrap().count();
-        assert_eq!(folders, 2, "and nothing half-made");
+        assert_eq!(folders, 2, "and no partial folder");
     }
 }

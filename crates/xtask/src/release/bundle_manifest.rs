@@ -1,5 +1,5 @@
-//! What a [bundle](crate::release::bundle) says of itself: whether it fits a machine is known before anything is
-//! verified or copied.
+//! The manifest of a bundle, which decides whether it fits a machine before anything is verified or copied; and
+//! the names of a bundle's parts.
 
 use crate::common::files::write_file;
 use crate::setup::torch_build::TorchBuild;
@@ -7,26 +7,26 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// What lies in a bundle, by name.
+/// The parts of a bundle.
 pub const ARCHIVE_OF_CRATES: &str = "crates.tar.gz";
 pub const WHEELS: &str = "wheels";
 pub const DATA: &str = "data";
 
-/// Its name in the bundle.
+/// The name of the manifest.
 pub const FILE: &str = "bundle.json";
 
 #[derive(Debug, PartialEq)]
 pub struct BundleManifest {
-    /// The system that its programs and packages are for.
+    /// The target of its programs and packages.
     pub target: String,
-    /// The Pythons that its packages are for.
+    /// The Python versions of its packages.
     pub pythons: Vec<(u32, u32)>,
     pub builds: Vec<TorchBuild>,
 }
 
 impl BundleManifest {
     pub fn write(&self, bundle: &Path) -> Result<()> {
-        let pythons: Vec<String> = self.pythons.iter().map(named).collect();
+        let pythons: Vec<String> = self.pythons.iter().map(version_text).collect();
         let builds: Vec<&str> = self.builds.iter().map(|build| build.name()).collect();
         let json = json!({"target": self.target, "pythons": pythons, "libtorch": builds});
         write_file(&bundle.join(FILE), &(serde_json::to_string_pretty(&json)? + "\n"))
@@ -57,7 +57,7 @@ impl BundleManifest {
         })
     }
 
-    /// Why a machine of this kind cannot use its packages; `None` if it can.
+    /// Why a machine cannot use its packages; `None` if it can.
     pub fn misfit(&self, target: &str, python: (u32, u32)) -> Option<String> {
         if self.target != target {
             return Some(format!(
@@ -68,18 +68,18 @@ impl BundleManifest {
         if self.pythons.contains(&python) {
             return None;
         }
-        let held: Vec<String> = self.pythons.iter().map(named).collect();
-        let here = named(&python);
+        let held: Vec<String> = self.pythons.iter().map(version_text).collect();
+        let here = version_text(&python);
         Some(format!(
             "the bundle has packages for Python {}, and this machine has Python {here}: make the \
-             bundle with --python python{here}, too, or install Python {}",
+             bundle also with --python python{here}, or install Python {}",
             held.join(" and "),
             held.join(" or ")
         ))
     }
 }
 
-fn named((major, minor): &(u32, u32)) -> String {
+fn version_text((major, minor): &(u32, u32)) -> String {
     format!("{major}.{minor}")
 }
 
@@ -87,30 +87,30 @@ fn named((major, minor): &(u32, u32)) -> String {
 mod tests {
     use super::*;
 
-    fn contents() -> BundleManifest {
+    fn manifest() -> BundleManifest {
         let pythons = vec![(3, 11), (3, 13)];
         BundleManifest { target: "x86_64-linux".into(), pythons, builds: vec![TorchBuild::Cpu] }
     }
 
     #[test]
-    fn what_is_written_is_read() {
+    fn a_written_manifest_is_read() {
         let bundle = tempfile::tempdir().unwrap();
         let missing = BundleManifest::read(bundle.path()).unwrap_err().to_string();
         assert!(missing.contains("make the bundle again"), "{missing}");
-        contents().write(bundle.path()).unwrap();
-        assert_eq!(BundleManifest::read(bundle.path()).unwrap(), contents());
+        manifest().write(bundle.path()).unwrap();
+        assert_eq!(BundleManifest::read(bundle.path()).unwrap(), manifest());
         std::fs::write(bundle.path().join(FILE), "{\"target\": 1}").unwrap();
         let damaged = BundleManifest::read(bundle.path()).unwrap_err().to_string();
         assert!(damaged.contains("copy the bundle again"), "{damaged}");
     }
 
     #[test]
-    fn a_machine_that_it_does_not_fit_is_told_why() {
-        assert_eq!(contents().misfit("x86_64-linux", (3, 13)), None);
-        let python = contents().misfit("x86_64-linux", (3, 12)).unwrap();
+    fn a_machine_that_it_does_not_fit_gets_a_reason() {
+        assert_eq!(manifest().misfit("x86_64-linux", (3, 13)), None);
+        let python = manifest().misfit("x86_64-linux", (3, 12)).unwrap();
         assert!(python.contains("for Python 3.11 and 3.13, and this machine has Python 3.12"));
         assert!(python.contains("--python python3.12"), "{python}");
-        let system = contents().misfit("aarch64-linux", (3, 11)).unwrap();
+        let system = manifest().misfit("aarch64-linux", (3, 11)).unwrap();
         assert!(system.contains("for x86_64-linux, and this machine is aarch64-linux"));
     }
 }

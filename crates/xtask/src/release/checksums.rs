@@ -1,4 +1,4 @@
-//! The sums that vouch for files on their way to another machine: `SHA256SUMS`, as `sha256sum` has it.
+//! The checksums of files that are copied to other machines: `SHA256SUMS`, in the format of `sha256sum`.
 
 use crate::common::files::{files_below, write_file};
 use crate::common::process::{first_line, run_quietly};
@@ -7,22 +7,22 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
 
-/// The list's name, inside the folder whose files it names.
+/// The name of the list, in the folder of its files.
 pub const LIST: &str = "SHA256SUMS";
 
-/// The system's program: that of Linux, or that of macOS.
+/// The system's program, of Linux or macOS.
 fn program() -> Result<Command> {
     let known: [(&str, &[&str]); 2] = [("sha256sum", &[]), ("shasum", &["-a", "256"])];
     let (name, options) = known
         .into_iter()
         .find(|(name, _)| first_line(name, &["--version"]).is_some())
-        .context("there is neither sha256sum nor shasum, by which files are verified")?;
+        .context("there is neither sha256sum nor shasum to verify files with")?;
     let mut command = Command::new(name);
     command.args(options);
     Ok(command)
 }
 
-/// Lists all files of a folder, but for the list itself.
+/// Writes the list for all files of a folder except the list itself.
 pub fn write(folder: &Path) -> Result<()> {
     let mut names = Vec::new();
     for file in files_below(folder)? {
@@ -33,15 +33,15 @@ pub fn write(folder: &Path) -> Result<()> {
     write_for(folder, &names)
 }
 
-/// Lists these files of a folder.
+/// Writes the list for these files of a folder.
 pub fn write_for(folder: &Path, names: &[impl AsRef<OsStr>]) -> Result<()> {
     write_file(&folder.join(LIST), &of(folder, names)?)
 }
 
-/// The list of these files of a folder.
+/// The list for these files of a folder.
 fn of(folder: &Path, names: &[impl AsRef<OsStr>]) -> Result<String> {
     let mut text = String::new();
-    // A command line is not endless.
+    // The length of a command line is limited.
     for some in names.chunks(500) {
         let output = program()?.args(some).current_dir(folder).output()?;
         if !output.status.success() {
@@ -52,13 +52,13 @@ fn of(folder: &Path, names: &[impl AsRef<OsStr>]) -> Result<String> {
     Ok(text)
 }
 
-/// What a line of a list says: a sum, and the file it belongs to.
+/// The checksum and the file name in a line of a list.
 pub fn entry(line: &str) -> Option<(&str, &str)> {
     let (sum, file) = line.split_once(char::is_whitespace)?;
     Some((sum, file.trim_start_matches([' ', '*']).trim_start_matches("./")))
 }
 
-/// Verifies those of the files that a folder's list names which are there.
+/// Verifies the files of a folder's list that exist.
 pub fn check_present(folder: &Path) -> Result<()> {
     let file = folder.join(LIST);
     let list = std::fs::read_to_string(&file)
@@ -72,18 +72,18 @@ pub fn check_present(folder: &Path) -> Result<()> {
     match pairs.find(|((listed, _), (found, _))| !listed.eq_ignore_ascii_case(found)) {
         None => Ok(()),
         Some(((_, name), _)) => bail!(
-            "{name} in {} is not the file that {LIST} there vouches for: fetch it again",
+            "{name} in {} does not have the checksum in {LIST}: download it again",
             folder.display()
         ),
     }
 }
 
-/// Verifies all files that a folder's list names.
+/// Verifies all files of a folder's list.
 pub fn check(folder: &Path) -> Result<()> {
     let mut sums = program()?;
     sums.args(["--check", "--quiet", LIST]).current_dir(folder);
     run_quietly(&mut sums)
-        .with_context(|| format!("{} was not copied whole: copy it again", folder.display()))
+        .with_context(|| format!("{} was not copied completely: copy it again", folder.display()))
 }
 
 #[cfg(test)]
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_has_changed_is_named() {
+    fn a_changed_file_is_named() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("data")).unwrap();
         std::fs::write(folder.path().join("data/a file"), "1").unwrap();
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_there_is_held_against_a_list() {
+    fn only_existing_files_are_verified() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a"), "1").unwrap();
         std::fs::write(folder.path().join("b"), "2").unwrap();
@@ -116,7 +116,7 @@ mod tests {
         check_present(folder.path()).unwrap();
         std::fs::write(folder.path().join("a"), "3").unwrap();
         let error = check_present(folder.path()).unwrap_err().to_string();
-        assert!(error.starts_with("a in ") && error.contains("fetch it again"), "{error}");
+        assert!(error.starts_with("a in ") && error.contains("download it again"), "{error}");
         assert_eq!(entry("0123456789ab *./a file"), Some(("0123456789ab", "a file")));
     }
 }

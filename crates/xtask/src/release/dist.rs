@@ -1,14 +1,14 @@
-//! `cargo xtask dist`: a release, as an archive that is unpacked anywhere.
+//! `cargo xtask dist`: a release, an archive that can be unpacked anywhere.
 //!
-//! It holds the files of the checkout, and beside them, in `prebuilt`, what set-up would compile for
-//! ten minutes: the kernel's program, the glue, the library's dependencies, and the sources of the
-//! standard library; with the licenses of all of these. None of them holds a path that would have to be kept: the glue is not linked yet,
-//! and the dependencies are known by cargo's names for them (the kernel's `prebuilt.rs`).
+//! It contains the files of the checkout and, in `prebuilt`, what set-up would compile in ten minutes: the
+//! kernel's program, the glue, the library's dependencies, and the sources of the standard library; with all
+//! licenses. No part depends on its path: the glue is not linked yet, and the dependencies have cargo's names
+//! (the kernel's `prebuilt.rs` uses them).
 
-use super::build_script::{self, Run};
+use super::build_script::{self, BuildScriptRun};
 use super::checksums;
 use super::licenses;
-use crate::common::files::{copy_file, copy_tree, create_folder, write_file};
+use crate::common::files::{atomically, copy_file, copy_tree, create_folder, write_file};
 use crate::common::paths::Paths;
 use crate::common::process::run_quietly;
 use crate::common::rustc;
@@ -25,23 +25,25 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Makes the archive and the list with its sum; returns the archive.
+/// Makes the archive and the file with its checksum; returns the archive's path.
 pub fn make(paths: &Paths) -> Result<PathBuf> {
-    let files = tracked(&paths.root)?;
+    let files = tracked_files(&paths.root)?;
     let active = python_environment::environment(paths)?.active.map(|active| active.prefix);
-    outside(active.or_else(|| std::env::var_os("CONDA_PREFIX").map(PathBuf::from)).as_deref())?;
+    require_no_environment(
+        active.or_else(|| std::env::var_os("CONDA_PREFIX").map(PathBuf::from)).as_deref(),
+    )?;
     let ready = setup::run(paths, Register::CheckoutOnly)?;
     let name = format!("tchalk-{}-{}", env!("CARGO_PKG_VERSION"), rustc::host()?);
     let dist = paths.target().join("dist");
     let folder = dist.join(&name);
-    step("collecting what a release holds", || {
+    step("collecting the parts of a release", || {
         let _ = std::fs::remove_dir_all(&folder);
         for file in &files {
             let to = folder.join(file);
             create_folder(to.parent().context("a file is in a folder")?)?;
             copy_file(&paths.root.join(file), &to)?;
         }
-        collect(paths, &ready, &folder.join(PREBUILT))
+        collect_parts(paths, &ready, &folder.join(PREBUILT))
     })?;
     let archive = dist.join(format!("{name}.tar.gz"));
     step("packing it", || pack(&folder, &archive))?;
@@ -51,13 +53,12 @@ pub fn make(paths: &Paths) -> Result<PathBuf> {
     Ok(archive)
 }
 
-/// Fails inside an environment of Python's or conda's, whose compiler may be newer than what other machines
-/// have.
-fn outside(environment: Option<&Path>) -> Result<()> {
+/// An error inside a Python or conda environment, whose compiler may be newer than those of other machines.
+fn require_no_environment(environment: Option<&Path>) -> Result<()> {
     match environment.filter(|folder| !folder.as_os_str().is_empty()) {
         Some(folder) => bail!(
-            "a release is made outside conda and other environments, whose compilers may be newer than \
-             the libraries of the machines it is for; {} is active: deactivate it, or unset \
+            "a release must be made outside conda and other environments, whose compilers may be newer \
+             than the libraries of other machines; {} is active: deactivate it, or unset \
              TCHALK_LIBTORCH, and run the command again",
             folder.display()
         ),
@@ -65,57 +66,58 @@ fn outside(environment: Option<&Path>) -> Result<()> {
     }
 }
 
-/// Packs a folder under its own name; the archive is there whole or not at all.
+/// Packs a folder into an archive.
 pub fn pack(folder: &Path, archive: &Path) -> Result<()> {
     let mut tar = Command::new("tar");
     if cfg!(target_os = "linux") {
         tar.args(["--owner=0", "--group=0", "--numeric-owner", "--sort=name"]);
     }
-    let part = archive.with_extension("part");
-    tar.arg("-czf").arg(&part).arg("-C").arg(folder.parent().context("a folder is in one")?);
-    run_quietly(tar.arg(folder.file_name().context("a folder has a name")?))?;
-    std::fs::rename(&part, archive).with_context(|| format!("cannot make {}", archive.display()))
+    tar.arg("-czf");
+    atomically(archive, |partial| {
+        tar.arg(partial).arg("-C").arg(folder.parent().context("a folder is in one")?);
+        run_quietly(tar.arg(folder.file_name().context("a folder has a name")?))
+    })
 }
 
-/// The files that belong to the checkout.
-fn tracked(root: &Path) -> Result<Vec<String>> {
+/// The files that git tracks.
+fn tracked_files(root: &Path) -> Result<Vec<String>> {
     let output = Command::new("git").args(["ls-files", "-z"]).current_dir(root).output();
     let output = output.ok().filter(|output| output.status.success() && root.join(".git").exists());
     let Some(output) = output else {
-        bail!("a release is made in a checkout that git knows; {} is none", root.display())
+        bail!("a release must be made in a git checkout; {} is none", root.display())
     };
     let names = String::from_utf8(output.stdout)?;
     let files = names.split_terminator('\0').map(str::to_owned);
     Ok(files.filter(|file| root.join(file).is_file()).collect())
 }
 
-/// Puts all parts into `to`, and says with what they were made.
-fn collect(paths: &Paths, ready: &Ready, to: &Path) -> Result<()> {
+/// Copies all parts to `to`, and writes the manifest.
+fn collect_parts(paths: &Paths, ready: &Ready, to: &Path) -> Result<()> {
     let crates = to.join(CRATES);
     create_folder(&crates)?;
     copy_file(&ready.kernel, &to.join(KERNEL))?;
     let source = glue::source(paths)?;
-    // Made here, and not taken from a release that this one may be made in.
+    // Compiled here, and not copied from a release, in which this checkout may be.
     let none = Provided::none();
     let objects = glue::objects(paths, &ready.environment, &source, &none)?;
     copy_tree(&objects, &to.join(GLUE), &|_| true)?;
-    let lean = |file: &Path| !rust_src::is_left_out(file);
+    let is_needed = |file: &Path| !rust_src::is_left_out(file);
     for name in rust_src::CRATES {
         let (from, to) = (ready.rust_src.join(name), to.join(RUST_SRC).join(name));
-        copy_tree(&from.join("src"), &to.join("src"), &lean)?;
+        copy_tree(&from.join("src"), &to.join("src"), &is_needed)?;
     }
     let built = template::dependencies(paths)?;
-    let runs = Run::all(&template::target(paths))?;
+    let runs = BuildScriptRun::all(&template::target(paths))?;
     for file in &built {
         let copy = crates.join(file.file_name().context("a file has a name")?);
         let of = build_script::package(file.parent().unwrap_or(file));
         copy_file(file, &copy)?;
         if is_build_script(file) && runs.iter().any(|run| run.package() == of) {
-            std::fs::write(&copy, build_script::stand_in(&std::fs::read(file)?))?;
+            std::fs::write(&copy, build_script::replacement(&std::fs::read(file)?))?;
         }
     }
     for run in &runs {
-        run.keep(&crates)?;
+        run.save(&crates)?;
     }
     licenses::collect(paths, &to.join("licenses"))?;
     let mut programs: Vec<_> = built.into_iter().filter(|file| is_program(file)).collect();
@@ -128,12 +130,12 @@ fn collect(paths: &Paths, ready: &Ready, to: &Path) -> Result<()> {
         "rustc": rustc::version()?,
         "torch": ready.environment.torch_version()?,
         "torch-sys": source.version,
-        "kernel": kernel::sources_key(paths)?,
+        "kernel": kernel::sources_fingerprint(paths)?,
     });
     write_file(&to.join(MANIFEST), &(serde_json::to_string_pretty(&manifest)? + "\n"))
 }
 
-/// Whether this runs while crates are built: a build script, or a library of macros.
+/// Whether this runs while crates are built: a build script, or a procedural macro.
 fn is_program(file: &Path) -> bool {
     !file.extension().is_some_and(|extension| extension == "rlib" || extension == "rmeta")
 }
@@ -162,21 +164,21 @@ mod tests {
 
     #[test]
     fn a_release_is_made_outside_environments() {
-        outside(None).unwrap();
-        outside(Some(Path::new(""))).unwrap();
-        let error = outside(Some(Path::new("/opt/conda"))).unwrap_err().to_string();
+        require_no_environment(None).unwrap();
+        require_no_environment(Some(Path::new(""))).unwrap();
+        let error = require_no_environment(Some(Path::new("/opt/conda"))).unwrap_err().to_string();
         assert!(error.contains("/opt/conda is active: deactivate it"), "{error}");
     }
 
     #[test]
-    fn a_release_is_made_of_what_git_knows() {
+    fn a_release_contains_the_tracked_files() {
         let home = tempfile::tempdir().unwrap();
-        assert!(tracked(home.path()).unwrap_err().to_string().contains("git"));
+        assert!(tracked_files(home.path()).unwrap_err().to_string().contains("git"));
         std::fs::write(home.path().join("a file"), "").unwrap();
         std::fs::write(home.path().join("unknown"), "").unwrap();
         for words in [&["init", "-q"][..], &["add", "a file"]] {
             run_quietly(Command::new("git").args(words).current_dir(home.path())).unwrap();
         }
-        assert_eq!(tracked(home.path()).unwrap(), ["a file"]);
+        assert_eq!(tracked_files(home.path()).unwrap(), ["a file"]);
     }
 }

@@ -1,4 +1,4 @@
-//! The licenses of those whose code a release holds, compiled: each asks that its text goes along.
+//! The licenses of the packages that are compiled into a release; each requires that its text is included.
 
 use crate::common::cargo;
 use crate::common::files::{copy_file, copy_tree, create_folder, write_file};
@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 use std::path::Path;
 
-/// Says which package is under which license.
+/// The list of packages and their licenses.
 const LIST: &str = "packages.txt";
 const HEADER: &str = "\
 What is compiled into this release, and under which licenses. A package without a folder beside this
@@ -16,7 +16,7 @@ list came without their text; that of Apache-2.0 is LICENSE-APACHE in the releas
 
 ";
 
-/// Puts the licenses of all packages, and of Rust's standard library, into `to`.
+/// Copies the licenses of all packages and of Rust's standard library to `to`.
 pub fn collect(paths: &Paths, to: &Path) -> Result<()> {
     let host = rustc::host()?;
     let packages = cargo::packages(&paths.root, &["--filter-platform", &host])?;
@@ -31,18 +31,19 @@ pub fn collect(paths: &Paths, to: &Path) -> Result<()> {
 fn of_packages(packages: &[Value], to: &Path) -> Result<()> {
     create_folder(to)?;
     let mut list = HEADER.to_owned();
-    // Packages of the workspace come from nowhere.
+    // Packages of the workspace have no source.
     for package in packages.iter().filter(|package| !package["source"].is_null()) {
-        let says = |name: &str| package[name].as_str().unwrap_or("?");
-        let name = format!("{}-{}", says("name"), says("version"));
-        let folder = Path::new(says("manifest_path")).parent().context("a package has a folder")?;
-        list += &format!("{name}: {}\n", says("license"));
+        let field = |name: &str| package[name].as_str().unwrap_or("?");
+        let name = format!("{}-{}", field("name"), field("version"));
+        let folder =
+            Path::new(field("manifest_path")).parent().context("a package has a folder")?;
+        list += &format!("{name}: {}\n", field("license"));
         copy_licenses(folder, &to.join(name))?;
     }
     write_file(&to.join(LIST), &list)
 }
 
-/// Copies the files and folders of licenses that lie in `from`.
+/// Copies the license files and folders in `from`.
 fn copy_licenses(from: &Path, to: &Path) -> Result<()> {
     let entries =
         std::fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))?;
@@ -70,7 +71,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn the_licenses_of_others_go_along() {
+    fn the_licenses_of_dependencies_are_copied() {
         let folder = tempfile::tempdir().unwrap();
         let package = folder.path().join("serde");
         std::fs::create_dir_all(package.join("LICENSES")).unwrap();

@@ -1,7 +1,7 @@
-//! `cargo xtask setup --from BUNDLE`: set-up on a machine that has no network at all.
+//! `cargo xtask setup --from BUNDLE`: set-up on a machine without a network.
 //!
-//! What a [bundle](crate::release::bundle) holds takes the place of each thing that set-up would fetch. What is
-//! needed later is copied, so that the stick can go to the next machine.
+//! What a [bundle](crate::release::bundle) contains replaces everything that set-up would download. What is
+//! needed later is copied, so that the bundle can be used on the next machine.
 
 use super::bundle_manifest::BundleManifest;
 use super::bundle_manifest::{ARCHIVE_OF_CRATES, DATA, WHEELS};
@@ -23,17 +23,17 @@ use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::process::Command;
 
-/// Where the data of a bundle are kept in the cache.
-const KEPT: &str = "classroom";
+/// The folder of a bundle's data in the cache.
+const DATA_COPY: &str = "classroom";
 
 /// Sets everything up from the bundle in `folder`.
 pub fn run(paths: &Paths, folder: &Path) -> Result<()> {
     let bundle = std::path::absolute(folder)?;
     let list = std::fs::read_to_string(bundle.join(checksums::LIST)).with_context(|| {
-        format!("{} is no bundle: cargo xtask bundle makes one", bundle.display())
+        format!("{} is not a bundle: cargo xtask bundle makes one", bundle.display())
     })?;
-    fit(paths, &BundleManifest::read(&bundle)?)?;
-    step("the files of the bundle are verified", || checksums::check(&bundle))?;
+    require_fit(paths, &BundleManifest::read(&bundle)?)?;
+    step("verifying the files of the bundle", || checksums::check(&bundle))?;
     {
         let _lock = lock(&paths.home)?;
         remove_partial(&paths.home)?;
@@ -43,32 +43,32 @@ pub fn run(paths: &Paths, folder: &Path) -> Result<()> {
     let mut provided = Provided::of(paths)?;
     provided.wheels = Some(bundle.join(WHEELS)).filter(|wheels| wheels.is_dir());
     setup::run_with(paths, Register::WithUser, &provided)?;
-    match bundled_data::remembered_data(&paths.home) {
+    match bundled_data::find(&paths.home) {
         Some(data) => {
-            println!("Data come from {} wherever {DATA_FOLDER} is not set.", data.display());
+            println!("Data come from {} if {DATA_FOLDER} is not set.", data.display());
         }
-        None => println!("The bundle held no data: notebooks draw their own samples."),
+        None => println!("The bundle contains no data: notebooks use generated samples."),
     }
     println!("The bundle is no longer needed on this machine.");
     Ok(())
 }
 
-/// Sees to it that the bundle has the packages that this machine will ask for, unless it needs none.
-fn fit(paths: &Paths, contents: &BundleManifest) -> Result<()> {
-    if contents.builds.contains(&TorchBuild::Cuda) {
+/// An error if the bundle does not have the packages that this machine needs, if it needs any.
+fn require_fit(paths: &Paths, manifest: &BundleManifest) -> Result<()> {
+    if manifest.builds.contains(&TorchBuild::Cuda) {
         torch_build::forget_bundle(&paths.home)?;
     }
     if python_environment::environment(paths)?.state() == EnvironmentState::Ready {
         return Ok(());
     }
-    if let Some(why) = contents.misfit(&rustc::host()?, interpreter::find()?.1) {
+    if let Some(why) = manifest.misfit(&rustc::host()?, interpreter::find()?.1) {
         bail!("{why}");
     }
     create_folder(&paths.home)?;
-    torch_build::choose_from(&paths.home, &contents.builds)
+    torch_build::choose_from(&paths.home, &manifest.builds)
 }
 
-/// Unpacks the crates into the cache, and lets cargo in the checkout use them.
+/// Unpacks the crates into the cache, and writes the checkout's configuration for them.
 fn crates(paths: &Paths, bundle: &Path, list: &str) -> Result<()> {
     let Some(sum) = sum_of(list, ARCHIVE_OF_CRATES) else {
         bail!("{} lists no {ARCHIVE_OF_CRATES}: make the bundle again", checksums::LIST)
@@ -86,7 +86,7 @@ fn crates(paths: &Paths, bundle: &Path, list: &str) -> Result<()> {
     write_file(&crates_config(paths), &configuration(&folder))
 }
 
-/// The first eight digits at least of a file's sum in a list.
+/// A file's checksum in a list, of at least eight digits.
 fn sum_of<'a>(list: &'a str, name: &str) -> Option<&'a str> {
     list.lines().find_map(|line| {
         let (sum, file) = checksums::entry(line)?;
@@ -94,9 +94,9 @@ fn sum_of<'a>(list: &'a str, name: &str) -> Option<&'a str> {
     })
 }
 
-/// Copies the data into the cache, and lets them play the part of `TCHALK_DATA_DIR`.
+/// Copies the data into the cache, where they are found if `TCHALK_DATA_DIR` is not set.
 fn data(paths: &Paths, bundle: &Path) -> Result<()> {
-    let (from, to) = (bundle.join(DATA), paths.home.join(KEPT));
+    let (from, to) = (bundle.join(DATA), paths.home.join(DATA_COPY));
     if !from.is_dir() {
         return Ok(());
     }
@@ -107,7 +107,7 @@ fn data(paths: &Paths, bundle: &Path) -> Result<()> {
             create_filled(&to, |part| copy_tree(&from, part, &|_| true))
         })?;
     }
-    bundled_data::remember_data(&paths.home, &to)
+    bundled_data::set(&paths.home, &to)
 }
 
 #[cfg(test)]
@@ -115,14 +115,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sum_is_found_by_its_file() {
+    fn a_checksum_is_found_by_its_file() {
         let list = "0123456789ab  data/crates.tar.gz\nfedcba987654 *./crates.tar.gz\n";
         assert_eq!(sum_of(list, "crates.tar.gz"), Some("fedcba987654"));
         assert_eq!(sum_of(list, "a"), None);
     }
 
     #[test]
-    fn data_are_copied_once_and_remembered() {
+    fn data_are_copied_once() {
         let folder = tempfile::tempdir().unwrap();
         let (bundle, home) = (folder.path().join("bundle"), folder.path().join("home"));
         std::fs::create_dir_all(bundle.join(DATA).join("mnist")).unwrap();
@@ -131,14 +131,14 @@ mod tests {
         checksums::write(&bundle.join(DATA)).unwrap();
         let paths = Paths { root: "/r".into(), home: home.clone(), state: "/s".into() };
         data(&paths, &bundle).unwrap();
-        let kept = bundled_data::remembered_data(&home).unwrap();
-        assert_eq!(std::fs::read(kept.join("mnist/a.gz")).unwrap(), b"1");
-        std::fs::write(kept.join("note"), "").unwrap();
+        let copy = bundled_data::find(&home).unwrap();
+        assert_eq!(std::fs::read(copy.join("mnist/a.gz")).unwrap(), b"1");
+        std::fs::write(copy.join("note"), "").unwrap();
         data(&paths, &bundle).unwrap();
-        assert!(kept.join("note").exists(), "what is there is not copied again");
+        assert!(copy.join("note").exists(), "the same data are not copied again");
         std::fs::write(bundle.join(DATA).join("mnist/b.gz"), "2").unwrap();
         checksums::write(&bundle.join(DATA)).unwrap();
         data(&paths, &bundle).unwrap();
-        assert!(kept.join("mnist/b.gz").exists() && !kept.join("note").exists());
+        assert!(copy.join("mnist/b.gz").exists() && !copy.join("note").exists());
     }
 }

@@ -1,6 +1,6 @@
-//! The Python environment that is active: conda's, or a cloud machine's own.
+//! The active Python environment: conda's, or that of a cloud machine.
 //!
-//! Where it holds the libtorch that tch was made for, nothing has to be downloaded a second time.
+//! If it has the libtorch that tch needs, libtorch is not downloaded a second time.
 
 use super::interpreter;
 use super::torch_build::TORCH;
@@ -9,23 +9,23 @@ use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// An active environment whose libtorch fits.
+/// An active environment with the right libtorch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ActiveEnvironment {
     pub python: PathBuf,
-    /// Where its programs are: `jupyter`, for one.
+    /// The folder of its programs, such as `jupyter`.
     pub programs: PathBuf,
-    /// Where it is, as Python has it.
+    /// Its folder, Python's `sys.prefix`.
     pub prefix: PathBuf,
-    /// Has `lib` and `include` of libtorch.
+    /// The folder with libtorch's `lib` and `include`.
     pub torch: PathBuf,
-    /// What torch says of itself: version, CUDA, commit.
-    pub about_torch: String,
+    /// The text of torch's `version.py`: version, CUDA, commit.
+    pub version_file: String,
     pub has_lab: bool,
 }
 
-/// Tells a Python's own folders without importing anything heavy.
-const QUESTION: &str = "\
+/// Prints a Python's folders without importing anything large.
+const SCRIPT: &str = "\
 import importlib.util as util, sys, sysconfig
 torch = util.find_spec('torch')
 print(sys.executable)
@@ -35,11 +35,11 @@ print(next(iter(torch.submodule_search_locations)) if torch else '')
 print(bool(util.find_spec('jupyterlab')))";
 
 impl ActiveEnvironment {
-    /// The environment of the Python that is found first; an error says what does not fit.
+    /// The environment of the Python that is found first; the error says why it is not used.
     pub fn find() -> Result<ActiveEnvironment> {
         let (python, _) = interpreter::find()?;
         let output = Command::new(&python)
-            .args(["-c", QUESTION])
+            .args(["-c", SCRIPT])
             .stdin(Stdio::null())
             .output()
             .with_context(|| format!("cannot start {python}"))?;
@@ -49,17 +49,17 @@ impl ActiveEnvironment {
     fn read(answer: &str) -> Result<ActiveEnvironment> {
         let lines: Vec<&str> = answer.lines().collect();
         let [python, programs, prefix, package, has_lab] = lines[..] else {
-            bail!("its Python does not tell where its packages are");
+            bail!("its Python does not print where its packages are");
         };
         let (prefix, package) = (Path::new(prefix), Path::new(package));
-        let about_torch = std::fs::read_to_string(package.join("version.py")).unwrap_or_default();
-        let Some(version) = value_of(&about_torch, "__version__") else {
+        let version_file = std::fs::read_to_string(package.join("version.py")).unwrap_or_default();
+        let Some(version) = value_of(&version_file, "__version__") else {
             bail!("{} has no torch", prefix.display());
         };
         if version.split('+').next() != Some(TORCH) {
             bail!("{} has torch {version}, and tch 0.24 needs {TORCH}", prefix.display());
         }
-        // conda has libtorch beside everything that it loads; the package only holds links to it.
+        // conda keeps libtorch in its own `lib`; the package has only links to it.
         let torch = [prefix, package].into_iter().find(|folder| {
             folder.join("lib/libtorch_cpu.so").exists()
                 && folder.join("include/torch/csrc/api/include").is_dir()
@@ -72,40 +72,40 @@ impl ActiveEnvironment {
             programs: programs.into(),
             prefix: prefix.into(),
             torch: torch.into(),
-            about_torch: about_torch.clone(),
+            version_file: version_file.clone(),
             has_lab: has_lab == "True",
         })
     }
 
     /// torch's version, `2.11.0+cu130`.
     pub fn version(&self) -> &str {
-        value_of(&self.about_torch, "__version__").unwrap_or(TORCH)
+        value_of(&self.version_file, "__version__").unwrap_or(TORCH)
     }
 
     /// Whether its libtorch was built for NVIDIA GPUs.
-    pub fn names_cuda(&self) -> bool {
-        value_of(&self.about_torch, "cuda").is_some_and(|cuda| cuda != "None")
+    pub fn is_built_for_cuda(&self) -> bool {
+        value_of(&self.version_file, "cuda").is_some_and(|cuda| cuda != "None")
             && self.torch.join("lib/libtorch_cuda.so").exists()
     }
 
-    /// Whether its libtorch computes on an NVIDIA GPU. One that was installed without the packages it
-    /// needs there does not load as a whole, and still serves on a processor.
+    /// Whether its libtorch computes on an NVIDIA GPU. Without the packages that CUDA needs it does not load
+    /// completely, and still works on the CPU.
     pub fn has_cuda(&self) -> bool {
-        self.names_cuda() && first_line(&self.python, &["-c", "import torch"]).is_some()
+        self.is_built_for_cuda() && first_line(&self.python, &["-c", "import torch"]).is_some()
     }
 }
 
-/// What a line such as `cuda: Optional[str] = '13.0'` says.
+/// The value in a line such as `cuda: Optional[str] = '13.0'`.
 pub fn value_of<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.lines().find_map(|line| {
         let rest = line.strip_prefix(name)?;
         let (kind, value) = rest.split_once('=')?;
-        let is_whole = kind.trim().is_empty() || kind.starts_with(':');
-        is_whole.then(|| value.trim().trim_matches('\''))
+        let is_this_name = kind.trim().is_empty() || kind.starts_with(':');
+        is_this_name.then(|| value.trim().trim_matches('\''))
     })
 }
 
-/// The active conda environment, if there is one: its folder, and whether it can be used.
+/// The folder of the active conda environment, if there is one, and whether it can be used.
 pub fn conda() -> Option<(PathBuf, Result<ActiveEnvironment>)> {
     let folder = std::env::var_os("CONDA_PREFIX").filter(|folder| !folder.is_empty())?;
     let folder = PathBuf::from(folder);
@@ -131,7 +131,7 @@ mod tests {
     const ABOUT: &str = "from typing import Optional\n\n__version__ = '2.11.0+cu130'\ndebug = False\n\
                          cuda: Optional[str] = '13.0'\ngit_version = 'abc'\nhip: Optional[str] = None\n";
 
-    /// A folder that looks like an environment with a torch.
+    /// An environment with a torch, without its contents.
     fn environment(about: &str, headers: &str) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         let package = folder.path().join("lib/python3.12/site-packages/torch");
@@ -154,7 +154,7 @@ mod tests {
     const OF_PACKAGE: &str = "lib/python3.12/site-packages/torch/include/torch/csrc/api/include";
 
     #[test]
-    fn the_torch_of_a_wheel_and_the_one_of_conda_are_found() {
+    fn the_torch_of_a_wheel_and_of_conda_is_found() {
         let wheel = environment(ABOUT, OF_PACKAGE);
         let active = ActiveEnvironment::read(&answer(wheel.path())).unwrap();
         assert_eq!((active.version(), active.has_lab), ("2.11.0+cu130", true));
@@ -164,20 +164,20 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_said() {
-        let says = |about: &str, headers: &str| {
+    fn a_wrong_torch_is_an_error_that_says_why() {
+        let error = |about: &str, headers: &str| {
             let folder = environment(about, headers);
             ActiveEnvironment::read(&answer(folder.path())).unwrap_err().to_string()
         };
         let other = ABOUT.replace("2.11.0+cu130", "2.9.1+cu126");
-        assert!(says(&other, OF_PACKAGE).contains("torch 2.9.1+cu126, and tch 0.24 needs 2.11.0"));
-        assert!(says("", OF_PACKAGE).contains("has no torch"));
-        assert!(says(ABOUT, "include").contains("without libtorch's headers"));
+        assert!(error(&other, OF_PACKAGE).contains("torch 2.9.1+cu126, and tch 0.24 needs 2.11.0"));
+        assert!(error("", OF_PACKAGE).contains("has no torch"));
+        assert!(error(ABOUT, "include").contains("without libtorch's headers"));
         assert!(ActiveEnvironment::read("").is_err());
     }
 
     #[test]
-    fn a_python_that_is_not_conda_s_is_not_taken_for_it() {
+    fn a_python_outside_conda_is_an_error() {
         let folder = environment(ABOUT, OF_PACKAGE);
         let active = ActiveEnvironment::read(&answer(folder.path())).unwrap();
         assert!(fits_conda(active.clone(), folder.path()).is_ok());
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_told_from_names_that_begin_alike() {
+    fn a_name_is_matched_as_a_whole() {
         assert_eq!(value_of(ABOUT, "cuda"), Some("13.0"));
         assert_eq!(value_of("cudax = '1'\ncuda: Optional[str] = None\n", "cuda"), Some("None"));
     }

@@ -1,20 +1,20 @@
-//! The data sets that a bundle has brought, where `TCHALK_DATA_DIR` is not set.
+//! The data sets of a bundle, which are used if `TCHALK_DATA_DIR` is not set.
 
 use crate::common::files::write_file;
 use anyhow::Result;
 use std::path::{Path, PathBuf};
 
-/// Remembers the data that a bundle has brought, in the cache.
-const REMEMBERED: &str = "data-folder";
+/// The file in the cache with the path of the data.
+const FILE: &str = "data-folder";
 
-/// Lets `data` play the part of `TCHALK_DATA_DIR` from now on, wherever that is not set.
-pub fn remember_data(home: &Path, data: &Path) -> Result<()> {
-    write_file(&home.join(REMEMBERED), &data.to_string_lossy())
+/// Uses this folder from now on if `TCHALK_DATA_DIR` is not set.
+pub fn set(home: &Path, data: &Path) -> Result<()> {
+    write_file(&home.join(FILE), &data.to_string_lossy())
 }
 
-/// The data that a bundle has brought, if they are still there.
-pub fn remembered_data(home: &Path) -> Option<PathBuf> {
-    let folder = std::fs::read_to_string(home.join(REMEMBERED)).ok()?;
+/// The folder of a bundle's data, if it still exists.
+pub fn find(home: &Path) -> Option<PathBuf> {
+    let folder = std::fs::read_to_string(home.join(FILE)).ok()?;
     Some(PathBuf::from(folder.trim_end())).filter(|folder| folder.is_dir())
 }
 
@@ -23,14 +23,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn data_that_are_gone_are_no_longer_remembered() {
+    fn a_deleted_folder_is_not_found() {
         let home = tempfile::tempdir().unwrap();
-        assert_eq!(remembered_data(home.path()), None);
+        assert_eq!(find(home.path()), None);
         let data = home.path().join("classroom");
         std::fs::create_dir(&data).unwrap();
-        remember_data(home.path(), &data).unwrap();
-        assert_eq!(remembered_data(home.path()), Some(data.clone()));
+        set(home.path(), &data).unwrap();
+        assert_eq!(find(home.path()), Some(data.clone()));
         std::fs::remove_dir(&data).unwrap();
-        assert_eq!(remembered_data(home.path()), None);
+        assert_eq!(find(home.path()), None);
     }
 }

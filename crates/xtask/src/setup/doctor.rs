@@ -4,7 +4,7 @@ use super::glue;
 use super::kernel;
 use super::nvidia;
 use super::old_caches::{self, CheckoutState};
-use super::preflight::{self, Finding, MissingParts, count_faults, printed, to_fix};
+use super::preflight::{self, Finding, MissingParts, count_faults, format_line, to_fix};
 use super::provided::Provided;
 use super::python_environment::{self, EnvironmentState};
 use super::rust_src;
@@ -20,9 +20,9 @@ use Finding::{Bad, Good, Note};
 use anyhow::{Result, bail};
 use std::path::PathBuf;
 
-/// Looks at everything and changes nothing.
+/// Checks everything and changes nothing.
 pub fn run(paths: &Paths) -> Result<()> {
-    // What has to be there before set-up, and then what set-up makes.
+    // First the conditions for set-up, then its results.
     let provided = Provided::of(paths)?;
     let missing = MissingParts::of(paths, &provided);
     let mut lines = preflight::check(paths, &provided, &missing, variables::user_variables());
@@ -37,7 +37,7 @@ pub fn run(paths: &Paths) -> Result<()> {
         ("template", template_found(paths)),
     ]);
     for line in &lines {
-        println!("{}", printed(line));
+        println!("{}", format_line(line));
     }
     match count_faults(&lines) {
         0 => println!("\nEverything is ready: cargo xtask lab"),
@@ -124,7 +124,7 @@ fn gpu(paths: &Paths) -> Finding {
             "there is an NVIDIA driver, but nvidia-smi does not answer".into(),
             "restart the machine after a driver update, or reinstall the driver".into(),
         ),
-        (None, _) => Note("no NVIDIA GPU: everything runs on the processor".into()),
+        (None, _) => Note("no NVIDIA GPU: everything runs on the CPU".into()),
     }
 }
 
@@ -133,7 +133,7 @@ fn driver_of(answer: &str) -> &str {
     answer.rsplit(", ").next().unwrap_or_default()
 }
 
-/// The glue that the checkout's cargo configuration names.
+/// The glue in the checkout's cargo configuration.
 fn configured_glue(paths: &Paths) -> Option<PathBuf> {
     let text = std::fs::read_to_string(paths.root.join(".cargo/libtorch.toml")).ok()?;
     let (_, rest) = text.split_once("native=")?;
@@ -172,12 +172,12 @@ fn kernel_found(paths: &Paths) -> Finding {
 }
 
 fn template_found(paths: &Paths) -> Finding {
-    let warm = configured_glue(paths).is_some_and(|glue| {
+    let is_current = configured_glue(paths).is_some_and(|glue| {
         let kernel = kernel::binary(paths);
         kernel.is_ok_and(|kernel| template::is_current(paths, &kernel, &glue).unwrap_or(false))
     });
-    match warm {
-        true => Good("warm".into()),
+    match is_current {
+        true => Good("up to date".into()),
         false if template::target(paths).is_dir() => {
             Bad("built before the library, the kernel or rustc changed".into(), SETUP.into())
         }
@@ -203,7 +203,7 @@ fn checkout(paths: &Paths) -> Finding {
     }
 }
 
-/// What earlier set-ups have left.
+/// The results of earlier set-ups.
 fn cache(paths: &Paths) -> Finding {
     let names = |parts: &[PathBuf]| {
         let names = parts.iter().map(|part| part.file_name().unwrap_or_default().to_string_lossy());
@@ -212,9 +212,9 @@ fn cache(paths: &Paths) -> Finding {
     if is_locked(&paths.home) {
         return Note(format!("a set-up is at work in {}", paths.home.display()));
     }
-    let half_made = old_caches::half_made(paths);
-    if !half_made.is_empty() {
-        return Bad(format!("a set-up was broken off: {}", names(&half_made)), SETUP.into());
+    let partial = old_caches::partial(paths);
+    if !partial.is_empty() {
+        return Bad(format!("a set-up was broken off: {}", names(&partial)), SETUP.into());
     }
     let mut used: Vec<PathBuf> = configured_glue(paths).into_iter().collect();
     used.extend(python_environment::environment(paths).map(|environment| environment.folder));
@@ -239,14 +239,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_driver_is_read_from_what_nvidia_says() {
+    fn the_driver_is_read_from_nvidia_smi() {
         assert_eq!(driver_of("Tesla T4, 550.54.15"), "550.54.15");
         assert!(!nvidia::is_too_old(driver_of("NVIDIA H100 80GB HBM3, 580.95.05")));
         assert!(!nvidia::is_too_old(driver_of("Failed to initialize NVML")));
     }
 
-    /// What these sources print, without their tests.
-    fn printed() -> String {
+    /// The code of these files without tests, which has all messages.
+    fn messages() -> String {
         let sources = [
             include_str!("doctor.rs"),
             include_str!("torch_build.rs"),
@@ -259,28 +259,28 @@ mod tests {
             include_str!("preflight/pip.rs"),
             include_str!("preflight/tools.rs"),
             include_str!("python_environment.rs"),
-            include_str!("disk_space.rs"),
+            include_str!("disk_requirements.rs"),
         ];
         let printed = sources.map(|text| text.split("#[cfg(test)]").next().unwrap_or_default());
-        // A text may go on in the next line.
+        // A message may continue in the next line.
         let lines = printed.iter().flat_map(|text| text.lines());
         let text: String = lines.map(|line| line.trim().trim_end_matches('\\')).collect();
         text.replace("{DATA_FOLDER}", crate::common::paths::DATA_FOLDER)
     }
 
     #[test]
-    fn the_readme_quotes_what_doctor_says() {
+    fn the_readme_quotes_doctor_s_messages() {
         let readme = include_str!("../../../../README.md");
         let (_, rest) = readme.split_once("## When something goes wrong").unwrap();
         let table = rest.split_once("In a notebook:").unwrap().0;
         let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
-        let printed = printed();
+        let messages = messages();
         let mut count = 0;
         for row in rows {
-            let said = row.split('|').nth(1).unwrap();
-            for phrase in said.split('*').skip(1).step_by(2).flat_map(|it| it.split('…')) {
+            let quoted = row.split('|').nth(1).unwrap();
+            for phrase in quoted.split('*').skip(1).step_by(2).flat_map(|it| it.split('…')) {
                 let phrase = phrase.trim().trim_end_matches(',');
-                assert!(printed.contains(phrase), "nothing says {phrase:?}");
+                assert!(messages.contains(phrase), "no message contains {phrase:?}");
                 count += 1;
             }
         }

@@ -1,9 +1,8 @@
-//! The C++ between tch and libtorch, compiled once into a shared library.
+//! The glue: torch-sys's C++ code between tch and libtorch, compiled once into a shared library.
 //!
-//! `torch-sys` would compile it again in every target folder and profile, minutes each time. It says
-//! `links = "tch"`, so a cargo configuration can put a library in the place of its build script.
-//! The library's own name is its absolute path: whatever links to it finds it again, without any
-//! search path.
+//! `torch-sys` would compile it in every target folder and profile, minutes each time. It declares
+//! `links = "tch"`, so a cargo configuration can replace its build script by a library. The library's name
+//! (its soname) is its absolute path: programs that link to it find it without a search path.
 
 use super::provided::Provided;
 use super::python_environment::{self, EnvironmentState, PythonEnvironment};
@@ -20,12 +19,12 @@ use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// How the glue is linked: another way is another library.
-const WAY: &str = "libtorch before LD_LIBRARY_PATH";
+/// Describes how the glue is linked; changed with the way of linking, so that old libraries are not used.
+const LINKING: &str = "libtorch before LD_LIBRARY_PATH";
 
 const SOURCES: [&str; 2] = ["torch_api", "torch_api_generated"];
 
-/// How the glue is called on this system.
+/// The file name of the glue on this system.
 pub fn library_name() -> &'static str {
     if cfg!(target_os = "macos") { "libtch.dylib" } else { "libtch.so" }
 }
@@ -40,35 +39,40 @@ pub fn compiler() -> Result<String> {
     )
 }
 
-/// What links: the C++ compiler, or the C compiler where only linking is to be done.
+/// The program that links: the C++ compiler, or else a C compiler.
 pub fn linker() -> Result<String> {
-    let c = || {
+    let c_compiler = || {
         ["cc", "gcc", "clang"].into_iter().find(|name| first_line(name, &["--version"]).is_some())
     };
-    compiler().ok().or_else(|| c().map(String::from)).context(
+    compiler().ok().or_else(|| c_compiler().map(String::from)).context(
         "there is no linker: install a C compiler (Debian, Ubuntu: `sudo apt install gcc libc6-dev`)",
     )
 }
 
-/// The C++ sources of the glue, in the `torch-sys` package.
+/// The C++ sources of the glue in the `torch-sys` package.
 pub struct Source {
     /// torch-sys's version.
     pub version: String,
     folder: PathBuf,
 }
 
-/// The folder that holds the glue for this environment, ready or not.
+/// The folder of the glue for this environment, linked or not.
 fn folder(paths: &Paths, environment: &PythonEnvironment, torch_sys: &str) -> Result<PathBuf> {
     let torch = environment.torch()?;
     let package = format!("torch-sys-{torch_sys}");
-    // Somebody else may put another libtorch where this one is.
-    let about = environment.active.as_ref().map_or("", |active| &active.about_torch);
-    let key =
-        fingerprint(&[&package, &torch.to_string_lossy(), environment.build.name(), about, WAY]);
+    // An active environment may get another libtorch at the same path.
+    let version_file = environment.active.as_ref().map_or("", |active| &active.version_file);
+    let key = fingerprint(&[
+        &package,
+        &torch.to_string_lossy(),
+        environment.build.name(),
+        version_file,
+        LINKING,
+    ]);
     Ok(paths.home.join(format!("glue-{}-{}", environment.build.name(), &key[..8])))
 }
 
-/// Links the glue, if it is not there, and compiles what is needed for that.
+/// Compiles and links the glue, if it does not exist; returns its folder.
 pub fn ensure(
     paths: &Paths,
     environment: &PythonEnvironment,
@@ -89,7 +93,7 @@ pub fn ensure(
     Ok(folder)
 }
 
-/// The folder of the compiled glue, not yet linked: it fits every environment with this libtorch.
+/// The folder of the glue's object files, which fit every environment with this libtorch.
 pub fn objects(
     paths: &Paths,
     environment: &PythonEnvironment,
@@ -116,7 +120,7 @@ fn objects_folder(paths: &Paths, torch_sys: &str, torch: &str) -> PathBuf {
     paths.home.join(format!("glue-objects-{torch_sys}-{torch}"))
 }
 
-/// Whether set-up will have to compile the glue: it is neither linked, nor compiled, nor in a release.
+/// Whether the glue has to be compiled: it is neither linked, nor compiled, nor in a release.
 pub fn needs_compiler(paths: &Paths, provided: &Provided) -> Result<bool> {
     let lock = std::fs::read_to_string(paths.root.join("Cargo.lock")).context("no Cargo.lock")?;
     let torch_sys = locked(&lock, "torch-sys").context("torch-sys is not in Cargo.lock")?;
@@ -133,14 +137,14 @@ fn locked<'a>(lock: &'a str, package: &str) -> Option<&'a str> {
     Some(rest.split_once('"')?.0)
 }
 
-/// Where a source's compiled form is.
+/// The object file of a source.
 fn object(folder: &Path, source: &str) -> PathBuf {
     folder.join(source).with_extension("o")
 }
 
-/// The C++ sources in the `torch-sys` package, which cargo fetches if need be.
+/// The C++ sources in the `torch-sys` package, which cargo downloads if necessary.
 pub fn source(paths: &Paths) -> Result<Source> {
-    // All packages, those of other systems too: Evcxr asks an offline cargo about them.
+    // All packages, also those for other systems: Evcxr asks an offline cargo about them.
     let packages = cargo::packages(&paths.root, &[])?;
     let package = packages
         .iter()
@@ -188,28 +192,28 @@ fn link(
     command.arg("-shared").arg("-o").arg(folder.join(library_name()));
     command.args(SOURCES.map(|name| object(objects, name)));
     let flag = if cfg!(target_os = "macos") { "-install_name" } else { "-soname" };
-    // One by one: after `-Wl` a comma in a path would part it.
+    // One argument each: after `-Wl` a comma in a path would split it.
     for (option, path) in [(flag, name), ("-rpath", &libraries)] {
         command.args(["-Xlinker", option, "-Xlinker"]).arg(path);
     }
     if !cfg!(target_os = "macos") {
-        // This libtorch and no other that LD_LIBRARY_PATH may name.
+        // With a RUNPATH, another libtorch in LD_LIBRARY_PATH would be loaded.
         command.args(["-Xlinker", "--disable-new-dtags"]);
     }
     command.arg("-L").arg(&libraries);
     if cuda {
-        // Nothing in the glue names a CUDA symbol, and an unneeded library would be left out:
-        // CUDA would be silently absent.
+        // The glue uses no CUDA symbol, so the linker would leave the library out, and CUDA would silently be
+        // missing.
         command.args(["-Wl,--no-as-needed", "-ltorch_cuda", "-lc10_cuda"]);
     }
     command.args(["-ltorch_cpu", "-lc10"]);
-    // A C compiler does not add C++'s own library, which libtorch needs and the system therefore has.
+    // A C compiler does not add the C++ standard library. The system has it, because libtorch needs it.
     let cxx = first_line(linker, &["-print-file-name=libstdc++.so.6"]).unwrap_or_default();
     command.args(Path::new(&cxx).is_absolute().then_some(cxx));
     run_quietly(&mut command)
 }
 
-/// The cargo configuration that puts the glue in the place of torch-sys's build script.
+/// The cargo configuration that replaces torch-sys's build script by the glue.
 pub fn cargo_config(glue: &Path, host: &str) -> String {
     let search = toml_string(&format!("native={}", glue.display()));
     format!(
@@ -217,7 +221,7 @@ pub fn cargo_config(glue: &Path, host: &str) -> String {
     )
 }
 
-/// Lets cargo in the checkout use the glue.
+/// Writes the cargo configuration with which the checkout uses the glue.
 pub fn configure_checkout(paths: &Paths, glue: &Path) -> Result<()> {
     let header = "# Written by `cargo xtask setup`: the prebuilt glue to libtorch.\n";
     let text = format!("{header}{}", cargo_config(glue, &rustc::host()?));
@@ -237,27 +241,27 @@ mod tests {
         assert!(text.contains("[\"native=/Pru\u{308}fung \\\"1\\\"\"]"), "{text}");
     }
 
-    /// A glue of two small sources, with a blank and a comma in all paths, while LD_LIBRARY_PATH names
-    /// another libtorch.
+    /// The glue is made from two small sources, with a space and a comma in all paths, while LD_LIBRARY_PATH
+    /// names another libtorch.
     #[test]
     #[cfg(target_os = "linux")]
     fn the_glue_finds_its_own_libtorch_first_at_any_path() {
-        let place = tempfile::tempdir().unwrap();
+        let root = tempfile::tempdir().unwrap();
         let folder = |name: &str| {
-            let folder = place.path().join(name);
+            let folder = root.path().join(name);
             std::fs::create_dir_all(&folder).unwrap();
             folder
         };
         let (torch, glue, other) = (folder("a b,c"), folder("u\u{308}, 'x"), folder("other"));
         let cc = linker().unwrap();
         let compile = |code: &str, options: &[&str], to: &Path| {
-            let source = place.path().join("source.c");
+            let source = root.path().join("source.c");
             std::fs::write(&source, code).unwrap();
             let mut compile = Command::new(&cc);
             compile.arg("-xc").arg(&source).arg("-xnone").args(options).arg("-o").arg(to);
             run_quietly(&mut compile).unwrap();
         };
-        // Whatever is C++ here is C as well.
+        // These sources are valid C and C++.
         let shared = ["-shared", "-fPIC"];
         for (answer, folder) in [("0", folder("a b,c/lib")), ("1", other.clone())] {
             for name in ["libtorch_cpu.so", "libc10.so"] {
@@ -270,7 +274,7 @@ mod tests {
         compile("", &["-c", "-fPIC"], &object(&glue, SOURCES[1]));
         let library = glue.join(library_name());
         link(&cc, &glue, &torch, &glue, &library, false).unwrap();
-        let program = place.path().join("program");
+        let program = root.path().join("program");
         let code = "int asked(void); int main(void) { return asked(); }";
         let options = [library.to_str().unwrap(), "-Wl,--allow-shlib-undefined"];
         compile(code, &options, &program);

@@ -1,22 +1,22 @@
-//! The machine's own Python, of which environments are made.
+//! The machine's Python, with which environments are made.
 
 use super::torch_build::TORCH;
 use crate::common::process::first_line;
 use anyhow::{Result, bail};
 
-/// The oldest and the newest Python whose packages the lock files resolve; libtorch's are the fewest.
+/// The oldest and the newest Python for which all locked packages exist; libtorch has the narrowest range.
 const SUPPORTED: [(u32, u32); 2] = [(3, 10), (3, 14)];
 
-/// What Python may be called, the usual names first.
+/// The names that Python may have, the usual ones first.
 const NAMES: [&str; 7] =
     ["python3", "python", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10"];
 
-/// How it is called, and its version.
+/// Its name and version.
 pub fn find() -> Result<(String, (u32, u32))> {
     choose(NAMES.into_iter().map(|name| (name, first_line(name, &["--version"]))))
 }
 
-/// The first that is neither too old nor too new, among names and what they say of themselves.
+/// The first Python that is neither too old nor too new, from names and the output of `--version`.
 fn choose(
     answers: impl Iterator<Item = (&'static str, Option<String>)>,
 ) -> Result<(String, (u32, u32))> {
@@ -39,8 +39,8 @@ fn choose(
             bail!("Python {major}.{minor} is too old: install {span} {packages}")
         }
         Some((major, minor)) => bail!(
-            "Python {major}.{minor} is too new, as libtorch {TORCH} comes for {span}: install one of \
-             these beside it, with its venv module; it is found as `python3.{}`, say",
+            "Python {major}.{minor} is too new, as libtorch {TORCH} exists for {span}: install one of \
+             these beside it, with its venv module; it is found under its name, such as `python3.{}`",
             newest.1
         ),
     }
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_python_that_will_do_is_taken() {
+    fn the_first_suitable_python_is_chosen() {
         for unfit in ["Python 3.9.2", "Python 3.15.0", "Python 4.0.0"] {
             let found = chosen(&[("python3", unfit), ("python3.12", "Python 3.12.1")]);
             assert_eq!(found.unwrap(), ("python3.12".into(), (3, 12)));
@@ -79,15 +79,15 @@ mod tests {
     }
 
     #[test]
-    fn where_none_will_do_it_is_said_which_to_install() {
-        let says = |answers| chosen(answers).unwrap_err().to_string();
-        let old = says(&[("python3", "Python 3.9.2")]);
+    fn without_a_suitable_python_the_error_names_one() {
+        let error = |answers| chosen(answers).unwrap_err().to_string();
+        let old = error(&[("python3", "Python 3.9.2")]);
         assert!(old.starts_with("Python 3.9 is too old: install 3.10 to 3.14 (Debian"), "{old}");
-        let new = says(&[("python3", "Python 3.15.0")]);
+        let new = error(&[("python3", "Python 3.15.0")]);
         assert!(
-            new.starts_with("Python 3.15 is too new, as libtorch 2.11.0 comes for 3.10 to 3.14")
+            new.starts_with("Python 3.15 is too new, as libtorch 2.11.0 exists for 3.10 to 3.14")
         );
         assert!(new.contains("`python3.14`"), "{new}");
-        assert!(says(&[("python", "")]).starts_with("there is no Python: install Python 3.10 to"));
+        assert!(error(&[("python", "")]).starts_with("there is no Python: install Python 3.10 to"));
     }
 }

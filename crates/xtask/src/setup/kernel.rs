@@ -1,6 +1,6 @@
-//! Building the kernel, and telling Jupyter where it is.
+//! Building the kernel, and registering it with Jupyter.
 
-use super::bundled_data::remembered_data;
+use super::bundled_data;
 use super::provided::Provided;
 use super::vendored_crates;
 use crate::common::cargo::config;
@@ -15,31 +15,31 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// The crate, and the program it makes.
+/// The name of the crate and of its program.
 pub const PACKAGE: &str = "tchalk-kernel";
 
-/// The program of this checkout's kernel, built or not.
+/// The program for this checkout, built or not.
 pub fn binary(paths: &Paths) -> Result<PathBuf> {
-    let key = fingerprint(&[&sources_key(paths)?, &rustc::version()?]);
+    let key = fingerprint(&[&sources_fingerprint(paths)?, &rustc::version()?]);
     Ok(paths.home.join(format!("kernel-{}", &key[..8])).join(PACKAGE))
 }
 
-/// The key of all that the kernel is made from, but for the compiler.
-pub fn sources_key(paths: &Paths) -> Result<String> {
+/// The fingerprint of everything that the kernel is made from, except the compiler.
+pub fn sources_fingerprint(paths: &Paths) -> Result<String> {
     let lock = std::fs::read_to_string(paths.root.join("Cargo.lock")).context("no Cargo.lock")?;
     let manifest = std::fs::read_to_string(paths.root.join("crates/tchalk-kernel/Cargo.toml"))?;
     let sources = fingerprint_of_tree(&paths.root.join("crates/tchalk-kernel/src"))?;
     Ok(fingerprint(&[&lock, &manifest, &sources]))
 }
 
-/// The kernel's program, taken from a release or built if need be.
+/// The kernel's program; if it does not exist it is copied from a release or built.
 pub fn ensure(paths: &Paths, provided: &Provided) -> Result<PathBuf> {
     let binary = binary(paths)?;
     let folder = binary.parent().context("the program is in a folder")?;
     if binary.is_file() && starts(&binary) {
         return Ok(binary);
     }
-    if let Some(program) = provided.kernel(&sources_key(paths)?) {
+    if let Some(program) = provided.kernel(&sources_fingerprint(paths)?) {
         step("the kernel, from this release", || install(&program, folder))?;
     } else {
         paths.require_writable()?;
@@ -61,7 +61,7 @@ fn install(program: &Path, folder: &Path) -> Result<()> {
     })
 }
 
-/// Kernels are built in one place for all checkouts: their dependencies are the same.
+/// The target folder for the kernels of all checkouts, which have the same dependencies.
 pub fn target(paths: &Paths) -> PathBuf {
     paths.home.join("target")
 }
@@ -75,12 +75,12 @@ fn built(paths: &Paths) -> Result<PathBuf> {
     Ok(folder.join("release").join(PACKAGE))
 }
 
-/// Whether one of cargo's configurations names what to build for, where this machine is meant.
+/// Whether cargo's configuration names a target.
 fn names_a_target(folder: &Path) -> bool {
     config(folder, Some("build.target")).is_some()
 }
 
-/// A cargo command for the kernel, in the folder where its dependencies are built once.
+/// A cargo command for the kernel, with the target folder of all kernels.
 pub fn cargo(paths: &Paths, command: &str) -> Command {
     let mut cargo = crate::common::cargo::cargo();
     cargo
@@ -99,7 +99,7 @@ fn build(paths: &Paths) -> Result<()> {
         .stderr(Stdio::piped())
         .spawn()
         .context("cannot start cargo")?;
-    // cargo's lines are the sign of life; those from the first error on say why it failed.
+    // cargo's lines show that it is working; those from the first error on say why it failed.
     let mut lines = Vec::new();
     if let Some(stderr) = cargo.stderr.take() {
         use std::io::BufRead;
@@ -117,7 +117,7 @@ fn build(paths: &Paths) -> Result<()> {
     Ok(())
 }
 
-/// What the kernel has to know, as environment variables.
+/// The kernel's settings, as environment variables.
 pub fn environment(paths: &Paths, rust_src: &Path) -> Vec<(&'static str, String)> {
     let text = |path: &Path| path.to_string_lossy().into_owned();
     vec![
@@ -127,14 +127,14 @@ pub fn environment(paths: &Paths, rust_src: &Path) -> Vec<(&'static str, String)
     ]
 }
 
-/// The folder of the `cargo` that is running this.
+/// The folder of `cargo`.
 pub fn cargo_folder() -> Option<PathBuf> {
-    // rustup's cargo lives beside rustc; what `cargo` on the PATH points to is the one to use.
+    // The first one on the PATH, beside which rustup has rustc.
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).find(|folder| folder.join("cargo").is_file())
 }
 
-/// The folders in which a kernel looks for programs: cargo's own before these.
+/// A `PATH` with cargo's folder at the beginning.
 fn with_cargo(path: &str) -> String {
     match cargo_folder() {
         Some(folder) => format!("{}:{path}", folder.display()),
@@ -142,18 +142,18 @@ fn with_cargo(path: &str) -> String {
     }
 }
 
-/// These variables as a kernel has them that Jupyter starts with them: a kernel in reserve serves none
-/// with others.
+/// These variables as Jupyter changes them for a kernel: a prewarmed kernel serves only notebooks with the same
+/// variables.
 pub fn with_cargo_on_path(variables: Vec<(&'static str, String)>) -> Vec<(&'static str, String)> {
-    let seen = |(name, value): (&'static str, String)| match name {
+    let changed = |(name, value): (&'static str, String)| match name {
         "PATH" => (name, with_cargo(&value)),
         _ => (name, value),
     };
-    variables.into_iter().map(seen).collect()
+    variables.into_iter().map(changed).collect()
 }
 
-/// What Jupyter reads: how to start the kernel, and with which environment.
-fn description(paths: &Paths, binary: &Path, rust_src: &Path, data: Option<&Path>) -> Value {
+/// The kernel specification that Jupyter reads.
+fn specification(paths: &Paths, binary: &Path, rust_src: &Path, data: Option<&Path>) -> Value {
     let mut environment: serde_json::Map<String, Value> = environment(paths, rust_src)
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value.into()))
@@ -162,7 +162,7 @@ fn description(paths: &Paths, binary: &Path, rust_src: &Path, data: Option<&Path
     if let Some(data) = data {
         environment.insert(DATA_FOLDER.into(), data.to_string_lossy().into());
     }
-    // conda's Rust is told by a variable which linker to use.
+    // conda sets the linker by such a variable.
     let is_linker = |name: &str| name.starts_with("CARGO_TARGET_") && name.ends_with("_LINKER");
     for (name, value) in std::env::vars() {
         if ["CARGO_HOME", "RUSTUP_HOME"].contains(&name.as_str()) || is_linker(&name) {
@@ -179,24 +179,23 @@ fn description(paths: &Paths, binary: &Path, rust_src: &Path, data: Option<&Path
     })
 }
 
-/// Describes the kernel to the Jupyter of this checkout, and to the user's own (VS Code's, say) if
-/// asked to.
+/// Registers the kernel with the Jupyter of this checkout, and `with_user` with the user's own, such as VS Code's.
 pub fn register(paths: &Paths, binary: &Path, rust_src: &Path, with_user: bool) -> Result<()> {
     let write = |folder: &Path, data: Option<&Path>| {
-        let text = serde_json::to_string_pretty(&description(paths, binary, rust_src, data))?;
+        let text = serde_json::to_string_pretty(&specification(paths, binary, rust_src, data))?;
         write_file(&folder.join("kernels/tchalk/kernel.json"), &(text + "\n"))
     };
     write(&paths.jupyter(), None)?;
     if let Some(user) = user_jupyter().filter(|_| with_user) {
-        // A Jupyter of the user's own knows nothing of the data that a bundle has brought.
-        let remembered = remembered_data(&paths.home);
+        // The user's own Jupyter does not get the data of a bundle from this program.
+        let bundled = bundled_data::find(&paths.home);
         let in_use = data_folder().map(PathBuf::from);
-        write(&user, remembered.filter(|data| in_use.as_ref() == Some(data)).as_deref())?;
+        write(&user, bundled.filter(|data| in_use.as_ref() == Some(data)).as_deref())?;
     }
     Ok(())
 }
 
-/// The folder in which Jupyter looks for a user's own kernels.
+/// The folder in which Jupyter finds a user's own kernels.
 pub fn user_jupyter() -> Option<PathBuf> {
     let from =
         |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
@@ -210,20 +209,20 @@ pub fn user_jupyter() -> Option<PathBuf> {
     Some(data.join("jupyter"))
 }
 
-/// The kernel's sessions are built in folders below the state folder: this configuration reaches
-/// them all. The library is optimized although cells are not.
+/// Writes the cargo configuration of all sessions, which are built below the state folder. The library is
+/// optimized, and cells are not.
 pub fn configure_sessions(paths: &Paths, glue: &Path) -> Result<()> {
     let profile = "[profile.dev.package.\"*\"]\nopt-level = 3\ndebug = false\n\
                    debug-assertions = false\noverflow-checks = false\n";
     let glue = crate::setup::glue::cargo_config(glue, &rustc::host()?);
-    // Crates come from where the checkout has them.
+    // Sessions get crates from the same place as the checkout.
     let crates = std::fs::read_to_string(vendored_crates::crates_config(paths)).unwrap_or_default();
     let text = format!("{glue}\n{profile}\n{crates}");
     create_folder(&paths.state)?;
     write_file(&paths.state.join(".cargo/config.toml"), &text)
 }
 
-/// Whether the kernel starts at all.
+/// Whether the kernel starts.
 pub fn starts(binary: &Path) -> bool {
     run_quietly(Command::new(binary).arg("--version")).is_ok()
 }
@@ -249,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_configuration_that_names_a_target_is_noticed() {
+    fn a_configuration_with_a_target_is_found() {
         let folder = tempfile::tempdir().unwrap();
         assert!(!names_a_target(folder.path()));
         std::fs::create_dir(folder.path().join(".cargo")).unwrap();
@@ -259,11 +258,15 @@ mod tests {
     }
 
     #[test]
-    fn the_description_has_absolute_paths_and_the_way_to_stop() {
+    fn the_specification_has_absolute_paths_and_the_interrupt_mode() {
         let paths =
             Paths { root: "/checkout".into(), home: "/home".into(), state: "/home/s".into() };
-        let json =
-            description(&paths, Path::new("/home/kernel-1/tchalk-kernel"), Path::new("/src"), None);
+        let json = specification(
+            &paths,
+            Path::new("/home/kernel-1/tchalk-kernel"),
+            Path::new("/src"),
+            None,
+        );
         assert_eq!(json["argv"][0], "/home/kernel-1/tchalk-kernel");
         assert_eq!(json["argv"][2], "{connection_file}");
         assert_eq!(json["interrupt_mode"], "message");
@@ -272,16 +275,16 @@ mod tests {
     }
 
     #[test]
-    fn a_reserve_looks_for_programs_where_jupyters_kernel_does() {
+    fn a_prewarmed_kernel_has_the_same_path_as_one_that_jupyter_starts() {
         let paths =
             Paths { root: "/checkout".into(), home: "/home".into(), state: "/home/s".into() };
-        let json = description(&paths, Path::new("/kernel"), Path::new("/src"), None);
+        let json = specification(&paths, Path::new("/kernel"), Path::new("/src"), None);
         let outside = "/home/python/bin:/usr/bin";
         let jupyters = json["env"]["PATH"].as_str().unwrap().replace("${PATH}", outside);
-        let reserve = with_cargo_on_path(vec![
+        let prewarmed = with_cargo_on_path(vec![
             ("PATH", outside.to_owned()),
             ("TCHALK_STATE", "/s".to_owned()),
         ]);
-        assert_eq!(reserve, [("PATH", jupyters), ("TCHALK_STATE", "/s".to_owned())]);
+        assert_eq!(prewarmed, [("PATH", jupyters), ("TCHALK_STATE", "/s".to_owned())]);
     }
 }

@@ -2,7 +2,7 @@
 
 pub mod active_environment;
 pub mod bundled_data;
-pub mod disk_space;
+pub mod disk_requirements;
 pub mod doctor;
 pub mod glue;
 pub mod interpreter;
@@ -31,14 +31,14 @@ use python_environment::{EnvironmentState, PythonEnvironment};
 use std::fs::File;
 use std::path::PathBuf;
 
-/// Whether the user's own Jupyter is told of the kernel, too.
+/// Whether the kernel is registered with the user's own Jupyter, too.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Register {
     WithUser,
     CheckoutOnly,
 }
 
-/// What set-up has made.
+/// The result of set-up.
 pub struct Ready {
     pub environment: PythonEnvironment,
     pub rust_src: PathBuf,
@@ -46,21 +46,21 @@ pub struct Ready {
     pub kernel: PathBuf,
 }
 
-/// Makes whatever is missing.
+/// Makes the missing parts.
 pub fn run(paths: &Paths, register: Register) -> Result<Ready> {
     run_with(paths, register, &Provided::of(paths)?)
 }
 
-/// Makes whatever is missing, from what is at hand.
+/// Makes the missing parts, with those that are `provided`.
 pub fn run_with(paths: &Paths, register: Register, provided: &Provided) -> Result<Ready> {
-    // What another set-up is still making is not looked for. Where there is no cache yet, nothing is made
-    // before the checks.
-    let early = if paths.lock_folder().is_dir() { Some(hold_cache(paths)?) } else { None };
+    // The lock comes before the search for missing parts, which another set-up may be making. Without a cache
+    // there is nothing to lock, and the checks come before anything is created.
+    let early = if paths.lock_folder().is_dir() { Some(lock_cache(paths)?) } else { None };
     let missing = MissingParts::of(paths, provided);
     preflight::require(&preflight::check(paths, provided, &missing, variables::user_variables()))?;
     let _lock = match early {
         Some(lock) => lock,
-        None => hold_cache(paths)?,
+        None => lock_cache(paths)?,
     };
     let environment = python_environment::ensure(paths, provided)?;
     if !missing.is_nothing() && !cargo::is_fetched(&paths.root) {
@@ -81,20 +81,20 @@ pub fn run_with(paths: &Paths, register: Register, provided: &Provided) -> Resul
     Ok(Ready { environment, rust_src, kernel })
 }
 
-/// Holds the cache for this set-up, or, where only its owner may write to it, this checkout's own part; and
-/// removes what others have left half-made there.
-fn hold_cache(paths: &Paths) -> Result<File> {
+/// Locks the cache, or, if it is read-only, this checkout's own part; and removes what interrupted set-ups have
+/// left there.
+fn lock_cache(paths: &Paths) -> Result<File> {
     let folder = paths.lock_folder();
     let lock = lock(folder)?;
     remove_partial(folder)?;
     let environment = python_environment::environment(paths)?;
     if environment.state() == EnvironmentState::Interrupted && folder == paths.home {
-        eprintln!("what an interrupted set-up has left is removed");
-        // What is still written into it, by programs that an interrupted set-up has left, is out of the way.
-        let part = partial_name(&environment.folder);
-        std::fs::rename(&environment.folder, &part)
+        eprintln!("removing the environment of an interrupted set-up");
+        // Programs that the interrupted set-up has left may still be writing into it: it is renamed first.
+        let partial = partial_name(&environment.folder);
+        std::fs::rename(&environment.folder, &partial)
             .with_context(|| format!("cannot remove {}", environment.folder.display()))?;
-        let _ = std::fs::remove_dir_all(part);
+        let _ = std::fs::remove_dir_all(partial);
     }
     Ok(lock)
 }

@@ -1,4 +1,4 @@
-//! What became of earlier set-ups: broken off, of a checkout that has moved since, older than this one.
+//! The results of earlier set-ups: of interrupted ones, of a moved checkout, of older versions.
 
 use super::template::OWNER;
 use super::torch_build::TORCH;
@@ -6,15 +6,15 @@ use crate::common::files::is_partial;
 use crate::common::paths::Paths;
 use std::path::{Path, PathBuf};
 
-/// Where this checkout stands with the cache.
+/// Whether this checkout is set up in the cache.
 #[derive(Debug, PartialEq)]
 pub enum CheckoutState {
     SetUp,
-    /// Nobody has called set-up here.
+    /// Set-up has never run here.
     New,
-    /// It was set up under another path, at which there is nothing now.
+    /// It was set up at another path, which no longer exists.
     MovedFrom(PathBuf),
-    /// It was set up, and what belongs to it in the cache is gone.
+    /// It was set up, and its part of the cache no longer exists.
     CacheGone,
 }
 
@@ -23,7 +23,7 @@ impl CheckoutState {
         if owner(&paths.state).as_deref() == Some(&paths.root) {
             return CheckoutState::SetUp;
         }
-        // Set-up writes this file into the checkout, where it moves along.
+        // Set-up writes this file into the checkout, and it moves with the checkout.
         if !paths.root.join(".cargo/libtorch.toml").is_file() {
             return CheckoutState::New;
         }
@@ -46,12 +46,12 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
     entries.map(|entry| entry.path()).collect()
 }
 
-/// What set-ups that were broken off have left half-made.
-pub fn half_made(paths: &Paths) -> Vec<PathBuf> {
+/// The partial files and folders of interrupted set-ups.
+pub fn partial(paths: &Paths) -> Vec<PathBuf> {
     entries(&paths.home).into_iter().filter(|entry| is_partial(entry)).collect()
 }
 
-/// Parts in the cache that this checkout does not use: of older versions, or of other checkouts.
+/// Parts of the cache that this checkout does not use: of older versions, or of other checkouts.
 pub fn unused(paths: &Paths, used: &[PathBuf]) -> Vec<PathBuf> {
     const KINDS: [&str; 6] = ["python", "glue-", "kernel-", "rust-src-", "crates-", "reference-"];
     let is_versioned = |entry: &PathBuf| {
@@ -59,12 +59,12 @@ pub fn unused(paths: &Paths, used: &[PathBuf]) -> Vec<PathBuf> {
         KINDS.iter().any(|kind| name.starts_with(kind)) && !is_partial(entry)
     };
     let mut parts: Vec<_> = entries(&paths.home).into_iter().filter(is_versioned).collect();
-    // The compiled glue is linked anew for every environment with the same libtorch.
-    let compiled = |part: &Path| {
+    // Every environment with this libtorch is linked with these object files.
+    let is_object_folder = |part: &Path| {
         let name = part.file_name().unwrap_or_default().to_string_lossy();
         name.starts_with("glue-objects-") && name.ends_with(&format!("-{TORCH}"))
     };
-    parts.retain(|part| !used.contains(part) && !compiled(part));
+    parts.retain(|part| !used.contains(part) && !is_object_folder(part));
     parts.sort();
     parts
 }
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_checkout_knows_whether_it_was_moved() {
+    fn a_moved_checkout_is_recognized() {
         let folder = tempfile::tempdir().unwrap();
         let paths = paths(folder.path());
         assert_eq!(CheckoutState::of(&paths), CheckoutState::New);
@@ -95,14 +95,18 @@ mod tests {
         std::fs::write(state.join(OWNER), before.to_str().unwrap()).unwrap();
         assert_eq!(CheckoutState::of(&paths), CheckoutState::MovedFrom(before.clone()));
         std::fs::create_dir(&before).unwrap();
-        assert_eq!(CheckoutState::of(&paths), CheckoutState::CacheGone, "that one is still there");
+        assert_eq!(
+            CheckoutState::of(&paths),
+            CheckoutState::CacheGone,
+            "the other checkout still exists"
+        );
         std::fs::create_dir_all(&paths.state).unwrap();
         std::fs::write(paths.state.join(OWNER), paths.root.to_str().unwrap()).unwrap();
         assert_eq!(CheckoutState::of(&paths), CheckoutState::SetUp);
     }
 
     #[test]
-    fn older_parts_and_half_made_ones_are_told_apart() {
+    fn unused_and_partial_parts_are_listed_separately() {
         let folder = tempfile::tempdir().unwrap();
         let paths = paths(folder.path());
         for name in ["kernel-1", "kernel-2", "glue-cpu-1", "kernel-3.part-44", "data", "target"] {
@@ -111,6 +115,6 @@ mod tests {
         std::fs::create_dir(paths.home.join(format!("glue-objects-0.1.0-{TORCH}"))).unwrap();
         let used = [paths.home.join("kernel-2"), paths.home.join("glue-cpu-1")];
         assert_eq!(unused(&paths, &used), [paths.home.join("kernel-1")]);
-        assert_eq!(half_made(&paths), [paths.home.join("kernel-3.part-44")]);
+        assert_eq!(partial(&paths), [paths.home.join("kernel-3.part-44")]);
     }
 }

@@ -7,12 +7,12 @@ use anyhow::{Context, Result};
 use std::path::Path;
 use std::process::Command;
 
-/// A fresh virtual environment in `folder`, in place of whatever was there.
+/// Creates a virtual environment in `folder`, in place of an existing folder.
 pub fn create_environment(folder: &Path) -> Result<()> {
     create_environment_with(&interpreter::find()?.0, folder)
 }
 
-/// The same, made by another Python.
+/// The same, with another Python.
 pub fn create_environment_with(python: &str, folder: &Path) -> Result<()> {
     if folder.exists() {
         std::fs::remove_dir_all(folder)
@@ -21,8 +21,8 @@ pub fn create_environment_with(python: &str, folder: &Path) -> Result<()> {
     run_quietly(Command::new(python).args(["-m", "venv"]).arg(folder))
 }
 
-/// Installs what a lock file names, checking every hash; from a folder of wheels, if there is one, and
-/// else from the network. What pip needs meanwhile lies in `home`.
+/// Installs the packages of a lock file and checks every hash. They come from a folder of wheels, if there is
+/// one, and else from the network. pip's temporary files are in `home`.
 pub fn install(
     home: &Path,
     python: &Path,
@@ -30,8 +30,8 @@ pub fn install(
     wheels: Option<&Path>,
     more: &[&str],
 ) -> Result<()> {
-    with_temporary_folder(home, PIP, |room| {
-        let mut pip = pip(python, "install", room);
+    with_temporary_folder(home, PIP, |temporary| {
+        let mut pip = pip(python, "install", temporary);
         pip.args(["--require-hashes", "--no-compile"]).args(more).arg("-r").arg(lock_file);
         if let Some(wheels) = wheels {
             pip.args(["--no-index", "--find-links"]).arg(wheels);
@@ -40,8 +40,7 @@ pub fn install(
     })
 }
 
-/// Fetches what a lock file names, for this Python, and keeps it in a folder. What pip needs meanwhile
-/// lies in `home`.
+/// Downloads the packages of a lock file for this Python into a folder. pip's temporary files are in `home`.
 pub fn download(
     home: &Path,
     python: &Path,
@@ -49,23 +48,23 @@ pub fn download(
     wheels: &Path,
     more: &[&str],
 ) -> Result<()> {
-    with_temporary_folder(home, PIP, |room| {
-        let mut pip = pip(python, "download", room);
+    with_temporary_folder(home, PIP, |temporary| {
+        let mut pip = pip(python, "download", temporary);
         pip.args(["--require-hashes"]).args(more).arg("-r").arg(lock_file);
         run_quietly(pip.arg("--dest").arg(wheels))
     })
 }
 
-/// What the folder for pip's own needs is called.
+/// The name of the folder for pip's temporary files.
 const PIP: &str = "pip";
 
-/// pip, which keeps nothing outside `room`: neither the system's folder for what is temporary nor the
-/// user's for caches need have gigabytes to spare.
-fn pip(python: &Path, command: &str, room: &Path) -> Command {
+/// pip with all temporary files in `temporary`: the system's temporary folder and the user's cache may have no
+/// gigabytes free.
+fn pip(python: &Path, command: &str, temporary: &Path) -> Command {
     let mut pip = Command::new(python);
     pip.args(["-m", "pip", command, "--quiet", "--disable-pip-version-check", "--no-input"]);
-    pip.arg("--no-cache-dir").env("TMPDIR", room);
-    // A `user = true` of the user's own would fail in an environment.
+    pip.arg("--no-cache-dir").env("TMPDIR", temporary);
+    // `user = true` in the user's configuration would fail in an environment.
     pip.args((command == "install").then_some("--no-user"));
     pip
 }
@@ -75,10 +74,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pip_keeps_what_it_needs_meanwhile_in_its_room() {
+    fn pip_s_temporary_files_are_in_the_folder_it_is_given() {
         let pip = pip(Path::new("python"), "install", Path::new("/home/pip.part-1"));
-        let room = Some(std::ffi::OsStr::new("/home/pip.part-1"));
-        assert!(pip.get_envs().any(|(name, value)| name == "TMPDIR" && value == room));
+        let temporary = Some(std::ffi::OsStr::new("/home/pip.part-1"));
+        assert!(pip.get_envs().any(|(name, value)| name == "TMPDIR" && value == temporary));
         assert!(pip.get_args().any(|argument| argument == "--no-cache-dir"));
         assert!(pip.get_args().any(|argument| argument == "--no-user"));
     }

@@ -1,8 +1,8 @@
-//! What set-up need neither build nor fetch: the parts that a release brings along, compiled, in its
-//! folder `prebuilt`, and the packages of a [bundle](crate::release::bundle) for a room without network.
+//! The parts that set-up neither builds nor downloads: the compiled parts of a release, in its folder
+//! `prebuilt`, and the Python packages of a bundle.
 //!
-//! Each part says what it was made with. What does not fit this machine is passed over, and set-up
-//! says so and makes it in the ordinary way.
+//! A manifest says with what the parts were made. Set-up makes a part that does not fit this machine itself, and
+//! prints why.
 
 use crate::common::paths::Paths;
 use crate::common::rustc;
@@ -11,46 +11,46 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 use std::path::PathBuf;
 
-/// The folder of a release that holds its parts.
+/// The folder of a release with its compiled parts.
 pub const PREBUILT: &str = "prebuilt";
-/// Says with what the parts were made.
+/// The file that says with what the parts were made.
 pub const MANIFEST: &str = "manifest.json";
-/// The names of the parts, inside that folder.
+/// The names of the parts in that folder.
 pub const KERNEL: &str = "tchalk-kernel";
 pub const GLUE: &str = "glue";
 pub const CRATES: &str = "crates";
 pub const RUST_SRC: &str = "rust-src";
 
-/// What is at hand for this set-up.
+/// The parts that are provided.
 pub struct Provided {
     release: Option<ReleaseParts>,
-    /// The folder of Python's packages, if they come from a bundle.
+    /// The folder of Python packages, if they come from a bundle.
     pub wheels: Option<PathBuf>,
 }
 
 impl Provided {
-    /// What lies beside the sources.
+    /// The parts beside the sources.
     pub fn of(paths: &Paths) -> Result<Provided> {
         Ok(Provided { release: ReleaseParts::of(paths)?, wheels: None })
     }
 
-    /// Nothing at all.
+    /// No parts.
     pub fn none() -> Provided {
         Provided { release: None, wheels: None }
     }
 
-    /// The kernel's program, made from the sources that `key` stands for.
+    /// The kernel's program, made from the sources with this fingerprint.
     pub fn kernel(&self, key: &str) -> Option<PathBuf> {
-        // It is a program of its own: it need not be made by the compiler that compiles the cells.
+        // The program need not be made by the compiler that compiles the cells.
         self.part(KERNEL, "the kernel", &[("kernel", key)])
     }
 
-    /// The compiled glue, not yet linked.
+    /// The object files of the glue.
     pub fn objects(&self, torch_sys: &str, torch: &str) -> Option<PathBuf> {
         self.part(GLUE, "the C++ glue", &[("torch-sys", torch_sys), ("torch", torch)])
     }
 
-    /// The library's dependencies, as cargo names them: each name says for which compiler.
+    /// The library's compiled dependencies, under cargo's names, which depend on the compiler.
     pub fn crates(&self, rustc: &str) -> Option<PathBuf> {
         self.part(CRATES, "the library's dependencies", &[("rustc", rustc)])
     }
@@ -70,10 +70,9 @@ impl Provided {
         matches!(self.fit(GLUE, &[("torch-sys", torch_sys), ("torch", torch)]), Some(Ok(_)))
     }
 
-    /// A part that was made with all that is `wanted`. If there is one that was not, it is said why it
-    /// is not used.
-    fn part(&self, name: &str, what: &str, wanted: &[(&str, &str)]) -> Option<PathBuf> {
-        match self.fit(name, wanted)? {
+    /// A part that was made with what is `required`. If there is one that does not fit, prints why.
+    fn part(&self, name: &str, what: &str, required: &[(&str, &str)]) -> Option<PathBuf> {
+        match self.fit(name, required)? {
             Ok(part) => Some(part),
             Err(why) => {
                 eprintln!("  {what} that came with this release cannot be used: {why}");
@@ -83,10 +82,10 @@ impl Provided {
     }
 
     /// A part, or why it does not fit, if there is one.
-    fn fit(&self, name: &str, wanted: &[(&str, &str)]) -> Option<Result<PathBuf, String>> {
+    fn fit(&self, name: &str, required: &[(&str, &str)]) -> Option<Result<PathBuf, String>> {
         let release = self.release.as_ref()?;
         let part = release.folder.join(name);
-        part.exists().then(|| match release.misfit(wanted, &Machine::this()) {
+        part.exists().then(|| match release.misfit(required, &Machine::this()) {
             None => Ok(part),
             Some(why) => Err(why),
         })
@@ -99,7 +98,7 @@ struct ReleaseParts {
     manifest: Value,
 }
 
-/// What programs that were built elsewhere ask of a machine.
+/// What decides whether programs that were built elsewhere run.
 struct Machine {
     target: String,
     glibc: Option<String>,
@@ -121,14 +120,14 @@ impl ReleaseParts {
         Ok(Some(ReleaseParts { folder, manifest }))
     }
 
-    fn says(&self, name: &str) -> &str {
+    fn text(&self, name: &str) -> &str {
         self.manifest[name].as_str().unwrap_or("?")
     }
 
-    /// Why a part made with what the manifest says does not fit; `None` if it does.
-    fn misfit(&self, wanted: &[(&str, &str)], machine: &Machine) -> Option<String> {
-        if self.says("target") != machine.target {
-            let (made, here) = (self.says("target"), &machine.target);
+    /// Why the parts do not fit; `None` if they do.
+    fn misfit(&self, required: &[(&str, &str)], machine: &Machine) -> Option<String> {
+        if self.text("target") != machine.target {
+            let (made, here) = (self.text("target"), &machine.target);
             return Some(format!("it was made for {made}, and this machine is {here}"));
         }
         if let Some(needed) = self.manifest["glibc"].as_str()
@@ -137,11 +136,11 @@ impl ReleaseParts {
         {
             return Some(format!("it needs glibc {needed}, and this machine has {here}"));
         }
-        let (name, here) = wanted.iter().find(|(name, value)| self.says(name) != *value)?;
+        let (name, here) = required.iter().find(|(name, value)| self.text(name) != *value)?;
         if *name == "kernel" {
             return Some("the kernel's sources have been changed".into());
         }
-        Some(format!("it was made with {name} {}, and here is {here}", self.says(name)))
+        Some(format!("it was made with {name} {}, and this machine has {here}", self.text(name)))
     }
 }
 
@@ -158,7 +157,7 @@ fn glibc() -> Option<String> {
     None
 }
 
-/// The newest glibc that one of these programs and libraries asks for: `2.34`.
+/// The newest glibc that one of these programs and libraries needs: `2.34`.
 pub fn glibc_needed(files: &[PathBuf]) -> Result<Option<String>> {
     let mut newest: Option<Vec<u32>> = None;
     for file in files {
@@ -169,12 +168,12 @@ pub fn glibc_needed(files: &[PathBuf]) -> Result<Option<String>> {
     Ok(newest.map(|numbers| numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(".")))
 }
 
-/// The newest of the versions of glibc's symbols that are named among these bytes.
+/// The newest version of a glibc symbol in these bytes.
 fn newest_glibc(bytes: &[u8]) -> Option<Vec<u32>> {
-    const MARK: &[u8] = b"GLIBC_2.";
+    const PREFIX: &[u8] = b"GLIBC_2.";
     let mut newest = None;
     let mut rest = bytes;
-    while let Some(at) = rest.windows(MARK.len()).position(|window| window == MARK) {
+    while let Some(at) = rest.windows(PREFIX.len()).position(|window| window == PREFIX) {
         rest = &rest[at + b"GLIBC_".len()..];
         let end = rest.iter().position(|byte| !matches!(byte, b'0'..=b'9' | b'.'));
         let text = std::str::from_utf8(&rest[..end.unwrap_or(rest.len())]).unwrap_or_default();
@@ -201,26 +200,29 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_used_where_it_fits_and_else_it_is_said_why_not() {
+    fn a_part_that_does_not_fit_has_a_reason() {
         let (release, here) = (release(), machine("x86_64-unknown-linux-gnu", "2.36"));
         assert_eq!(release.misfit(&[("rustc", "1.95.0")], &here), None);
-        let says = |wanted, machine: &Machine| release.misfit(wanted, machine).unwrap();
-        assert!(says(&[("rustc", "1.96.0")], &here).contains("rustc 1.95.0, and here is 1.96.0"));
-        assert!(says(&[("kernel", "other")], &here).contains("sources have been changed"));
-        assert!(says(&[], &machine("aarch64-apple-darwin", "2.36")).contains("aarch64"));
+        let reason = |required, machine: &Machine| release.misfit(required, machine).unwrap();
+        assert!(
+            reason(&[("rustc", "1.96.0")], &here)
+                .contains("rustc 1.95.0, and this machine has 1.96.0")
+        );
+        assert!(reason(&[("kernel", "other")], &here).contains("sources have been changed"));
+        assert!(reason(&[], &machine("aarch64-apple-darwin", "2.36")).contains("aarch64"));
         let old = machine("x86_64-unknown-linux-gnu", "2.9");
-        assert!(says(&[], &old).contains("needs glibc 2.34"));
+        assert!(reason(&[], &old).contains("needs glibc 2.34"));
     }
 
     #[test]
-    fn the_newest_glibc_is_the_one_needed() {
+    fn the_newest_glibc_is_found() {
         let bytes = b"..GLIBC_2.4\0GLIBC_2.34\0GLIBC_2.9\0..";
         assert_eq!(newest_glibc(bytes), Some(vec![2, 34]));
         assert_eq!(newest_glibc(b"none"), None);
     }
 
     #[test]
-    fn a_damaged_manifest_is_an_error_and_none_is_not() {
+    fn a_damaged_manifest_is_an_error_and_a_missing_one_is_not() {
         let root = tempfile::tempdir().unwrap();
         let paths = Paths { root: root.path().into(), home: "/h".into(), state: "/s".into() };
         assert!(ReleaseParts::of(&paths).unwrap().is_none());
@@ -231,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_there_only_if_it_fits() {
+    fn only_a_part_that_fits_is_provided() {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join(PREBUILT);
         std::fs::create_dir_all(folder.join(GLUE)).unwrap();

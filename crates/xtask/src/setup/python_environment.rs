@@ -1,4 +1,4 @@
-//! The virtual environment that holds JupyterLab and libtorch.
+//! The Python environment with JupyterLab and libtorch.
 
 use super::active_environment::{self, ActiveEnvironment};
 use super::interpreter;
@@ -13,15 +13,15 @@ use crate::common::step::step;
 use anyhow::{Context, Result};
 use std::path::PathBuf;
 
-/// Written last, with the environment's own place: one without it was interrupted, and one that it does
-/// not name was moved; both are made anew.
+/// This file is written last, and contains the environment's path. Without it the environment was interrupted,
+/// with another path it was moved; both are made again.
 const COMPLETE: &str = "tchalk-complete";
 
-/// An environment that is ready.
+/// An environment, ready or not.
 pub struct PythonEnvironment {
     pub folder: PathBuf,
     pub build: TorchBuild,
-    /// The environment that somebody else made, where it is used as it is.
+    /// The active environment, if it is used instead of one that set-up makes.
     pub active: Option<ActiveEnvironment>,
 }
 
@@ -33,7 +33,7 @@ impl PythonEnvironment {
         }
     }
 
-    /// Where its programs are.
+    /// The folder of its programs.
     pub fn programs(&self) -> PathBuf {
         match &self.active {
             Some(active) => active.programs.clone(),
@@ -41,7 +41,7 @@ impl PythonEnvironment {
         }
     }
 
-    /// Whether its libtorch is to compute on an NVIDIA GPU.
+    /// Whether its libtorch computes on an NVIDIA GPU.
     pub fn has_cuda(&self) -> bool {
         match &self.active {
             Some(active) => active.has_cuda(),
@@ -49,7 +49,7 @@ impl PythonEnvironment {
         }
     }
 
-    /// The folder that has libtorch's `lib` and `include`.
+    /// The folder with libtorch's `lib` and `include`.
     pub fn torch(&self) -> Result<PathBuf> {
         if let Some(active) = &self.active {
             return Ok(active.torch.clone());
@@ -60,7 +60,7 @@ impl PythonEnvironment {
         let torch = pythons.flatten().map(|entry| entry.path().join("site-packages/torch"));
         torch.into_iter().find(|torch| torch.join("lib").is_dir()).with_context(|| {
             format!(
-                "{} holds no libtorch: remove it, and run cargo xtask setup",
+                "{} contains no libtorch: remove it, and run cargo xtask setup",
                 self.folder.display()
             )
         })
@@ -68,7 +68,7 @@ impl PythonEnvironment {
 }
 
 impl PythonEnvironment {
-    /// The version of its libtorch, `2.11.0`, without what names the build.
+    /// The version of its libtorch without the name of the build: `2.11.0`.
     pub fn torch_version(&self) -> Result<String> {
         if self.active.is_some() {
             return Ok(TORCH.into());
@@ -81,7 +81,7 @@ impl PythonEnvironment {
         Ok(version.split('+').next().unwrap_or_default().to_owned())
     }
 
-    /// How far it has come.
+    /// Whether it is ready, or why it is not.
     pub fn state(&self) -> EnvironmentState {
         if self.active.is_some() {
             EnvironmentState::Ready
@@ -104,10 +104,10 @@ impl PythonEnvironment {
 }
 
 impl PythonEnvironment {
-    /// Where it was made, if that is not here: its programs name that place in their first lines.
+    /// The path where it was made, if it is another one. Its programs have that path in their first lines.
     fn moved_from(&self) -> Option<PathBuf> {
         let before = PathBuf::from(std::fs::read_to_string(self.folder.join(COMPLETE)).ok()?);
-        // Two paths may lead to one folder, and some environments do not say where they were made.
+        // Two paths may lead to one folder, and the file of some environments is empty.
         let is_here = before == self.folder
             || before.as_os_str().is_empty()
             || before.canonicalize().is_ok_and(|it| Some(it) == self.folder.canonicalize().ok());
@@ -115,26 +115,26 @@ impl PythonEnvironment {
     }
 }
 
-/// What may have become of an environment.
+/// The states of an environment.
 #[derive(Debug, PartialEq)]
 pub enum EnvironmentState {
     Ready,
     Missing,
-    /// Its making was broken off.
+    /// The set-up that made it was interrupted.
     Interrupted,
-    /// It was made in another place, or the whole cache was.
+    /// It, or the whole cache, was made at another path.
     MovedFrom(PathBuf),
-    /// The Python it was made with is gone from the system.
+    /// The Python it was made with no longer exists.
     WithoutPython,
-    /// Somebody has installed another libtorch in it.
+    /// Another libtorch was installed in it.
     OtherTorch(String),
 }
 
-/// Where the environment for this checkout is, ready or not.
+/// The environment for this checkout, ready or not.
 pub fn environment(paths: &Paths) -> Result<PythonEnvironment> {
-    if let Some(active) = wanted_active()? {
+    if let Some(active) = requested_environment()? {
         let folder = active.prefix.clone();
-        let build = if active.names_cuda() { TorchBuild::Cuda } else { TorchBuild::Cpu };
+        let build = if active.is_built_for_cuda() { TorchBuild::Cuda } else { TorchBuild::Cpu };
         return Ok(PythonEnvironment { folder, build, active: Some(active) });
     }
     let build = torch_build::choose(&paths.home)?.build;
@@ -148,28 +148,28 @@ pub fn environment(paths: &Paths) -> Result<PythonEnvironment> {
     Ok(PythonEnvironment { folder: paths.home.join(name), build, active: None })
 }
 
-/// The active environment, if it is asked for or is one of conda's that fits.
-fn wanted_active() -> Result<Option<ActiveEnvironment>> {
+/// The active environment, if the user asks for it or it is conda's and fits.
+fn requested_environment() -> Result<Option<ActiveEnvironment>> {
     if std::env::var("TCHALK_LIBTORCH").as_deref() == Ok("environment") {
         return ActiveEnvironment::find().map(Some).context(
             "TCHALK_LIBTORCH=environment asks for the libtorch of the active Python environment; \
              without it set-up makes its own",
         );
     }
-    Ok(passable_conda().and_then(|(_, found)| found.ok()))
+    Ok(conda_environment().and_then(|(_, found)| found.ok()))
 }
 
-/// conda's active environment, where `TCHALK_LIBTORCH` leaves the choice.
-fn passable_conda() -> Option<(PathBuf, Result<ActiveEnvironment>)> {
+/// conda's active environment, unless `TCHALK_LIBTORCH` is set.
+fn conda_environment() -> Option<(PathBuf, Result<ActiveEnvironment>)> {
     match std::env::var_os("TCHALK_LIBTORCH") {
         Some(value) if !value.is_empty() => None,
         _ => active_environment::conda(),
     }
 }
 
-/// Why the active conda environment is not used, if there is one and it is not.
+/// Why the active conda environment, if there is one, is not used.
 pub fn why_conda_is_unused() -> Option<String> {
-    let (folder, found) = passable_conda()?;
+    let (folder, found) = conda_environment()?;
     let reason = found.err()?;
     Some(format!("the conda environment {} is not used: {reason:#}", folder.display()))
 }
@@ -185,18 +185,18 @@ pub fn ensure(paths: &Paths, provided: &Provided) -> Result<PythonEnvironment> {
         EnvironmentState::Ready => return Ok(environment),
         EnvironmentState::Missing | EnvironmentState::Interrupted => {}
         EnvironmentState::MovedFrom(before) => {
-            eprintln!("  it was moved here from {}; it is made anew", before.display());
+            eprintln!("  it was moved here from {}; making it again", before.display());
         }
         EnvironmentState::WithoutPython => {
-            eprintln!("  the Python it was made with is gone; it is made anew")
+            eprintln!("  the Python it was made with no longer exists; making it again")
         }
         EnvironmentState::OtherTorch(found) => {
-            eprintln!("  it holds libtorch {found} and not {TORCH}; it is made anew");
+            eprintln!("  it contains libtorch {found} instead of {TORCH}; making it again");
         }
     }
     paths.require_writable()?;
     if let Some(why) = why_conda_is_unused() {
-        eprintln!("{why}; set-up makes its own");
+        eprintln!("{why}; set-up makes its own environment");
     }
     if let Some(why) = torch_build::choose(&paths.home)?.why_not_cuda {
         eprintln!("there is an NVIDIA driver, but {why}");
@@ -236,7 +236,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn an_environment_says_what_became_of_it() {
+    fn an_environment_has_a_state() {
         let home = tempfile::tempdir().unwrap();
         let environment = PythonEnvironment {
             folder: home.path().join("e"),
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn an_environment_that_was_moved_knows_from_where() {
+    fn a_moved_environment_names_its_old_path() {
         let home = tempfile::tempdir().unwrap();
         let at = |name: &str| PythonEnvironment {
             folder: home.path().join(name),
@@ -270,21 +270,21 @@ mod tests {
         };
         let (here, before) = (at("here"), home.path().join("before"));
         std::fs::create_dir(&here.folder).unwrap();
-        let says = |place: &Path| {
-            std::fs::write(here.folder.join(COMPLETE), place.to_string_lossy().as_bytes()).unwrap();
+        let set_path = |path: &Path| {
+            std::fs::write(here.folder.join(COMPLETE), path.to_string_lossy().as_bytes()).unwrap();
         };
-        says(&before);
+        set_path(&before);
         assert_eq!(here.state(), EnvironmentState::MovedFrom(before.clone()));
         std::fs::create_dir(&before).unwrap();
         assert_eq!(here.state(), EnvironmentState::MovedFrom(before), "it is a copy");
-        says(&here.folder);
+        set_path(&here.folder);
         assert_eq!(here.state(), EnvironmentState::WithoutPython);
-        says(Path::new(""));
-        assert_eq!(here.state(), EnvironmentState::WithoutPython, "it does not say");
+        set_path(Path::new(""));
+        assert_eq!(here.state(), EnvironmentState::WithoutPython, "an empty file");
         #[cfg(unix)]
         {
             std::os::unix::fs::symlink(&here.folder, home.path().join("link")).unwrap();
-            says(&here.folder);
+            set_path(&here.folder);
             assert_eq!(
                 at("link").state(),
                 EnvironmentState::WithoutPython,

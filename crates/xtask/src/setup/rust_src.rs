@@ -1,8 +1,7 @@
-//! The standard library's sources, from which the kernel infers the types of variables.
+//! The sources of the standard library, which rust-analyzer inside Evcxr needs to infer the types of variables.
 //!
-//! rust-analyzer, inside Evcxr, reads them. They come with rustup's `rust-src` component. Where that
-//! is not installed, they are put together again from the pages of the `rust-docs` component, which
-//! rustup installs by default and which shows every line. A release brings them along.
+//! They come with rustup's `rust-src` component. Without it they are restored from the pages of the `rust-docs`
+//! component, which rustup installs by default and which shows every line. A release contains them.
 
 use super::provided::Provided;
 use crate::common::files::{copy_tree, create_filled};
@@ -14,30 +13,30 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// What is needed of them.
+/// The crates that are needed.
 pub const CRATES: [&str; 3] = ["core", "alloc", "std"];
-/// Vendor intrinsics and portable SIMD: three quarters of the bulk, and no notebook needs them.
+/// Vendor intrinsics and portable SIMD: three quarters of the size, and no notebook needs them.
 const LEFT_OUT: [&str; 2] = ["stdarch", "portable-simd"];
-/// rustup may try for minutes where there is no network.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// Without a network rustup may try for minutes.
+const RUSTUP_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// Whether a file belongs to what no notebook needs.
+/// Whether a file belongs to a part that no notebook needs.
 pub fn is_left_out(file: &Path) -> bool {
     LEFT_OUT.iter().any(|name| file.components().any(|part| part.as_os_str() == *name))
 }
 
-/// Where the sources are, if they are there already.
+/// The folder `library` of the sources, if it exists.
 pub fn find(paths: &Paths) -> Result<Option<PathBuf>> {
     let component = rustc::sysroot()?.join("lib/rustlib/src/rust/library");
-    let rebuilt = rebuilt(paths)?.join("library");
-    Ok([component, rebuilt].into_iter().find(|library| library.join("core/src/lib.rs").is_file()))
+    let restored = restored_folder(paths)?.join("library");
+    Ok([component, restored].into_iter().find(|library| library.join("core/src/lib.rs").is_file()))
 }
 
-fn rebuilt(paths: &Paths) -> Result<PathBuf> {
+fn restored_folder(paths: &Paths) -> Result<PathBuf> {
     Ok(paths.home.join(format!("rust-src-{}", rustc::version()?)))
 }
 
-/// The folder `library` of the sources; made if there is none.
+/// The folder `library` of the sources, made if it does not exist.
 pub fn ensure(paths: &Paths, provided: &Provided) -> Result<PathBuf> {
     if let Some(library) = find(paths)? {
         return Ok(library);
@@ -45,17 +44,17 @@ pub fn ensure(paths: &Paths, provided: &Provided) -> Result<PathBuf> {
     paths.require_writable()?;
     step("sources of the standard library", || {
         if let Some(library) = provided.rust_src(&rustc::version()?) {
-            return create_filled(&rebuilt(paths)?, |part| {
+            return create_filled(&restored_folder(paths)?, |part| {
                 copy_tree(&library, &part.join("library"), &|_| true)
             });
         }
         let pages = rustc::sysroot()?.join("share/doc/rust/html/src");
         if pages.join("core/lib.rs.html").is_file() {
-            let folder = rebuilt(paths)?;
+            let folder = restored_folder(paths)?;
             let _ = std::fs::remove_dir_all(&folder);
-            let made = create_filled(&folder, |part| rebuild(&pages, &part.join("library")));
+            let made = create_filled(&folder, |part| restore(&pages, &part.join("library")));
             let Err(error) = made else { return Ok(()) };
-            eprintln!("  the documentation does not give them ({error:#}); rustup is asked");
+            eprintln!("  the documentation does not contain them ({error:#}); asking rustup");
         }
         add_component()
     })?;
@@ -64,7 +63,7 @@ pub fn ensure(paths: &Paths, provided: &Provided) -> Result<PathBuf> {
     )
 }
 
-/// Asks rustup for the component, for as long as is reasonable.
+/// Asks rustup for the component, with a time limit.
 fn add_component() -> Result<()> {
     let started = Command::new("rustup")
         .args(["component", "add", "rust-src"])
@@ -79,7 +78,7 @@ fn add_component() -> Result<()> {
         )
     };
     let begun = Instant::now();
-    while begun.elapsed() < PATIENCE {
+    while begun.elapsed() < RUSTUP_TIMEOUT {
         if let Some(status) = rustup.try_wait()? {
             if status.success() {
                 return Ok(());
@@ -91,20 +90,20 @@ fn add_component() -> Result<()> {
     let _ = rustup.kill();
     let _ = rustup.wait();
     bail!(
-        "the sources of Rust's standard library could not be fetched: run `rustup component add \
-         rust-src` where there is a network"
+        "the sources of Rust's standard library could not be downloaded: run `rustup component add \
+         rust-src` with a network"
     )
 }
 
-/// Writes the sources that `pages` show to `library`.
-fn rebuild(pages: &Path, library: &Path) -> Result<()> {
+/// Writes the sources on `pages` to `library`.
+fn restore(pages: &Path, library: &Path) -> Result<()> {
     for name in CRATES {
-        rebuild_folder(&pages.join(name), &library.join(name).join("src"))?;
+        restore_folder(&pages.join(name), &library.join(name).join("src"))?;
     }
     Ok(())
 }
 
-fn rebuild_folder(from: &Path, to: &Path) -> Result<()> {
+fn restore_folder(from: &Path, to: &Path) -> Result<()> {
     std::fs::create_dir_all(to)?;
     for entry in
         std::fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))?
@@ -113,7 +112,7 @@ fn rebuild_folder(from: &Path, to: &Path) -> Result<()> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if path.is_dir() {
             if !LEFT_OUT.contains(&name.as_str()) {
-                rebuild_folder(&path, &to.join(name))?;
+                restore_folder(&path, &to.join(name))?;
             }
         } else if let Some(source) = name.strip_suffix(".html").filter(|name| name.ends_with(".rs"))
         {
@@ -126,7 +125,7 @@ fn rebuild_folder(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The source code that a page of the documentation shows.
+/// The source code on a page of the documentation.
 fn code_of(page: &str) -> Option<String> {
     const OPEN: &str = "<pre class=\"rust\"><code>";
     let code = &page[page.find(OPEN)? + OPEN.len()..];
@@ -136,7 +135,7 @@ fn code_of(page: &str) -> Option<String> {
     while let Some(at) = rest.find('<') {
         push_unescaped(&mut text, &rest[..at]);
         let end = at + rest[at..].find('>')? + 1;
-        // The numbers of the lines are links that are not part of the code.
+        // Line numbers are links that are not part of the code.
         let is_number =
             rest[at..end].starts_with("<a ") && rest[at..end].contains("data-nosnippet");
         rest = if is_number { &rest[end + rest[end..].find("</a>")? + 4..] } else { &rest[end..] };
@@ -171,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_becomes_its_code() {
+    fn code_is_extracted_from_a_page() {
         let page = "<h1>x.rs</h1><pre class=\"rust\"><code><a href=#1 id=1 data-nosnippet>1</a>\
                     <span class=\"kw\">fn </span>f&lt;T: Fn(&amp;str) -&gt; char&gt;() {\n\
                     <a href=#2 id=2 data-nosnippet>2</a>    <a href=\"y.html\">g</a>(<span>&quot;1 &amp;&amp; 2&quot;</span>)\n\
@@ -181,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_notebooks_never_need_is_left_out() {
+    fn parts_that_no_notebook_needs_are_left_out() {
         let pages = tempfile::tempdir().unwrap();
         let page = "<pre class=\"rust\"><code>mod x;</code></pre>";
         for name in [
@@ -195,7 +194,7 @@ mod tests {
             std::fs::write(path, page).unwrap();
         }
         let library = pages.path().join("library");
-        rebuild(pages.path(), &library).unwrap();
+        restore(pages.path(), &library).unwrap();
         assert_eq!(
             std::fs::read_to_string(library.join("alloc/src/vec/mod.rs")).unwrap(),
             "mod x;"

@@ -1,4 +1,4 @@
-//! The folder that every notebook's session is cloned from, with the library built in it.
+//! The template: the folder that every notebook's session is cloned from, with the library already built.
 
 use super::kernel;
 use super::provided::Provided;
@@ -12,12 +12,12 @@ use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Says what the template beside it was built from.
-const STAMP: &str = "template.stamp";
+/// The file with the fingerprints of what the template beside it was built from.
+const FILE: &str = "template.stamp";
 
-/// What the dependencies in the template were built from: their versions, the glue, the compiler, and
-/// the folder of their sources, where that is not cargo's own.
-fn dependencies_stamp(paths: &Paths, glue: &Path) -> Result<String> {
+/// The fingerprint of what the dependencies are built from: versions, glue, compiler, and the folder of their
+/// sources, if that is not cargo's own.
+fn dependencies_fingerprint(paths: &Paths, glue: &Path) -> Result<String> {
     let mut parts = vec![
         std::fs::read_to_string(paths.root.join("Cargo.lock"))?,
         std::fs::read_to_string(paths.library().join("Cargo.toml"))?,
@@ -29,44 +29,42 @@ fn dependencies_stamp(paths: &Paths, glue: &Path) -> Result<String> {
     Ok(fingerprint(&parts.iter().map(String::as_str).collect::<Vec<_>>()))
 }
 
-/// What the whole template was built from: the dependencies, the library, the kernel.
-fn stamp(paths: &Paths, kernel: &Path, glue: &Path) -> Result<String> {
+/// The fingerprints of what the template is built from: the dependencies; the library and the kernel.
+fn fingerprints(paths: &Paths, kernel: &Path, glue: &Path) -> Result<String> {
     let library = fingerprint_of_tree(&paths.library().join("src"))?;
-    let dependencies = dependencies_stamp(paths, glue)?;
+    let dependencies = dependencies_fingerprint(paths, glue)?;
     Ok(format!("{dependencies} {}", fingerprint(&[&library, &kernel.to_string_lossy()])))
 }
 
-/// A template, of this checkout or another, that was built with the same dependencies and may be read.
-fn relative(paths: &Paths, glue: &Path) -> Result<Option<PathBuf>> {
-    let dependencies = dependencies_stamp(paths, glue)?;
+/// A template of this checkout or another that has the same dependencies and can be read.
+fn similar_template(paths: &Paths, glue: &Path) -> Result<Option<PathBuf>> {
+    let dependencies = dependencies_fingerprint(paths, glue)?;
     let folders = paths.state.parent().into_iter().map(Path::to_owned);
     let folders = folders.chain([paths.home.join("checkouts")]);
     let mut states =
         folders.filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().flatten();
     Ok(states.find_map(|entry| {
         let state = entry.path();
-        let stamp = std::fs::read_to_string(state.join(STAMP)).ok()?;
+        let text = std::fs::read_to_string(state.join(FILE)).ok()?;
         let template = state.join("template");
         let is_readable = template.join("target").read_dir().is_ok();
-        (stamp.split(' ').next()? == dependencies && is_readable).then_some(template)
+        (text.split(' ').next()? == dependencies && is_readable).then_some(template)
     }))
 }
 
-/// The folder in which cargo has built the template.
+/// cargo's target folder in the template.
 pub fn target(paths: &Paths) -> PathBuf {
     paths.state.join("template/target")
 }
 
-/// What the template holds of the library's dependencies: everything that cargo has given a name with
-/// a hash.
+/// The library's dependencies in the template: every file with a hash in its name.
 pub fn dependencies(paths: &Paths) -> Result<Vec<PathBuf>> {
     let mut files = files_below(&target(paths))?;
     files.retain(|file| has_hash(file));
     Ok(files)
 }
 
-/// Whether this is a file that cargo names by a hash of all that went into it: a library, a macro, a
-/// build script.
+/// Whether cargo has named this file with a hash of its inputs: a library, a macro, a build script.
 fn has_hash(file: &Path) -> bool {
     let extension = file.extension().unwrap_or_default().to_string_lossy();
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
@@ -77,28 +75,28 @@ fn has_hash(file: &Path) -> bool {
         && !file.components().any(|part| part.as_os_str() == ".fingerprint")
 }
 
-fn stamp_file(paths: &Paths) -> PathBuf {
-    paths.state.join(STAMP)
+fn file(paths: &Paths) -> PathBuf {
+    paths.state.join(FILE)
 }
 
-/// Whether the template is what the checkout would give now.
+/// Whether the template is up to date.
 pub fn is_current(paths: &Paths, kernel: &Path, glue: &Path) -> Result<bool> {
-    let stamped = std::fs::read_to_string(stamp_file(paths)).unwrap_or_default();
+    let old = std::fs::read_to_string(file(paths)).unwrap_or_default();
     Ok(paths.state.join("template").is_dir()
-        && stamped == stamp(paths, kernel, glue)?
-        && !is_touched_since(&paths.library(), &stamp_file(paths)))
+        && old == fingerprints(paths, kernel, glue)?
+        && !is_touched_since(&paths.library(), &file(paths)))
 }
 
-/// Whether a source of the library is newer than `stamp`: cargo goes by times, and would build a new
-/// checkout in an old place again in every session.
-fn is_touched_since(library: &Path, stamp: &Path) -> bool {
+/// Whether a source of the library is newer than `file`. cargo compares times, and would build the library in
+/// every session.
+fn is_touched_since(library: &Path, file: &Path) -> bool {
     let time = |path: &Path| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
     let mut sources = files_below(&library.join("src")).unwrap_or_default();
     sources.push(library.join("Cargo.toml"));
-    sources.iter().any(|source| time(source) > time(stamp))
+    sources.iter().any(|source| time(source) > time(file))
 }
 
-/// Builds the template, if it is not warm.
+/// Builds the template, if it is not up to date.
 pub fn ensure(
     paths: &Paths,
     kernel: &Path,
@@ -109,42 +107,41 @@ pub fn ensure(
     if is_current(paths, kernel, glue)? {
         return Ok(());
     }
-    let relative = relative(paths, glue)?;
-    let prebuilt = match relative {
+    let similar = similar_template(paths, glue)?;
+    let prebuilt = match similar {
         Some(_) => None,
         None => provided.crates(&rustc::version()?),
     };
-    let how_long = match (&relative, &prebuilt) {
+    let how_long = match (&similar, &prebuilt) {
         (Some(_), _) => "half a minute",
         (_, Some(_)) => "about a minute",
         _ => "about 4 minutes",
     };
     step(&format!("the library for notebooks, built once in advance ({how_long})"), || {
-        let stamp = stamp(paths, kernel, glue)?;
+        let fingerprints = fingerprints(paths, kernel, glue)?;
         let mut warm = Command::new(kernel);
-        warm.arg("--warm").args(relative).envs(kernel::environment(paths, rust_src));
+        warm.arg("--warm").args(similar).envs(kernel::environment(paths, rust_src));
         warm.envs(prebuilt.map(|folder| ("TCHALK_PREBUILT", folder)));
-        // Backtraces are for those who build the kernel.
+        // Backtraces are for the kernel's developers.
         let output =
             warm.env_remove("RUST_BACKTRACE").output().context("cannot start the kernel")?;
         if !output.status.success() {
             bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
         }
-        renew(&stamp_file(paths), &stamp)
+        rewrite(&file(paths), &fingerprints)
     })
 }
 
-/// Writes the stamp, and with the present time even if it says what it said before: a source may have
-/// been touched and not changed.
-fn renew(file: &Path, stamp: &str) -> Result<()> {
+/// Writes the file even if its content stays the same: a source may have a new time without a change.
+fn rewrite(file: &Path, text: &str) -> Result<()> {
     let _ = std::fs::remove_file(file);
-    write_file(file, stamp)
+    write_file(file, text)
 }
 
-/// Names the checkout that a state folder belongs to.
+/// The file that names the checkout to which a state folder belongs.
 pub const OWNER: &str = "checkout";
 
-/// Says whose this state folder is, and removes those whose checkout is gone.
+/// Writes which checkout this state folder belongs to, and removes the state folders of deleted checkouts.
 pub fn remove_state_of_deleted_checkouts(paths: &Paths) -> Result<()> {
     write_file(&paths.state.join(OWNER), &paths.root.to_string_lossy())?;
     let Some(Ok(checkouts)) = paths.state.parent().map(std::fs::read_dir) else { return Ok(()) };
@@ -162,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dependencies_are_told_from_ours_by_their_names() {
+    fn dependencies_are_recognized_by_their_names() {
         let named = |name: &str| has_hash(Path::new(name));
         assert!(named("deps/libserde-0123456789abcdef.rlib"));
         assert!(named("build/serde-0123456789abcdef/build_script_build-0123456789abcdef"));
@@ -172,25 +169,25 @@ mod tests {
     }
 
     #[test]
-    fn crates_that_come_from_elsewhere_are_another_template() {
+    fn crates_from_another_folder_give_another_template() {
         let root = tempfile::tempdir().unwrap();
         let library = root.path().join("crates/tchalk");
         std::fs::create_dir_all(&library).unwrap();
         std::fs::write(root.path().join("Cargo.lock"), "").unwrap();
         std::fs::write(library.join("Cargo.toml"), "").unwrap();
         let paths = Paths { root: root.path().into(), home: "/h".into(), state: "/s".into() };
-        let stamp = || dependencies_stamp(&paths, Path::new("/g")).unwrap();
-        let before = stamp();
-        assert_eq!(before, stamp());
+        let fingerprint = || dependencies_fingerprint(&paths, Path::new("/g")).unwrap();
+        let before = fingerprint();
+        assert_eq!(before, fingerprint());
         let config = vendored_crates::crates_config(&paths);
         write_file(&config, "[source.tchalk-bundle]\ndirectory = \"/c\"\n").unwrap();
-        assert_ne!(before, stamp());
+        assert_ne!(before, fingerprint());
     }
 
     #[test]
-    fn a_source_that_is_newer_than_the_stamp_is_noticed() {
+    fn a_source_newer_than_the_file_is_found() {
         let library = tempfile::tempdir().unwrap();
-        let (src, stamp) = (library.path().join("src"), library.path().join("stamp"));
+        let (src, file) = (library.path().join("src"), library.path().join("file"));
         std::fs::create_dir_all(&src).unwrap();
         let write = |path: &Path, seconds: u64| {
             std::fs::write(path, "").unwrap();
@@ -199,16 +196,16 @@ mod tests {
         };
         write(&src.join("lib.rs"), 100);
         write(&library.path().join("Cargo.toml"), 100);
-        write(&stamp, 200);
-        assert!(!is_touched_since(library.path(), &stamp));
+        write(&file, 200);
+        assert!(!is_touched_since(library.path(), &file));
         write(&src.join("lib.rs"), 300);
-        assert!(is_touched_since(library.path(), &stamp));
-        renew(&stamp, "").unwrap();
-        assert!(!is_touched_since(library.path(), &stamp), "the same stamp counts from now on");
+        assert!(is_touched_since(library.path(), &file));
+        rewrite(&file, "").unwrap();
+        assert!(!is_touched_since(library.path(), &file), "the same text with a new time");
     }
 
     #[test]
-    fn only_what_belongs_to_a_checkout_that_is_gone_is_removed() {
+    fn only_the_state_of_a_deleted_checkout_is_removed() {
         let home = tempfile::tempdir().unwrap();
         let state = |name: &str| home.path().join("checkouts").join(name);
         let owned = [("mine", home.path().to_owned()), ("gone", home.path().join("gone"))];

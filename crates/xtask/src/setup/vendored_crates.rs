@@ -1,23 +1,23 @@
-//! The crates that a bundle brings, in place of the network: cargo reads where they are from a configuration
-//! file in the checkout.
+//! The crates of a bundle, which cargo uses in place of the network: a configuration file in the checkout names
+//! their folder.
 
 use crate::common::paths::Paths;
 use crate::common::text::toml_string;
 use std::path::{Path, PathBuf};
 
-/// The file of the checkout that tells cargo where crates are; absent where they are on the network.
+/// The configuration file; it does not exist if crates come from the network.
 pub fn crates_config(paths: &Paths) -> PathBuf {
     paths.root.join(".cargo/crates.toml")
 }
 
-/// The folder of crates that cargo in this checkout uses in place of the network.
+/// The folder that this checkout uses in place of the network.
 pub fn crates_in_use(paths: &Paths) -> Option<PathBuf> {
     let text = std::fs::read_to_string(crates_config(paths)).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("directory = "))?;
     Some(PathBuf::from(serde_json::from_str::<String>(line).ok()?))
 }
 
-/// What `start.sh` writes, too.
+/// The text of the configuration file; a bundle's `start.sh` writes the same.
 pub fn configuration(crates: &Path) -> String {
     format!(
         "# Written by `cargo xtask setup --from`: crates come from a bundle. Delete this file, and run\n\
@@ -34,7 +34,7 @@ mod tests {
     use crate::common::files::write_file;
 
     #[test]
-    fn the_configuration_is_the_one_that_the_script_writes() {
+    fn start_sh_writes_the_same_configuration() {
         let script = include_str!("../release/start.sh");
         let (_, rest) = script.split_once("<<END\n").unwrap();
         let written = rest.split_once("END\n").unwrap().0.replace("\\`", "`");

@@ -1,4 +1,4 @@
-//! cargo's settings, from files above the checkout or from variables, that change what is built.
+//! The settings of cargo, from files above the checkout or from variables, that change what is built.
 
 use super::finding::Finding::{self, Bad, Good, Note};
 use crate::common::cargo;
@@ -9,7 +9,7 @@ use crate::common::rustc;
 use crate::common::variables::Variables;
 use std::path::{Path, PathBuf};
 
-/// Where a setting comes from.
+/// The source of a setting.
 #[derive(Debug, Clone, PartialEq)]
 enum Origin {
     File(String),
@@ -25,12 +25,12 @@ struct Setting {
     origin: Origin,
 }
 
-/// What cargo is told that matters here.
+/// The settings that have an effect here.
 pub fn findings(paths: &Paths, variables: &Variables) -> Vec<Finding> {
     let Some(mut settings) = in_folder(&paths.root) else {
-        return vec![Note("unknown: cargo does not tell its settings".into())];
+        return vec![Note("unknown: cargo does not print its settings".into())];
     };
-    // Cells are compiled below the cache, where other files may apply.
+    // Cells are compiled below the cache, and other files may apply there.
     let existing = paths.state.ancestors().find(|folder| folder.is_dir());
     settings.extend(existing.and_then(in_folder).unwrap_or_default());
     settings.extend(of_variables(variables));
@@ -49,7 +49,7 @@ pub fn findings(paths: &Paths, variables: &Variables) -> Vec<Finding> {
     findings
 }
 
-/// What a setting does here, on a machine that rustc calls `host`, if it does anything.
+/// The effect of a setting on this machine, whose target is `host`, if it has any.
 fn judge(setting: &Setting, host: &str, is_fetched: &dyn Fn() -> bool) -> Option<Finding> {
     let Setting { key, value, origin } = setting;
     let (what, delete) = match origin {
@@ -58,55 +58,57 @@ fn judge(setting: &Setting, host: &str, is_fetched: &dyn Fn() -> bool) -> Option
     };
     let (table, last) = key.rsplit_once('.')?;
     match (table, last) {
-        ("build", "target") => Some(Note(format!("{what}: not used, all is for this machine"))),
+        ("build", "target") => {
+            Some(Note(format!("{what}: not used, everything is built for this machine")))
+        }
         ("build", "target-dir" | "build-dir" | "rustc-wrapper") | (_, "rustflags") => {
             Some(Note(format!("{what}: not used for cells")))
         }
-        (_, "linker") if !is_of(table, origin, host) => None,
+        (_, "linker") if !is_for_host(table, origin, host) => None,
         (_, "linker") => Some(match first_line(program(value, origin), &["--version"]) {
             Some(_) => Note(what),
             None => Bad(format!("{what} does not start"), format!("install it, or {delete}")),
         }),
         ("net", "offline") if value == "true" => Some(match is_fetched() {
-            true => Note(format!("{what}: all crates are there")),
+            true => Note(format!("{what}: all crates are downloaded")),
             false => Bad(format!("{what}, and crates have to be fetched"), delete),
         }),
         (table, "replace-with") if table.starts_with("source.") => Some(Note(what)),
         (table, "directory" | "local-registry") if table.starts_with("source.") => {
-            (!beside(value, origin).is_dir())
+            (!path_in_setting(value, origin).is_dir())
                 .then(|| Bad(format!("{what} is not there"), format!("correct it, or {delete}")))
         }
         _ => None,
     }
 }
 
-/// Whether a linker is for what is built here, and not for another machine.
-fn is_of(table: &str, origin: &Origin, host: &str) -> bool {
+/// Whether a linker is for this machine.
+fn is_for_host(table: &str, origin: &Origin, host: &str) -> bool {
     match origin {
         File(_) => table == format!("target.{host}") || table.contains("cfg("),
         Variable(name) => name.contains(&host.to_uppercase().replace(['-', '.'], "_")),
     }
 }
 
-/// A path in a setting: cargo begins where the folder `.cargo` of its file is.
-fn beside(value: &str, origin: &Origin) -> PathBuf {
+/// A path in a setting, which is relative to the folder that contains `.cargo`.
+fn path_in_setting(value: &str, origin: &Origin) -> PathBuf {
     match origin {
         File(file) => Path::new(file).ancestors().nth(2).unwrap_or(Path::new("")).join(value),
         Variable(_) => PathBuf::from(value),
     }
 }
 
-/// A program in a setting: a path, or a name that is looked for.
+/// A program in a setting: a path, or a name to be found on the PATH.
 fn program(value: &str, origin: &Origin) -> PathBuf {
-    if value.contains('/') { beside(value, origin) } else { PathBuf::from(value) }
+    if value.contains('/') { path_in_setting(value, origin) } else { PathBuf::from(value) }
 }
 
-/// The settings that are in force in a folder, as cargo itself tells them; `None` if it does not.
+/// The settings that apply in a folder, as cargo prints them; `None` if it does not.
 fn in_folder(folder: &Path) -> Option<Vec<Setting>> {
     config(folder, None).map(|text| read(&text))
 }
 
-/// Reads lines such as `build.target = "x" # /a/config.toml`; the elements of a list follow it.
+/// Parses lines such as `build.target = "x" # /a/config.toml`; a list is followed by its elements.
 fn read(text: &str) -> Vec<Setting> {
     let mut settings: Vec<Setting> = Vec::new();
     let mut in_list = false;
@@ -127,18 +129,18 @@ fn read(text: &str) -> Vec<Setting> {
     settings
 }
 
-/// The settings that variables make.
+/// The settings in variables.
 fn of_variables(variables: &Variables) -> Vec<Setting> {
     let all = variables.iter();
     let setting = |(name, value): (&str, &str)| {
-        // A character that is not printed separates encoded flags.
+        // Encoded flags are separated by a control character.
         let value = value.replace('\x1f', " ");
         Some(Setting { key: key_of(name)?.into(), value, origin: Variable(name.into()) })
     };
     all.filter_map(setting).collect()
 }
 
-/// The setting that a variable stands for, in short for all targets.
+/// The setting for a variable, with one name for all targets.
 fn key_of(variable: &str) -> Option<&'static str> {
     let of_target = |end| variable.starts_with("CARGO_TARGET_") && variable.ends_with(end);
     match variable {
@@ -164,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_are_read_as_cargo_tells_them() {
+    fn cargo_s_output_is_parsed() {
         let text = "build.rustflags = [\n    \"-C\", # /c\n    \"x = y\", # /c\n]\n\
                     build.target = \"t\" # /c\nnet.offline = true # /d e/f\n\
                     target.t.linker = \"a # b\" # /c\n# CARGO_HOME=/h\n";
@@ -183,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_breaks_a_build_is_a_fault_and_the_rest_a_note() {
+    fn a_setting_that_breaks_the_build_is_a_fault_and_others_are_notes() {
         let file = || File("/c".into());
         let is_bad = |found| matches!(found, Some(Bad(..)));
         let is_note = |found| matches!(found, Some(Note(_)));
@@ -206,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_above_the_folder_is_found_with_its_name() {
+    fn a_file_above_the_folder_is_found() {
         let above = tempfile::tempdir().unwrap();
         let (config, checkout) = (above.path().join(".cargo"), above.path().join("checkout"));
         std::fs::create_dir(&config).unwrap();
@@ -221,13 +223,13 @@ mod tests {
     }
 
     #[test]
-    fn a_path_begins_where_cargos_folder_is() {
-        let place = tempfile::tempdir().unwrap();
-        std::fs::create_dir(place.path().join("vendor")).unwrap();
-        let file = || File(place.path().join(".cargo/config.toml").to_string_lossy().into_owned());
+    fn paths_are_relative_to_the_folder_that_contains_dot_cargo() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("vendor")).unwrap();
+        let file = || File(root.path().join(".cargo/config.toml").to_string_lossy().into_owned());
         assert_eq!(judged("source.m.directory", "vendor", file(), true), None);
         assert!(matches!(judged("source.m.directory", "none", file(), true), Some(Bad(..))));
-        assert_eq!(program("bin/cc", &file()), place.path().join("bin/cc"));
+        assert_eq!(program("bin/cc", &file()), root.path().join("bin/cc"));
         assert_eq!(program("cc", &file()), Path::new("cc"));
     }
 

@@ -1,12 +1,12 @@
-//! What a check has found.
+//! The result of a check.
 
-/// What was found.
+/// What a check has found.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Finding {
     Good(String),
-    /// Works, but worth knowing.
+    /// No fault, but useful to know.
     Note(String),
-    /// What is wrong, and the remedy.
+    /// A fault, and its remedy.
     Bad(String, String),
 }
 use Finding::{Bad, Good, Note};
@@ -14,8 +14,8 @@ use Finding::{Bad, Good, Note};
 /// The name of a check, and what it has found.
 pub type Line = (&'static str, Finding);
 
-/// A line as it is printed; a remedy takes a second one.
-pub fn printed((name, finding): &Line) -> String {
+/// The line that is printed; a remedy takes a second one.
+pub fn format_line((name, finding): &Line) -> String {
     match finding {
         Good(what) => format!("ok  {name:<25} {what}"),
         Note(what) => format!("--  {name:<25} {what}"),
@@ -23,14 +23,14 @@ pub fn printed((name, finding): &Line) -> String {
     }
 }
 
-/// How many are wrong.
+/// The number of faults.
 pub fn count_faults(lines: &[Line]) -> usize {
     lines.iter().filter(|(_, finding)| matches!(finding, Bad(..))).count()
 }
 
-/// `1 of these has to be mended`, `2 of these have to be mended`.
+/// `1 of these has to be fixed`, `2 of these have to be fixed`.
 pub fn to_fix(faults: usize) -> String {
-    format!("{faults} of these {} to be mended", if faults == 1 { "has" } else { "have" })
+    format!("{faults} of these {} to be fixed", if faults == 1 { "has" } else { "have" })
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::setup::bundled_data;
 use crate::setup::kernel;
 use std::path::{Path, PathBuf};
 
-/// Whether all of them can be written to. A cache that is `complete` need not be.
+/// Whether all of them can be written to. A `complete` cache need not be.
 pub fn findings(paths: &Paths, variables: &Variables, complete: bool) -> Vec<Finding> {
     let mut findings: Vec<Finding> = [
         unusable(&paths.home),
@@ -26,13 +26,13 @@ pub fn findings(paths: &Paths, variables: &Variables, complete: bool) -> Vec<Fin
     .flatten()
     .collect();
     if findings.is_empty() {
-        findings.push(Good("all can be written to".into()));
+        findings.push(Good("all are writable".into()));
     }
     findings
 }
 
-/// A fault, if programs could not be told of the cache: they are told in lists that a colon separates, and
-/// in text.
+/// A fault, if the path of the cache cannot be passed on: lists of paths are separated by colons, and
+/// configurations are UTF-8.
 fn unusable(folder: &Path) -> Option<Finding> {
     let why = match folder.to_str() {
         None => "is not UTF-8",
@@ -47,7 +47,7 @@ const MOVE_CACHE: &str = "set TCHALK_HOME to a folder that you may write to";
 
 fn home(paths: &Paths, complete: bool) -> Option<Finding> {
     match unwritable(&paths.home, "the cache", MOVE_CACHE)? {
-        Bad(what, _) if complete => Some(Note(format!("{what}; it has all that is needed"))),
+        Bad(what, _) if complete => Some(Note(format!("{what}; it is complete"))),
         finding => Some(finding),
     }
 }
@@ -60,12 +60,12 @@ fn cargo_home(variables: &Variables) -> Option<PathBuf> {
 fn crates(folder: &Path, is_fetched: &dyn Fn() -> bool) -> Option<Finding> {
     match unwritable(folder, "cargo's folder", "set CARGO_HOME to a folder that you may write to")?
     {
-        Bad(what, _) if is_fetched() => Some(Note(format!("{what}; all crates are there"))),
+        Bad(what, _) if is_fetched() => Some(Note(format!("{what}; all crates are downloaded"))),
         finding => Some(finding),
     }
 }
 
-/// A fault, if nothing can be written to a folder or no such folder can be made.
+/// A fault, if a folder cannot be written to or created.
 fn unwritable(folder: &Path, name: &str, remedy: &str) -> Option<Finding> {
     let existing = folder.ancestors().find(|ancestor| ancestor.symlink_metadata().is_ok())?;
     (!is_writable(folder)).then(|| {
@@ -79,7 +79,7 @@ fn unwritable(folder: &Path, name: &str, remedy: &str) -> Option<Finding> {
 
 /// The folder of data sets, `folder` as the library has it.
 pub fn data(paths: &Paths, folder: Option<&str>) -> Finding {
-    data_in(folder, bundled_data::remembered_data(&paths.home).as_deref())
+    data_in(folder, bundled_data::find(&paths.home).as_deref())
 }
 
 fn data_in(folder: Option<&str>, remembered: Option<&Path>) -> Finding {
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_that_cannot_be_made_is_a_fault() {
+    fn a_folder_that_cannot_be_created_is_a_fault() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(unwritable(&folder.path().join("a/b"), "x", "y"), None);
         let file = folder.path().join("file");
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn a_cache_that_programs_cannot_be_told_of_is_a_fault() {
+    fn a_cache_whose_path_cannot_be_passed_on_is_a_fault() {
         use std::os::unix::ffi::OsStrExt;
         assert_eq!(unusable(Path::new("/a b,c/Pru\u{308}fung")), None);
         let not_text = std::ffi::OsStr::from_bytes(b"/a\xff");
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_of_data_that_is_not_there_is_a_fault_and_none_is_not() {
+    fn a_data_folder_that_does_not_exist_is_a_fault() {
         let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let (named, remembered) = (folder.path().to_str(), Some(folder.path()));
         assert!(matches!(data_in(None, None), Note(_)));

@@ -1,17 +1,17 @@
-//! The memory that compiling takes.
+//! The memory that compiling needs.
 
 use super::finding::Finding::{self, Bad, Good, Note};
 use super::missing::MissingParts;
 use std::path::Path;
 
-/// What the glue's two C++ files take while they are compiled side by side, in GB: 1.6 and 1.5, measured.
+/// For compiling the glue's two C++ files in parallel, in GB (measured: 1.6 and 1.5).
 const GLUE: f64 = 3.0;
-/// What the kernel's crates take, 1.9 measured with two processors.
+/// For compiling the kernel (measured: 1.9 with two CPUs).
 const KERNEL: f64 = 2.0;
-/// What a notebook takes that trains something small.
+/// For a notebook that trains a small network.
 const TO_RUN: f64 = 1.0;
 
-/// Whether there is enough for what is missing.
+/// Whether there is enough for the missing parts.
 pub fn finding(missing: &MissingParts) -> Finding {
     let system = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| available(&text));
     let limit = left_of_limit(Path::new("/sys/fs/cgroup"));
@@ -38,7 +38,7 @@ fn judge(free: Option<f64>, missing: &MissingParts) -> Finding {
     }
 }
 
-/// What the system can give without swapping, and what it can swap, in GB.
+/// The available memory and the free swap space, in GB.
 fn available(meminfo: &str) -> Option<f64> {
     let kilobytes = |name: &str| {
         let line = meminfo.lines().find_map(|line| line.strip_prefix(name))?;
@@ -47,7 +47,7 @@ fn available(meminfo: &str) -> Option<f64> {
     Some((kilobytes("MemAvailable:")? + kilobytes("SwapFree:").unwrap_or(0.0)) * 1024.0 / 1e9)
 }
 
-/// What a container's limit leaves, in GB, if there is a limit.
+/// The memory that a container's limit leaves, in GB, if there is a limit.
 fn left_of_limit(groups: &Path) -> Option<f64> {
     let bytes =
         |name: &str| std::fs::read_to_string(groups.join(name)).ok()?.trim().parse::<f64>().ok();
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn too_little_to_compile_is_a_fault_only_where_something_is_compiled() {
+    fn too_little_memory_is_a_fault_only_if_something_has_to_be_compiled() {
         let missing = |glue, kernel| MissingParts { environment: false, glue, kernel };
         assert!(matches!(judge(Some(2.5), &missing(true, true)), Bad(..)));
         assert!(matches!(judge(Some(2.5), &missing(false, true)), Good(_)));

@@ -19,7 +19,8 @@ impl MissingParts {
     pub fn of(paths: &Paths, provided: &Provided) -> MissingParts {
         let environment = python_environment::environment(paths);
         let kernel = || kernel::binary(paths).is_ok_and(|binary| binary.is_file());
-        let prebuilt = || kernel::sources_key(paths).is_ok_and(|key| provided.has_kernel(&key));
+        let prebuilt =
+            || kernel::sources_fingerprint(paths).is_ok_and(|key| provided.has_kernel(&key));
         MissingParts {
             environment: !environment.is_ok_and(|it| it.state() == EnvironmentState::Ready),
             glue: glue::needs_compiler(paths, provided).unwrap_or(true),

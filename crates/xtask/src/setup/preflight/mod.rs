@@ -1,5 +1,5 @@
-//! Everything outside the project that would make set-up or a notebook fail later. Set-up looks at it
-//! before it begins anything long, and doctor prints it: there is this one list.
+//! The list of everything outside the project that would make set-up or a notebook fail later. Set-up checks it
+//! before it begins anything long, and doctor prints it.
 
 mod cargo;
 mod finding;
@@ -10,19 +10,19 @@ mod others;
 mod pip;
 mod tools;
 
-pub use finding::{Finding, Line, count_faults, printed, to_fix};
+pub use finding::{Finding, Line, count_faults, format_line, to_fix};
 pub use missing::MissingParts;
 
 use crate::common::files::free_gb;
 use crate::common::paths::{Paths, data_folder};
 use crate::common::variables::Variables;
-use crate::setup::disk_space;
+use crate::setup::disk_requirements;
 use crate::setup::provided::Provided;
 use crate::setup::python_environment;
 use Finding::{Bad, Good, Note};
 use anyhow::{Result, bail};
 
-/// Looks at everything that matters to what is `missing`, and changes nothing.
+/// Checks everything that the missing parts need, and changes nothing.
 pub fn check(
     paths: &Paths,
     provided: &Provided,
@@ -32,7 +32,7 @@ pub fn check(
     let environment = python_environment::environment(paths).ok();
     let makes_one = environment.as_ref().is_none_or(|it| it.active.is_none());
     let torch = environment.and_then(|environment| environment.torch().ok());
-    // pip takes a bundle's packages from its folder, whatever else it is told.
+    // With a bundle's folder of packages pip needs no other settings.
     let installs = missing.environment && provided.wheels.is_none();
     let checks: [(&'static str, Vec<Finding>); 13] = [
         ("Rust", vec![tools::rust()]),
@@ -54,14 +54,14 @@ pub fn check(
     lines.flatten().collect()
 }
 
-/// Stops if anything is wrong, and says all of it at once.
+/// An error with all faults, if there are any.
 pub fn require(lines: &[Line]) -> Result<()> {
     let bad: Vec<String> =
-        lines.iter().filter(|(_, finding)| matches!(finding, Bad(..))).map(printed).collect();
+        lines.iter().filter(|(_, finding)| matches!(finding, Bad(..))).map(format_line).collect();
     match bad.is_empty() {
         true => Ok(()),
         false => bail!(
-            "set-up has not begun\n{}\n{}; `cargo xtask doctor` looks again",
+            "set-up has not begun\n{}\n{}; `cargo xtask doctor` checks again",
             bad.join("\n"),
             to_fix(bad.len())
         ),
@@ -69,9 +69,9 @@ pub fn require(lines: &[Line]) -> Result<()> {
 }
 
 fn disk(paths: &Paths, provided: &Provided) -> Finding {
-    // Notebooks need some, too: their sessions lie in the cache.
-    match (disk_space::shortage(paths, provided, 1.0), free_gb(&paths.home)) {
-        (Ok(Some(shortage)), _) => Bad(shortage, disk_space::REMEDY.into()),
+    // Notebooks need space, too: their sessions are in the cache.
+    match (disk_requirements::shortage(paths, provided, 1.0), free_gb(&paths.home)) {
+        (Ok(Some(shortage)), _) => Bad(shortage, disk_requirements::REMEDY.into()),
         (_, Some(free)) => Good(format!("{free:.0} GB free at {}", paths.home.display())),
         (_, None) => Note("free space unknown".into()),
     }
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn set_up_goes_on_past_notes_and_stops_at_a_fault() {
+    fn notes_are_allowed_and_a_fault_is_an_error() {
         let mut lines = vec![("a", Good("x".into())), ("b", Note("y".into()))];
         assert!(require(&lines).is_ok());
         lines.push(("c", Bad("what is wrong".into(), "the remedy".into())));
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_budget_that_nobody_knows_is_in_the_list() {
+    fn an_unknown_budget_is_in_the_list() {
         let paths = Paths::find().unwrap();
         let variables: Variables = [("TCHALK_BUDGET", "laptop")].into_iter().collect();
         let missing = MissingParts { environment: false, glue: false, kernel: false };

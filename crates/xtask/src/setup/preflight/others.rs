@@ -1,15 +1,15 @@
-//! Settings of other programs that could get between libtorch, Evcxr and the library.
+//! Settings of other programs that could affect libtorch, Evcxr and the library.
 
 use super::finding::Finding::{self, Bad, Good, Note};
 use crate::common::paths::Paths;
 use crate::common::variables::Variables;
 use std::path::{Path, PathBuf};
 
-/// Where the system looks for shared libraries first.
+/// The variable with the first folders in which the system finds shared libraries.
 const LIBRARY_PATH: &str =
     if cfg!(target_os = "macos") { "DYLD_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" };
 
-/// Another libtorch that programs would load or be built with; `own` is ours.
+/// Another libtorch that programs could load or be built with; `own` is set-up's.
 pub fn libtorch(variables: &Variables, own: Option<&Path>) -> Vec<Finding> {
     let own = own.and_then(|torch| torch.join("lib").canonicalize().ok());
     let folders = variables.folders(LIBRARY_PATH);
@@ -18,7 +18,7 @@ pub fn libtorch(variables: &Variables, own: Option<&Path>) -> Vec<Finding> {
         .filter_map(|folder| libtorch_in(folder))
         .map(|file| {
             let file = file.display();
-            Note(format!("{LIBRARY_PATH} leads to {file}: not used, ours is found first"))
+            Note(format!("{LIBRARY_PATH} leads to {file}: not used, set-up's is found first"))
         })
         .collect();
     let named = variables.iter().map(|(name, _)| name).filter(|name| name.starts_with("LIBTORCH"));
@@ -32,7 +32,7 @@ pub fn libtorch(variables: &Variables, own: Option<&Path>) -> Vec<Finding> {
     findings
 }
 
-/// A library of libtorch's in a folder.
+/// A file of libtorch in a folder.
 fn libtorch_in(folder: &Path) -> Option<PathBuf> {
     let is_torch = |file: &PathBuf| {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
@@ -64,7 +64,7 @@ pub fn evcxr(paths: &Paths, variables: &Variables) -> Finding {
     }
 }
 
-/// Linkers that Evcxr would take for itself.
+/// Linkers that Evcxr would use without being asked.
 pub fn linkers(variables: &Variables) -> Finding {
     let is_there =
         |name: &&str| variables.folders("PATH").iter().any(|folder| folder.join(name).is_file());
@@ -75,7 +75,7 @@ pub fn linkers(variables: &Variables) -> Finding {
     }
 }
 
-/// The names that the library knows.
+/// The budgets of the library.
 const BUDGETS: [&str; 3] = ["full", "class", "ci"];
 
 pub fn budget(variables: &Variables) -> Finding {
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn another_libtorch_is_a_note_and_ours_is_none() {
+    fn another_libtorch_is_a_note() {
         let folder = tempfile::tempdir().unwrap();
         let library = folder.path().join("lib");
         std::fs::create_dir(&library).unwrap();
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_libtorch_is_known_by_its_name() {
+    fn libtorch_is_recognized_by_its_file_name() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("libtch.so"), "").unwrap();
         assert_eq!(libtorch_in(folder.path()), None);
@@ -145,13 +145,13 @@ mod tests {
     }
 
     #[test]
-    fn a_budget_that_nobody_knows_is_a_fault() {
+    fn an_unknown_budget_is_a_fault() {
         assert!(matches!(budget(&set(&[])), Good(_)));
         assert!(matches!(budget(&set(&[("TCHALK_BUDGET", "laptop")])), Bad(..)));
         let library = include_str!("../../../../tchalk/src/runtime/budget.rs");
         for name in BUDGETS {
             assert!(matches!(budget(&set(&[("TCHALK_BUDGET", name)])), Good(_)));
-            assert!(library.contains(&format!("{name:?}")), "the library knows no {name}");
+            assert!(library.contains(&format!("{name:?}")), "the library has no budget {name}");
         }
     }
 }

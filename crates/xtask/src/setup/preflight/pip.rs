@@ -1,10 +1,10 @@
-//! The settings of Python and pip that would lead set-up astray.
+//! The settings of Python and pip that would harm set-up.
 
 use super::finding::Finding::{self, Bad, Good, Note};
 use crate::common::variables::{PIP_VARIABLES, PYTHON_VARIABLES, Variables};
 use std::path::{Path, PathBuf};
 
-/// Options that send packages elsewhere, keep pip off the network, or leave some out.
+/// Options that install packages elsewhere, keep pip off the network, or leave packages out.
 const HARMFUL: [&str; 11] = [
     "target",
     "prefix",
@@ -19,7 +19,7 @@ const HARMFUL: [&str; 11] = [
     "dry-run",
 ];
 
-/// What the variables and pip's files say that matters here. Where nothing is left to `install`, a file
+/// The settings in variables and pip's files that have an effect here. If there is nothing to `install`, a file
 /// does no harm.
 pub fn findings(variables: &Variables, install: bool) -> Vec<Finding> {
     let set = |names: &[&'static str]| -> Vec<&'static str> {
@@ -29,8 +29,9 @@ pub fn findings(variables: &Variables, install: bool) -> Vec<Finding> {
     if !variables.keeps_python() {
         ignored.extend(set(&PYTHON_VARIABLES));
     }
-    let ignored = (!ignored.is_empty())
-        .then(|| Note(format!("{}: set, and kept from set-up and JupyterLab", ignored.join(", "))));
+    let ignored = (!ignored.is_empty()).then(|| {
+        Note(format!("{}: set, and removed for set-up and JupyterLab", ignored.join(", ")))
+    });
     let faults = no_index(variables).into_iter().chain(of_files(variables));
     let mut findings: Vec<Finding> = ignored.into_iter().collect();
     findings.extend(faults.map(|finding| match finding {
@@ -51,7 +52,7 @@ fn no_index(variables: &Variables) -> Option<Finding> {
     })
 }
 
-/// What the files say. `user = true` is not among it: set-up's pip is told otherwise.
+/// Harmful options in the files. `user = true` is not one, because set-up's pip has `--no-user`.
 fn of_files(variables: &Variables) -> Vec<Finding> {
     let mut found = Vec::new();
     for file in files(variables) {
@@ -64,7 +65,7 @@ fn of_files(variables: &Variables) -> Vec<Finding> {
     found
 }
 
-/// Where pip looks for settings.
+/// pip's configuration files.
 fn files(variables: &Variables) -> Vec<PathBuf> {
     let named = variables.get("PIP_CONFIG_FILE").map(PathBuf::from);
     if named.as_deref() == Some(Path::new("/dev/null")) {
@@ -83,7 +84,7 @@ fn files(variables: &Variables) -> Vec<PathBuf> {
     everybody.into_iter().chain(of_user.into_iter().flatten()).collect()
 }
 
-/// The harmful options that a file sets for what set-up does.
+/// The harmful options that a file sets for installing.
 fn harmful(text: &str) -> Vec<&'static str> {
     let mut section = String::new();
     let mut found = Vec::new();
@@ -113,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_out_is_a_note() {
+    fn a_variable_that_is_removed_is_a_note() {
         for name in PIP_VARIABLES.iter().chain(&PYTHON_VARIABLES) {
             assert!(matches!(found(&[(name, "1")], true)[..], [Note(_)]), "{name}");
         }
@@ -121,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn pip_without_an_index_is_a_fault_until_all_is_there() {
+    fn pip_without_an_index_is_a_fault_if_something_is_missing() {
         assert!(matches!(found(&[("PIP_NO_INDEX", "1")], true)[..], [Bad(..)]));
         assert!(matches!(found(&[("PIP_NO_INDEX", "1")], false)[..], [Note(_)]));
         assert!(matches!(found(&[("PIP_NO_INDEX", "0")], true)[..], [Good(_)]));
@@ -130,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_s_options_count_where_set_up_uses_them() {
+    fn options_for_installing_count() {
         let home = tempfile::tempdir().unwrap();
         let folder = home.path().join(".config/pip");
         std::fs::create_dir_all(&folder).unwrap();

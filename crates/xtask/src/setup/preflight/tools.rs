@@ -1,4 +1,4 @@
-//! The programs that set-up calls: rustc, a C++ compiler, Python.
+//! The programs that set-up needs: rustc, a C++ compiler, Python.
 
 use super::finding::Finding::{self, Bad, Good};
 use crate::common::process::{first_line, run_quietly};
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 pub fn rust() -> Finding {
-    // The workspace's own words are the standard; this crate shares them.
+    // This crate inherits the required version from the workspace.
     let wanted = env!("CARGO_PKG_RUST_VERSION");
     match rustc::version() {
         Ok(found) if version_numbers(&found) < version_numbers(wanted) => {
@@ -24,16 +24,16 @@ pub fn rust() -> Finding {
     }
 }
 
-/// A small program of each language: with it the compiler, its headers, and the linker are tried.
+/// A small program in each language, with which compiler, headers and linker are tested.
 const C: &str = "#include <stdio.h>\nint main(void) { return puts(\"\") < 0; }\n";
 const CXX: &str = "#include <optional>\n#include <vector>\n\
     int main() { std::optional<std::vector<int>> it{{1}}; return it->at(0) - 1; }\n";
 
-/// What compiles the glue, or what links it where it is compiled already.
+/// The compiler for the glue, or the linker if the glue is compiled already.
 pub fn compiler(compiles: bool) -> Finding {
     match if compiles { glue::compiler() } else { glue::linker() } {
         Err(error) => Bad("none".into(), error.to_string()),
-        Ok(name) => match tried(&name, compiles) {
+        Ok(name) => match try_compiler(&name, compiles) {
             Ok(()) => Good(first_line(&name, &["--version"]).unwrap_or(name)),
             Err(error) => Bad(
                 format!("{name} does not compile a small program: {error:#}"),
@@ -46,15 +46,15 @@ pub fn compiler(compiles: bool) -> Finding {
 }
 
 /// Compiles and links a small program.
-fn tried(compiler: &str, cxx: bool) -> Result<()> {
+fn try_compiler(compiler: &str, cxx: bool) -> Result<()> {
     let folder = new_folder(&std::env::temp_dir())?;
     let done = compile(compiler, cxx, &folder);
     let _ = std::fs::remove_dir_all(&folder);
     done
 }
 
-/// A new folder of this user's own. What others have laid out under such a name, links among it, is passed
-/// over.
+/// Creates a folder that only this user can access. Names that exist already, perhaps as another user's links,
+/// are skipped.
 fn new_folder(within: &Path) -> Result<PathBuf> {
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
@@ -81,7 +81,7 @@ fn compile(compiler: &str, cxx: bool, folder: &Path) -> Result<()> {
     run_quietly(command.current_dir(folder))
 }
 
-/// The Python of which an environment is made, if set-up `makes_one`.
+/// The Python with which set-up makes an environment, if `makes_one`.
 pub fn python(makes_one: bool) -> Finding {
     match interpreter::find() {
         Ok((name, (major, minor))) if !makes_one => Good(format!("{name} {major}.{minor}")),
@@ -102,31 +102,31 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn a_folder_that_somebody_has_laid_out_is_not_used() {
+    fn an_existing_folder_is_not_used() {
         use std::os::unix::fs::{PermissionsExt, symlink};
         let within = tempfile::tempdir().unwrap();
-        let laid = new_folder(within.path()).unwrap();
-        assert_eq!(std::fs::metadata(&laid).unwrap().permissions().mode() & 0o777, 0o700);
+        let first = new_folder(within.path()).unwrap();
+        assert_eq!(std::fs::metadata(&first).unwrap().permissions().mode() & 0o777, 0o700);
         let next = new_folder(within.path()).unwrap();
-        assert_ne!(laid, next);
+        assert_ne!(first, next);
         std::fs::remove_dir(&next).unwrap();
-        symlink(&laid, &next).unwrap();
-        assert!(![&laid, &next].contains(&&new_folder(within.path()).unwrap()));
+        symlink(&first, &next).unwrap();
+        assert!(![&first, &next].contains(&&new_folder(within.path()).unwrap()));
         assert!(new_folder(&within.path().join("none")).is_err());
         assert!(!within.path().join("none").exists());
     }
 
     #[test]
     #[cfg(unix)]
-    fn a_compiler_is_tried() {
+    fn a_compiler_is_tested() {
         use std::os::unix::fs::PermissionsExt;
-        tried(&glue::compiler().unwrap(), true).unwrap();
-        tried(&glue::linker().unwrap(), false).unwrap();
+        try_compiler(&glue::compiler().unwrap(), true).unwrap();
+        try_compiler(&glue::linker().unwrap(), false).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("g++");
         std::fs::write(&program, "#!/bin/sh\necho cannot find crt1.o >&2; exit 1\n").unwrap();
         std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
-        let error = tried(program.to_str().unwrap(), true).unwrap_err();
+        let error = try_compiler(program.to_str().unwrap(), true).unwrap_err();
         assert!(error.to_string().contains("crt1.o"), "{error}");
     }
 }
