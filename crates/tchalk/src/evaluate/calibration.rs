@@ -3,7 +3,7 @@
 use super::checks::{checked_probabilities, labels_of};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
-use crate::plot::{Figure, HistogramPanel, Line, LinePanel, drawn};
+use crate::plot::{Figure, HistogramPanel, Line, LinePanel, figure_content};
 use crate::text::thousands;
 use crate::train::Predictions;
 
@@ -130,7 +130,7 @@ impl Calibration {
 
 impl Show for Calibration {
     fn content(&self) -> Content {
-        drawn(format!("{self:?}"), self.figure())
+        figure_content(format!("{self:?}"), self.figure())
     }
 }
 

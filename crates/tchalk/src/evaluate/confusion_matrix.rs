@@ -3,7 +3,7 @@
 use super::checks::labels_of;
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
-use crate::plot::{BarPanel, Figure, MatrixPanel, Panel, drawn};
+use crate::plot::{BarPanel, Figure, MatrixPanel, Panel, figure_content};
 use crate::table::Table;
 use crate::text::thousands;
 use crate::train::Predictions;
@@ -152,7 +152,7 @@ impl ConfusionMatrix {
 
 impl Show for ConfusionMatrix {
     fn content(&self) -> Content {
-        drawn(format!("{self:?}"), self.figure())
+        figure_content(format!("{self:?}"), self.figure())
     }
 }
 

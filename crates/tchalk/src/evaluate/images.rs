@@ -2,7 +2,7 @@
 
 use super::checks::{check_not_empty, labels_of};
 use crate::error::Result;
-use crate::plot::{AnswerPanel, Caption, Figure, Mark, Panel, image_grid};
+use crate::plot::{PredictionPanel, Caption, Figure, Mark, Panel, image_grid};
 use crate::runtime;
 use crate::train::Predictions;
 
@@ -32,7 +32,7 @@ impl Predictions {
             .zip(self.images(&shown)?)
             .map(|(&i, image)| {
                 let truth = truth.as_ref().map(|truth| truth[i]);
-                AnswerPanel::new(&image, &rows.row(i).to_vec(), said[i], truth, &names).into()
+                PredictionPanel::new(&image, &rows.row(i).to_vec(), said[i], truth, &names).into()
             })
             .collect();
         Ok(Figure::grid(panels, 2)?.title(self.set_name()))

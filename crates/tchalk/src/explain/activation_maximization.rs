@@ -7,7 +7,7 @@ use super::pixels::to_image;
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::plot::{Figure, TilePanel, drawn};
+use crate::plot::{Figure, ThumbnailPanel, figure_content};
 use crate::runtime::progress::Progress;
 use crate::runtime::{self, Budget, memory};
 use crate::text::thousands;
@@ -273,7 +273,7 @@ impl MaximizedActivations {
             .collect();
         let n = thousands(self.kernels.len());
         let title = format!("{}: images that activate {n} kernels most", self.layer);
-        Figure::grid(vec![TilePanel::in_detail(title, self.notes(), &images, COLUMNS).into()], 1)
+        Figure::grid(vec![ThumbnailPanel::in_detail(title, self.notes(), &images, COLUMNS).into()], 1)
     }
 }
 
@@ -305,7 +305,7 @@ impl std::fmt::Debug for MaximizedActivations {
 
 impl Show for MaximizedActivations {
     fn content(&self) -> Content {
-        drawn(format!("{self:?}"), self.figure())
+        figure_content(format!("{self:?}"), self.figure())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::display::{Content, Show};
 use crate::error::Result;
-use crate::plot::{ColorScale, FINEST, Figure, HeatGrid, HeatMap, drawn};
+use crate::plot::{ColorScale, MAX_MAP_SIDE, Figure, HeatGrid, HeatMap, figure_content};
 use ndarray::{ArcArray, Array2, Ix3, s};
 
 /// A map of how much each pixel of an image contributes to an answer.
@@ -25,7 +25,7 @@ pub struct Attribution {
 /// A map that is small enough to be drawn, averaged over squares, and the side of the squares.
 fn average_pooled(map: &Array2<f32>) -> (Array2<f32>, usize) {
     let (height, width) = map.dim();
-    let side = height.max(width).div_ceil(FINEST).max(1);
+    let side = height.max(width).div_ceil(MAX_MAP_SIDE).max(1);
     let means = Array2::from_shape_fn((height.div_ceil(side), width.div_ceil(side)), |(y, x)| {
         let (bottom, right) = ((y * side + side).min(height), (x * side + side).min(width));
         map.slice(s![y * side..bottom, x * side..right]).mean().unwrap_or(0.0)
@@ -114,7 +114,7 @@ impl std::fmt::Debug for Attribution {
 
 impl Show for Attribution {
     fn content(&self) -> Content {
-        drawn(format!("{self:?}"), self.figure())
+        figure_content(format!("{self:?}"), self.figure())
     }
 }
 

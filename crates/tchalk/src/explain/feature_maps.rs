@@ -5,7 +5,7 @@ use super::layer_step::{after_activation, convolution_step};
 use super::pixels::to_gray;
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::plot::{Figure, Panel, TilePanel};
+use crate::plot::{Figure, Panel, ThumbnailPanel};
 use tch::Device;
 
 const COLUMNS: usize = 10;
@@ -44,7 +44,7 @@ pub fn feature_maps_of(
         let size = maps.size();
         let images: Vec<_> = (0..size[0]).map(|map| to_gray(&maps.get(map))).collect();
         let title = format!("{}: {} maps of {} × {}", layer.as_ref(), size[0], size[1], size[2]);
-        Panel::from(TilePanel::new(title, "", &images, COLUMNS))
+        Panel::from(ThumbnailPanel::new(title, "", &images, COLUMNS))
     });
     Figure::grid(panels.collect(), 1)
 }

@@ -11,7 +11,7 @@ use super::pixels::{to_f64_vec, to_image};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::plot::{Figure, HeatGrid, HeatMap, drawn};
+use crate::plot::{Figure, HeatGrid, HeatMap, figure_content};
 use ndarray::{ArcArray, Array2, Array3, Axis, Ix3};
 use tch::{Device, Kind, Tensor};
 
@@ -185,6 +185,6 @@ impl std::fmt::Debug for GradCam {
 
 impl Show for GradCam {
     fn content(&self) -> Content {
-        drawn(format!("{self:?}"), self.figure())
+        figure_content(format!("{self:?}"), self.figure())
     }
 }

@@ -8,7 +8,7 @@ use super::input::{AsInput, batch_of_one};
 use crate::display::{Content, Show};
 use crate::error::Result;
 use crate::model::Model;
-use crate::plot::{Figure, HeatGrid, HeatMap, drawn};
+use crate::plot::{Figure, HeatGrid, HeatMap, figure_content};
 use crate::runtime;
 use tch::{Device, Kind, Tensor};
 
@@ -140,7 +140,7 @@ impl std::fmt::Debug for GradCamSanityCheck {
 
 impl Show for GradCamSanityCheck {
     fn content(&self) -> Content {
-        drawn(format!("{self:?}"), self.figure())
+        figure_content(format!("{self:?}"), self.figure())
     }
 }
 

@@ -4,7 +4,7 @@ use super::layer_step::convolution_step;
 use super::pixels::{to_gray, to_image};
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::plot::{Figure, TilePanel};
+use crate::plot::{Figure, ThumbnailPanel};
 use tch::{Device, no_grad};
 
 const COLUMNS: usize = 12;
@@ -49,5 +49,5 @@ pub fn kernels(model: &Model, layer: &str) -> Result<Figure> {
         false => format!("the first of {} input channels", size[1]),
     };
     let title = format!("{layer}: {} kernels of {} × {}", size[0], size[2], size[3]);
-    Figure::grid(vec![TilePanel::new(title, note, &images, COLUMNS).into()], 1)
+    Figure::grid(vec![ThumbnailPanel::new(title, note, &images, COLUMNS).into()], 1)
 }

@@ -13,15 +13,15 @@ pub(super) struct Affinities {
 /// Each example's neighbors count by a bell curve around it, whose width is set so that in effect
 /// `perplexity` of them count; then the views of both sides are averaged.
 pub(super) fn affinities(neighbors: &Neighbors, perplexity: f64) -> Affinities {
-    let each = neighbors.each;
-    let n = neighbors.places.len() / each;
+    let each = neighbors.count;
+    let n = neighbors.indices.len() / each;
     // A row's own view, by column; then what others see in it, which comes out by column by itself.
     let mut own: Vec<Vec<(u32, f64)>> = Vec::with_capacity(n);
     let mut others: Vec<Vec<(u32, f64)>> = vec![Vec::new(); n];
     for i in 0..n {
         let range = i * each..(i + 1) * each;
-        let weights = bell(&neighbors.squares[range.clone()], perplexity);
-        let places = neighbors.places[range].iter().map(|&place| place as u32);
+        let weights = gaussian_weights(&neighbors.squared_distances[range.clone()], perplexity);
+        let places = neighbors.indices[range].iter().map(|&place| place as u32);
         let mut row: Vec<(u32, f64)> = places.zip(weights).collect();
         row.sort_unstable_by_key(|&(column, _)| column);
         row.iter().for_each(|&(column, weight)| others[column as usize].push((i as u32, weight)));
@@ -50,7 +50,7 @@ pub(super) fn affinities(neighbors: &Neighbors, perplexity: f64) -> Affinities {
 
 /// Weights that add up to 1 and fall off with the squared distance, so that their entropy is that of
 /// `perplexity` equal ones.
-fn bell(squares: &[f32], perplexity: f64) -> Vec<f64> {
+fn gaussian_weights(squares: &[f32], perplexity: f64) -> Vec<f64> {
     let target = perplexity.min(squares.len() as f64).ln();
     // Only differences of distances matter.
     let nearest = squares.iter().copied().fold(f32::INFINITY, f32::min);
@@ -91,20 +91,20 @@ mod tests {
     fn the_width_makes_so_many_neighbors_count() {
         let squares: Vec<f32> = (1..=60).map(|i| (i * i) as f32).collect();
         for perplexity in [2.0, 10.0, 30.0] {
-            let weights = bell(&squares, perplexity);
+            let weights = gaussian_weights(&squares, perplexity);
             let entropy: f64 =
                 weights.iter().map(|w| if *w > 0.0 { -w * w.ln() } else { 0.0 }).sum();
             assert!((entropy.exp() / perplexity - 1.0).abs() < 1e-4);
         }
         // Equal distances: all count alike.
-        assert!(bell(&[3.0; 5], 2.0).iter().all(|weight| (weight - 0.2).abs() < 1e-12));
+        assert!(gaussian_weights(&[3.0; 5], 2.0).iter().all(|weight| (weight - 0.2).abs() < 1e-12));
     }
 
     #[test]
     fn both_sides_see_the_same_and_all_adds_up_to_one() {
         let places = vec![1, 2, 0, 2, 1, 0, 2, 0];
         let squares = vec![1.0, 4.0, 1.0, 1.0, 1.0, 4.0, 5.0, 6.0];
-        let p = affinities(&Neighbors { each: 2, places, squares }, 1.5);
+        let p = affinities(&Neighbors { count: 2, indices: places, squared_distances: squares }, 1.5);
         let entry = |i: usize, j: u32| {
             let range = p.starts[i]..p.starts[i + 1];
             let at = p.columns[range.clone()].iter().position(|&column| column == j);

@@ -111,7 +111,7 @@ impl<const D: usize> Tree<D> {
 
     /// What pushes the point at this place in the tree's order: with `q = 1 / (1 + distance²)` to
     /// every other point, the sum of `q² (point - other)`, and the sum of `q`.
-    pub(super) fn push(&self, place: usize) -> ([f32; D], f32) {
+    pub(super) fn repulsion(&self, place: usize) -> ([f32; D], f32) {
         let point = self.points[place];
         let (mut force, mut sum) = ([0.0; D], 0.0);
         let mut add = |other: &[f32; D], count: f32, square: f32| {
@@ -179,7 +179,7 @@ mod tests {
         tree.rebuild(points);
         let (mut wrong, mut all) = (0.0, 0.0);
         for place in 0..points.len() {
-            let (force, sum) = tree.push(place);
+            let (force, sum) = tree.repulsion(place);
             let (right, right_sum) = exact(points, tree.order[place] as usize);
             assert!((f64::from(sum) / right_sum - 1.0).abs() < tolerance);
             for k in 0..D {

@@ -1,8 +1,8 @@
 //! Points that stand for images: where PCA and t-SNE end.
 
 use super::neighbors::nearest;
-use super::observations::About;
-use super::{Observations, looks};
+use super::observations::Metadata;
+use super::{Observations, scatter_plot};
 use crate::data::TensorSet;
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
@@ -15,7 +15,7 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Embedding {
     pub(super) points: ArcArray2<f32>,
-    pub(super) about: About,
+    pub(super) about: Metadata,
     /// What made it: `PCA`, `t-SNE`.
     method: &'static str,
     /// What the axes are, where they mean something.
@@ -47,10 +47,10 @@ impl Embedding {
             return Err(Error::invalid(OP, expected, label.to_string(), ""));
         }
         let (labels, classes) = (Arc::new(labels), Arc::new(classes));
-        Ok(Embedding::of(points, About { labels, classes, ..About::default() }))
+        Ok(Embedding::of(points, Metadata { labels, classes, ..Metadata::default() }))
     }
 
-    pub(super) fn of(points: impl Into<ArcArray2<f32>>, about: About) -> Embedding {
+    pub(super) fn of(points: impl Into<ArcArray2<f32>>, about: Metadata) -> Embedding {
         let points = points.into();
         Embedding { points, about, method: "", axes: vec![], note: String::new(), divergence: None }
     }
@@ -62,7 +62,7 @@ impl Embedding {
         name: String,
         note: String,
     ) -> Result<Embedding> {
-        let about = About { name, ..About::of(set)? };
+        let about = Metadata { name, ..Metadata::of(set)? };
         Ok(Embedding::of(points, about).with_note(note))
     }
 
@@ -156,7 +156,7 @@ impl Embedding {
         }
         let found = nearest(&self.to_rows()?, neighbors, &op)?;
         let same =
-            found.places.chunks_exact(neighbors).zip(labels.iter()).map(|(row, &own)| {
+            found.indices.chunks_exact(neighbors).zip(labels.iter()).map(|(row, &own)| {
                 row.iter().filter(|&&place| labels[place as usize] == own).count()
             });
         Ok(same.sum::<usize>() as f64 / (self.len() * neighbors) as f64)
@@ -166,13 +166,13 @@ impl Embedding {
     /// the images that they stand for. Beside them stands how many of the ten nearest points have
     /// the same class ([`Embedding::purity`] of what is drawn).
     pub fn scatter(&self) -> Figure {
-        looks::scatter(self)
+        scatter_plot::scatter(self)
     }
 
     /// The points in the first three dimensions. On a page they turn with the mouse, a finger or the
     /// arrow keys; elsewhere they stand still.
     pub fn scatter_3d(&self) -> Scatter3d {
-        looks::scatter_3d(self)
+        scatter_plot::scatter_3d(self)
     }
 }
 

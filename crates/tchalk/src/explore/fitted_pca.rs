@@ -83,21 +83,21 @@ impl FittedPca {
             None => format!("rows of {width} numbers"),
         };
         let width = self.mean.size()[0] as usize;
-        let fits = match (self.shape, rows.about.shape) {
+        let fits = match (self.shape, rows.metadata.shape) {
             (Some(own), Some(other)) => own == other,
             _ => width == rows.width(),
         };
         if !fits {
             let (expected, got) =
-                (written(self.shape, width), written(rows.about.shape, rows.width()));
+                (written(self.shape, width), written(rows.metadata.shape, rows.width()));
             return Err(Error::invalid("FittedPca::transform", expected, got, ""));
         }
         let device = rows.matrix.device();
         let projected = no_grad(|| {
             let directions = self.components.to_device(device).tr();
             let mean = self.mean.to_device(device);
-            let parts = rows.parts().into_iter().map(|(start, count)| {
-                let part = rows.part(start, count) * rows.scale - &mean;
+            let parts = rows.chunks().into_iter().map(|(start, count)| {
+                let part = rows.chunk(start, count) * rows.scale - &mean;
                 part.matmul(&directions)
             });
             Tensor::cat(&parts.collect::<Vec<_>>(), 0).to_device(Device::Cpu)
@@ -105,7 +105,7 @@ impl FittedPca {
         let axes = self.explained_variance_ratio().into_iter().enumerate();
         let axes =
             axes.map(|(i, ratio)| format!("component {}, {}", i + 1, fine_percent(ratio, 1)));
-        Ok(Embedding::of(to_array(&projected), rows.about).with_axes(axes.collect()).named("PCA"))
+        Ok(Embedding::of(to_array(&projected), rows.metadata).with_axes(axes.collect()).named("PCA"))
     }
 
     /// The images that points along the components stand for: what so many numbers keep of a

@@ -18,7 +18,7 @@ mod affinities;
 mod barnes_hut;
 mod embedding;
 mod fitted_pca;
-mod looks;
+mod scatter_plot;
 mod neighbors;
 mod observations;
 mod pca;

@@ -7,18 +7,18 @@ use tch::{Device, Kind, Tensor, no_grad};
 
 /// The nearest rows of each row, itself left out.
 pub(super) struct Neighbors {
-    pub(super) each: usize,
+    pub(super) count: usize,
     /// `each` numbers of rows for each row, the nearest first.
-    pub(super) places: Vec<i64>,
+    pub(super) indices: Vec<i64>,
     /// The squared distances to them.
-    pub(super) squares: Vec<f32>,
+    pub(super) squared_distances: Vec<f32>,
 }
 
 /// The `each` nearest of all rows, found by comparing all with all, on the rows' device.
 pub(super) fn nearest(rows: &Rows, each: usize, op: &str) -> Result<Neighbors> {
     let (n, each) = (rows.len(), each.min(rows.len() - 1));
     no_grad(|| {
-        let all = rows.part(0, n) * rows.scale;
+        let all = rows.chunk(0, n) * rows.scale;
         // Distances come from products, which are most exact around zero.
         let all = &all - all.mean_dim([0i64].as_slice(), true, Kind::Float);
         let lengths = all.square().sum_dim_intlist([1i64].as_slice(), false, Kind::Float);
@@ -38,9 +38,9 @@ pub(super) fn nearest(rows: &Rows, each: usize, op: &str) -> Result<Neighbors> {
             places.push(at.to_device(Device::Cpu));
         }
         Ok(Neighbors {
-            each,
-            places: Vec::try_from(Tensor::cat(&places, 0).view(-1))?,
-            squares: Vec::try_from(Tensor::cat(&squares, 0).view(-1))?,
+            count: each,
+            indices: Vec::try_from(Tensor::cat(&places, 0).view(-1))?,
+            squared_distances: Vec::try_from(Tensor::cat(&squares, 0).view(-1))?,
         })
     })
 }
@@ -55,11 +55,11 @@ mod tests {
     fn the_nearest_come_first_and_nobody_is_its_own() {
         let rows = array![[0.0f32, 0.0], [1.0, 0.0], [0.0, 3.0], [-0.5, 0.0]].rows_of_numbers();
         let found = nearest(&rows, 2, "test").unwrap();
-        assert_eq!(found.places, [3, 1, 0, 3, 0, 3, 0, 1]);
+        assert_eq!(found.indices, [3, 1, 0, 3, 0, 3, 0, 1]);
         for (got, expected) in
-            found.squares.iter().zip([0.25, 1.0, 1.0, 2.25, 9.0, 9.25, 0.25, 2.25])
+            found.squared_distances.iter().zip([0.25, 1.0, 1.0, 2.25, 9.0, 9.25, 0.25, 2.25])
         {
-            assert!((got - expected).abs() < 1e-5, "{:?}", found.squares);
+            assert!((got - expected).abs() < 1e-5, "{:?}", found.squared_distances);
         }
     }
 

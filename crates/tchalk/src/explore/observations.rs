@@ -27,12 +27,12 @@ pub struct Rows {
     pub(super) matrix: Tensor,
     /// What a byte or a number is multiplied with.
     pub(super) scale: f64,
-    pub(super) about: About,
+    pub(super) metadata: Metadata,
 }
 
 /// What is known about rows besides their numbers.
 #[derive(Clone, Default)]
-pub(super) struct About {
+pub(super) struct Metadata {
     pub(super) name: String,
     pub(super) labels: Arc<Vec<usize>>,
     pub(super) classes: Arc<Vec<String>>,
@@ -43,7 +43,7 @@ pub(super) struct About {
 }
 
 /// Images of a tensor set are turned into bytes again only where there are at most so many.
-const MOST_IMAGES: usize = 20_000;
+const MAX_IMAGES: usize = 20_000;
 
 impl Rows {
     /// How many rows.
@@ -62,13 +62,13 @@ impl Rows {
     }
 
     /// Some rows as `f32`, before scaling.
-    pub(super) fn part(&self, start: usize, count: usize) -> Tensor {
+    pub(super) fn chunk(&self, start: usize, count: usize) -> Tensor {
         self.matrix.narrow(0, start as i64, count as i64).to_kind(Kind::Float)
     }
 
     /// Where parts begin, and how many rows they have: small enough to need little memory,
     /// large enough to keep the device busy.
-    pub(super) fn parts(&self) -> Vec<(usize, usize)> {
+    pub(super) fn chunks(&self) -> Vec<(usize, usize)> {
         let numbers = if self.matrix.device().is_cuda() { 1 << 26 } else { 3 << 20 };
         // Sums of up to 65,000 bytes are exact in f32.
         let rows = (numbers / self.width().max(1)).clamp(64, 65_000);
@@ -91,43 +91,43 @@ impl Observations for Split {
         let matrix = Tensor::from_slice(bytes)
             .view([n as i64, (height * width * channels) as i64])
             .to_device(Device::cuda_if_available());
-        let about = About {
+        let about = Metadata {
             name: self.name(),
             labels: Arc::new(self.labels()),
             classes: Arc::new(self.classes()),
             shape: Some([height, width, channels]),
             images: matches!(channels, 1 | 3).then_some(images),
         };
-        Ok(Rows { matrix, scale: 1.0 / 255.0, about })
+        Ok(Rows { matrix, scale: 1.0 / 255.0, metadata: about })
     }
 }
 
 impl Observations for TensorSet {
     fn to_rows(&self) -> Result<Rows> {
         let (x, n) = (self.x(), self.len());
-        let about = About::of(self)?;
+        let about = Metadata::of(self)?;
         let x = if about.shape.is_some() { x.permute([0, 2, 3, 1]) } else { x };
         let numbers = x.size()[1..].iter().product::<i64>();
-        Ok(Rows { matrix: x.reshape([n as i64, numbers]), scale: 1.0, about })
+        Ok(Rows { matrix: x.reshape([n as i64, numbers]), scale: 1.0, metadata: about })
     }
 }
 
-impl About {
+impl Metadata {
     /// What is known about a set, its images included where they are not too many.
-    pub(super) fn of(set: &TensorSet) -> Result<About> {
+    pub(super) fn of(set: &TensorSet) -> Result<Metadata> {
         let n = set.len();
         let shape = match set.example_shape()[..] {
             [channels, height, width] => Some([height, width, channels]),
             _ => None,
         };
         let images = match shape {
-            Some([height, width, channels @ (1 | 3)]) if n <= MOST_IMAGES => {
+            Some([height, width, channels @ (1 | 3)]) if n <= MAX_IMAGES => {
                 let bytes = to_bytes(&set.x().permute([0, 2, 3, 1]));
                 ArcArray::from_shape_vec((n, height, width, channels), bytes).ok()
             }
             _ => None,
         };
-        Ok(About {
+        Ok(Metadata {
             name: set.name(),
             labels: Arc::new(set.label_vec().unwrap_or_default()),
             classes: Arc::new(set.class_names()),
@@ -143,16 +143,16 @@ impl Observations for Array2<f32> {
         let numbers = layout.as_slice().expect("the standard layout is contiguous");
         let matrix = Tensor::from_slice(numbers).view([self.nrows() as i64, self.ncols() as i64]);
         let matrix = matrix.to_device(Device::cuda_if_available());
-        Ok(Rows { matrix, scale: 1.0, about: About::default() })
+        Ok(Rows { matrix, scale: 1.0, metadata: Metadata::default() })
     }
 }
 
 impl Observations for Embedding {
     fn to_rows(&self) -> Result<Rows> {
         let mut rows = self.points().to_rows()?;
-        rows.about = self.about.clone();
+        rows.metadata = self.about.clone();
         // A point is no image, even where it stands for one.
-        rows.about.shape = None;
+        rows.metadata.shape = None;
         Ok(rows)
     }
 }
@@ -167,7 +167,7 @@ impl Observations for Tensor {
         let matrix = self.detach().reshape([size[0], size[1..].iter().product()]);
         let matrix =
             if matrix.kind() == Kind::Uint8 { matrix } else { matrix.to_kind(Kind::Float) };
-        Ok(Rows { matrix, scale: 1.0, about: About::default() })
+        Ok(Rows { matrix, scale: 1.0, metadata: Metadata::default() })
     }
 }
 

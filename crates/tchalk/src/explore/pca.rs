@@ -1,7 +1,7 @@
 //! Principal component analysis: the directions in which images differ most.
 
 use super::observations::{Rows, rows_of};
-use super::spectrum::{self, Wanted};
+use super::spectrum::{self, ComponentCount};
 use super::{Embedding, FittedPca, Observations};
 use crate::error::{Error, Result};
 use tch::Device;
@@ -25,24 +25,24 @@ use tch::Device;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pca {
-    wanted: Wanted,
+    components: ComponentCount,
 }
 
 impl Pca {
     /// The first `components` directions.
     pub fn new(components: usize) -> Pca {
-        Pca { wanted: Wanted::Number(components) }
+        Pca { components: ComponentCount::Number(components) }
     }
 
     /// As many directions as keep this fraction of the variance, such as 0.95.
     pub fn with_variance(fraction: f64) -> Pca {
-        Pca { wanted: Wanted::Variance(fraction) }
+        Pca { components: ComponentCount::Variance(fraction) }
     }
 
-    fn written(&self) -> String {
-        match self.wanted {
-            Wanted::Number(components) => format!("Pca::new({components})"),
-            Wanted::Variance(fraction) => format!("Pca::with_variance({fraction:?})"),
+    fn repr(&self) -> String {
+        match self.components {
+            ComponentCount::Number(components) => format!("Pca::new({components})"),
+            ComponentCount::Variance(fraction) => format!("Pca::with_variance({fraction:?})"),
         }
     }
 
@@ -57,7 +57,7 @@ impl Pca {
     /// If there are fewer than two examples, not as many examples or numbers as components, the
     /// fraction is not between 0 and 1, the values are not finite, or the reader presses stop.
     pub fn fit(&self, examples: &impl Observations) -> Result<FittedPca> {
-        self.fit_rows(&rows_of(&self.written(), examples, 2)?)
+        self.fit_rows(&rows_of(&self.repr(), examples, 2)?)
     }
 
     /// [`Pca::fit`], and the same examples along the directions found.
@@ -66,26 +66,26 @@ impl Pca {
     ///
     /// As [`Pca::fit`].
     pub fn fit_transform(&self, examples: &impl Observations) -> Result<Embedding> {
-        let rows = rows_of(&self.written(), examples, 2)?;
+        let rows = rows_of(&self.repr(), examples, 2)?;
         self.fit_rows(&rows)?.project(rows)
     }
 
     fn fit_rows(&self, rows: &Rows) -> Result<FittedPca> {
         let most = rows.len().min(rows.width());
-        match self.wanted {
-            Wanted::Number(components) if components == 0 || components > most => {
+        match self.components {
+            ComponentCount::Number(components) if components == 0 || components > most => {
                 let expected = format!(
                     "1 to {most} components for {} examples of {} numbers",
                     rows.len(),
                     rows.width()
                 );
-                return Err(Error::invalid(self.written(), expected, components.to_string(), ""));
+                return Err(Error::invalid(self.repr(), expected, components.to_string(), ""));
             }
-            Wanted::Variance(fraction) if !(fraction > 0.0 && fraction <= 1.0) => {
+            ComponentCount::Variance(fraction) if !(fraction > 0.0 && fraction <= 1.0) => {
                 let hint = "0.95 keeps 95 % of the variance.";
                 let got = fraction.to_string();
                 return Err(Error::invalid(
-                    self.written(),
+                    self.repr(),
                     "a fraction above 0 up to 1",
                     got,
                     hint,
@@ -93,14 +93,14 @@ impl Pca {
             }
             _ => {}
         }
-        let found = spectrum::leading(rows, self.wanted, &self.written())?;
+        let found = spectrum::leading_components(rows, self.components, &self.repr())?;
         Ok(FittedPca {
             mean: found.mean.to_device(Device::Cpu),
             components: found.components.to_device(Device::Cpu),
             variances: found.variances,
             total: found.total,
-            shape: rows.about.shape,
-            name: rows.about.name.clone(),
+            shape: rows.metadata.shape,
+            name: rows.metadata.name.clone(),
             examples: rows.len(),
         })
     }

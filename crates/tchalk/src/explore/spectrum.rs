@@ -15,15 +15,15 @@ use crate::runtime::{interrupt, seed};
 use tch::{Kind, Tensor, no_grad};
 
 /// Up to this many rows or columns, the whole matrix is solved.
-const SMALL: usize = 1024;
+const MAX_EXACT: usize = 1024;
 /// How often the block of directions is multiplied with `XᵀX`.
 const PASSES: usize = 6;
 /// How many more directions than asked for are carried along.
-const SPARE: usize = 8;
+const OVERSAMPLING: usize = 8;
 
 /// How many directions to find.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Wanted {
+pub(super) enum ComponentCount {
     Number(usize),
     /// As many as keep this fraction of the variance.
     Variance(f64),
@@ -42,16 +42,16 @@ pub(super) struct Spectrum {
 }
 
 /// The leading directions of `rows`.
-pub(super) fn leading(rows: &Rows, wanted: Wanted, op: &str) -> Result<Spectrum> {
+pub(super) fn leading_components(rows: &Rows, wanted: ComponentCount, op: &str) -> Result<Spectrum> {
     let (n, d) = (rows.len(), rows.width());
     no_grad(|| {
         let problem = Problem::new(rows, op)?;
         let most = n.min(d);
         let (components, mut eigenvalues) = match wanted {
-            _ if most <= SMALL => problem.whole(wanted)?,
-            Wanted::Number(k) if k > most / 4 => problem.whole(wanted)?,
-            Wanted::Number(k) => problem.krylov(k)?.0,
-            Wanted::Variance(fraction) => problem.widening(fraction)?,
+            _ if most <= MAX_EXACT => problem.solve_exactly(wanted)?,
+            ComponentCount::Number(k) if k > most / 4 => problem.solve_exactly(wanted)?,
+            ComponentCount::Number(k) => problem.block_krylov(k)?.0,
+            ComponentCount::Variance(fraction) => problem.krylov_for_variance(fraction)?,
         };
         eigenvalues.iter_mut().for_each(|value| *value = value.max(0.0));
         let denominator = (n - 1) as f64 / (rows.scale * rows.scale);
@@ -84,8 +84,8 @@ impl<'a> Problem<'a> {
         let options = (Kind::Double, rows.matrix.device());
         // Taken from near the mean, so that the sum of squares has nothing large to take away. Whole
         // numbers: sums of bytes stay exact in f32; other numbers are added up in f64.
-        let (start, count) = rows.parts()[0];
-        let first = rows.part(start, count);
+        let (start, count) = rows.chunks()[0];
+        let first = rows.chunk(start, count);
         let near = first.mean_dim([0i64].as_slice(), false, Kind::Float).round();
         let bytes = rows.matrix.kind() == Kind::Uint8;
         let kind = if bytes { Kind::Float } else { Kind::Double };
@@ -139,7 +139,7 @@ impl<'a> Problem<'a> {
     }
 
     /// Everything, from the smaller of `XᵀX` and `XXᵀ`.
-    fn whole(&self, wanted: Wanted) -> Result<Pairs> {
+    fn solve_exactly(&self, wanted: ComponentCount) -> Result<Pairs> {
         let (n, d) = (self.rows.len(), self.rows.width());
         let options = (Kind::Double, self.rows.matrix.device());
         if d <= n {
@@ -166,20 +166,20 @@ impl<'a> Problem<'a> {
         Ok((Tensor::linalg_qr(&directions, "reduced").0.tr(), values[..k].to_vec()))
     }
 
-    fn count(&self, wanted: Wanted, values: &[f64], most: usize) -> usize {
+    fn count(&self, wanted: ComponentCount, values: &[f64], most: usize) -> usize {
         match wanted {
-            Wanted::Number(k) => k.min(most),
-            Wanted::Variance(fraction) => {
-                enough(values, fraction * self.total).unwrap_or(values.len()).min(most)
+            ComponentCount::Number(k) => k.min(most),
+            ComponentCount::Variance(fraction) => {
+                components_for_variance(values, fraction * self.total).unwrap_or(values.len()).min(most)
             }
         }
     }
 
     /// The first `k` by the block Krylov method; and, from below, estimates of many more eigenvalues.
-    fn krylov(&self, k: usize) -> Result<(Pairs, Vec<f64>)> {
+    fn block_krylov(&self, k: usize) -> Result<(Pairs, Vec<f64>)> {
         let (n, d) = (self.rows.len(), self.rows.width());
-        let width = (k + SPARE).min(n.min(d) / (PASSES + 1));
-        let parts = self.rows.parts().len();
+        let width = (k + OVERSAMPLING).min(n.min(d) / (PASSES + 1));
+        let parts = self.rows.chunks().len();
         let mut progress = Progress::of(self.op, "parts", parts * PASSES);
         let mut done = 0;
         let mut block = orthonormal(&self.random(d, width));
@@ -208,19 +208,19 @@ impl<'a> Problem<'a> {
     }
 
     /// As many as keep `fraction` of the variance.
-    fn widening(&self, fraction: f64) -> Result<Pairs> {
+    fn krylov_for_variance(&self, fraction: f64) -> Result<Pairs> {
         let most = self.rows.len().min(self.rows.width());
         let sum = fraction * self.total;
         let mut k = 64;
         while k <= most / 4 {
-            let ((components, values), estimates) = self.krylov(k)?;
-            if let Some(count) = enough(&values, sum) {
+            let ((components, values), estimates) = self.block_krylov(k)?;
+            if let Some(count) = components_for_variance(&values, sum) {
                 return Ok((components.narrow(0, 0, count as i64), values[..count].to_vec()));
             }
             // The estimates are too small, if anything: so many are enough.
-            k = enough(&estimates, sum).unwrap_or(4 * k).max(k + 1);
+            k = components_for_variance(&estimates, sum).unwrap_or(4 * k).max(k + 1);
         }
-        self.whole(Wanted::Variance(fraction))
+        self.solve_exactly(ComponentCount::Variance(fraction))
     }
 
     fn random(&self, rows: usize, columns: usize) -> Tensor {
@@ -241,7 +241,7 @@ impl<'a> Problem<'a> {
 /// Calls `with` for the rows less `from`, part by part, all in the same memory: to ask for new memory
 /// each time takes longer than to fill it.
 fn each_part(rows: &Rows, op: &str, from: &Tensor, mut with: impl FnMut(Tensor)) -> Result<()> {
-    let parts = rows.parts();
+    let parts = rows.chunks();
     let most = parts.iter().map(|&(_, count)| count).max().unwrap_or(0) as i64;
     let room = Tensor::empty([most, rows.width() as i64], (Kind::Float, rows.matrix.device()));
     for (start, count) in parts {
@@ -254,7 +254,7 @@ fn each_part(rows: &Rows, op: &str, from: &Tensor, mut with: impl FnMut(Tensor))
 }
 
 /// How many of the values, from the first on, are needed to reach `sum`.
-fn enough(values: &[f64], sum: f64) -> Option<usize> {
+fn components_for_variance(values: &[f64], sum: f64) -> Option<usize> {
     let mut reached = 0.0;
     values
         .iter()

@@ -4,7 +4,7 @@ use super::affinities::{Affinities, affinities};
 use super::barnes_hut::Tree;
 use super::neighbors::nearest;
 use super::observations::{Rows, rows_of};
-use super::spectrum::{self, Wanted};
+use super::spectrum::{self, ComponentCount};
 use super::{Embedding, Observations};
 use crate::error::{Error, Result};
 use crate::runtime::progress::Progress;
@@ -41,13 +41,13 @@ pub struct Tsne {
 }
 
 /// The steps at the beginning in which neighbors pull harder.
-const EARLY: usize = 250;
+const EARLY_ITERATIONS: usize = 250;
 /// The momentum in those steps and after.
 const MOMENTUM: [f32; 2] = [0.5, 0.8];
 /// The spread of the first points.
-const START: f32 = 1e-4;
+const INITIAL_SPREAD: f32 = 1e-4;
 /// Up to so many points the final divergence is summed over all pairs.
-const ALL_PAIRS: usize = 20_000;
+const MAX_EXACT_POINTS: usize = 20_000;
 
 impl Tsne {
     /// A map in 2 or 3 dimensions.
@@ -165,7 +165,7 @@ impl Tsne {
                 note = format!("stopped after {step} of {iterations} iterations");
                 break;
             }
-            let early = step < EARLY;
+            let early = step < EARLY_ITERATIONS;
             let pull = if early { self.early_exaggeration } else { 1.0 };
             map.step(&p, pull as f32, rate as f32, MOMENTUM[usize::from(!early)]);
             let divergence = || format!("  divergence {:.3}", map.divergence(&p, map.q_sum));
@@ -181,10 +181,10 @@ impl Tsne {
             ));
         }
         let divergence =
-            map.divergence(&p, if n <= ALL_PAIRS { map.exact_sum() } else { map.q_sum });
+            map.divergence(&p, if n <= MAX_EXACT_POINTS { map.exact_sum() } else { map.q_sum });
         progress.finish(&format!("Kullback-Leibler divergence {divergence:.3}"));
         let points = Array2::from_shape_fn((n, D), |(i, k)| map.points[i][k]);
-        Ok(Embedding::of(points, rows.about)
+        Ok(Embedding::of(points, rows.metadata)
             .named("t-SNE")
             .with_note(note)
             .with_divergence(divergence))
@@ -196,8 +196,8 @@ impl Tsne {
 fn start<const D: usize>(rows: &Rows, op: &str) -> Result<Vec<[f32; D]>> {
     let (n, k) = (rows.len(), D.min(rows.width()));
     let numbers = no_grad(|| -> Result<Vec<f32>> {
-        let found = spectrum::leading(rows, Wanted::Number(k), op)?;
-        let all = rows.part(0, n) * rows.scale - &found.mean;
+        let found = spectrum::leading_components(rows, ComponentCount::Number(k), op)?;
+        let all = rows.chunk(0, n) * rows.scale - &found.mean;
         let places = all.matmul(&found.components.tr());
         let spread = found.variances[0].sqrt();
         let spread = if spread > 0.0 { spread } else { 1.0 };
@@ -207,7 +207,7 @@ fn start<const D: usize>(rows: &Rows, op: &str) -> Result<Vec<[f32; D]>> {
     let mut rng = seed::rng("tsne");
     let mut chance = || 0.02 * (seed::unit(&mut rng) - 0.5);
     let place = |i: usize, axis: usize| if axis < k { numbers[i * k + axis] } else { 0.0 };
-    Ok((0..n).map(|i| std::array::from_fn(|axis| START * (place(i, axis) + chance()))).collect())
+    Ok((0..n).map(|i| std::array::from_fn(|axis| INITIAL_SPREAD * (place(i, axis) + chance()))).collect())
 }
 
 /// The points on their way.
@@ -251,7 +251,7 @@ impl<const D: usize> Map<D> {
                 scope.spawn(move || {
                     for (i, force) in forces.iter_mut().enumerate() {
                         let place = part * each + i;
-                        let (push, sum) = tree.push(place);
+                        let (push, sum) = tree.repulsion(place);
                         let attraction = attraction(points, p, tree.order[place] as usize);
                         *force = (attraction, push, sum);
                     }

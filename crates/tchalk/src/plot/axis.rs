@@ -34,7 +34,7 @@ impl Axis {
     }
 
     /// The same axis, with ticks at whole numbers only.
-    pub(super) fn whole(mut self) -> Axis {
+    pub(super) fn integer_ticks(mut self) -> Axis {
         self.step = round_step(self.step.max(1.0)).round();
         self
     }
@@ -85,7 +85,7 @@ mod tests {
         assert_eq!(labels(&Axis::new(0.0, 256.0, 6)), ["0", "50", "100", "150", "200", "250"]);
         assert_eq!(labels(&Axis::new(0.31, 0.72, 4)), ["0.4", "0.6"]);
         assert_eq!(labels(&Axis::new(0.31, 0.72, 4).rounded()), ["0.2", "0.4", "0.6", "0.8"]);
-        assert_eq!(labels(&Axis::new(1.0, 3.0, 8).whole()), ["1", "2", "3"]);
+        assert_eq!(labels(&Axis::new(1.0, 3.0, 8).integer_ticks()), ["1", "2", "3"]);
         assert_eq!(labels(&Axis::new(0.0, 50_000.0, 2)), ["0", "25,000", "50,000"]);
     }
 

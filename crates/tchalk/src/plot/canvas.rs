@@ -1,6 +1,6 @@
 //! The sheet that panels draw on: it writes SVG, and remembers where the text is.
 
-use super::text;
+use super::font;
 use super::theme::{Ink, Paint};
 use crate::text::escape_html;
 use std::fmt::Write;
@@ -51,7 +51,7 @@ pub(super) enum Anchor {
 
 /// How a text is set.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Type {
+pub(super) struct TextStyle {
     pub(super) size: f64,
     pub(super) bold: bool,
     pub(super) ink: Ink,
@@ -59,34 +59,34 @@ pub(super) struct Type {
 }
 
 /// The title of a figure.
-pub(super) const TITLE: Type =
-    Type { size: 15.0, bold: true, ink: Ink::Text, anchor: Anchor::Start };
+pub(super) const TITLE: TextStyle =
+    TextStyle { size: 15.0, bold: true, ink: Ink::Text, anchor: Anchor::Start };
 /// The title of a panel.
-pub(super) const HEADING: Type =
-    Type { size: 12.5, bold: true, ink: Ink::Text, anchor: Anchor::Start };
+pub(super) const HEADING: TextStyle =
+    TextStyle { size: 12.5, bold: true, ink: Ink::Text, anchor: Anchor::Start };
 /// Captions, names, values.
-pub(super) const LABEL: Type =
-    Type { size: 11.0, bold: false, ink: Ink::Text, anchor: Anchor::Start };
+pub(super) const LABEL: TextStyle =
+    TextStyle { size: 11.0, bold: false, ink: Ink::Text, anchor: Anchor::Start };
 /// Ticks and axis labels.
-pub(super) const TICK: Type =
-    Type { size: 10.5, bold: false, ink: Ink::Quiet, anchor: Anchor::Start };
+pub(super) const TICK: TextStyle =
+    TextStyle { size: 10.5, bold: false, ink: Ink::Quiet, anchor: Anchor::Start };
 
-impl Type {
-    pub(super) fn anchor(self, anchor: Anchor) -> Type {
-        Type { anchor, ..self }
+impl TextStyle {
+    pub(super) fn anchor(self, anchor: Anchor) -> TextStyle {
+        TextStyle { anchor, ..self }
     }
 
-    pub(super) fn ink(self, ink: Ink) -> Type {
-        Type { ink, ..self }
+    pub(super) fn ink(self, ink: Ink) -> TextStyle {
+        TextStyle { ink, ..self }
     }
 
     pub(super) fn width(self, text: &str) -> f64 {
-        text::width(text, self.size, self.bold)
+        font::width(text, self.size, self.bold)
     }
 
     /// A text, or as much of its beginning as fits into `room`, with an ellipsis.
     pub(super) fn shortened(self, text: &str, room: f64) -> String {
-        text::shortened(text, self.size, self.bold, room)
+        font::shortened(text, self.size, self.bold, room)
     }
 
     /// The width of the widest of these texts; 0 where there are none.
@@ -113,7 +113,7 @@ impl Canvas {
     }
 
     /// A text whose baseline is at `y`.
-    pub(super) fn text(&mut self, x: f64, y: f64, text: &str, set: Type) {
+    pub(super) fn text(&mut self, x: f64, y: f64, text: &str, set: TextStyle) {
         if text.is_empty() {
             return;
         }
@@ -143,7 +143,7 @@ impl Canvas {
     }
 
     /// A text that reads upwards, from `y` on; `x` is its baseline.
-    pub(super) fn upright_text(&mut self, x: f64, y: f64, text: &str, set: Type) {
+    pub(super) fn vertical_text(&mut self, x: f64, y: f64, text: &str, set: TextStyle) {
         if text.is_empty() {
             return;
         }
@@ -335,7 +335,7 @@ impl Canvas {
     }
 
     /// An area that a script can find by its name.
-    pub(super) fn place(&mut self, class: &str, area: Area) {
+    pub(super) fn marked_area(&mut self, class: &str, area: Area) {
         let Area { x, y, width, height } = area;
         self.push(format_args!(
             "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" \
@@ -344,7 +344,7 @@ impl Canvas {
     }
 
     /// A round spot on a page that shows what `draw` draws, and a ring, while the pointer is on it.
-    pub(super) fn spot(&mut self, (x, y): (f64, f64), radius: f64, draw: impl FnOnce(&mut Canvas)) {
+    pub(super) fn hover_spot(&mut self, (x, y): (f64, f64), radius: f64, draw: impl FnOnce(&mut Canvas)) {
         self.push(format_args!(
             "<g class=\"tk-spot\"><circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\"/><g class=\"tk-more\">"
         ));
@@ -355,7 +355,7 @@ impl Canvas {
     }
 
     /// The part of a defined image that begins at these pixels, and has this width and height.
-    pub(super) fn cell(
+    pub(super) fn image_crop(
         &mut self,
         area: Area,
         id: &str,

@@ -1,7 +1,7 @@
 //! A figure: a title over a grid of panels.
 
 use super::canvas::{Area, Canvas, TITLE};
-use super::text;
+use super::font;
 use super::theme::{Ink, Paint, Theme, style_sheet};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
@@ -79,7 +79,7 @@ impl Figure {
 
     /// What the figure shows, in words: for readers who cannot see it.
     pub fn description(&self) -> String {
-        in_words(&self.title, self.panels.iter().map(|panel| panel.0.description()))
+        describe(&self.title, self.panels.iter().map(|panel| panel.0.description()))
     }
 
     /// The figure as an SVG document in the colors of `theme`.
@@ -107,7 +107,7 @@ impl Figure {
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" \
              viewBox=\"0 0 {width:.0} {height:.0}\" font-family=\"{}\" role=\"img\" \
              aria-label=\"{}\"{attributes}>{}</svg>",
-            text::FAMILY,
+            font::FAMILY,
             escape_html(&self.description()),
             canvas.into_svg(),
         )
@@ -183,7 +183,7 @@ struct Layout<'a> {
 }
 
 /// A title, where there is one, and what each panel shows.
-pub(super) fn in_words(title: &str, panels: impl Iterator<Item = String>) -> String {
+pub(super) fn describe(title: &str, panels: impl Iterator<Item = String>) -> String {
     let title = (!title.is_empty()).then(|| title.to_owned());
     title.into_iter().chain(panels).collect::<Vec<_>>().join(". ")
 }
@@ -202,7 +202,7 @@ impl Show for Figure {
 
 /// A value as it is shown: in words for a terminal, as a figure on a page; where that cannot be
 /// drawn, why.
-pub(crate) fn drawn(words: String, figure: Result<Figure>) -> Content {
+pub(crate) fn figure_content(words: String, figure: Result<Figure>) -> Content {
     match figure {
         Ok(figure) => Content::html(words, figure.to_html()),
         Err(error) => Content::text(error.to_string()),

@@ -1,9 +1,9 @@
 //! Images and heat maps as they are drawn: tiles in rows, a legend below.
 
-use super::canvas::{Anchor, Area, Canvas, LABEL, TICK, Type};
+use super::canvas::{Anchor, Area, Canvas, LABEL, TICK, TextStyle};
 use super::encoded_image::{GAP, tile_height, tile_width};
 use super::figure::Draw;
-use super::text;
+use super::font;
 use super::theme::Ink;
 
 const LINE: f64 = 13.0;
@@ -12,7 +12,7 @@ const BAR: (f64, f64) = (180.0, 9.0);
 
 /// An image or a map, encoded.
 #[derive(Debug)]
-pub(super) struct Drawn {
+pub(super) struct EncodedTile {
     pub(super) title: String,
     /// Height by width.
     pub(super) shape: (usize, usize),
@@ -45,7 +45,7 @@ pub(super) struct HeatPanel {
     pub(super) columns: usize,
     /// All that are different, each encoded, and whether it may be smoothed.
     pub(super) images: Vec<(String, bool)>,
-    pub(super) tiles: Vec<Drawn>,
+    pub(super) tiles: Vec<EncodedTile>,
     pub(super) legend: Option<Legend>,
 }
 
@@ -59,7 +59,7 @@ impl HeatPanel {
     }
 
     fn title_lines(&self, tile_width: f64) -> usize {
-        let lines = |tile: &Drawn| text::wrapped(&tile.title, LABEL.size, tile_width, 2).len();
+        let lines = |tile: &EncodedTile| font::wrapped(&tile.title, LABEL.size, tile_width, 2).len();
         self.tiles.iter().map(lines).max().unwrap_or(0)
     }
 
@@ -98,7 +98,7 @@ impl Draw for HeatPanel {
         for (i, tile) in self.tiles.iter().enumerate() {
             let x = area.x + (i % self.columns) as f64 * (width + GAP);
             let y = area.y + (i / self.columns) as f64 * (row + GAP);
-            for (line, text) in text::wrapped(&tile.title, LABEL.size, width, 2).iter().enumerate()
+            for (line, text) in font::wrapped(&tile.title, LABEL.size, width, 2).iter().enumerate()
             {
                 let baseline = y + 10.0 + LINE * line as f64;
                 canvas.text(x + width / 2.0, baseline, text, LABEL.anchor(Anchor::Middle));
@@ -119,7 +119,7 @@ impl Draw for HeatPanel {
             let y = area.y + self.height(area.width) - 12.0;
             let [low, high] = legend.ends();
             let mut x = area.x;
-            let mut write = |canvas: &mut Canvas, text: &str, set: Type| {
+            let mut write = |canvas: &mut Canvas, text: &str, set: TextStyle| {
                 canvas.text(x, y, text, set);
                 x += set.width(text) + 7.0;
             };

@@ -14,7 +14,7 @@ const LONGEST_NAME: f64 = 0.4;
 
 /// A value that is known within an interval.
 #[derive(Debug, Clone, PartialEq)]
-struct Known {
+struct Interval {
     name: String,
     value: f64,
     low: f64,
@@ -26,7 +26,7 @@ struct Known {
 pub struct IntervalPanel {
     title: String,
     x_label: String,
-    rows: Vec<Known>,
+    rows: Vec<Interval>,
 }
 
 impl IntervalPanel {
@@ -43,7 +43,7 @@ impl IntervalPanel {
 
     /// One more value, and the interval `(low, high)` in which it lies.
     pub fn row(mut self, name: impl Into<String>, value: f64, interval: (f64, f64)) -> Self {
-        self.rows.push(Known { name: name.into(), value, low: interval.0, high: interval.1 });
+        self.rows.push(Interval { name: name.into(), value, low: interval.0, high: interval.1 });
         self
     }
 }

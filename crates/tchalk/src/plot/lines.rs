@@ -20,13 +20,13 @@ pub struct Line {
     points: Vec<(f64, f64)>,
     dashed: bool,
     color: Option<usize>,
-    quiet: bool,
+    is_reference: bool,
 }
 
 impl Line {
     /// A line through these `(x, y)`.
     pub fn new(name: impl Into<String>, points: Vec<(f64, f64)>) -> Line {
-        Line { name: name.into(), points, dashed: false, color: None, quiet: false }
+        Line { name: name.into(), points, dashed: false, color: None, is_reference: false }
     }
 
     /// Drawn in dashes.
@@ -46,12 +46,12 @@ impl Line {
 
     /// A line to compare others with, not one of them: gray, without points.
     pub fn reference(mut self) -> Line {
-        self.quiet = true;
+        self.is_reference = true;
         self
     }
 
     fn ink(&self, place: usize) -> Ink {
-        if self.quiet { Ink::Quiet } else { Ink::Class(self.color.unwrap_or(place)) }
+        if self.is_reference { Ink::Quiet } else { Ink::Class(self.color.unwrap_or(place)) }
     }
 }
 
@@ -60,7 +60,7 @@ impl Line {
 pub struct LinePanel {
     title: String,
     x_label: String,
-    whole_x: bool,
+    integer_x_ticks: bool,
     y_range: Option<(f64, f64)>,
     lines: Vec<Line>,
 }
@@ -71,7 +71,7 @@ impl LinePanel {
         LinePanel {
             title: title.into(),
             x_label: String::new(),
-            whole_x: false,
+            integer_x_ticks: false,
             y_range: None,
             lines: Vec::new(),
         }
@@ -85,7 +85,7 @@ impl LinePanel {
 
     /// Ticks only at whole numbers: epochs, not time.
     pub fn integer_x(mut self) -> LinePanel {
-        self.whole_x = true;
+        self.integer_x_ticks = true;
         self
     }
 
@@ -139,7 +139,7 @@ impl Draw for LinePanel {
         let frame = Frame {
             title: &self.title,
             x_label: &self.x_label,
-            x: if self.whole_x { x.whole() } else { x },
+            x: if self.integer_x_ticks { x.integer_ticks() } else { x },
             y: Axis::new(low, high, 4).rounded(),
             legend: &legend,
         };
@@ -150,7 +150,7 @@ impl Draw for LinePanel {
                 if places.len() > 1 {
                     canvas.line(&places, line.ink(i), 2.0, line.dashed);
                 }
-                if (places.len() == 1 || line.points.len() <= FEW) && !line.quiet {
+                if (places.len() == 1 || line.points.len() <= FEW) && !line.is_reference {
                     places.iter().for_each(|&place| canvas.dot(place, 3.0, line.ink(i)));
                 }
             }

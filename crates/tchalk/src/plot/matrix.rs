@@ -1,6 +1,6 @@
 //! A table of counts as colored squares: what is on the diagonal, and what is beside it.
 
-use super::canvas::{Anchor, Area, Canvas, LABEL, TICK, Type};
+use super::canvas::{Anchor, Area, Canvas, LABEL, TICK, TextStyle};
 use super::encoded_image::png_url;
 use super::figure::{Draw, Panel};
 use super::theme::{Ink, Theme};
@@ -59,7 +59,7 @@ impl MatrixPanel {
 
     fn layout(&self, width: f64) -> Layout {
         let n = self.names.len() as f64;
-        let set = if self.names.len() <= BOTH { LABEL } else { Type { size: 9.0, ..LABEL } };
+        let set = if self.names.len() <= BOTH { LABEL } else { TextStyle { size: 9.0, ..LABEL } };
         let longest = set.widest(&self.names);
         let left = longest.min(NAMES * width) + 8.0;
         let cell = ((width - left - 2.0) / n).min(LARGEST_CELL);
@@ -79,7 +79,7 @@ struct Layout {
     top: f64,
     cell: f64,
     upright: bool,
-    set: Type,
+    set: TextStyle,
 }
 
 impl From<MatrixPanel> for Panel {
@@ -140,14 +140,14 @@ impl MatrixPanel {
         let n = self.names.len();
         let Layout { left, top, cell, upright, set } = self.layout(area.width);
         let (x, y) = (area.x + left, area.y + self.heading() + top);
-        let count_set = Type { size: if n <= BOTH { 12.0 } else { 8.0 }, ..LABEL };
+        let count_set = TextStyle { size: if n <= BOTH { 12.0 } else { 8.0 }, ..LABEL };
         for (i, name) in self.names.iter().enumerate() {
             let middle = (i as f64 + 0.5) * cell;
             let row = set.shortened(name, left - 8.0);
             canvas.text(x - 7.0, y + middle + 3.8, &row, set.anchor(Anchor::End));
             if upright {
                 let column = set.shortened(name, top - 10.0);
-                canvas.upright_text(x + middle + 3.6, y - 6.0, &column, set);
+                canvas.vertical_text(x + middle + 3.6, y - 6.0, &column, set);
             } else {
                 let column = set.shortened(name, cell - 4.0);
                 canvas.text(x + middle, y - 6.0, &column, set.anchor(Anchor::Middle));
@@ -176,9 +176,9 @@ impl MatrixPanel {
                     let size = count_set
                         .size
                         .min(count_set.size * (cell - 6.0) / count_set.width(&number));
-                    let number_set = Type { size, ..count_set };
+                    let number_set = TextStyle { size, ..count_set };
                     canvas.text(middle, center - 1.0, &number, number_set.anchor(Anchor::Middle));
-                    let small = Type { size: 9.0, ..LABEL };
+                    let small = TextStyle { size: 9.0, ..LABEL };
                     canvas.text(middle, center + 12.0, &percent, small.anchor(Anchor::Middle));
                 } else if fraction >= 0.005 {
                     let number = percent.trim_end_matches(" %").to_owned();

@@ -15,7 +15,7 @@
 //! # Ok::<(), tchalk::Error>(())
 //! ```
 
-mod answer;
+mod prediction_panel;
 mod axis;
 mod bars;
 mod canvas;
@@ -23,38 +23,38 @@ mod diagram;
 mod encoded_image;
 mod export;
 mod figure;
-mod heat;
+mod heat_grid;
 mod heat_panel;
 mod histogram;
-mod images;
+mod image_grid;
 mod intervals;
 mod lines;
 mod matrix;
-mod scale;
+mod color_scale;
 mod scatter;
 mod scatter3d;
 mod sprite;
-mod text;
+mod font;
 mod theme;
-mod tiles;
+mod thumbnails;
 
 pub use bars::BarPanel;
 pub use diagram::{Diagram, DiagramGroup, DiagramNode, NodeKind};
 pub use figure::{Figure, Panel};
-pub use heat::{HeatGrid, HeatMap};
+pub use heat_grid::{HeatGrid, HeatMap};
 pub use histogram::HistogramPanel;
-pub use images::{Caption, Mark, image_grid};
+pub use image_grid::{Caption, Mark, image_grid};
 pub use intervals::IntervalPanel;
 pub use lines::{Line, LinePanel};
-pub use scale::ColorScale;
+pub use color_scale::ColorScale;
 pub use scatter::ScatterPanel;
 pub use scatter3d::Scatter3d;
 pub use theme::Theme;
 
-pub(crate) use answer::AnswerPanel;
+pub(crate) use prediction_panel::PredictionPanel;
 #[cfg(test)]
 pub(crate) use figure::assert_tidy;
-pub(crate) use figure::drawn;
-pub(crate) use heat::FINEST;
+pub(crate) use figure::figure_content;
+pub(crate) use heat_grid::MAX_MAP_SIDE;
 pub(crate) use matrix::MatrixPanel;
-pub(crate) use tiles::TilePanel;
+pub(crate) use thumbnails::ThumbnailPanel;

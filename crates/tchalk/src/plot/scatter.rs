@@ -3,8 +3,8 @@
 use super::axis::Axis;
 use super::canvas::{Anchor, Area, Canvas, LABEL, TICK};
 use super::figure::{Draw, Panel};
-use super::sprite::Sprite;
-use super::text;
+use super::sprite::SpriteSheet;
+use super::font;
 use super::theme::Ink;
 use crate::text::thousands;
 use ndarray::{ArcArray, Ix3};
@@ -26,7 +26,7 @@ const SPOT: f64 = 11.0;
 const MOST_SPOTS: usize = 250;
 
 /// An image, where it belongs, and what it is called.
-type Placed = ((f64, f64), ArcArray<u8, Ix3>, String);
+type PlacedImage = ((f64, f64), ArcArray<u8, Ix3>, String);
 
 /// Points in a plane, colored by group.
 #[derive(Debug, Clone)]
@@ -35,9 +35,9 @@ pub struct ScatterPanel {
     x_label: String,
     y_label: String,
     axes: bool,
-    pub(super) side: Side,
+    pub(super) side: SideLegend,
     groups: Vec<Vec<(f64, f64)>>,
-    images: Vec<Placed>,
+    images: Vec<PlacedImage>,
 }
 
 impl ScatterPanel {
@@ -48,7 +48,7 @@ impl ScatterPanel {
             x_label: String::new(),
             y_label: String::new(),
             axes: true,
-            side: Side::default(),
+            side: SideLegend::default(),
             groups: Vec::new(),
             images: Vec::new(),
         }
@@ -183,12 +183,12 @@ impl ScatterPanel {
         let spots = self.spots(at);
         let images: Vec<_> =
             spots.iter().map(|&(_, number)| self.images[number].1.clone()).collect();
-        let Some(sprite) = Sprite::new(&images) else { return };
+        let Some(sprite) = SpriteSheet::new(&images) else { return };
         let (width, height) = sprite.size;
         let sheet = canvas.define_image((height, width), &sprite.data_url, false);
         for (i, &(place, number)) in spots.iter().take(sprite.count).enumerate() {
-            canvas.spot(place, SPOT, |canvas| {
-                canvas.cell(preview, &sheet, sprite.place(i), sprite.cell);
+            canvas.hover_spot(place, SPOT, |canvas| {
+                canvas.image_crop(preview, &sheet, sprite.cell_origin(i), sprite.cell);
                 let caption = LABEL.shortened(&self.images[number].2, SIDE - 18.0);
                 canvas.text(preview.x, preview.bottom() + 15.0, &caption, LABEL);
             });
@@ -217,7 +217,7 @@ impl Draw for ScatterPanel {
             .iter()
             .map(|points| points.iter().map(|&(x, y)| at(x, y)).collect())
             .collect();
-        let look = Look::of(groups.iter().map(Vec::len).sum());
+        let look = DotStyle::of(groups.iter().map(Vec::len).sum());
         // A few of each group in turn, so that none hides the others.
         for slice in 0..look.slices {
             for (i, points) in groups.iter().enumerate() {
@@ -233,7 +233,7 @@ impl Draw for ScatterPanel {
             let y = plot.bottom() - PREVIEW - 20.0;
             let frame = Area { x: left, y, width: PREVIEW, height: PREVIEW };
             let hint = "Move over the points to see images.";
-            for (line, text) in text::wrapped(hint, TICK.size, side.width, 2).iter().enumerate() {
+            for (line, text) in font::wrapped(hint, TICK.size, side.width, 2).iter().enumerate() {
                 canvas.text(left, y - 22.0 + 14.0 * line as f64, text, TICK);
             }
             self.draw_images(canvas, frame, at);
@@ -249,13 +249,13 @@ impl Draw for ScatterPanel {
 
 /// What stands beside points: the names of the groups, and notes.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Side {
+pub(super) struct SideLegend {
     /// The name of each group, and how many points it has.
     pub(super) names: Vec<(String, usize)>,
     pub(super) notes: Vec<String>,
 }
 
-impl Side {
+impl SideLegend {
     pub(super) fn draw(&self, canvas: &mut Canvas, area: Area) {
         let mut y = area.y + 10.0;
         let named: Vec<(usize, &String)> = self
@@ -274,14 +274,14 @@ impl Side {
         }
         if few < named.len() {
             let more = format!("… and {} more, in the same colors", named.len() - few);
-            for line in text::wrapped(&more, TICK.size, area.width - 18.0, 2) {
+            for line in font::wrapped(&more, TICK.size, area.width - 18.0, 2) {
                 canvas.text(area.x + 18.0, y, &line, TICK);
                 y += 15.0;
             }
         }
         for note in &self.notes {
             y += 8.0;
-            for line in text::wrapped(note, TICK.size, area.width, 4) {
+            for line in font::wrapped(note, TICK.size, area.width, 4) {
                 canvas.text(area.x, y, &line, TICK);
                 y += 15.0;
             }
@@ -303,19 +303,19 @@ impl Side {
 }
 
 /// How dots look, by how many there are.
-pub(super) struct Look {
+pub(super) struct DotStyle {
     pub(super) radius: f64,
     pub(super) opacity: f64,
     pub(super) slices: usize,
 }
 
-impl Look {
-    pub(super) fn of(count: usize) -> Look {
+impl DotStyle {
+    pub(super) fn of(count: usize) -> DotStyle {
         let radius = (3.6 * (500.0 / count.max(1) as f64).powf(0.3)).clamp(1.5, 5.0);
         match count {
-            0..100 => Look { radius, opacity: 0.9, slices: 1 },
-            100..1000 => Look { radius, opacity: 0.75, slices: 4 },
-            _ => Look { radius, opacity: 0.6, slices: 8 },
+            0..100 => DotStyle { radius, opacity: 0.9, slices: 1 },
+            100..1000 => DotStyle { radius, opacity: 0.75, slices: 4 },
+            _ => DotStyle { radius, opacity: 0.6, slices: 8 },
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use super::axis::Axis;
 use super::canvas::{Anchor, Area, Canvas, TICK};
-use super::figure::{Draw, Figure, Panel, in_words};
-use super::scatter::{Look, SIDE, Side};
-use super::text;
+use super::figure::{Draw, Figure, Panel, describe};
+use super::scatter::{DotStyle, SIDE, SideLegend};
+use super::font;
 use super::theme::{Ink, Theme};
 use crate::display::{Content, Show};
 use crate::error::Result;
@@ -34,14 +34,14 @@ const FIT: f64 = 1.9;
 pub struct Scatter3d {
     title: String,
     axes: Vec<String>,
-    side: Side,
+    side: SideLegend,
     groups: Vec<Vec<[f64; 3]>>,
 }
 
 impl Scatter3d {
     /// No points yet.
     pub fn new(title: impl Into<String>) -> Scatter3d {
-        let (side, groups) = (Side::default(), Vec::new());
+        let (side, groups) = (SideLegend::default(), Vec::new());
         Scatter3d { title: title.into(), axes: Vec::new(), side, groups }
     }
 
@@ -74,13 +74,13 @@ impl Scatter3d {
 
     /// The points as they stand still, as a figure that can be saved and put beside others.
     pub fn figure(&self) -> Figure {
-        self.still(self.unit_cube())
+        self.static_figure(self.unit_cube())
     }
 
     /// The still image of points that lie in the cube.
-    fn still(&self, (groups, sides): (Vec<Vec<[f64; 3]>>, [f64; 3])) -> Figure {
+    fn static_figure(&self, (groups, sides): (Vec<Vec<[f64; 3]>>, [f64; 3])) -> Figure {
         let (axes, side) = (self.axes.clone(), self.side.clone());
-        let panel = Panel::new(Still { axes, side, groups, sides });
+        let panel = Panel::new(StaticPanel { axes, side, groups, sides });
         Figure::grid(vec![panel], 1).expect("one panel").title(&self.title)
     }
 
@@ -130,7 +130,7 @@ impl Scatter3d {
             }
         }
         let count = bytes.len() / 7;
-        let figure = self.still((groups, sides));
+        let figure = self.static_figure((groups, sides));
         let mut digest = Sha256::new_with_prefix(&bytes);
         digest.update(format!("{:?}{:?}", self.title, self.axes));
         let id: String = digest.finalize().iter().take(8).map(|b| format!("{b:02x}")).collect();
@@ -144,7 +144,7 @@ impl Scatter3d {
             STANDARD.encode(&bytes),
             escape_html(&axes),
             sides,
-            Look::of(count).radius,
+            DotStyle::of(count).radius,
             figure.width(),
             figure.to_html(),
             escape_html(&figure.description()),
@@ -155,7 +155,7 @@ impl Scatter3d {
 
 impl std::fmt::Debug for Scatter3d {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let words = in_words(&self.title, [words(&self.groups, &self.side)].into_iter());
+        let words = describe(&self.title, [words(&self.groups, &self.side)].into_iter());
         write!(f, "figure: {words}")
     }
 }
@@ -166,28 +166,28 @@ impl Show for Scatter3d {
     }
 }
 
-fn words(groups: &[Vec<[f64; 3]>], side: &Side) -> String {
+fn words(groups: &[Vec<[f64; 3]>], side: &SideLegend) -> String {
     let count: usize = groups.iter().map(Vec::len).sum();
     format!("{} points in space{}", thousands(count), side.description())
 }
 
 /// The points as they are seen at first.
 #[derive(Debug)]
-struct Still {
+struct StaticPanel {
     axes: Vec<String>,
-    side: Side,
+    side: SideLegend,
     groups: Vec<Vec<[f64; 3]>>,
     sides: [f64; 3],
 }
 
-impl Draw for Still {
+impl Draw for StaticPanel {
     fn height(&self, _width: f64) -> f64 {
         PLOT
     }
 
     fn draw(&self, canvas: &mut Canvas, area: Area) {
         let plot = Area { width: area.width - SIDE, height: PLOT, ..area };
-        canvas.place("tk-room", plot);
+        canvas.marked_area("tk-room", plot);
         canvas.group("tk-still", |canvas| {
             let [w, h, d] = self.sides;
             for (a, b) in [(-1.0, -1.0), (-1.0, 1.0), (1.0, -1.0), (1.0, 1.0)] {
@@ -214,7 +214,7 @@ impl Draw for Still {
                     true => (Anchor::End, x - area.x),
                     false => (Anchor::Start, plot.right() - x),
                 };
-                let lines = text::wrapped(axis, TICK.size, room.min(130.0), 2);
+                let lines = font::wrapped(axis, TICK.size, room.min(130.0), 2);
                 let below = 14.0 * lines.len().saturating_sub(1) as f64;
                 let y = y.clamp(plot.y + 10.0, plot.bottom() - 4.0 - below);
                 for (line, axis) in lines.iter().enumerate() {
@@ -227,7 +227,7 @@ impl Draw for Still {
         self.side.draw(canvas, side);
         if canvas.on_page() {
             let hint = "Turn it with the mouse, a finger or the arrow keys; + and - zoom.";
-            for (line, text) in text::wrapped(hint, TICK.size, side.width, 4).iter().enumerate() {
+            for (line, text) in font::wrapped(hint, TICK.size, side.width, 4).iter().enumerate() {
                 canvas.text(left, plot.bottom() - 48.0 + 15.0 * line as f64, text, TICK);
             }
         }
@@ -238,7 +238,7 @@ impl Draw for Still {
     }
 }
 
-impl Still {
+impl StaticPanel {
     /// Where a point is on the page, and how near.
     fn seen(&self, [x, y, z]: [f64; 3], plot: Area) -> ((f64, f64), f64) {
         let ((sin_yaw, cos_yaw), (sin_pitch, cos_pitch)) = (YAW.sin_cos(), PITCH.sin_cos());
@@ -252,7 +252,7 @@ impl Still {
     /// From the farthest to the nearest, in layers.
     fn draw_points(&self, canvas: &mut Canvas, plot: Area) {
         const LAYERS: usize = 10;
-        let look = Look::of(self.groups.iter().map(Vec::len).sum());
+        let look = DotStyle::of(self.groups.iter().map(Vec::len).sum());
         let depth = Axis::new(-1.75, 1.75, 2);
         let mut layers = vec![vec![Vec::new(); self.groups.len()]; LAYERS];
         for (group, points) in self.groups.iter().enumerate() {

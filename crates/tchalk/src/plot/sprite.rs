@@ -15,7 +15,7 @@ const QUALITY: u8 = 80;
 
 /// A sheet of images, each `cell` pixels wide and high.
 #[derive(Debug, Clone)]
-pub(super) struct Sprite {
+pub(super) struct SpriteSheet {
     pub(super) data_url: String,
     /// Width and height, of the sheet and of an image on it.
     pub(super) size: (usize, usize),
@@ -25,9 +25,9 @@ pub(super) struct Sprite {
     pub(super) count: usize,
 }
 
-impl Sprite {
+impl SpriteSheet {
     /// As many of the images, all of one shape, `u8 [height, width, 1 or 3]`, as have room.
-    pub(super) fn new(images: &[ArcArray<u8, Ix3>]) -> Option<Sprite> {
+    pub(super) fn new(images: &[ArcArray<u8, Ix3>]) -> Option<SpriteSheet> {
         let mut count = images.len();
         while count > 0 {
             let (sprite, bytes) = encode(&images[..count])?;
@@ -40,13 +40,13 @@ impl Sprite {
     }
 
     /// Where on the sheet an image begins.
-    pub(super) fn place(&self, number: usize) -> (usize, usize) {
+    pub(super) fn cell_origin(&self, number: usize) -> (usize, usize) {
         (number % self.columns * self.cell.0, number / self.columns * self.cell.1)
     }
 }
 
 /// All images on one sheet: gray ones as PNG, colored ones as JPEG, which is smaller.
-fn encode(images: &[ArcArray<u8, Ix3>]) -> Option<(Sprite, usize)> {
+fn encode(images: &[ArcArray<u8, Ix3>]) -> Option<(SpriteSheet, usize)> {
     let (height, width, channels) = images.first()?.dim();
     let longest = height.max(width) as u32;
     let scale = f64::from(LONGEST.min(longest)) / f64::from(longest);
@@ -80,7 +80,7 @@ fn encode(images: &[ArcArray<u8, Ix3>]) -> Option<(Sprite, usize)> {
         ("jpeg", jpeg)
     };
     let size = (sheet.width() as usize, sheet.height() as usize);
-    let sprite = Sprite {
+    let sprite = SpriteSheet {
         data_url: format!("data:image/{kind};base64,{}", STANDARD.encode(&bytes)),
         size,
         cell: (w as usize, h as usize),
@@ -104,20 +104,20 @@ mod tests {
             .into_shared()
         };
         let few: Vec<_> = (0..5).map(noisy).collect();
-        let sprite = Sprite::new(&few).unwrap();
+        let sprite = SpriteSheet::new(&few).unwrap();
         assert_eq!((sprite.count, sprite.columns, sprite.size), (5, 3, (96, 64)));
-        assert_eq!(sprite.place(4), (32, 32));
+        assert_eq!(sprite.cell_origin(4), (32, 32));
         let many: Vec<_> = (0..300).map(noisy).collect();
-        let sprite = Sprite::new(&many).unwrap();
+        let sprite = SpriteSheet::new(&many).unwrap();
         assert!(sprite.count < 300 && sprite.count > 20, "{}", sprite.count);
         assert!(sprite.data_url.len() < 140_000);
-        assert!(Sprite::new(&[]).is_none());
+        assert!(SpriteSheet::new(&[]).is_none());
     }
 
     #[test]
     fn large_images_become_small() {
         let large = Array3::from_elem((60, 120, 1), 9u8).into_shared();
-        let sprite = Sprite::new(&[large]).unwrap();
+        let sprite = SpriteSheet::new(&[large]).unwrap();
         assert_eq!(sprite.cell, (32, 16));
         assert!(sprite.data_url.starts_with("data:image/png"));
     }

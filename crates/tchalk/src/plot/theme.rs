@@ -28,10 +28,10 @@ pub(super) enum Ink {
 /// Visualization*, 2021), chosen to stay apart under the usual kinds of color blindness and in gray
 /// print; the darkest of them are lightened for dark pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Theme(&'static Colors);
+pub struct Theme(&'static Palette);
 
 #[derive(Debug, PartialEq, Eq)]
-struct Colors {
+struct Palette {
     paper: &'static str,
     text: &'static str,
     quiet: &'static str,
@@ -41,7 +41,7 @@ struct Colors {
     classes: [&'static str; CLASS_COLORS],
 }
 
-const LIGHT: Colors = Colors {
+const LIGHT: Palette = Palette {
     paper: "#ffffff",
     text: "#1f2328",
     quiet: "#59636e",
@@ -54,7 +54,7 @@ const LIGHT: Colors = Colors {
     ],
 };
 
-const DARK: Colors = Colors {
+const DARK: Palette = Palette {
     paper: "#16181c",
     text: "#e6e9ed",
     quiet: "#9da7b3",

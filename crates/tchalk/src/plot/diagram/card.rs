@@ -1,14 +1,14 @@
 //! A box of the drawing: a layer, with the light layers that follow it as strips below.
 
 use super::{Diagram, DiagramNode, NodeKind};
-use crate::plot::canvas::{Anchor, Area, LABEL, TICK, Type};
+use crate::plot::canvas::{Anchor, Area, LABEL, TICK, TextStyle};
 use crate::plot::theme::Ink;
 use crate::text::thousands;
 
 /// What is quiet in a box, and what is written beside lines.
-pub(super) const SMALL: Type = Type { size: 9.5, ..TICK };
-const NAME: Type = Type { bold: true, ..LABEL };
-const STRIP_NAME: Type = Type { size: 10.0, ..LABEL };
+pub(super) const SMALL_TEXT: TextStyle = TextStyle { size: 9.5, ..TICK };
+const NAME: TextStyle = TextStyle { bold: true, ..LABEL };
+const STRIP_NAME: TextStyle = TextStyle { size: 10.0, ..LABEL };
 const MAIN: f64 = 35.0;
 const STRIP: f64 = 18.0;
 /// From the left edge to the text, and from the text to the right edge.
@@ -20,7 +20,7 @@ pub(super) const FROZEN: &str = "❄";
 
 /// One line or two in a box.
 #[derive(Debug, Clone)]
-pub(super) struct Part {
+pub(super) struct CardRow {
     pub(super) title: String,
     pub(super) subtitle: String,
     pub(super) kind: NodeKind,
@@ -32,12 +32,12 @@ pub(super) struct Part {
 /// A layer and its strips, or a closed nested model.
 #[derive(Debug, Clone)]
 pub(super) struct Card {
-    pub(super) parts: Vec<Part>,
+    pub(super) parts: Vec<CardRow>,
 }
 
 impl Card {
     pub(super) fn new(nodes: &[&DiagramNode]) -> Card {
-        let part = |(i, node): (usize, &&DiagramNode)| Part {
+        let part = |(i, node): (usize, &&DiagramNode)| CardRow {
             title: node.title.clone(),
             subtitle: node.subtitle.clone(),
             kind: node.kind,
@@ -51,9 +51,9 @@ impl Card {
     /// A nested model as one box.
     pub(super) fn closed(diagram: &Diagram, group: usize) -> Card {
         let group = &diagram.groups[group];
-        let part = Part {
+        let part = CardRow {
             title: group.title.clone(),
-            subtitle: diagram.contents(group),
+            subtitle: diagram.layer_count(group),
             kind: NodeKind::Nested,
             frozen: group.frozen,
             parameters: group.parameters,
@@ -63,12 +63,12 @@ impl Card {
     }
 
     pub(super) fn height(&self) -> f64 {
-        self.parts.iter().map(Part::height).sum()
+        self.parts.iter().map(CardRow::height).sum()
     }
 
     /// How wide it would like to be.
     pub(super) fn width(&self) -> f64 {
-        self.parts.iter().map(Part::width).fold(NARROWEST, f64::max).ceil()
+        self.parts.iter().map(CardRow::width).fold(NARROWEST, f64::max).ceil()
     }
 
     /// How many names are too long for a box of this width.
@@ -89,7 +89,7 @@ impl Card {
     }
 }
 
-impl Part {
+impl CardRow {
     pub(super) fn height(&self) -> f64 {
         if self.strip { STRIP } else { MAIN }
     }
@@ -101,26 +101,26 @@ impl Part {
 
     /// The room of the sign behind the name.
     fn sign_width(&self) -> f64 {
-        if self.frozen && !self.strip { SMALL.width(FROZEN) + 6.0 } else { 0.0 }
+        if self.frozen && !self.strip { SMALL_TEXT.width(FROZEN) + 6.0 } else { 0.0 }
     }
 
     fn width(&self) -> f64 {
         let numbers = match self.parameters {
             0 => 0.0,
-            n => SMALL.width(&thousands(n)) + 10.0,
+            n => SMALL_TEXT.width(&thousands(n)) + 10.0,
         };
         let lines = match self.strip {
             true => STRIP_NAME.width(&self.title),
             false => {
                 let name = NAME.width(&self.title) + self.sign_width();
-                name.max(SMALL.width(&self.subtitle) + numbers)
+                name.max(SMALL_TEXT.width(&self.subtitle) + numbers)
             }
         };
         LEFT + lines + RIGHT
     }
 
     /// The texts in a box of this width, from its upper left corner.
-    pub(super) fn texts(&self, width: f64) -> Vec<(f64, f64, String, Type)> {
+    pub(super) fn texts(&self, width: f64) -> Vec<(f64, f64, String, TextStyle)> {
         let room = width - LEFT - RIGHT;
         let mut texts = Vec::new();
         if self.strip {
@@ -132,28 +132,28 @@ impl Part {
             let kind = self.subtitle.split(' ').next().unwrap_or_default();
             let more = self.subtitle.strip_prefix(kind).unwrap_or_default().trim();
             let aside = if says(kind) { more } else { self.subtitle.as_str() };
-            if !aside.is_empty() && SMALL.width(aside) <= left {
-                texts.push((width - RIGHT, 12.6, aside.to_owned(), SMALL.anchor(Anchor::End)));
+            if !aside.is_empty() && SMALL_TEXT.width(aside) <= left {
+                texts.push((width - RIGHT, 12.6, aside.to_owned(), SMALL_TEXT.anchor(Anchor::End)));
             }
             return texts;
         }
         let title = NAME.shortened(&self.title, room - self.sign_width());
         texts.push((LEFT, 14.5, title, NAME));
         if self.frozen {
-            texts.push((width - RIGHT, 14.5, FROZEN.into(), SMALL.anchor(Anchor::End)));
+            texts.push((width - RIGHT, 14.5, FROZEN.into(), SMALL_TEXT.anchor(Anchor::End)));
         }
         let mut left = room;
         if self.parameters > 0 {
             let count = thousands(self.parameters);
-            let wide = SMALL.width(&count);
+            let wide = SMALL_TEXT.width(&count);
             // What it is comes first; the number of its weights only where both have room.
-            if SMALL.width(&self.subtitle) + 8.0 + wide <= room {
-                texts.push((width - RIGHT, 27.5, count, SMALL.anchor(Anchor::End)));
+            if SMALL_TEXT.width(&self.subtitle) + 8.0 + wide <= room {
+                texts.push((width - RIGHT, 27.5, count, SMALL_TEXT.anchor(Anchor::End)));
                 left -= wide + 8.0;
             }
         }
-        let subtitle = SMALL.shortened(&self.subtitle, left);
-        texts.push((LEFT, 27.5, subtitle, SMALL.ink(Ink::Quiet)));
+        let subtitle = SMALL_TEXT.shortened(&self.subtitle, left);
+        texts.push((LEFT, 27.5, subtitle, SMALL_TEXT.ink(Ink::Quiet)));
         texts
     }
 }
@@ -184,7 +184,7 @@ impl Header {
         NAME.width(&self.title) + 20.0
     }
 
-    pub(super) fn texts(&self, area: Area) -> Vec<(f64, f64, String, Type)> {
+    pub(super) fn texts(&self, area: Area) -> Vec<(f64, f64, String, TextStyle)> {
         let room = area.width - 20.0;
         let title = NAME.shortened(&self.title, room);
         let left = room - NAME.width(&title) - 14.0;
@@ -193,9 +193,9 @@ impl Header {
         let short = self.aside.replace(" parameters", "");
         let frozen = if self.aside.ends_with(FROZEN) { FROZEN } else { "" };
         let fitting =
-            [self.aside.as_str(), &short, frozen].into_iter().find(|t| SMALL.width(t) <= left);
+            [self.aside.as_str(), &short, frozen].into_iter().find(|t| SMALL_TEXT.width(t) <= left);
         if let Some(aside) = fitting.filter(|text| !text.is_empty()) {
-            let set = SMALL.anchor(Anchor::End);
+            let set = SMALL_TEXT.anchor(Anchor::End);
             texts.push((area.right() - 10.0, area.y + 17.0, aside.to_owned(), set));
         }
         texts

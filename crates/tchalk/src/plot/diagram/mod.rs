@@ -3,7 +3,7 @@
 mod card;
 mod layout;
 mod node_kind;
-mod paint;
+mod panel;
 #[cfg(test)]
 mod samples;
 mod scene;
@@ -15,7 +15,7 @@ use super::figure::{Figure, Panel, WIDTH_INSIDE};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::text::{escape_html, thousands};
-use paint::Painting;
+use panel::DiagramPanel;
 use std::path::Path;
 
 /// One layer of a [`Diagram`].
@@ -217,7 +217,7 @@ impl Diagram {
     /// there, or the ways go round in a circle.
     pub fn figure(&self) -> Result<Figure> {
         self.check()?;
-        let painting = Painting::new(self, WIDTH_INSIDE)?;
+        let painting = DiagramPanel::new(self, WIDTH_INSIDE)?;
         Ok(Figure::grid(vec![Panel::new(painting)], 1)?.title(&self.title))
     }
 
@@ -273,7 +273,7 @@ impl Diagram {
     }
 
     /// In words: the names of the layers, in order.
-    fn words(&self) -> String {
+    fn node_titles(&self) -> String {
         const MOST: usize = 40;
         let names: Vec<&str> = self.nodes.iter().map(|node| node.title.as_str()).collect();
         match names.len() > MOST {
@@ -301,7 +301,7 @@ impl Diagram {
         };
         let outermost = self.groups.iter().filter(|group| group.parent.is_none());
         let names: Vec<String> = outermost
-            .map(|group| format!("<b>{}</b> ({})", escape_html(&group.title), self.contents(group)))
+            .map(|group| format!("<b>{}</b> ({})", escape_html(&group.title), self.layer_count(group)))
             .collect();
         let open = if self.groups.iter().any(|group| group.open) { " open" } else { "" };
         Ok(format!(
@@ -314,7 +314,7 @@ impl Diagram {
     }
 
     /// `13 layers`, for the line that opens nested models.
-    fn contents(&self, group: &DiagramGroup) -> String {
+    fn layer_count(&self, group: &DiagramGroup) -> String {
         fn count(diagram: &Diagram, id: &str) -> usize {
             let inside = |parent: &Option<String>| parent.as_deref() == Some(id);
             let nested = diagram.groups.iter().filter(|group| inside(&group.parent));
@@ -330,7 +330,7 @@ impl Diagram {
 
 impl std::fmt::Debug for Diagram {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "diagram of {}: {}", self.title, self.words())
+        write!(f, "diagram of {}: {}", self.title, self.node_titles())
     }
 }
 

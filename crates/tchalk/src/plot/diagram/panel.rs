@@ -1,10 +1,10 @@
 //! The drawing on the sheet.
 
-use super::card::{FROZEN, Header, SMALL};
+use super::card::{FROZEN, Header, SMALL_TEXT};
 use super::scene::{Limits, Scene, compose};
 use super::{Diagram, NodeKind};
 use crate::error::{Error, Result};
-use crate::plot::canvas::{Anchor, Area, Canvas, Type};
+use crate::plot::canvas::{Anchor, Area, Canvas, TextStyle};
 use crate::plot::figure::Draw;
 use crate::plot::theme::Ink;
 
@@ -16,16 +16,16 @@ const COMFORTABLE: f64 = 520.0;
 /// What a name costs that does not fit into its box.
 const CUT_NAME: f64 = 14.0;
 /// Networks of more layers say a shape only where it changes.
-const MANY: usize = 60;
+const LARGE_NETWORK: usize = 60;
 const LEGEND: f64 = 30.0;
 const HEAD: f64 = 6.0;
 
 /// An entry of the legend: place, color if it has one, and text.
-type Sample = (f64, f64, Option<Ink>, String);
+type LegendEntry = (f64, f64, Option<Ink>, String);
 
 /// A diagram, laid out.
 #[derive(Debug)]
-pub(super) struct Painting {
+pub(super) struct DiagramPanel {
     diagram: Diagram,
     scene: Scene,
     /// Shapes beside lines: the place of the text's left end on its baseline.
@@ -33,9 +33,9 @@ pub(super) struct Painting {
     scale: f64,
 }
 
-impl Painting {
+impl DiagramPanel {
     /// Chooses the width of the boxes and the height of the columns so that all fits into `room`.
-    pub(super) fn new(diagram: &Diagram, room: f64) -> Result<Painting> {
+    pub(super) fn new(diagram: &Diagram, room: f64) -> Result<DiagramPanel> {
         let mut best: Option<(f64, Scene)> = None;
         for card in CARD_WIDTHS {
             for column in COLUMN_HEIGHTS {
@@ -59,7 +59,7 @@ impl Painting {
         let scene = best.expect("there are sizes to choose from").1;
         let labels = labels(diagram, &scene);
         let scale = (room / scene.width).min(1.0);
-        Ok(Painting { diagram: diagram.clone(), scene, labels, scale })
+        Ok(DiagramPanel { diagram: diagram.clone(), scene, labels, scale })
     }
 
     fn kinds(&self) -> Vec<NodeKind> {
@@ -74,7 +74,7 @@ impl Painting {
     }
 
     /// Samples of the colors, in lines of at most `room`, and how far down the last line is.
-    fn legend(&self, room: f64) -> (Vec<Sample>, f64) {
+    fn legend(&self, room: f64) -> (Vec<LegendEntry>, f64) {
         let kinds = self.kinds();
         let has =
             |kind| self.scene.cards.iter().any(|(c, _)| c.parts.iter().any(|p| p.kind == kind));
@@ -93,7 +93,7 @@ impl Painting {
         }
         let (mut x, mut y, mut placed) = (0.0, 0.0, Vec::new());
         for (ink, text) in entries {
-            let width = SMALL.width(&text) + if ink.is_some() { 15.0 } else { 0.0 };
+            let width = SMALL_TEXT.width(&text) + if ink.is_some() { 15.0 } else { 0.0 };
             if x > 0.0 && x + width > room {
                 (x, y) = (0.0, y + 16.0);
             }
@@ -104,11 +104,11 @@ impl Painting {
     }
 }
 
-impl Draw for Painting {
+impl Draw for DiagramPanel {
     fn width(&self, room: f64) -> f64 {
         // A legend in one line looks better than a narrow drawing.
         let (placed, _) = self.legend(f64::INFINITY);
-        let end = |(x, _, _, text): &Sample| x + 15.0 + SMALL.width(text);
+        let end = |(x, _, _, text): &LegendEntry| x + 15.0 + SMALL_TEXT.width(text);
         let legend = placed.last().map_or(0.0, end);
         (self.scene.width * self.scale).max(legend.min(640.0)).min(room)
     }
@@ -124,9 +124,9 @@ impl Draw for Painting {
             let (x, y) = at((a.x, a.y));
             Area { x, y, width: s * a.width, height: s * a.height }
         };
-        let write = |canvas: &mut Canvas, x: f64, y: f64, text: &str, set: Type| {
+        let write = |canvas: &mut Canvas, x: f64, y: f64, text: &str, set: TextStyle| {
             let (x, y) = at((x, y));
-            canvas.text(x, y, text, Type { size: set.size * s, ..set });
+            canvas.text(x, y, text, TextStyle { size: set.size * s, ..set });
         };
         for &(group, frame) in &self.scene.frames {
             canvas.tinted(place(frame), 8.0 * s, Ink::Class(5), 0.07);
@@ -169,7 +169,7 @@ impl Draw for Painting {
             }
         }
         for (x, y, text) in &self.labels {
-            write(canvas, *x, *y, text, SMALL);
+            write(canvas, *x, *y, text, SMALL_TEXT);
         }
         let below = area.y + s * self.scene.height + 24.0;
         for (x, y, ink, text) in self.legend(area.width).0 {
@@ -179,12 +179,12 @@ impl Draw for Painting {
                 let sample = Area { x, y: y - 8.0, width: 10.0, height: 9.0 };
                 canvas.tinted(sample, 2.0, ink, 1.0);
             }
-            canvas.text(x + aside, y, &text, SMALL.anchor(Anchor::Start));
+            canvas.text(x + aside, y, &text, SMALL_TEXT.anchor(Anchor::Start));
         }
     }
 
     fn description(&self) -> String {
-        self.diagram.words()
+        self.diagram.node_titles()
     }
 }
 
@@ -223,14 +223,14 @@ fn labels(diagram: &Diagram, scene: &Scene) -> Vec<(f64, f64, String)> {
         let edge = &diagram.edges[*edge];
         let source = (edge.from.as_str(), edge.shape.as_str());
         let changes = done.last().is_none_or(|(_, shape)| *shape != edge.shape);
-        if edge.shape.is_empty() || done.contains(&source) || diagram.nodes.len() > MANY && !changes
+        if edge.shape.is_empty() || done.contains(&source) || diagram.nodes.len() > LARGE_NETWORK && !changes
         {
             continue;
         }
         let (start, end) = (points[0], points[points.len() - 1]);
         let tried =
             [edge.shape.clone(), edge.shape.replace(" × ", "×")].into_iter().flat_map(|text| {
-                let width = SMALL.width(&text);
+                let width = SMALL_TEXT.width(&text);
                 let beside = |x: f64, y: f64| [(x + 6.0, y), (x - 6.0 - width, y)];
                 let places =
                     beside(start.0, start.1 + 12.0).into_iter().chain(beside(end.0, end.1 - 5.0));
@@ -239,7 +239,7 @@ fn labels(diagram: &Diagram, scene: &Scene) -> Vec<(f64, f64, String)> {
         let area = |&(x, y, ref text): &(f64, f64, String)| Area {
             x: x - 2.0,
             y: y - 9.0,
-            width: SMALL.width(text) + 4.0,
+            width: SMALL_TEXT.width(text) + 4.0,
             height: 11.0,
         };
         let is_free = |label: &(f64, f64, String)| {
@@ -280,9 +280,9 @@ mod tests {
 
     #[test]
     fn nearly_every_shape_is_written() {
-        let few = |diagram: &Diagram| diagram.nodes.len() <= MANY;
+        let few = |diagram: &Diagram| diagram.nodes.len() <= LARGE_NETWORK;
         for (name, diagram) in samples::all().into_iter().filter(|(_, diagram)| few(diagram)) {
-            let painting = Painting::new(&diagram, 872.0).unwrap();
+            let painting = DiagramPanel::new(&diagram, 872.0).unwrap();
             let sources: std::collections::HashSet<&str> = painting
                 .scene
                 .lines
@@ -297,7 +297,7 @@ mod tests {
     #[test]
     fn drawings_keep_their_size_on_a_page() {
         for (name, diagram) in samples::all() {
-            let painting = Painting::new(&diagram, 872.0).unwrap();
+            let painting = DiagramPanel::new(&diagram, 872.0).unwrap();
             assert_eq!(painting.scale, 1.0, "{name}");
         }
     }

@@ -11,15 +11,15 @@ const HEADING_HEIGHT: f64 = 24.0;
 const WIDEST: f64 = 80.0;
 const GAP: f64 = 5.0;
 /// All images of a panel together have at most about so many values, so that a figure stays small.
-const VALUES: usize = 150_000;
+const MAX_VALUES: usize = 150_000;
 /// Parts of images are drawn with at most so many pixels a side: the first of these with which all
 /// of them together, encoded, stay below [`LETTERS`].
 const SIDES: [usize; 5] = [64, 48, 32, 20, 12];
-const LETTERS: usize = 220_000;
+const MAX_ENCODED_LENGTH: usize = 220_000;
 
 /// Images of one size under a heading, `columns` to a row.
 #[derive(Debug, Clone)]
-pub(crate) struct TilePanel {
+pub(crate) struct ThumbnailPanel {
     title: String,
     note: String,
     urls: Vec<String>,
@@ -30,19 +30,19 @@ pub(crate) struct TilePanel {
     columns: usize,
 }
 
-impl TilePanel {
+impl ThumbnailPanel {
     /// `images` `u8 [height, width, 1 or 3]`, all of one size.
     pub(crate) fn new(
         title: impl Into<String>,
         note: impl Into<String>,
         images: &[ArcArray<u8, Ix3>],
         columns: usize,
-    ) -> TilePanel {
+    ) -> ThumbnailPanel {
         let (height, width, channels) = images.first().map_or((1, 1, 1), |p| p.dim());
-        let most = ((VALUES / (channels * images.len()).max(1)) as f64).sqrt().clamp(8.0, 160.0);
+        let most = ((MAX_VALUES / (channels * images.len()).max(1)) as f64).sqrt().clamp(8.0, 160.0);
         let shrink = (most / height.max(width) as f64).min(1.0);
         let urls = images.iter().map(|image| encoded(image, shrink)).collect();
-        TilePanel {
+        ThumbnailPanel {
             title: title.into(),
             note: note.into(),
             urls,
@@ -59,15 +59,15 @@ impl TilePanel {
         note: impl Into<String>,
         images: &[ArcArray<u8, Ix3>],
         columns: usize,
-    ) -> TilePanel {
+    ) -> ThumbnailPanel {
         let whole = images.first().map_or(1, |image| image.dim().0.max(image.dim().1));
         let mut note = note.into();
         let mut parts = images.to_vec();
         let mut urls = Vec::new();
         for side in SIDES {
-            parts = images.iter().map(|image| liveliest(image, side)).collect();
+            parts = images.iter().map(|image| highest_variance_crop(image, side)).collect();
             urls = parts.iter().map(smallest).collect();
-            if urls.iter().map(String::len).sum::<usize>() <= LETTERS {
+            if urls.iter().map(String::len).sum::<usize>() <= MAX_ENCODED_LENGTH {
                 break;
             }
         }
@@ -77,7 +77,7 @@ impl TilePanel {
             note = if note.is_empty() { said } else { format!("{said}; {note}") };
         }
         let shape = height as f64 / width as f64;
-        TilePanel { title: title.into(), note, urls, smooth: false, shape, columns }
+        ThumbnailPanel { title: title.into(), note, urls, smooth: false, shape, columns }
     }
 
     fn tile(&self, width: f64) -> f64 {
@@ -91,7 +91,7 @@ impl TilePanel {
 
 /// The part of at most `side` by `side` pixels in which values differ most from their mean; the
 /// middle where that is about as lively.
-fn liveliest(image: &ArcArray<u8, Ix3>, side: usize) -> ArcArray<u8, Ix3> {
+fn highest_variance_crop(image: &ArcArray<u8, Ix3>, side: usize) -> ArcArray<u8, Ix3> {
     let (height, width, _) = image.dim();
     let (h, w) = (side.min(height), side.min(width));
     if (h, w) == (height, width) {
@@ -146,13 +146,13 @@ fn encoded(image: &ArcArray<u8, Ix3>, shrink: f64) -> String {
     png_url(w as usize, h as usize, channels, &smaller)
 }
 
-impl From<TilePanel> for Panel {
-    fn from(panel: TilePanel) -> Panel {
+impl From<ThumbnailPanel> for Panel {
+    fn from(panel: ThumbnailPanel) -> Panel {
         Panel::new(panel)
     }
 }
 
-impl Draw for TilePanel {
+impl Draw for ThumbnailPanel {
     fn width(&self, room: f64) -> f64 {
         let heading = HEADING.width(&self.title).max(TICK.width(&self.note));
         let columns = self.columns.min(self.urls.len().max(1)) as f64;
@@ -199,7 +199,7 @@ mod tests {
         };
         for (count, side) in [(1, 3), (64, 224), (512, 14)] {
             let images: Vec<_> = (0..count).map(|i| noise(i, side).into_shared()).collect();
-            let panel = TilePanel::new("maps", "each by itself", &images, 12);
+            let panel = ThumbnailPanel::new("maps", "each by itself", &images, 12);
             let figure = Figure::grid(vec![panel.into()], 1).unwrap();
             assert_tidy(&figure);
             let size = figure.to_svg(&Theme::light()).len();
@@ -214,7 +214,7 @@ mod tests {
                 if y > 80 && x > 70 { 255 } else { 128 }
             },
         );
-        let part = liveliest(&spot.into_shared(), 32);
+        let part = highest_variance_crop(&spot.into_shared(), 32);
         assert_eq!(part.dim(), (32, 32, 3));
         assert!(part.iter().any(|&value| value == 255));
         let noise = |i: usize| {
@@ -224,7 +224,7 @@ mod tests {
         };
         for count in [1, 96, 256] {
             let images: Vec<_> = (0..count).map(|i| noise(i).into_shared()).collect();
-            let panel = TilePanel::in_detail("responses", "", &images, 12);
+            let panel = ThumbnailPanel::in_detail("responses", "", &images, 12);
             let figure = Figure::grid(vec![panel.into()], 1).unwrap();
             assert_tidy(&figure);
             let size = figure.to_svg(&Theme::light()).len();

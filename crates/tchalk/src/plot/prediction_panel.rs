@@ -1,9 +1,9 @@
 //! An image beside the probabilities of its classes.
 
-use super::canvas::{Anchor, Area, Canvas, HEADING, LABEL, TICK, Type};
+use super::canvas::{Anchor, Area, Canvas, HEADING, LABEL, TICK, TextStyle};
 use super::encoded_image::image_url;
 use super::figure::{Draw, Panel};
-use super::images::Mark;
+use super::image_grid::Mark;
 use super::theme::Ink;
 use ndarray::{ArcArray, Ix3};
 
@@ -11,13 +11,13 @@ const HEADING_HEIGHT: f64 = 24.0;
 const IMAGE: f64 = 128.0;
 const ROW: f64 = 15.0;
 const BAR: f64 = 10.0;
-const NAME: Type = Type { size: 10.0, ..LABEL };
+const NAME: TextStyle = TextStyle { size: 10.0, ..LABEL };
 /// Of more classes only the most probable are drawn.
 const MOST: usize = 10;
 
 /// An image, and a bar for each class.
 #[derive(Debug, Clone)]
-pub(crate) struct AnswerPanel {
+pub(crate) struct PredictionPanel {
     title: String,
     mark: Option<Mark>,
     image: (String, bool),
@@ -34,7 +34,7 @@ struct Bar {
     bold: bool,
 }
 
-impl AnswerPanel {
+impl PredictionPanel {
     /// What was said is the most probable; `truth` is the right class, where that is known.
     pub(crate) fn new(
         image: &ArcArray<u8, Ix3>,
@@ -42,7 +42,7 @@ impl AnswerPanel {
         said: usize,
         truth: Option<usize>,
         names: &[String],
-    ) -> AnswerPanel {
+    ) -> PredictionPanel {
         let mut classes: Vec<usize> = (0..probabilities.len()).collect();
         if classes.len() > MOST {
             classes.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]).then(a.cmp(&b)));
@@ -73,17 +73,17 @@ impl AnswerPanel {
             None => names[said].clone(),
         };
         let shape = (image.dim().0, image.dim().1);
-        AnswerPanel { title, mark, image: image_url(image), shape, bars: bars.collect() }
+        PredictionPanel { title, mark, image: image_url(image), shape, bars: bars.collect() }
     }
 }
 
-impl From<AnswerPanel> for Panel {
-    fn from(panel: AnswerPanel) -> Panel {
+impl From<PredictionPanel> for Panel {
+    fn from(panel: PredictionPanel) -> Panel {
         Panel::new(panel)
     }
 }
 
-impl Draw for AnswerPanel {
+impl Draw for PredictionPanel {
     fn height(&self, _width: f64) -> f64 {
         HEADING_HEIGHT + IMAGE.max(ROW * self.bars.len() as f64)
     }
@@ -100,7 +100,7 @@ impl Draw for AnswerPanel {
         let room = Area { x: area.x, y: top, width: IMAGE, height: IMAGE };
         canvas.scaled_image(room.fitted(self.shape), &self.image.0, self.image.1);
         let left = area.x + IMAGE + 14.0;
-        let set = |bold| Type { bold, ..NAME };
+        let set = |bold| TextStyle { bold, ..NAME };
         let room = 0.4 * (area.right() - left);
         let names: Vec<String> =
             self.bars.iter().map(|bar| set(bar.bold).shortened(&bar.name, room)).collect();
@@ -116,7 +116,7 @@ impl Draw for AnswerPanel {
             canvas.text(x - 7.0, baseline, &names[i], set(bar.bold).anchor(Anchor::End));
             canvas.rect(Area { x, y: y + (ROW - BAR) / 2.0, width: length, height: BAR }, bar.ink);
             let value = format!("{:.1} %", 100.0 * bar.value);
-            canvas.text(x + length + 5.0, baseline, &value, Type { size: 9.5, ..TICK });
+            canvas.text(x + length + 5.0, baseline, &value, TextStyle { size: 9.5, ..TICK });
         }
         let x = left + before;
         canvas.rule((x, top), (x, top + ROW * self.bars.len() as f64));
@@ -144,7 +144,7 @@ mod tests {
             let names: Vec<String> = (0..classes).map(|i| format!("class number {i}")).collect();
             let mut probabilities = vec![0.0; classes];
             probabilities[0] = 1.0;
-            let panel = AnswerPanel::new(&image, &probabilities, 0, Some(classes - 1), &names);
+            let panel = PredictionPanel::new(&image, &probabilities, 0, Some(classes - 1), &names);
             assert!(panel.bars.iter().any(|bar| bar.ink == Ink::Right), "{classes}");
             let panels = vec![panel.clone().into(), panel.into()];
             assert_tidy(&Figure::grid(panels, 2).unwrap());

@@ -3,7 +3,7 @@
 use super::canvas::{Anchor, Area, Canvas, LABEL};
 use super::encoded_image::{GAP, check_image, png_url, tile_height, tile_width};
 use super::figure::{Draw, Figure, Panel};
-use super::text;
+use super::font;
 use super::theme::Ink;
 use crate::error::{Error, Result};
 use ndarray::{ArcArray, Ix3};
@@ -52,7 +52,7 @@ impl Caption {
         };
         // The mark stays with its word.
         let bound = text.replacen("✔ ", "✔\u{a0}", 1).replacen("✘ ", "✘\u{a0}", 1);
-        let lines = text::wrapped(&bound, LABEL.size, room, LINES);
+        let lines = font::wrapped(&bound, LABEL.size, room, LINES);
         lines.into_iter().map(|line| line.replace('\u{a0}', " ")).collect()
     }
 

@@ -6,14 +6,14 @@ use crate::text::thousands;
 use ndarray::Axis;
 
 /// More points than this are thinned out evenly.
-const MOST: usize = 10_000;
+const MAX_POINTS: usize = 10_000;
 /// Neighbors that the number beside the image looks at.
 const NEIGHBORS: usize = 10;
 /// Up to so many points that number is worked out unasked.
 const MOST_FOR_PURITY: usize = 20_000;
 
 pub(super) fn scatter(embedding: &Embedding) -> Figure {
-    let chosen = chosen(embedding);
+    let chosen = sample(embedding);
     let drawn = embedding.first(2);
     let at = |i: usize| {
         let place = |axis: usize| drawn.points.get((i, axis)).copied().map_or(0.0, f64::from);
@@ -43,7 +43,7 @@ pub(super) fn scatter(embedding: &Embedding) -> Figure {
 }
 
 pub(super) fn scatter_3d(embedding: &Embedding) -> Scatter3d {
-    let chosen = chosen(embedding);
+    let chosen = sample(embedding);
     let drawn = embedding.first(3);
     let at = |i: usize| {
         [0, 1, 2].map(|axis| drawn.points.get((i, axis)).copied().map_or(0.0, f64::from))
@@ -59,9 +59,9 @@ pub(super) fn scatter_3d(embedding: &Embedding) -> Scatter3d {
 }
 
 /// The points that are drawn: all, or an even choice.
-fn chosen(embedding: &Embedding) -> Vec<usize> {
+fn sample(embedding: &Embedding) -> Vec<usize> {
     let n = embedding.len();
-    let count = n.min(MOST);
+    let count = n.min(MAX_POINTS);
     (0..count).map(|i| i * n / count).collect()
 }
 

@@ -2,15 +2,15 @@
 
 use super::encoded_image::{check_image, image_url, png_url};
 use super::figure::{Figure, Panel};
-use super::heat_panel::{Drawn, HeatPanel, Legend};
-use super::scale::ColorScale;
+use super::heat_panel::{EncodedTile, HeatPanel, Legend};
+use super::color_scale::ColorScale;
 use crate::error::{Error, Result};
 use ndarray::{ArcArray, Array2, Ix3};
 
 /// Maps are drawn with at most so many pixels a side: enough for smooth slopes.
-pub(crate) const FINEST: usize = 80;
+pub(crate) const MAX_MAP_SIDE: usize = 80;
 /// Where a map is over an image, its least is transparent, and its most as opaque as this.
-const OPAQUE: f64 = 0.75;
+const MAX_OPACITY: f64 = 0.75;
 
 /// One map: numbers over a place, with a title.
 #[derive(Debug, Clone)]
@@ -142,7 +142,7 @@ impl HeatGrid {
             }
             tile.image().map_or(Ok(()), |image| check_image(OP, image))?;
         }
-        let (low, high) = self.range.unwrap_or_else(|| self.extent());
+        let (low, high) = self.range.unwrap_or_else(|| self.value_range());
         if !(high > low && (high - low).is_finite()) {
             return refuse("a range that goes upwards", format!("{low} to {high}"));
         }
@@ -155,9 +155,9 @@ impl HeatGrid {
         }
         let drawn = self.tiles.iter().map(|tile| {
             let place = |image| images.iter().position(|&known| known == image);
-            self.drawn(tile, tile.image().and_then(place), low, high)
+            self.encode(tile, tile.image().and_then(place), low, high)
         });
-        let drawn: Vec<Drawn> = drawn.collect();
+        let drawn: Vec<EncodedTile> = drawn.collect();
         let has_maps = self.tiles.iter().any(|tile| matches!(tile, Tile::Map(_)));
         let panel = HeatPanel {
             columns: self.columns.min(self.tiles.len()),
@@ -174,7 +174,7 @@ impl HeatGrid {
     }
 
     /// From the least to the largest value of all maps.
-    fn extent(&self) -> (f64, f64) {
+    fn value_range(&self) -> (f64, f64) {
         let maps = self.tiles.iter().filter_map(|tile| match tile {
             Tile::Map(map) => Some(&map.values),
             Tile::Image(..) => None,
@@ -191,9 +191,9 @@ impl HeatGrid {
     }
 
     /// A tile whose image, if it has one, is in this place of the list.
-    fn drawn(&self, tile: &Tile, image: Option<usize>, low: f64, high: f64) -> Drawn {
+    fn encode(&self, tile: &Tile, image: Option<usize>, low: f64, high: f64) -> EncodedTile {
         match tile {
-            Tile::Image(title, pixels) => Drawn {
+            Tile::Image(title, pixels) => EncodedTile {
                 title: title.clone(),
                 shape: (pixels.dim().0, pixels.dim().1),
                 image,
@@ -208,10 +208,10 @@ impl HeatGrid {
                         // As fine as what it lies over, or finer where that is small; each side
                         // only as fine as can be drawn.
                         let most = shape.0.max(shape.1) as f64;
-                        let grown = (most.max(FINEST as f64 / 2.0) / most).min(8.0);
+                        let grown = (most.max(MAX_MAP_SIDE as f64 / 2.0) / most).min(8.0);
                         let side =
-                            |n: usize| ((n as f64 * grown).round() as usize).clamp(1, FINEST);
-                        stretched(&map.values, side(shape.0), side(shape.1))
+                            |n: usize| ((n as f64 * grown).round() as usize).clamp(1, MAX_MAP_SIDE);
+                        resize_bilinear(&map.values, side(shape.0), side(shape.1))
                     }
                     false => map.values.clone(),
                 };
@@ -224,12 +224,12 @@ impl HeatGrid {
                             ColorScale::Signed => 2.0 * (part - 0.5).abs(),
                             _ => part,
                         };
-                        bytes.push((255.0 * OPAQUE * strength.powf(0.7)) as u8);
+                        bytes.push((255.0 * MAX_OPACITY * strength.powf(0.7)) as u8);
                     }
                 }
                 let channels = if map.over.is_some() { 4 } else { 3 };
                 let (rows, columns) = values.dim();
-                Drawn {
+                EncodedTile {
                     title: map.title.clone(),
                     shape,
                     image,
@@ -247,7 +247,7 @@ impl HeatGrid {
 
 /// The values on a grid of another size, in between as on straight slopes; the outermost values
 /// reach to the edge, as in PyTorch's `interpolate` with `align_corners=False`.
-fn stretched(values: &Array2<f32>, height: usize, width: usize) -> Array2<f32> {
+fn resize_bilinear(values: &Array2<f32>, height: usize, width: usize) -> Array2<f32> {
     let (rows, columns) = values.dim();
     let place = |to: usize, size: usize, from: usize| {
         let at =
@@ -301,8 +301,8 @@ mod tests {
         let grid = HeatGrid::new(2)
             .map(HeatMap::new("a", array![[0.0, 1.0]]))
             .map(HeatMap::new("b", array![[-3.0, 2.0]]));
-        assert_eq!(grid.extent(), (-3.0, 2.0));
-        assert_eq!(grid.scale(ColorScale::Signed).extent(), (-3.0, 3.0));
+        assert_eq!(grid.value_range(), (-3.0, 2.0));
+        assert_eq!(grid.scale(ColorScale::Signed).value_range(), (-3.0, 3.0));
         let flat = HeatGrid::new(1).map(HeatMap::new("flat", array![[2.0]]));
         assert!(flat.figure().is_ok());
     }
@@ -310,9 +310,9 @@ mod tests {
     #[test]
     fn stretching_is_pytorch_s() {
         // torch.nn.functional.interpolate(torch.tensor([[[[0., 1.]]]]), (1, 4), mode="bilinear")
-        let grown = stretched(&array![[0.0, 1.0]], 1, 4);
+        let grown = resize_bilinear(&array![[0.0, 1.0]], 1, 4);
         assert_eq!(grown, array![[0.0, 0.25, 0.75, 1.0]]);
-        assert_eq!(stretched(&array![[0.5]], 2, 2), array![[0.5, 0.5], [0.5, 0.5]]);
+        assert_eq!(resize_bilinear(&array![[0.5]], 2, 2), array![[0.5, 0.5], [0.5, 0.5]]);
     }
 
     #[test]
