@@ -21,8 +21,8 @@ pub(super) fn affinities(neighbors: &Neighbors, perplexity: f64) -> Affinities {
     for i in 0..n {
         let range = i * each..(i + 1) * each;
         let weights = gaussian_weights(&neighbors.squared_distances[range.clone()], perplexity);
-        let places = neighbors.indices[range].iter().map(|&place| place as u32);
-        let mut row: Vec<(u32, f64)> = places.zip(weights).collect();
+        let indices = neighbors.indices[range].iter().map(|&index| index as u32);
+        let mut row: Vec<(u32, f64)> = indices.zip(weights).collect();
         row.sort_unstable_by_key(|&(column, _)| column);
         row.iter().for_each(|&(column, weight)| others[column as usize].push((i as u32, weight)));
         own.push(row);
@@ -102,9 +102,9 @@ mod tests {
 
     #[test]
     fn both_sides_see_the_same_and_all_adds_up_to_one() {
-        let places = vec![1, 2, 0, 2, 1, 0, 2, 0];
+        let indices = vec![1, 2, 0, 2, 1, 0, 2, 0];
         let squares = vec![1.0, 4.0, 1.0, 1.0, 1.0, 4.0, 5.0, 6.0];
-        let p = affinities(&Neighbors { count: 2, indices: places, squared_distances: squares }, 1.5);
+        let p = affinities(&Neighbors { count: 2, indices: indices, squared_distances: squares }, 1.5);
         let entry = |i: usize, j: u32| {
             let range = p.starts[i]..p.starts[i + 1];
             let at = p.columns[range.clone()].iter().position(|&column| column == j);

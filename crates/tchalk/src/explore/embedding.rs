@@ -15,7 +15,7 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Embedding {
     pub(super) points: ArcArray2<f32>,
-    pub(super) about: Metadata,
+    pub(super) metadata: Metadata,
     /// What made it: `PCA`, `t-SNE`.
     method: &'static str,
     /// What the axes are, where they mean something.
@@ -50,9 +50,9 @@ impl Embedding {
         Ok(Embedding::of(points, Metadata { labels, classes, ..Metadata::default() }))
     }
 
-    pub(super) fn of(points: impl Into<ArcArray2<f32>>, about: Metadata) -> Embedding {
+    pub(super) fn of(points: impl Into<ArcArray2<f32>>, metadata: Metadata) -> Embedding {
         let points = points.into();
-        Embedding { points, about, method: "", axes: vec![], note: String::new(), divergence: None }
+        Embedding { points, metadata, method: "", axes: vec![], note: String::new(), divergence: None }
     }
 
     /// Points that stand for the examples of a set.
@@ -62,8 +62,8 @@ impl Embedding {
         name: String,
         note: String,
     ) -> Result<Embedding> {
-        let about = Metadata { name, ..Metadata::of(set)? };
-        Ok(Embedding::of(points, about).with_note(note))
+        let metadata = Metadata { name, ..Metadata::of(set)? };
+        Ok(Embedding::of(points, metadata).with_note(note))
     }
 
     pub(super) fn named(mut self, method: &'static str) -> Embedding {
@@ -93,17 +93,17 @@ impl Embedding {
 
     /// The labels; empty where they are not known.
     pub fn labels(&self) -> Vec<usize> {
-        self.about.labels.to_vec()
+        self.metadata.labels.to_vec()
     }
 
     /// The names of the classes; a label is a place in this list.
     pub fn classes(&self) -> Vec<String> {
-        self.about.classes.to_vec()
+        self.metadata.classes.to_vec()
     }
 
     /// What it is: `CIFAR-10 train - t-SNE`.
     pub fn name(&self) -> String {
-        let parts = [self.about.name.as_str(), self.method];
+        let parts = [self.metadata.name.as_str(), self.method];
         parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" - ")
     }
 
@@ -146,7 +146,7 @@ impl Embedding {
     /// If there are no labels, or not more points than `neighbors`.
     pub fn purity(&self, neighbors: usize) -> Result<f64> {
         let op = format!("Embedding::purity({neighbors})");
-        let labels = &self.about.labels;
+        let labels = &self.metadata.labels;
         if labels.is_empty() {
             return Err(Error::invalid(op, "points with labels", "points without", ""));
         }
@@ -157,7 +157,7 @@ impl Embedding {
         let found = nearest(&self.to_rows()?, neighbors, &op)?;
         let same =
             found.indices.chunks_exact(neighbors).zip(labels.iter()).map(|(row, &own)| {
-                row.iter().filter(|&&place| labels[place as usize] == own).count()
+                row.iter().filter(|&&index| labels[index as usize] == own).count()
             });
         Ok(same.sum::<usize>() as f64 / (self.len() * neighbors) as f64)
     }

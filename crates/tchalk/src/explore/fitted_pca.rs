@@ -96,11 +96,11 @@ impl FittedPca {
         let projected = no_grad(|| {
             let directions = self.components.to_device(device).tr();
             let mean = self.mean.to_device(device);
-            let parts = rows.chunks().into_iter().map(|(start, count)| {
-                let part = rows.chunk(start, count) * rows.scale - &mean;
-                part.matmul(&directions)
+            let chunks = rows.chunks().into_iter().map(|(start, count)| {
+                let chunk = rows.chunk(start, count) * rows.scale - &mean;
+                chunk.matmul(&directions)
             });
-            Tensor::cat(&parts.collect::<Vec<_>>(), 0).to_device(Device::Cpu)
+            Tensor::cat(&chunks.collect::<Vec<_>>(), 0).to_device(Device::Cpu)
         });
         let axes = self.explained_variance_ratio().into_iter().enumerate();
         let axes =
@@ -123,12 +123,12 @@ impl FittedPca {
             let expected = format!("points of {} dimensions", self.len());
             return Err(Error::invalid(OP, expected, points.dimensions().to_string(), ""));
         }
-        let places = points.points();
-        let numbers = places.as_standard_layout();
+        let coordinates = points.points();
+        let numbers = coordinates.as_standard_layout();
         let numbers = numbers.as_slice().expect("the standard layout is contiguous");
         let images = no_grad(|| {
-            let places = Tensor::from_slice(numbers).view([-1, self.len() as i64]);
-            places.matmul(&self.components) + &self.mean
+            let coordinates = Tensor::from_slice(numbers).view([-1, self.len() as i64]);
+            coordinates.matmul(&self.components) + &self.mean
         });
         let bytes = to_bytes(&images);
         let images = Array4::from_shape_vec((points.len(), height, width, channels), bytes)

@@ -40,5 +40,5 @@ pub(crate) fn to_array(plane: &Tensor) -> Array2<f32> {
     let flat = plane.detach().to_device(Device::Cpu).to_kind(Kind::Float).contiguous().view(-1);
     let values = Vec::<f32>::try_from(flat).expect("numbers on the CPU");
     let shape = (size[0] as usize, size[1] as usize);
-    Array2::from_shape_vec(shape, values).expect("a number for each place")
+    Array2::from_shape_vec(shape, values).expect("a number for each index")
 }

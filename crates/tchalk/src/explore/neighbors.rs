@@ -22,7 +22,7 @@ pub(super) fn nearest(rows: &Rows, each: usize, op: &str) -> Result<Neighbors> {
         // Distances come from products, which are most exact around zero.
         let all = &all - all.mean_dim([0i64].as_slice(), true, Kind::Float);
         let lengths = all.square().sum_dim_intlist([1i64].as_slice(), false, Kind::Float);
-        let (mut places, mut squares) = (Vec::new(), Vec::new());
+        let (mut indices, mut squares) = (Vec::new(), Vec::new());
         let count = ((1 << 24) / n).clamp(1, n);
         for start in (0..n).step_by(count) {
             interrupt::check(op)?;
@@ -35,11 +35,11 @@ pub(super) fn nearest(rows: &Rows, each: usize, op: &str) -> Result<Neighbors> {
             let _ = distances.scatter_value_(1, &own.unsqueeze(1), f64::INFINITY);
             let (least, at) = distances.topk(each as i64, 1, false, true);
             squares.push(least.clamp_min(0.0).to_device(Device::Cpu));
-            places.push(at.to_device(Device::Cpu));
+            indices.push(at.to_device(Device::Cpu));
         }
         Ok(Neighbors {
             count: each,
-            indices: Vec::try_from(Tensor::cat(&places, 0).view(-1))?,
+            indices: Vec::try_from(Tensor::cat(&indices, 0).view(-1))?,
             squared_distances: Vec::try_from(Tensor::cat(&squares, 0).view(-1))?,
         })
     })

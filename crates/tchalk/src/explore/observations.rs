@@ -91,24 +91,24 @@ impl Observations for Split {
         let matrix = Tensor::from_slice(bytes)
             .view([n as i64, (height * width * channels) as i64])
             .to_device(Device::cuda_if_available());
-        let about = Metadata {
+        let metadata = Metadata {
             name: self.name(),
             labels: Arc::new(self.labels()),
             classes: Arc::new(self.classes()),
             shape: Some([height, width, channels]),
             images: matches!(channels, 1 | 3).then_some(images),
         };
-        Ok(Rows { matrix, scale: 1.0 / 255.0, metadata: about })
+        Ok(Rows { matrix, scale: 1.0 / 255.0, metadata: metadata })
     }
 }
 
 impl Observations for TensorSet {
     fn to_rows(&self) -> Result<Rows> {
         let (x, n) = (self.x(), self.len());
-        let about = Metadata::of(self)?;
-        let x = if about.shape.is_some() { x.permute([0, 2, 3, 1]) } else { x };
+        let metadata = Metadata::of(self)?;
+        let x = if metadata.shape.is_some() { x.permute([0, 2, 3, 1]) } else { x };
         let numbers = x.size()[1..].iter().product::<i64>();
-        Ok(Rows { matrix: x.reshape([n as i64, numbers]), scale: 1.0, metadata: about })
+        Ok(Rows { matrix: x.reshape([n as i64, numbers]), scale: 1.0, metadata: metadata })
     }
 }
 
@@ -150,7 +150,7 @@ impl Observations for Array2<f32> {
 impl Observations for Embedding {
     fn to_rows(&self) -> Result<Rows> {
         let mut rows = self.points().to_rows()?;
-        rows.metadata = self.about.clone();
+        rows.metadata = self.metadata.clone();
         // A point is no image, even where it stands for one.
         rows.metadata.shape = None;
         Ok(rows)

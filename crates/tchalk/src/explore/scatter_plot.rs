@@ -31,7 +31,7 @@ pub(super) fn scatter(embedding: &Embedding) -> Figure {
     for note in notes(embedding, &drawn, chosen.len()) {
         panel = panel.note(note);
     }
-    if let Some(images) = &embedding.about.images {
+    if let Some(images) = &embedding.metadata.images {
         let (labels, classes) = (embedding.labels(), embedding.classes());
         panel = panel.images(chosen.iter().map(|&i| {
             let caption = labels.get(i).map_or(String::new(), |&label| classes[label].clone());
@@ -67,12 +67,12 @@ fn sample(embedding: &Embedding) -> Vec<usize> {
 
 /// The names of the classes, and which of the chosen points belong to each.
 fn classes(embedding: &Embedding, chosen: &[usize]) -> Vec<(String, Vec<usize>)> {
-    let labels = &embedding.about.labels;
+    let labels = &embedding.metadata.labels;
     if labels.is_empty() {
         return vec![(String::new(), chosen.to_vec())];
     }
     let mut classes: Vec<(String, Vec<usize>)> =
-        embedding.about.classes.iter().map(|class| (class.clone(), Vec::new())).collect();
+        embedding.metadata.classes.iter().map(|class| (class.clone(), Vec::new())).collect();
     chosen.iter().for_each(|&i| classes[labels[i]].1.push(i));
     classes
 }

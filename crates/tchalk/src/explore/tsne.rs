@@ -198,11 +198,11 @@ fn start<const D: usize>(rows: &Rows, op: &str) -> Result<Vec<[f32; D]>> {
     let numbers = no_grad(|| -> Result<Vec<f32>> {
         let found = spectrum::leading_components(rows, ComponentCount::Number(k), op)?;
         let all = rows.chunk(0, n) * rows.scale - &found.mean;
-        let places = all.matmul(&found.components.tr());
+        let coordinates = all.matmul(&found.components.tr());
         let spread = found.variances[0].sqrt();
         let spread = if spread > 0.0 { spread } else { 1.0 };
-        let places = (places / spread).to_device(Device::Cpu).to_kind(Kind::Float);
-        Ok(Vec::try_from(places.contiguous().view(-1))?)
+        let coordinates = (coordinates / spread).to_device(Device::Cpu).to_kind(Kind::Float);
+        Ok(Vec::try_from(coordinates.contiguous().view(-1))?)
     })?;
     let mut rng = seed::rng("tsne");
     let mut chance = || 0.02 * (seed::unit(&mut rng) - 0.5);

@@ -1,12 +1,8 @@
-//! Colors for numbers: equal steps of a number look like equal steps of color.
+//! Color scales: equal steps of a number look like equal steps of color.
 //!
-//! The scales are drawn in OKLab (Björn Ottosson, 2020), a space in which distances are about those
-//! that the eye sees: lightness grows evenly, hue turns, and as much color is added as a screen can
-//! show. Where lightness alone tells the order, color-blind readers and gray printers see it, too.
-
-use std::sync::LazyLock;
-
-const STEPS: usize = 256;
+//! The colors were chosen in OKLab (Björn Ottosson, 2020), a space in which distances are about
+//! those that the eye sees. The lightness of [`ColorScale::Heat`] grows evenly, so that color-blind
+//! readers and gray printers see the order, too.
 
 /// Which colors stand for which numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,93 +15,36 @@ pub enum ColorScale {
     Gray,
 }
 
-static HEAT: LazyLock<Vec<[u8; 3]>> = LazyLock::new(|| even(heat));
-static SIGNED: LazyLock<Vec<[u8; 3]>> = LazyLock::new(|| even(signed));
+/// Colors at equal steps from 0 to 1, as `0xrrggbb`.
+const HEAT: [u32; 17] = [
+    0x0e0c15, 0x1d0a30, 0x340147, 0x4f0054, 0x6b005a, 0x89005a, 0xa60055, 0xc30049, 0xdf0031,
+    0xf12a00, 0xf25a00, 0xf77b00, 0xfe9800, 0xffb636, 0xf8d075, 0xf3e6ae, 0xf3f3e4,
+];
+const SIGNED: [u32; 17] = [
+    0x0267c7, 0x3279ce, 0x508bd5, 0x6c9cdb, 0x86aee0, 0xa1bfe5, 0xbbd0ea, 0xd6e1ee, 0xf1f1f2,
+    0xecdcd4, 0xe6c7b6, 0xdfb198, 0xd79c7b, 0xcf865d, 0xc6703c, 0xbc590c, 0xa54b00,
+];
 
 impl ColorScale {
     /// Red, green and blue of a number from 0 to 1; what lies outside has the color of the end.
     pub fn rgb(self, value: f64) -> [u8; 3] {
-        let place = (value.clamp(0.0, 1.0) * (STEPS - 1) as f64).round() as usize;
+        let value = value.clamp(0.0, 1.0);
         match self {
-            ColorScale::Heat => HEAT[place],
-            ColorScale::Signed => SIGNED[place],
-            ColorScale::Gray => [place as u8; 3],
+            ColorScale::Heat => interpolated(&HEAT, value),
+            ColorScale::Signed => interpolated(&SIGNED, value),
+            ColorScale::Gray => [(255.0 * value).round() as u8; 3],
         }
     }
 }
 
-type Lab = [f64; 3];
-
-fn heat(t: f64) -> Lab {
-    // Violet, red, orange, yellow.
-    let hue = (295.0 + 170.0 * t).to_radians();
-    in_gamut(0.16 + 0.80 * t, 0.02 + 0.24 * (std::f64::consts::PI * t).sin().powf(0.8), hue)
-}
-
-fn signed(t: f64) -> Lab {
-    let away = 2.0 * (t - 0.5);
-    let hue = if away < 0.0 { 255.0f64 } else { 50.0 };
-    in_gamut(0.96 - 0.44 * away.abs(), 0.17 * away.abs(), hue.to_radians())
-}
-
-/// The color of this lightness and hue, with as much of `chroma` as a screen can show.
-fn in_gamut(lightness: f64, chroma: f64, hue: f64) -> Lab {
-    let lab = |chroma: f64| [lightness, chroma * hue.cos(), chroma * hue.sin()];
-    let shown = |lab: Lab| linear(lab).iter().all(|&value| (-1e-6..=1.0 + 1e-6).contains(&value));
-    let (mut low, mut high) = (0.0, chroma);
-    if shown(lab(chroma)) {
-        return lab(chroma);
-    }
-    for _ in 0..30 {
-        let middle = (low + high) / 2.0;
-        if shown(lab(middle)) { low = middle } else { high = middle }
-    }
-    lab(low)
-}
-
-/// A path through the colors, in steps that all look alike.
-fn even(path: fn(f64) -> Lab) -> Vec<[u8; 3]> {
-    const FINE: usize = 2048;
-    let points: Vec<Lab> = (0..=FINE).map(|i| path(i as f64 / FINE as f64)).collect();
-    let mut length = vec![0.0];
-    for pair in points.windows(2) {
-        length.push(length[length.len() - 1] + distance(pair[0], pair[1]));
-    }
-    let whole = length[FINE];
-    (0..STEPS)
-        .map(|step| {
-            let wanted = whole * step as f64 / (STEPS - 1) as f64;
-            let place = length.partition_point(|&at| at < wanted).min(FINE);
-            bytes(points[place])
-        })
-        .collect()
-}
-
-fn distance(a: Lab, b: Lab) -> f64 {
-    (0..3).map(|i| (a[i] - b[i]).powi(2)).sum::<f64>().sqrt()
-}
-
-/// Red, green and blue as amounts of light.
-fn linear([lightness, a, b]: Lab) -> [f64; 3] {
-    let long = (lightness + 0.396_337_777_4 * a + 0.215_803_757_3 * b).powi(3);
-    let medium = (lightness - 0.105_561_345_8 * a - 0.063_854_172_8 * b).powi(3);
-    let short = (lightness - 0.089_484_177_5 * a - 1.291_485_548_0 * b).powi(3);
-    [
-        4.076_741_662_1 * long - 3.307_711_591_3 * medium + 0.230_969_929_2 * short,
-        -1.268_438_004_6 * long + 2.609_757_401_1 * medium - 0.341_319_396_5 * short,
-        -0.004_196_086_3 * long - 0.703_418_614_7 * medium + 1.707_614_701_0 * short,
-    ]
-}
-
-fn bytes(lab: Lab) -> [u8; 3] {
-    linear(lab).map(|light| {
-        let light = light.clamp(0.0, 1.0);
-        let value = if light <= 0.003_130_8 {
-            12.92 * light
-        } else {
-            1.055 * light.powf(1.0 / 2.4) - 0.055
-        };
-        (255.0 * value).round() as u8
+/// The color between the two nearest ones.
+fn interpolated(colors: &[u32; 17], value: f64) -> [u8; 3] {
+    let position = value * (colors.len() - 1) as f64;
+    let first = (position as usize).min(colors.len() - 2);
+    let [low, high] = [first, first + 1].map(|i| colors[i].to_be_bytes());
+    [1, 2, 3].map(|channel| {
+        let (low, high) = (f64::from(low[channel]), f64::from(high[channel]));
+        (low + (high - low) * (position - first as f64)).round() as u8
     })
 }
 
@@ -135,8 +74,9 @@ mod tests {
 
     #[test]
     fn steps_look_alike() {
-        for path in [heat as fn(f64) -> Lab, signed] {
-            let colors = even(path);
+        for scale in [ColorScale::Heat, ColorScale::Signed] {
+            let colors: Vec<[u8; 3]> =
+                (0..=255).map(|i| scale.rgb(f64::from(i) / 255.0)).collect();
             let change = |pair: &[[u8; 3]]| -> f64 {
                 (0..3).map(|i| (f64::from(pair[0][i]) - f64::from(pair[1][i])).abs()).sum()
             };
