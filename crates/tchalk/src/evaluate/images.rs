@@ -2,7 +2,7 @@
 
 use super::checks::{check_not_empty, labels_of};
 use crate::error::Result;
-use crate::plot::{PredictionPanel, Caption, Figure, Mark, Panel, image_grid};
+use crate::plot::{Caption, Figure, Mark, Panel, PredictionPanel, image_grid};
 use crate::runtime;
 use crate::train::Predictions;
 

@@ -273,7 +273,10 @@ impl MaximizedActivations {
             .collect();
         let n = thousands(self.kernels.len());
         let title = format!("{}: images that activate {n} kernels most", self.layer);
-        Figure::grid(vec![ThumbnailPanel::in_detail(title, self.notes(), &images, COLUMNS).into()], 1)
+        Figure::grid(
+            vec![ThumbnailPanel::in_detail(title, self.notes(), &images, COLUMNS).into()],
+            1,
+        )
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::display::{Content, Show};
 use crate::error::Result;
-use crate::plot::{ColorScale, MAX_MAP_SIDE, Figure, HeatGrid, HeatMap, figure_content};
+use crate::plot::{ColorScale, Figure, HeatGrid, HeatMap, MAX_MAP_SIDE, figure_content};
 use ndarray::{ArcArray, Array2, Ix3, s};
 
 /// A map of how much each pixel of an image contributes to an answer.

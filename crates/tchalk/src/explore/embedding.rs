@@ -52,7 +52,14 @@ impl Embedding {
 
     pub(super) fn of(points: impl Into<ArcArray2<f32>>, metadata: Metadata) -> Embedding {
         let points = points.into();
-        Embedding { points, metadata, method: "", axes: vec![], note: String::new(), divergence: None }
+        Embedding {
+            points,
+            metadata,
+            method: "",
+            axes: vec![],
+            note: String::new(),
+            divergence: None,
+        }
     }
 
     /// Points that stand for the examples of a set.

@@ -105,7 +105,9 @@ impl FittedPca {
         let axes = self.explained_variance_ratio().into_iter().enumerate();
         let axes =
             axes.map(|(i, ratio)| format!("component {}, {}", i + 1, fine_percent(ratio, 1)));
-        Ok(Embedding::of(to_array(&projected), rows.metadata).with_axes(axes.collect()).named("PCA"))
+        Ok(Embedding::of(to_array(&projected), rows.metadata)
+            .with_axes(axes.collect())
+            .named("PCA"))
     }
 
     /// The images that points along the components stand for: what so many numbers keep of a

@@ -18,10 +18,10 @@ mod affinities;
 mod barnes_hut;
 mod embedding;
 mod fitted_pca;
-mod scatter_plot;
 mod neighbors;
 mod observations;
 mod pca;
+mod scatter_plot;
 mod spectrum;
 mod tsne;
 

@@ -84,12 +84,7 @@ impl Pca {
             ComponentCount::Variance(fraction) if !(fraction > 0.0 && fraction <= 1.0) => {
                 let hint = "0.95 keeps 95 % of the variance.";
                 let got = fraction.to_string();
-                return Err(Error::invalid(
-                    self.repr(),
-                    "a fraction above 0 up to 1",
-                    got,
-                    hint,
-                ));
+                return Err(Error::invalid(self.repr(), "a fraction above 0 up to 1", got, hint));
             }
             _ => {}
         }

@@ -42,7 +42,11 @@ pub(super) struct Spectrum {
 }
 
 /// The first principal components of `rows`.
-pub(super) fn leading_components(rows: &Rows, wanted: ComponentCount, op: &str) -> Result<Spectrum> {
+pub(super) fn leading_components(
+    rows: &Rows,
+    wanted: ComponentCount,
+    op: &str,
+) -> Result<Spectrum> {
     let (n, d) = (rows.len(), rows.width());
     no_grad(|| {
         let problem = EigenProblem::new(rows, op)?;
@@ -157,7 +161,9 @@ impl<'a> EigenProblem<'a> {
         match wanted {
             ComponentCount::Number(k) => k.min(most),
             ComponentCount::Variance(fraction) => {
-                components_for_variance(values, fraction * self.total).unwrap_or(values.len()).min(most)
+                components_for_variance(values, fraction * self.total)
+                    .unwrap_or(values.len())
+                    .min(most)
             }
         }
     }

@@ -207,7 +207,9 @@ fn start<const D: usize>(rows: &Rows, op: &str) -> Result<Vec<[f32; D]>> {
     let mut rng = seed::rng("tsne");
     let mut chance = || 0.02 * (seed::unit(&mut rng) - 0.5);
     let place = |i: usize, axis: usize| if axis < k { numbers[i * k + axis] } else { 0.0 };
-    Ok((0..n).map(|i| std::array::from_fn(|axis| INITIAL_SPREAD * (place(i, axis) + chance()))).collect())
+    Ok((0..n)
+        .map(|i| std::array::from_fn(|axis| INITIAL_SPREAD * (place(i, axis) + chance())))
+        .collect())
 }
 
 /// The points on their way.

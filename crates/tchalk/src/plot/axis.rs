@@ -1,4 +1,4 @@
-//! From values to pixels, with round numbers beside them.
+//! A linear axis: the position of a value, and ticks at round numbers.
 
 use crate::text::thousands;
 

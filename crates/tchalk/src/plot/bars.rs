@@ -1,4 +1,4 @@
-//! Bars: one length for each name.
+//! A bar chart.
 
 use super::canvas::{Anchor, Area, Canvas, LABEL, TICK};
 use super::figure::{Draw, Panel};

@@ -1,4 +1,4 @@
-//! The sheet that panels draw on: it writes SVG, and remembers where the text is.
+//! The sheet that panels draw on: it writes SVG and records where each text is.
 
 use super::font;
 use super::theme::{Ink, Paint};
@@ -23,7 +23,7 @@ impl Area {
         self.y + self.height
     }
 
-    /// The largest area of an image of this height and width that finds room in here, in the middle.
+    /// The largest area with this height-to-width ratio that fits in here, centered.
     pub(super) fn fitted(self, (height, width): (usize, usize)) -> Area {
         let (height, width) = (height as f64, width as f64);
         let scale = (self.width / width).min(self.height / height);
@@ -32,7 +32,7 @@ impl Area {
         Area { x, y, width, height }
     }
 
-    /// Whether the two have a point in common, edges apart.
+    /// Whether the two overlap; shared edges do not count.
     pub(super) fn touches(self, other: Area) -> bool {
         self.x < other.right()
             && other.x < self.right()
@@ -41,7 +41,7 @@ impl Area {
     }
 }
 
-/// Which end of a text its place is.
+/// Which point of a text its coordinates are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Anchor {
     Start,
@@ -49,7 +49,7 @@ pub(super) enum Anchor {
     End,
 }
 
-/// How a text is set.
+/// The style of a text.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TextStyle {
     pub(super) size: f64,
@@ -142,7 +142,7 @@ impl Canvas {
         self.text(area.x, area.y + 12.0, &title, HEADING);
     }
 
-    /// A text that reads upwards, from `y` on; `x` is its baseline.
+    /// A text rotated to read upward, starting at `y`; `x` is its baseline.
     pub(super) fn vertical_text(&mut self, x: f64, y: f64, text: &str, set: TextStyle) {
         if text.is_empty() {
             return;
@@ -167,8 +167,7 @@ impl Canvas {
         ));
     }
 
-    /// A rectangle with round corners, in a color that lets `strength` of what is below through,
-    /// from 0 (nothing to see) to 1 (the color itself).
+    /// A rectangle with round corners and this opacity, from 0 (invisible) to 1.
     pub(super) fn tinted(&mut self, area: Area, radius: f64, ink: Ink, strength: f64) {
         let Area { x, y, width, height } = area;
         let color = self.paint.color(ink);
@@ -189,7 +188,7 @@ impl Canvas {
         ));
     }
 
-    /// A box with an outline, tinted, in front of whatever is below.
+    /// A tinted box with an outline that covers what is below it.
     pub(super) fn card(&mut self, area: Area, radius: f64, ink: Ink, strength: f64) {
         let Area { x, y, width, height } = area;
         let (paper, color) = (self.paint.color(Ink::Paper), self.paint.color(ink));
@@ -201,7 +200,7 @@ impl Canvas {
         ));
     }
 
-    /// A line of level and upright parts, with round corners.
+    /// A line of horizontal and vertical segments, with round corners.
     pub(super) fn connector(&mut self, points: &[(f64, f64)], ink: Ink, width: f64) {
         const RADIUS: f64 = 5.0;
         let Some(&(x, y)) = points.first() else { return };
@@ -232,21 +231,23 @@ impl Canvas {
     }
 
     pub(super) fn line(&mut self, points: &[(f64, f64)], ink: Ink, width: f64, dashed: bool) {
-        let places: Vec<String> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
+        let coordinates: Vec<String> =
+            points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
         let (dash, color) =
             (if dashed { " stroke-dasharray=\"6 4\"" } else { "" }, self.paint.color(ink));
         self.push(format_args!(
             "<polyline points=\"{}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"{width}\" \
              stroke-linejoin=\"round\"{dash}/>",
-            places.join(" ")
+            coordinates.join(" ")
         ));
     }
 
     /// A filled outline.
     pub(super) fn fill(&mut self, points: &[(f64, f64)], ink: Ink) {
-        let places: Vec<String> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
+        let coordinates: Vec<String> =
+            points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
         let color = self.paint.color(ink);
-        self.push(format_args!("<polygon points=\"{}\" fill=\"{color}\"/>", places.join(" ")));
+        self.push(format_args!("<polygon points=\"{}\" fill=\"{color}\"/>", coordinates.join(" ")));
     }
 
     pub(super) fn dot(&mut self, (x, y): (f64, f64), radius: f64, ink: Ink) {
@@ -265,7 +266,7 @@ impl Canvas {
         ));
     }
 
-    /// An image whose pixels stay square, or, where `smooth`, flow into one another.
+    /// An image whose pixels stay square or, if `smooth`, are interpolated.
     pub(super) fn scaled_image(&mut self, area: Area, data_url: &str, smooth: bool) {
         if !smooth {
             return self.image(area, data_url);
@@ -308,13 +309,13 @@ impl Canvas {
         ));
     }
 
-    /// Many dots at once. Where dots of one call lie on each other, they do not grow darker.
-    pub(super) fn dots(&mut self, places: &[(f64, f64)], radius: f64, ink: Ink, opacity: f64) {
-        if places.is_empty() {
+    /// Many dots at once. Overlapping dots of one call do not grow darker.
+    pub(super) fn dots(&mut self, points: &[(f64, f64)], radius: f64, ink: Ink, opacity: f64) {
+        if points.is_empty() {
             return;
         }
         // A line of no length with round ends: a few bytes for each dot.
-        let path: String = places.iter().map(|(x, y)| format!("M{x:.1} {y:.1}h0")).collect();
+        let path: String = points.iter().map(|(x, y)| format!("M{x:.1} {y:.1}h0")).collect();
         let (width, color) = (2.0 * radius, self.paint.color(ink));
         self.push(format_args!(
             "<path d=\"{path}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"{width:.1}\" \
@@ -327,14 +328,14 @@ impl Canvas {
         matches!(self.paint, Paint::FollowsPage)
     }
 
-    /// What belongs together, under a name for a style sheet or a script.
+    /// Elements in a group with a class, for a style sheet or a script.
     pub(super) fn group(&mut self, class: &str, draw: impl FnOnce(&mut Canvas)) {
         self.push(format_args!("<g class=\"{class}\">"));
         draw(self);
         self.svg.push_str("</g>");
     }
 
-    /// An area that a script can find by its name.
+    /// An invisible rectangle that a script finds by its class.
     pub(super) fn marked_area(&mut self, class: &str, area: Area) {
         let Area { x, y, width, height } = area;
         self.push(format_args!(
@@ -343,8 +344,13 @@ impl Canvas {
         ));
     }
 
-    /// A round spot on a page that shows what `draw` draws, and a ring, while the pointer is on it.
-    pub(super) fn hover_spot(&mut self, (x, y): (f64, f64), radius: f64, draw: impl FnOnce(&mut Canvas)) {
+    /// A round spot that, while the pointer is on it, shows a ring and what `draw` draws.
+    pub(super) fn hover_spot(
+        &mut self,
+        (x, y): (f64, f64),
+        radius: f64,
+        draw: impl FnOnce(&mut Canvas),
+    ) {
         self.push(format_args!(
             "<g class=\"tk-spot\"><circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\"/><g class=\"tk-more\">"
         ));

@@ -75,8 +75,7 @@ mod tests {
     #[test]
     fn steps_look_alike() {
         for scale in [ColorScale::Heat, ColorScale::Signed] {
-            let colors: Vec<[u8; 3]> =
-                (0..=255).map(|i| scale.rgb(f64::from(i) / 255.0)).collect();
+            let colors: Vec<[u8; 3]> = (0..=255).map(|i| scale.rgb(f64::from(i) / 255.0)).collect();
             let change = |pair: &[[u8; 3]]| -> f64 {
                 (0..3).map(|i| (f64::from(pair[0][i]) - f64::from(pair[1][i])).abs()).sum()
             };

@@ -1,4 +1,4 @@
-//! Images inside figures: encoded as PNG or JPEG, in a URL.
+//! Images inside figures, encoded as PNG or JPEG in a data URL.
 
 use crate::error::{Error, Result};
 use base64::Engine;

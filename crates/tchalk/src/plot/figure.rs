@@ -19,7 +19,7 @@ const GAP: f64 = 26.0;
 /// The height that the figure's title takes.
 const TITLE_HEIGHT: f64 = 28.0;
 
-/// What a panel can do.
+/// What every panel implements.
 pub(super) trait Draw: std::fmt::Debug + Send + Sync {
     /// How wide it wants to be, at most `room`.
     fn width(&self, room: f64) -> f64 {
@@ -48,7 +48,7 @@ impl Panel {
     }
 }
 
-/// Something to look at: panels in a grid, under a title.
+/// Panels in a grid, under a title.
 #[derive(Clone)]
 pub struct Figure {
     title: String,
@@ -113,9 +113,8 @@ impl Figure {
         )
     }
 
-    /// What is untidy: each text that leaves the sheet or touches another one, in words. Empty for
-    /// every figure that the library draws; for whoever makes figures of panels and wants to be
-    /// sure.
+    /// The layout problems: each text that leaves the sheet or overlaps another one. Empty for every
+    /// figure that the library draws; useful when you build figures from panels.
     pub fn overlaps(&self) -> Vec<String> {
         let (canvas, width, height) = self.draw(Paint::FollowsPage);
         let texts = canvas.texts();
@@ -200,8 +199,8 @@ impl Show for Figure {
     }
 }
 
-/// A value as it is shown: in words for a terminal, as a figure on a page; where that cannot be
-/// drawn, why.
+/// What a value with a figure shows: text in a terminal, the figure on a page, or the error if it
+/// cannot be drawn.
 pub(crate) fn figure_content(words: String, figure: Result<Figure>) -> Content {
     match figure {
         Ok(figure) => Content::html(words, figure.to_html()),

@@ -1,4 +1,4 @@
-//! Text that is measured before it is set.
+//! The font: measuring, shortening and wrapping text before it is drawn.
 
 use std::sync::LazyLock;
 use ttf_parser::Face;

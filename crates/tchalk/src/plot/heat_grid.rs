@@ -1,18 +1,18 @@
-//! Heat maps, alone or over the image that they are about, all on one scale.
+//! A grid of heat maps, alone or over an image, all on one color scale.
 
+use super::color_scale::ColorScale;
 use super::encoded_image::{check_image, image_url, png_url};
 use super::figure::{Figure, Panel};
 use super::heat_panel::{EncodedTile, HeatPanel, Legend};
-use super::color_scale::ColorScale;
 use crate::error::{Error, Result};
 use ndarray::{ArcArray, Array2, Ix3};
 
-/// Maps are drawn with at most so many pixels a side: enough for smooth slopes.
+/// The most pixels that a map is drawn with along a side: enough to look smooth.
 pub(crate) const MAX_MAP_SIDE: usize = 80;
-/// Where a map is over an image, its least is transparent, and its most as opaque as this.
+/// A map over an image is transparent at its lowest value, and this opaque at its highest.
 const MAX_OPACITY: f64 = 0.75;
 
-/// One map: numbers over a place, with a title.
+/// One heat map: values on a grid, with a title.
 #[derive(Debug, Clone)]
 pub struct HeatMap {
     title: String,
@@ -74,7 +74,7 @@ impl Tile {
 }
 
 impl HeatGrid {
-    /// Nothing yet; `columns` to a row.
+    /// An empty grid with `columns` tiles in a row.
     pub fn new(columns: usize) -> HeatGrid {
         let (tiles, scale) = (Vec::new(), ColorScale::Heat);
         HeatGrid { columns, tiles, scale, range: None, label: String::new(), smooth: true }
@@ -96,14 +96,14 @@ impl HeatGrid {
         self
     }
 
-    /// The colors; [`ColorScale::Heat`] from the start.
+    /// The color scale; the default is [`ColorScale::Heat`].
     pub fn scale(mut self, scale: ColorScale) -> HeatGrid {
         self.scale = scale;
         self
     }
 
-    /// Which numbers have the colors of the two ends; from the start the least and the largest of
-    /// all maps, for [`ColorScale::Signed`] as far below zero as above.
+    /// The values at both ends of the color scale. The default is the smallest and largest value of
+    /// all maps; for [`ColorScale::Signed`] the range is symmetric around zero.
     pub fn range(mut self, low: f64, high: f64) -> HeatGrid {
         self.range = Some((low, high));
         self
@@ -115,7 +115,7 @@ impl HeatGrid {
         self
     }
 
-    /// Every value as a square of its own, not as a point of a slope.
+    /// Draws every value as a square instead of interpolating between values.
     pub fn squares(mut self) -> HeatGrid {
         self.smooth = false;
         self
@@ -154,8 +154,8 @@ impl HeatGrid {
             }
         }
         let drawn = self.tiles.iter().map(|tile| {
-            let place = |image| images.iter().position(|&known| known == image);
-            self.encode(tile, tile.image().and_then(place), low, high)
+            let index = |image| images.iter().position(|&known| known == image);
+            self.encode(tile, tile.image().and_then(index), low, high)
         });
         let drawn: Vec<EncodedTile> = drawn.collect();
         let has_maps = self.tiles.iter().any(|tile| matches!(tile, Tile::Map(_)));
@@ -173,7 +173,7 @@ impl HeatGrid {
         Figure::grid(vec![Panel::new(panel)], 1)
     }
 
-    /// From the least to the largest value of all maps.
+    /// The smallest and largest value of all maps.
     fn value_range(&self) -> (f64, f64) {
         let maps = self.tiles.iter().filter_map(|tile| match tile {
             Tile::Map(map) => Some(&map.values),
@@ -190,7 +190,7 @@ impl HeatGrid {
         if high > low { (low, high) } else { (low, low + 1.0) }
     }
 
-    /// A tile whose image, if it has one, is in this place of the list.
+    /// A tile whose image, if it has one, has this index in the list.
     fn encode(&self, tile: &Tile, image: Option<usize>, low: f64, high: f64) -> EncodedTile {
         match tile {
             Tile::Image(title, pixels) => EncodedTile {
@@ -245,19 +245,18 @@ impl HeatGrid {
     }
 }
 
-/// The values on a grid of another size, in between as on straight slopes; the outermost values
-/// reach to the edge, as in PyTorch's `interpolate` with `align_corners=False`.
+/// Bilinear interpolation, as in PyTorch's `interpolate` with `align_corners=False`.
 fn resize_bilinear(values: &Array2<f32>, height: usize, width: usize) -> Array2<f32> {
     let (rows, columns) = values.dim();
-    let place = |to: usize, size: usize, from: usize| {
+    let source = |to: usize, size: usize, from: usize| {
         let at =
             ((to as f32 + 0.5) * from as f32 / size as f32 - 0.5).clamp(0.0, from as f32 - 1.0);
         let first = (at as usize).min(from - 1);
         (first, (first + 1).min(from - 1), at - first as f32)
     };
     Array2::from_shape_fn((height, width), |(y, x)| {
-        let (top, bottom, down) = place(y, height, rows);
-        let (left, right, across) = place(x, width, columns);
+        let (top, bottom, down) = source(y, height, rows);
+        let (left, right, across) = source(x, width, columns);
         let row = |row: usize| values[[row, left]] * (1.0 - across) + values[[row, right]] * across;
         row(top) * (1.0 - down) + row(bottom) * down
     })

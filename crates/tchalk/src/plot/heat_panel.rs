@@ -1,4 +1,4 @@
-//! Images and heat maps as they are drawn: tiles in rows, a legend below.
+//! The panel that draws images and heat maps: tiles in rows, a legend below.
 
 use super::canvas::{Anchor, Area, Canvas, LABEL, TICK, TextStyle};
 use super::encoded_image::{GAP, tile_height, tile_width};
@@ -16,7 +16,7 @@ pub(super) struct EncodedTile {
     pub(super) title: String,
     /// Height by width.
     pub(super) shape: (usize, usize),
-    /// Its place in the list of images.
+    /// Its index in the list of images.
     pub(super) image: Option<usize>,
     pub(super) map: Option<(String, bool)>,
 }
@@ -33,7 +33,7 @@ pub(super) struct Legend {
 impl Legend {
     /// The numbers at both ends.
     fn ends(&self) -> [String; 2] {
-        // What is next to nothing beside the other end is nothing.
+        // A value that is tiny beside the other end is written as zero.
         let least = 1e-3 * (self.high - self.low);
         [self.low, self.high].map(|end| number(if end.abs() < least { 0.0 } else { end }))
     }
@@ -59,7 +59,8 @@ impl HeatPanel {
     }
 
     fn title_lines(&self, tile_width: f64) -> usize {
-        let lines = |tile: &EncodedTile| font::wrapped(&tile.title, LABEL.size, tile_width, 2).len();
+        let lines =
+            |tile: &EncodedTile| font::wrapped(&tile.title, LABEL.size, tile_width, 2).len();
         self.tiles.iter().map(lines).max().unwrap_or(0)
     }
 
@@ -103,16 +104,16 @@ impl Draw for HeatPanel {
                 let baseline = y + 10.0 + LINE * line as f64;
                 canvas.text(x + width / 2.0, baseline, text, LABEL.anchor(Anchor::Middle));
             }
-            let place = Area { x, y: y + LINE * lines + 6.0, width, height }.fitted(tile.shape);
+            let target = Area { x, y: y + LINE * lines + 6.0, width, height }.fitted(tile.shape);
             if let Some(number) = tile.image {
                 let (url, smooth) = &self.images[number];
                 match &defined[number] {
-                    Some(id) => canvas.use_image(place, tile.shape, id),
-                    None => canvas.scaled_image(place, url, *smooth),
+                    Some(id) => canvas.use_image(target, tile.shape, id),
+                    None => canvas.scaled_image(target, url, *smooth),
                 }
             }
             if let Some((url, smooth)) = &tile.map {
-                canvas.scaled_image(place, url, *smooth);
+                canvas.scaled_image(target, url, *smooth);
             }
         }
         if let Some(legend) = &self.legend {
@@ -144,7 +145,7 @@ impl Draw for HeatPanel {
     }
 }
 
-/// A number with three digits that count.
+/// A number with three significant digits.
 fn number(value: f64) -> String {
     let digits = match value.abs() {
         0.0 => 0,

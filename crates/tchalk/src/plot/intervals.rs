@@ -1,4 +1,4 @@
-//! Intervals: a dot for each name, and a line from where its value may begin to where it may end.
+//! A plot of confidence intervals: a dot and a line for each name.
 
 use super::axis::Axis;
 use super::canvas::{Anchor, Area, Canvas, LABEL, TICK};
@@ -12,7 +12,7 @@ const X_LABEL_HEIGHT: f64 = 16.0;
 /// Longer names are cut.
 const LONGEST_NAME: f64 = 0.4;
 
-/// A value that is known within an interval.
+/// A value with its confidence interval.
 #[derive(Debug, Clone, PartialEq)]
 struct Interval {
     name: String,

@@ -1,4 +1,4 @@
-//! Lines over a common axis, and the frame that they share with other charts.
+//! A line chart, and the frame that it shares with other charts.
 
 use super::axis::Axis;
 use super::canvas::{Anchor, Area, Canvas, HEADING, LABEL, TICK};
@@ -37,8 +37,8 @@ impl Line {
 }
 
 impl Line {
-    /// With the color of this number instead of that of its place: what belongs together, a run's
-    /// training and validation, looks alike.
+    /// The color of this number; the default is the line's own number in the panel. Lines that belong
+    /// together, such as a run's training and validation, can share a color.
     pub fn color(mut self, number: usize) -> Line {
         self.color = Some(number);
         self
@@ -50,8 +50,8 @@ impl Line {
         self
     }
 
-    fn ink(&self, place: usize) -> Ink {
-        if self.is_reference { Ink::Quiet } else { Ink::Class(self.color.unwrap_or(place)) }
+    fn ink(&self, number: usize) -> Ink {
+        if self.is_reference { Ink::Quiet } else { Ink::Class(self.color.unwrap_or(number)) }
     }
 }
 
@@ -146,12 +146,12 @@ impl Draw for LinePanel {
         let at = frame.draw(canvas, area);
         for (i, line) in self.lines.iter().enumerate() {
             for run in line.points.split(|(_, y)| !y.is_finite()) {
-                let places: Vec<(f64, f64)> = run.iter().map(|&(x, y)| at(x, y)).collect();
-                if places.len() > 1 {
-                    canvas.line(&places, line.ink(i), 2.0, line.dashed);
+                let points: Vec<(f64, f64)> = run.iter().map(|&(x, y)| at(x, y)).collect();
+                if points.len() > 1 {
+                    canvas.line(&points, line.ink(i), 2.0, line.dashed);
                 }
-                if (places.len() == 1 || line.points.len() <= FEW) && !line.is_reference {
-                    places.iter().for_each(|&place| canvas.dot(place, 3.0, line.ink(i)));
+                if (points.len() == 1 || line.points.len() <= FEW) && !line.is_reference {
+                    points.iter().for_each(|&position| canvas.dot(position, 3.0, line.ink(i)));
                 }
             }
         }
@@ -267,14 +267,14 @@ impl Frame<'_> {
             (plot.x + x.fraction(a) * plot.width, plot.bottom() - y.fraction(b) * plot.height)
         };
         for (value, text) in &y_ticks {
-            let place = plot.bottom() - self.y.fraction(*value) * plot.height;
-            canvas.rule((plot.x, place), (plot.right(), place));
-            canvas.text(plot.x - 8.0, place + 3.8, text, TICK.anchor(Anchor::End));
+            let position = plot.bottom() - self.y.fraction(*value) * plot.height;
+            canvas.rule((plot.x, position), (plot.right(), position));
+            canvas.text(plot.x - 8.0, position + 3.8, text, TICK.anchor(Anchor::End));
         }
         for (value, text) in &x_ticks {
-            let place = plot.x + self.x.fraction(*value) * plot.width;
-            canvas.rule((place, plot.bottom()), (place, plot.bottom() + 4.0));
-            canvas.text(place, plot.bottom() + 15.0, text, TICK.anchor(Anchor::Middle));
+            let position = plot.x + self.x.fraction(*value) * plot.width;
+            canvas.rule((position, plot.bottom()), (position, plot.bottom() + 4.0));
+            canvas.text(position, plot.bottom() + 15.0, text, TICK.anchor(Anchor::Middle));
         }
         let middle = plot.x + plot.width / 2.0;
         let x_label = TICK.shortened(self.x_label, plot.width);

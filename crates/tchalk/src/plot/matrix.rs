@@ -1,4 +1,4 @@
-//! A table of counts as colored squares: what is on the diagonal, and what is beside it.
+//! A confusion matrix: a table of counts as colored squares.
 
 use super::canvas::{Anchor, Area, Canvas, LABEL, TICK, TextStyle};
 use super::encoded_image::png_url;

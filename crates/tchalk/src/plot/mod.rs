@@ -1,4 +1,4 @@
-//! What it looks like: figures made of panels, in one visual language.
+//! Figures made of panels, in one visual style.
 //!
 //! A [`Figure`] is a title and a grid of panels at the width of a notebook. It is drawn as SVG by the
 //! library itself: text is measured with the font that comes with it, so that nothing collides or is
@@ -15,14 +15,15 @@
 //! # Ok::<(), tchalk::Error>(())
 //! ```
 
-mod prediction_panel;
 mod axis;
 mod bars;
 mod canvas;
+mod color_scale;
 mod diagram;
 mod encoded_image;
 mod export;
 mod figure;
+mod font;
 mod heat_grid;
 mod heat_panel;
 mod histogram;
@@ -30,15 +31,15 @@ mod image_grid;
 mod intervals;
 mod lines;
 mod matrix;
-mod color_scale;
+mod prediction_panel;
 mod scatter;
 mod scatter3d;
 mod sprite;
-mod font;
 mod theme;
 mod thumbnails;
 
 pub use bars::BarPanel;
+pub use color_scale::ColorScale;
 pub use diagram::{Diagram, DiagramGroup, DiagramNode, NodeKind};
 pub use figure::{Figure, Panel};
 pub use heat_grid::{HeatGrid, HeatMap};
@@ -46,15 +47,14 @@ pub use histogram::HistogramPanel;
 pub use image_grid::{Caption, Mark, image_grid};
 pub use intervals::IntervalPanel;
 pub use lines::{Line, LinePanel};
-pub use color_scale::ColorScale;
 pub use scatter::ScatterPanel;
 pub use scatter3d::Scatter3d;
 pub use theme::Theme;
 
-pub(crate) use prediction_panel::PredictionPanel;
 #[cfg(test)]
 pub(crate) use figure::assert_tidy;
 pub(crate) use figure::figure_content;
 pub(crate) use heat_grid::MAX_MAP_SIDE;
 pub(crate) use matrix::MatrixPanel;
+pub(crate) use prediction_panel::PredictionPanel;
 pub(crate) use thumbnails::ThumbnailPanel;

@@ -35,7 +35,7 @@ struct Bar {
 }
 
 impl PredictionPanel {
-    /// What was said is the most probable; `truth` is the right class, where that is known.
+    /// `said` is the predicted class; `truth` is the right one, where it is known.
     pub(crate) fn new(
         image: &ArcArray<u8, Ix3>,
         probabilities: &[f32],
@@ -47,9 +47,9 @@ impl PredictionPanel {
         if classes.len() > MOST {
             classes.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]).then(a.cmp(&b)));
             // The right one is always there.
-            if let Some(place) = classes.iter().position(|&class| Some(class) == truth) {
-                let right = classes.remove(place);
-                classes.insert(place.min(MOST - 1), right);
+            if let Some(index) = classes.iter().position(|&class| Some(class) == truth) {
+                let right = classes.remove(index);
+                classes.insert(index.min(MOST - 1), right);
             }
             classes.truncate(MOST);
         }

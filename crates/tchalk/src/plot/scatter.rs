@@ -1,10 +1,10 @@
-//! Points in a plane, colored by group, with the images they stand for.
+//! A scatter plot: points colored by group, with the images they stand for.
 
 use super::axis::Axis;
 use super::canvas::{Anchor, Area, Canvas, LABEL, TICK};
 use super::figure::{Draw, Panel};
-use super::sprite::SpriteSheet;
 use super::font;
+use super::sprite::SpriteSheet;
 use super::theme::Ink;
 use crate::text::thousands;
 use ndarray::{ArcArray, Ix3};
@@ -15,7 +15,7 @@ const PLOT: f64 = 520.0;
 /// The column beside it: names, notes, the image under the pointer.
 pub(super) const SIDE: f64 = 178.0;
 const ROW: f64 = 20.0;
-/// Names that have room beside the plot; the rest are counted.
+/// The most names beside the plot; the rest are counted.
 const MOST_NAMES: usize = 14;
 /// After so many classes colors repeat.
 const COLORS: usize = 10;
@@ -25,7 +25,7 @@ const PREVIEW: f64 = 128.0;
 const SPOT: f64 = 11.0;
 const MOST_SPOTS: usize = 250;
 
-/// An image, where it belongs, and what it is called.
+/// The point of an image, the image, and its caption.
 type PlacedImage = ((f64, f64), ArcArray<u8, Ix3>, String);
 
 /// Points in a plane, colored by group.
@@ -88,7 +88,7 @@ impl ScatterPanel {
     }
 
     /// Images `u8 [height, width, 1 or 3]`, all of one shape, and their captions, that a page shows
-    /// when the pointer comes to their places. As many as have room, evenly spread.
+    /// when the pointer is over their points. As many as fit are shown, evenly spread.
     pub fn images(
         mut self,
         images: impl IntoIterator<Item = ((f64, f64), ArcArray<u8, Ix3>, String)>,
@@ -132,14 +132,14 @@ impl ScatterPanel {
             let y_label = TICK.shortened(&self.y_label, plot.width);
             canvas.text(plot.x, top - 8.0, &y_label, TICK);
             for (value, text) in y.ticks() {
-                let place = plot.bottom() - y.fraction(value) * plot.height;
-                canvas.rule((plot.x, place), (plot.right(), place));
-                canvas.text(plot.x - 8.0, place + 3.8, &text, TICK.anchor(Anchor::End));
+                let position = plot.bottom() - y.fraction(value) * plot.height;
+                canvas.rule((plot.x, position), (plot.right(), position));
+                canvas.text(plot.x - 8.0, position + 3.8, &text, TICK.anchor(Anchor::End));
             }
             for (value, text) in x.ticks() {
-                let place = plot.x + x.fraction(value) * plot.width;
-                canvas.rule((place, plot.y), (place, plot.bottom()));
-                canvas.text(place, plot.bottom() + 15.0, &text, TICK.anchor(Anchor::Middle));
+                let position = plot.x + x.fraction(value) * plot.width;
+                canvas.rule((position, plot.y), (position, plot.bottom()));
+                canvas.text(position, plot.bottom() + 15.0, &text, TICK.anchor(Anchor::Middle));
             }
             let x_label = TICK.shortened(&self.x_label, plot.width);
             canvas.text(plot.right(), plot.bottom() + 31.0, &x_label, TICK.anchor(Anchor::End));
@@ -165,12 +165,12 @@ impl ScatterPanel {
     fn spots(&self, at: impl Fn(f64, f64) -> (f64, f64)) -> Vec<((f64, f64), usize)> {
         let mut spots: Vec<((f64, f64), usize)> = Vec::new();
         for (number, &((x, y), ..)) in self.images.iter().enumerate() {
-            let place = at(x, y);
+            let position = at(x, y);
             let apart = |&(other, _): &((f64, f64), usize)| {
-                (other.0 - place.0).hypot(other.1 - place.1) >= 1.4 * SPOT
+                (other.0 - position.0).hypot(other.1 - position.1) >= 1.4 * SPOT
             };
-            if place.0.is_finite() && place.1.is_finite() && spots.iter().all(apart) {
-                spots.push((place, number));
+            if position.0.is_finite() && position.1.is_finite() && spots.iter().all(apart) {
+                spots.push((position, number));
             }
             if spots.len() == MOST_SPOTS {
                 break;
@@ -186,8 +186,8 @@ impl ScatterPanel {
         let Some(sprite) = SpriteSheet::new(&images) else { return };
         let (width, height) = sprite.size;
         let sheet = canvas.define_image((height, width), &sprite.data_url, false);
-        for (i, &(place, number)) in spots.iter().take(sprite.count).enumerate() {
-            canvas.hover_spot(place, SPOT, |canvas| {
+        for (i, &(position, number)) in spots.iter().take(sprite.count).enumerate() {
+            canvas.hover_spot(position, SPOT, |canvas| {
                 canvas.image_crop(preview, &sheet, sprite.cell_origin(i), sprite.cell);
                 let caption = LABEL.shortened(&self.images[number].2, SIDE - 18.0);
                 canvas.text(preview.x, preview.bottom() + 15.0, &caption, LABEL);
@@ -247,7 +247,7 @@ impl Draw for ScatterPanel {
     }
 }
 
-/// What stands beside points: the names of the groups, and notes.
+/// The legend beside a scatter plot: the names of the groups, and notes.
 #[derive(Debug, Clone, Default)]
 pub(super) struct SideLegend {
     /// The name of each group, and how many points it has.
@@ -302,7 +302,7 @@ impl SideLegend {
     }
 }
 
-/// How dots look, by how many there are.
+/// The style of dots, by how many there are.
 pub(super) struct DotStyle {
     pub(super) radius: f64,
     pub(super) opacity: f64,
@@ -365,9 +365,9 @@ mod tests {
     #[test]
     fn images_are_shown_on_a_page_only_and_five_thousand_points_stay_small() {
         let image = Array3::from_shape_fn((28, 28, 1), |(y, x, _)| (x * y) as u8).into_shared();
-        let places = points(5000);
-        let images = places.iter().map(|&at| (at, image.clone(), "seven".to_owned()));
-        let panel = ScatterPanel::new("").images(images.collect::<Vec<_>>()).group("", places);
+        let points = points(5000);
+        let images = points.iter().map(|&at| (at, image.clone(), "seven".to_owned()));
+        let panel = ScatterPanel::new("").images(images.collect::<Vec<_>>()).group("", points);
         let figure = figure(panel);
         assert_tidy(&figure);
         let html = crate::display::Show::content(&figure).as_html().unwrap();

@@ -1,10 +1,10 @@
-//! Points in space, turned by the reader.
+//! A scatter plot in three dimensions that the reader can turn.
 
 use super::axis::Axis;
 use super::canvas::{Anchor, Area, Canvas, TICK};
 use super::figure::{Draw, Figure, Panel, describe};
-use super::scatter::{DotStyle, SIDE, SideLegend};
 use super::font;
+use super::scatter::{DotStyle, SIDE, SideLegend};
 use super::theme::{Ink, Theme};
 use crate::display::{Content, Show};
 use crate::error::Result;
@@ -61,7 +61,7 @@ impl Scatter3d {
     /// What is not a number is left out.
     pub fn group(mut self, name: impl Into<String>, points: Vec<[f64; 3]>) -> Scatter3d {
         self.side.names.push((name.into(), points.len()));
-        let finite = |point: &[f64; 3]| point.iter().all(|place| place.is_finite());
+        let finite = |point: &[f64; 3]| point.iter().all(|coordinate| coordinate.is_finite());
         self.groups.push(points.into_iter().filter(finite).collect());
         self
     }
@@ -109,11 +109,11 @@ impl Scatter3d {
             }
         }
         let half = (0..3).map(|k| (high[k] - low[k]) / 2.0).fold(f64::MIN_POSITIVE, f64::max);
-        let place = |point: &[f64; 3]| {
+        let scaled = |point: &[f64; 3]| {
             [0, 1, 2].map(|k| ((point[k] - (low[k] + high[k]) / 2.0) / half).clamp(-1.0, 1.0))
         };
-        let groups = self.groups.iter().map(|points| points.iter().map(place).collect()).collect();
-        // Some thickness, even where there is none.
+        let groups = self.groups.iter().map(|points| points.iter().map(scaled).collect()).collect();
+        // A flat cloud still gets some thickness.
         (groups, [0, 1, 2].map(|k| ((high[k] - low[k]) / 2.0 / half).clamp(0.05, 1.0)))
     }
 
@@ -122,8 +122,8 @@ impl Scatter3d {
         let (groups, sides) = self.unit_cube();
         for (group, points) in groups.iter().enumerate() {
             for point in points {
-                for place in point {
-                    let value = (32_768.0 + 32_767.0 * place).round() as u16;
+                for coordinate in point {
+                    let value = (32_768.0 + 32_767.0 * coordinate).round() as u16;
                     bytes.extend(value.to_le_bytes());
                 }
                 bytes.push((group % 250) as u8);
@@ -202,14 +202,14 @@ impl Draw for StaticPanel {
             }
             self.draw_points(canvas, plot);
             // Beside edges behind which nothing lies.
-            let places = [
+            let points = [
                 [0.0, -h - 0.12, d + 0.12],
                 [-w - 0.12, 0.0, -d - 0.12],
                 [-w - 0.12, -h - 0.12, 0.0],
             ];
             let middle = self.seen([0.0; 3], plot).0.0;
-            for (place, axis) in places.into_iter().zip(&self.axes) {
-                let ((x, y), _) = self.seen(place, plot);
+            for (point, axis) in points.into_iter().zip(&self.axes) {
+                let ((x, y), _) = self.seen(point, plot);
                 let (anchor, room) = match x < middle {
                     true => (Anchor::End, x - area.x),
                     false => (Anchor::Start, plot.right() - x),
@@ -257,15 +257,15 @@ impl StaticPanel {
         let mut layers = vec![vec![Vec::new(); self.groups.len()]; LAYERS];
         for (group, points) in self.groups.iter().enumerate() {
             for &point in points {
-                let (place, near) = self.seen(point, plot);
+                let (position, near) = self.seen(point, plot);
                 let layer = (depth.fraction(near) * LAYERS as f64) as usize;
-                layers[layer.min(LAYERS - 1)][group].push(place);
+                layers[layer.min(LAYERS - 1)][group].push(position);
             }
         }
         for (layer, groups) in layers.iter().enumerate() {
             let radius = look.radius * (0.8 + 0.4 * layer as f64 / LAYERS as f64);
-            for (group, places) in groups.iter().enumerate() {
-                canvas.dots(places, radius, Ink::Class(group), 0.8);
+            for (group, points) in groups.iter().enumerate() {
+                canvas.dots(points, radius, Ink::Class(group), 0.8);
             }
         }
     }
@@ -312,7 +312,9 @@ mod tests {
     fn all_points_lie_in_the_cube() {
         let (points, sides) = scatter(50).unit_cube();
         assert!(sides.iter().all(|side| (0.05..=1.0).contains(side)));
-        assert!(points.iter().flatten().flatten().all(|place| (-1.0..=1.0).contains(place)));
+        assert!(
+            points.iter().flatten().flatten().all(|coordinate| (-1.0..=1.0).contains(coordinate))
+        );
         let largest = points.iter().flatten().flatten().fold(0.0f64, |a, b| a.max(b.abs()));
         assert!((largest - 1.0).abs() < 1e-12);
     }

@@ -1,4 +1,4 @@
-//! Many small images in one: a sheet from which single ones are shown.
+//! A sprite sheet: many small images in one, from which single ones are shown.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -21,12 +21,12 @@ pub(super) struct SpriteSheet {
     pub(super) size: (usize, usize),
     pub(super) cell: (usize, usize),
     pub(super) columns: usize,
-    /// How many images found room, from the first on.
+    /// How many images fit, counted from the first.
     pub(super) count: usize,
 }
 
 impl SpriteSheet {
-    /// As many of the images, all of one shape, `u8 [height, width, 1 or 3]`, as have room.
+    /// As many of the images as fit, all of one shape, `u8 [height, width, 1 or 3]`.
     pub(super) fn new(images: &[ArcArray<u8, Ix3>]) -> Option<SpriteSheet> {
         let mut count = images.len();
         while count > 0 {

@@ -1,4 +1,4 @@
-//! Many small images without captions: kernels, feature maps, responses.
+//! Many small images without captions: kernels, feature maps, activation maximization.
 
 use super::canvas::{Area, Canvas, HEADING, TICK};
 use super::encoded_image::{jpeg_url, png_url};
@@ -10,10 +10,10 @@ use ndarray::{ArcArray, Ix3, s};
 const HEADING_HEIGHT: f64 = 24.0;
 const WIDEST: f64 = 80.0;
 const GAP: f64 = 5.0;
-/// All images of a panel together have at most about so many values, so that a figure stays small.
+/// The most values that all images of a panel have together, so that a figure stays small.
 const MAX_VALUES: usize = 150_000;
-/// Parts of images are drawn with at most so many pixels a side: the first of these with which all
-/// of them together, encoded, stay below [`LETTERS`].
+/// The sides of crops that are tried, in pixels: the first with which all crops together, encoded,
+/// stay below [`MAX_ENCODED_LENGTH`].
 const SIDES: [usize; 5] = [64, 48, 32, 20, 12];
 const MAX_ENCODED_LENGTH: usize = 220_000;
 
@@ -23,7 +23,7 @@ pub(crate) struct ThumbnailPanel {
     title: String,
     note: String,
     urls: Vec<String>,
-    /// Whether they were made smaller, and so are no longer to be seen pixel by pixel.
+    /// Whether they were scaled down and are drawn interpolated.
     smooth: bool,
     /// Height by width.
     shape: f64,
@@ -39,7 +39,8 @@ impl ThumbnailPanel {
         columns: usize,
     ) -> ThumbnailPanel {
         let (height, width, channels) = images.first().map_or((1, 1, 1), |p| p.dim());
-        let most = ((MAX_VALUES / (channels * images.len()).max(1)) as f64).sqrt().clamp(8.0, 160.0);
+        let most =
+            ((MAX_VALUES / (channels * images.len()).max(1)) as f64).sqrt().clamp(8.0, 160.0);
         let shrink = (most / height.max(width) as f64).min(1.0);
         let urls = images.iter().map(|image| encoded(image, shrink)).collect();
         ThumbnailPanel {
@@ -52,8 +53,8 @@ impl ThumbnailPanel {
         }
     }
 
-    /// Images in which single pixels matter: of larger ones only the liveliest part is drawn, as it
-    /// is, and as large as the figure stays small.
+    /// Images in which single pixels matter: large ones are cropped instead of scaled down, to the
+    /// part with the highest variance.
     pub(crate) fn in_detail(
         title: impl Into<String>,
         note: impl Into<String>,
@@ -89,8 +90,8 @@ impl ThumbnailPanel {
     }
 }
 
-/// The part of at most `side` by `side` pixels in which values differ most from their mean; the
-/// middle where that is about as lively.
+/// The crop of at most `side` by `side` pixels whose values have the highest variance; the center
+/// is preferred.
 fn highest_variance_crop(image: &ArcArray<u8, Ix3>, side: usize) -> ArcArray<u8, Ix3> {
     let (height, width, _) = image.dim();
     let (h, w) = (side.min(height), side.min(width));
@@ -103,10 +104,10 @@ fn highest_variance_crop(image: &ArcArray<u8, Ix3>, side: usize) -> ArcArray<u8,
         let mean = part.iter().map(|&value| f64::from(value)).sum::<f64>() / part.len() as f64;
         part.iter().map(|&value| (f64::from(value) - mean).powi(2)).sum::<f64>()
     };
-    let places = |length: usize, part: usize| (0..=length - part).step_by((part / 2).max(1));
+    let offsets = |length: usize, part: usize| (0..=length - part).step_by((part / 2).max(1));
     let middle = ((height - h) / 2, (width - w) / 2);
     let mut best = (middle, 1.5 * life(middle.0, middle.1));
-    for (top, left) in places(height, h).flat_map(|y| places(width, w).map(move |x| (y, x))) {
+    for (top, left) in offsets(height, h).flat_map(|y| offsets(width, w).map(move |x| (y, x))) {
         let life = life(top, left);
         if life > best.1 {
             best = ((top, left), life);
@@ -174,7 +175,7 @@ impl Draw for ThumbnailPanel {
             let y = area.y + self.head() + (i / self.columns) as f64 * (height + GAP);
             let area = Area { x, y, width, height };
             canvas.scaled_image(area, url, self.smooth);
-            // What is as white as the paper still ends somewhere.
+            // A white image needs an outline on white paper.
             canvas.outline(area, 0.0, Ink::Rule, 0.5, false);
         }
     }

@@ -1,4 +1,4 @@
-//! A box of the drawing: a layer, with the light layers that follow it as strips below.
+//! A box of a diagram: a layer, with the elementwise layers that follow it as rows below.
 
 use super::{Diagram, DiagramNode, NodeKind};
 use crate::plot::canvas::{Anchor, Area, LABEL, TICK, TextStyle};
@@ -32,12 +32,12 @@ pub(super) struct CardRow {
 /// A layer and its strips, or a closed nested model.
 #[derive(Debug, Clone)]
 pub(super) struct Card {
-    pub(super) parts: Vec<CardRow>,
+    pub(super) rows: Vec<CardRow>,
 }
 
 impl Card {
     pub(super) fn new(nodes: &[&DiagramNode]) -> Card {
-        let part = |(i, node): (usize, &&DiagramNode)| CardRow {
+        let row = |(i, node): (usize, &&DiagramNode)| CardRow {
             title: node.title.clone(),
             subtitle: node.subtitle.clone(),
             kind: node.kind,
@@ -45,13 +45,13 @@ impl Card {
             parameters: node.parameters,
             strip: i > 0,
         };
-        Card { parts: nodes.iter().enumerate().map(part).collect() }
+        Card { rows: nodes.iter().enumerate().map(row).collect() }
     }
 
     /// A nested model as one box.
     pub(super) fn closed(diagram: &Diagram, group: usize) -> Card {
         let group = &diagram.groups[group];
-        let part = CardRow {
+        let row = CardRow {
             title: group.title.clone(),
             subtitle: diagram.layer_count(group),
             kind: NodeKind::Nested,
@@ -59,33 +59,33 @@ impl Card {
             parameters: group.parameters,
             strip: false,
         };
-        Card { parts: vec![part] }
+        Card { rows: vec![row] }
     }
 
     pub(super) fn height(&self) -> f64 {
-        self.parts.iter().map(CardRow::height).sum()
+        self.rows.iter().map(CardRow::height).sum()
     }
 
     /// How wide it would like to be.
     pub(super) fn width(&self) -> f64 {
-        self.parts.iter().map(CardRow::width).fold(NARROWEST, f64::max).ceil()
+        self.rows.iter().map(CardRow::width).fold(NARROWEST, f64::max).ceil()
     }
 
     /// How many names are too long for a box of this width.
     pub(super) fn cut_names(&self, width: f64) -> usize {
-        self.parts.iter().filter(|part| part.name_width() > width).count()
+        self.rows.iter().filter(|row| row.name_width() > width).count()
     }
 
     pub(super) fn is_merge(&self) -> bool {
-        self.parts[0].kind == NodeKind::Merge
+        self.rows[0].kind == NodeKind::Merge
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.parts[0].kind == NodeKind::Nested
+        self.rows[0].kind == NodeKind::Nested
     }
 
     pub(super) fn has_frozen(&self) -> bool {
-        self.parts.iter().any(|part| part.frozen)
+        self.rows.iter().any(|row| row.frozen)
     }
 }
 

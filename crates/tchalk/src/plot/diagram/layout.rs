@@ -1,9 +1,9 @@
-//! Where boxes stand, and which way lines take.
+//! The layout of a network: the positions of its boxes and the routes of its edges.
 //!
-//! A chain stands on one axis, so that its lines are straight; branches stand side by side. A line
-//! that skips links of its chain runs in a lane on their right. Lines are level or upright, and turn
-//! only in the gaps between the links, each on a level of its own where it would touch another. A
-//! drawing that is too high continues in a further column.
+//! The links of a chain are centered on one axis, so that its lines are straight; branches are side by
+//! side. An edge that skips links runs in a lane on their right. Lines are horizontal or vertical, and
+//! turn only in the gaps between links, at different heights where they would overlap. A chain that
+//! is too high continues in a further column.
 
 use super::structure::{Chain, Graph, Part, boxes, comb_heads};
 use crate::plot::canvas::Area;
@@ -31,7 +31,7 @@ const LEAST_PIECE: f64 = 0.3;
 
 type Point = (f64, f64);
 
-/// Boxes where they stand, and for each edge the corners of its line.
+/// The area of each box, and the corners of each edge's line.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Layout {
     pub(super) width: f64,
@@ -40,8 +40,8 @@ pub(super) struct Layout {
     pub(super) routes: Vec<Vec<Point>>,
 }
 
-/// Lays out the graph; nothing if it has a cycle. Higher than `most` it continues in further
-/// columns, where it can.
+/// Lays out the graph; `None` if it has a cycle. If it is higher than `most`, it continues in further
+/// columns where possible.
 pub(super) fn layout(graph: &Graph, most: f64) -> Option<Layout> {
     let chain = graph.chain()?;
     if chain.is_empty() {
@@ -67,7 +67,7 @@ pub(super) fn layout(graph: &Graph, most: f64) -> Option<Layout> {
     Some(Layout { width: whole.width, height: whole.height, boxes: areas, routes })
 }
 
-/// Takes out the points at which a line does not turn.
+/// Removes the points at which a line does not turn.
 fn straighten(route: &mut Vec<Point>) {
     let same = |a: f64, b: f64| (a - b).abs() < 0.05;
     let mut at = 1;
@@ -171,7 +171,7 @@ impl Draft<'_> {
         let (mut tops, mut bottoms) = (Vec::new(), Vec::new());
         for block in &blocks {
             let x = if whole.width > 0.0 { whole.width + APART } else { 0.0 };
-            // What nothing leads to stands where it is needed.
+            // A branch without inputs from above is aligned with the merge below.
             let late = block.entries.is_empty() && !is_comb;
             let y = if late { whole.height - block.height } else { 0.0 };
             whole.take(block, (x, y));
@@ -181,9 +181,9 @@ impl Draft<'_> {
             bottoms.push(x + block.bottom);
             whole.width = x + block.width;
         }
-        let middle = |places: &[f64]| (places[0] + places[places.len() - 1]) / 2.0;
+        let middle = |positions: &[f64]| (positions[0] + positions[positions.len() - 1]) / 2.0;
         (whole.top, whole.bottom) = (middle(&tops), middle(&bottoms));
-        // Beside a longer branch, a shorter one is a detour.
+        // With two branches of different length, the longer one is the main path.
         if let [first, second] = chains
             && boxes(first).len() != boxes(second).len()
         {
@@ -256,7 +256,7 @@ impl Draft<'_> {
         let even = limits.map(filled).find(|columns| columns.len() <= count);
         let columns = even.expect("the limit grows until all fits into one column");
         let tallest = columns.iter().map(height).fold(0.0, f64::max);
-        // A little piece is not worth a column of its own.
+        // A short piece does not get a column of its own.
         if columns.iter().any(|column| height(column) < LEAST_PIECE * tallest) {
             return whole;
         }
@@ -340,7 +340,7 @@ struct Links {
     width: f64,
 }
 
-/// A line in a gap: where it comes from and where it leads to, from left to right.
+/// A line in a gap: its x coordinates at the upper and the lower end.
 struct Turn {
     edge: usize,
     from: f64,
@@ -433,7 +433,7 @@ impl Links {
             to: span.lane,
         });
         let mut turns: Vec<Turn> = arriving.chain(leaving).collect();
-        // What comes from near the axis turns first: then the fewest lines cross.
+        // Lines from near the axis turn first, so that few lines cross.
         turns.sort_by(|a, b| (a.from - axis).abs().total_cmp(&(b.from - axis).abs()));
         turns
     }
@@ -441,7 +441,7 @@ impl Links {
 
 /// The height of a gap, and the lines in it.
 fn gap(turns: Vec<Turn>) -> (f64, Vec<(usize, Vec<Point>)>) {
-    // For each place where lines come from how far they reach, and their level.
+    // For each x from which lines come: x, how far they reach to both sides, and their level.
     let mut levels: Vec<(f64, f64, f64, usize)> = Vec::new();
     for Turn { from, to, .. } in &turns {
         let (low, high) = (from.min(*to), from.max(*to));

@@ -1,6 +1,7 @@
-//! The drawing of a network: layers as boxes, what flows between them, models inside models.
+//! The diagram of a network: layers as boxes, edges between them, nested models as frames.
 
 mod card;
+mod labels;
 mod layout;
 mod node_kind;
 mod panel;
@@ -31,7 +32,7 @@ pub struct DiagramNode {
 }
 
 impl DiagramNode {
-    /// A layer: an identity of its own in the diagram, the name that is written, and what it does.
+    /// A layer: its id, unique in the diagram, the name that is written, and its kind.
     pub fn new(id: impl Into<String>, title: impl Into<String>, kind: NodeKind) -> DiagramNode {
         DiagramNode {
             id: id.into(),
@@ -44,25 +45,25 @@ impl DiagramNode {
         }
     }
 
-    /// What it is, in few words: `Conv2d 64 3×3 relu`.
+    /// The layer's settings in short: `Conv2d 64 3×3 relu`.
     pub fn subtitle(mut self, subtitle: impl Into<String>) -> DiagramNode {
         self.subtitle = subtitle.into();
         self
     }
 
-    /// Whether training leaves it alone.
+    /// Whether its weights are frozen.
     pub fn frozen(mut self, frozen: bool) -> DiagramNode {
         self.frozen = frozen;
         self
     }
 
-    /// How many numbers it holds.
+    /// The number of its parameters.
     pub fn parameters(mut self, count: usize) -> DiagramNode {
         self.parameters = count;
         self
     }
 
-    /// The identity of the nested model that it is part of.
+    /// The id of the nested model that it is part of.
     pub fn group(mut self, id: impl Into<String>) -> DiagramNode {
         self.group = Some(id.into());
         self
@@ -81,7 +82,7 @@ pub struct DiagramGroup {
 }
 
 impl DiagramGroup {
-    /// A nested model: an identity of its own in the diagram, and the name that is written.
+    /// A nested model: its id, unique in the diagram, and the name that is written.
     pub fn new(id: impl Into<String>, title: impl Into<String>) -> DiagramGroup {
         DiagramGroup {
             id: id.into(),
@@ -93,26 +94,26 @@ impl DiagramGroup {
         }
     }
 
-    /// Whether training leaves all of it alone.
+    /// Whether all its weights are frozen.
     pub fn frozen(mut self, frozen: bool) -> DiagramGroup {
         self.frozen = frozen;
         self
     }
 
-    /// How many numbers it holds.
+    /// The number of its parameters.
     pub fn parameters(mut self, count: usize) -> DiagramGroup {
         self.parameters = count;
         self
     }
 
-    /// The identity of the model that it is nested in.
+    /// The id of the model that it is nested in.
     pub fn group(mut self, id: impl Into<String>) -> DiagramGroup {
         self.parent = Some(id.into());
         self
     }
 }
 
-/// The way from one layer, or nested model, to another.
+/// The edge from one layer, or nested model, to another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Edge {
     from: String,
@@ -120,10 +121,10 @@ struct Edge {
     shape: String,
 }
 
-/// A network as it is drawn: layers, ways between them, nested models.
+/// A network as it is drawn: layers, the edges between them, nested models.
 ///
-/// On a page the reader opens and closes nested models with a click; in a file they are as they were
-/// set by [`Diagram::collapsed`] and [`Diagram::collapse`], open from the start.
+/// On a page the reader opens and closes nested models with a click. In a file they are open by
+/// default; [`Diagram::collapsed`] and [`Diagram::collapse`] close them.
 ///
 /// ```
 /// use tchalk::plot::{Diagram, DiagramNode, NodeKind};
@@ -143,25 +144,25 @@ pub struct Diagram {
 }
 
 impl Diagram {
-    /// Nothing drawn yet.
+    /// An empty diagram.
     pub fn new(title: impl Into<String>) -> Diagram {
         let (nodes, groups, edges) = (Vec::new(), Vec::new(), Vec::new());
         Diagram { title: title.into(), nodes, groups, edges }
     }
 
-    /// One more layer.
+    /// Adds a layer.
     pub fn node(mut self, node: DiagramNode) -> Diagram {
         self.nodes.push(node);
         self
     }
 
-    /// One more nested model.
+    /// Adds a nested model.
     pub fn group(mut self, group: DiagramGroup) -> Diagram {
         self.groups.push(group);
         self
     }
 
-    /// What flows from one layer or nested model to another, by their identities, with its shape as
+    /// Adds an edge between two layers or nested models, by their ids, with the shape of the data as
     /// text: `64 × 32 × 32`.
     pub fn edge(
         mut self,
@@ -173,23 +174,23 @@ impl Diagram {
         self
     }
 
-    /// All nested models as one box each.
+    /// Draws each nested model as one box.
     pub fn collapsed(mut self) -> Diagram {
         self.groups.iter_mut().for_each(|group| group.open = false);
         self
     }
 
-    /// All nested models as frames around their layers.
+    /// Draws each nested model as a frame around its layers.
     pub fn expanded(mut self) -> Diagram {
         self.groups.iter_mut().for_each(|group| group.open = true);
         self
     }
 
-    /// One nested model as a box, by its name or identity.
+    /// Draws one nested model, found by its name or id, as a box.
     ///
     /// # Errors
     ///
-    /// If there is none of that name.
+    /// If no nested model has that name.
     pub fn collapse(mut self, name: &str) -> Result<Diagram> {
         let names: Vec<String> = self.groups.iter().map(|group| group.title.clone()).collect();
         let mut found = false;
@@ -209,19 +210,19 @@ impl Diagram {
         }
     }
 
-    /// The drawing, for a file or as part of something larger.
+    /// The diagram as a figure.
     ///
     /// # Errors
     ///
-    /// If there is nothing to draw, two parts have one identity, a way leads to a part that is not
-    /// there, or the ways go round in a circle.
+    /// If there are no layers, two parts have the same id, an edge leads to an unknown part, or the
+    /// edges form a cycle.
     pub fn figure(&self) -> Result<Figure> {
         self.check()?;
         let painting = DiagramPanel::new(self, WIDTH_INSIDE)?;
         Ok(Figure::grid(vec![Panel::new(painting)], 1)?.title(&self.title))
     }
 
-    /// Writes the drawing to a file; the ending says how: `.svg` or `.png`.
+    /// Writes the diagram to a file; the extension selects the format: `.svg` or `.png`.
     ///
     /// # Errors
     ///
@@ -241,12 +242,12 @@ impl Diagram {
         ids.extend(self.groups.iter().map(|group| group.id.as_str()));
         ids.sort_unstable();
         if let Some(pair) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
-            return refuse("an identity of its own for each part", format!("two {:?}", pair[0]));
+            return refuse("a unique id for each part", format!("two {:?}", pair[0]));
         }
         let known = |id: &str| ids.binary_search(&id).is_ok();
         let ends = self.edges.iter().flat_map(|edge| [&edge.from, &edge.to]);
         if let Some(end) = ends.into_iter().find(|end| !known(end)) {
-            return refuse("ways between parts of the diagram", format!("a way to {end:?}"));
+            return refuse("edges between parts of the diagram", format!("an edge to {end:?}"));
         }
         let groups = self.groups.iter().map(|group| (&group.id, &group.parent));
         let nodes = self.nodes.iter().map(|node| (&node.id, &node.group));
@@ -254,25 +255,28 @@ impl Diagram {
         for (id, parent) in groups.chain(nodes) {
             if let Some(parent) = parent.as_deref().filter(|parent| !is_group(parent)) {
                 return refuse(
-                    "a nested model for each layer in one",
+                    "layers and models nested in a model of the diagram",
                     format!("{id} in {parent:?}"),
                 );
             }
         }
         for group in &self.groups {
-            let mut at = Some(group);
-            for _ in 0..=self.groups.len() {
-                let parent = at.and_then(|group| group.parent.as_ref());
-                at = parent.and_then(|id| self.groups.iter().find(|group| &group.id == id));
-            }
-            if at.is_some() {
+            let parents = std::iter::successors(Some(group.id.as_str()), |id| self.parent_of(id));
+            if parents.take(self.groups.len() + 1).count() > self.groups.len() {
                 return refuse("models nested in one another", format!("{:?} in itself", group.id));
             }
         }
         Ok(())
     }
 
-    /// In words: the names of the layers, in order.
+    /// The id of the nested model that a layer or nested model is part of.
+    fn parent_of(&self, id: &str) -> Option<&str> {
+        let node = self.nodes.iter().find(|node| node.id == id).map(|node| &node.group);
+        let group = || self.groups.iter().find(|group| group.id == id).map(|group| &group.parent);
+        node.or_else(group)?.as_deref()
+    }
+
+    /// The names of the layers, in order.
     fn node_titles(&self) -> String {
         const MOST: usize = 40;
         let names: Vec<&str> = self.nodes.iter().map(|node| node.title.as_str()).collect();
@@ -287,8 +291,8 @@ impl Diagram {
         }
     }
 
-    /// The drawing for a page: with nested models, once open and once closed, and a line to click on
-    /// that changes between them without any script.
+    /// The diagram for a page. With nested models it is drawn open and closed, and a click on a line
+    /// switches between the two without a script.
     fn to_html(&self) -> Result<String> {
         let drawn = |diagram: &Diagram| Ok::<String, Error>(diagram.figure()?.to_html());
         if self.groups.is_empty() {
@@ -301,7 +305,9 @@ impl Diagram {
         };
         let outermost = self.groups.iter().filter(|group| group.parent.is_none());
         let names: Vec<String> = outermost
-            .map(|group| format!("<b>{}</b> ({})", escape_html(&group.title), self.layer_count(group)))
+            .map(|group| {
+                format!("<b>{}</b> ({})", escape_html(&group.title), self.layer_count(group))
+            })
             .collect();
         let open = if self.groups.iter().any(|group| group.open) { " open" } else { "" };
         Ok(format!(
@@ -313,7 +319,7 @@ impl Diagram {
         ))
     }
 
-    /// `13 layers`, for the line that opens nested models.
+    /// `13 layers`: how many layers a nested model has.
     fn layer_count(&self, group: &DiagramGroup) -> String {
         fn count(diagram: &Diagram, id: &str) -> usize {
             let inside = |parent: &Option<String>| parent.as_deref() == Some(id);
@@ -355,10 +361,10 @@ mod tests {
         let two = Diagram::new("a").node(node("x")).node(node("x"));
         assert!(refused(two).contains("two \"x\""));
         let nowhere = Diagram::new("a").node(node("x")).edge("x", "y", "");
-        assert!(refused(nowhere).contains("a way to \"y\""));
+        assert!(refused(nowhere).contains("an edge to \"y\""));
         let circle = Diagram::new("a").node(node("x")).node(node("y"));
         let circle = circle.edge("x", "y", "").edge("y", "x", "");
-        assert!(refused(circle).contains("circle"));
+        assert!(refused(circle).contains("cycle"));
         let lost = Diagram::new("a").node(node("x").group("g"));
         assert!(refused(lost).contains("x in \"g\""));
         let inside = Diagram::new("a").node(node("x").group("g"));

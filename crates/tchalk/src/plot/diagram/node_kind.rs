@@ -1,31 +1,31 @@
-//! What a layer does.
+//! The kinds of layers that a diagram tells apart.
 
 use crate::plot::theme::Ink;
 
-/// What a layer does, which is what its color says.
+/// What a layer does; its color in a diagram shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NodeKind {
-    /// Where data enters.
+    /// The input.
     Input,
-    /// Looks for patterns.
+    /// A convolution.
     Convolution,
-    /// Makes images smaller.
+    /// Pooling, which makes images smaller.
     Pooling,
-    /// Weighs everything against everything.
+    /// A dense (fully connected) layer.
     Dense,
-    /// Brings values to a common scale.
+    /// Normalization.
     Normalization,
-    /// Drops values while training.
+    /// Dropout.
     Dropout,
-    /// A function of each value: relu, softmax.
+    /// An activation: relu, softmax.
     Activation,
-    /// The same numbers in another shape.
+    /// Reshaping or flattening.
     Reshape,
-    /// Brings several inputs together.
+    /// A merge of several inputs: add, concatenate.
     Merge,
-    /// Where results leave.
+    /// The output.
     Output,
-    /// A model inside the model.
+    /// A nested model.
     Nested,
     /// Anything else.
     Other,
@@ -57,8 +57,7 @@ impl NodeKind {
         }
     }
 
-    /// Whether such a layer may be drawn as part of the box above it: what only touches values one
-    /// by one.
+    /// Whether such a layer may be drawn as part of the box above it: it works elementwise.
     pub(super) fn is_light(self) -> bool {
         matches!(self, NodeKind::Normalization | NodeKind::Dropout | NodeKind::Activation)
     }

@@ -1,6 +1,7 @@
-//! The drawing on the sheet.
+//! The panel that draws a diagram.
 
-use super::card::{FROZEN, Header, SMALL_TEXT};
+use super::card::{Card, FROZEN, Header, SMALL_TEXT};
+use super::labels::labels;
 use super::scene::{Limits, Scene, compose};
 use super::{Diagram, NodeKind};
 use crate::error::{Error, Result};
@@ -15,26 +16,25 @@ const COLUMN_HEIGHTS: [f64; 7] = [430.0, 560.0, 740.0, 1000.0, 1500.0, 2200.0, f
 const COMFORTABLE: f64 = 520.0;
 /// What a name costs that does not fit into its box.
 const CUT_NAME: f64 = 14.0;
-/// Networks of more layers say a shape only where it changes.
-const LARGE_NETWORK: usize = 60;
 const LEGEND: f64 = 30.0;
 const HEAD: f64 = 6.0;
 
-/// An entry of the legend: place, color if it has one, and text.
+/// An entry of the legend: position, color if it has one, and text.
 type LegendEntry = (f64, f64, Option<Ink>, String);
 
-/// A diagram, laid out.
+/// A diagram with its layout.
 #[derive(Debug)]
 pub(super) struct DiagramPanel {
     diagram: Diagram,
     scene: Scene,
-    /// Shapes beside lines: the place of the text's left end on its baseline.
+    /// The shapes written beside lines: the left end of each text's baseline, and the text.
     labels: Vec<(f64, f64, String)>,
     scale: f64,
 }
 
 impl DiagramPanel {
-    /// Chooses the width of the boxes and the height of the columns so that all fits into `room`.
+    /// Chooses the width of the boxes and the height of the columns so that the diagram fits into
+    /// `room`.
     pub(super) fn new(diagram: &Diagram, room: f64) -> Result<DiagramPanel> {
         let mut best: Option<(f64, Scene)> = None;
         for card in CARD_WIDTHS {
@@ -42,12 +42,12 @@ impl DiagramPanel {
                 let limits = Limits { card, column };
                 let scene = compose(diagram, None, limits).ok_or_else(|| {
                     let op = format!("diagram of {:?}", diagram.title);
-                    Error::invalid(op, "ways that lead forwards", "ways that go in a circle", "")
+                    Error::invalid(op, "edges without a cycle", "a cycle", "")
                 })?;
-                // Small boxes cut their texts, and too wide a drawing would have to shrink.
+                // Narrow boxes cut names, and a diagram that is too wide has to shrink.
                 let narrow = (CARD_WIDTHS[0] - card) * 3.0;
                 let shrink = (scene.width / room - 1.0).max(0.0) * 20_000.0;
-                let cut = |(card, area): &(super::card::Card, Area)| card.cut_names(area.width);
+                let cut = |(card, area): &(Card, Area)| card.cut_names(area.width);
                 let cut = scene.cards.iter().map(cut).sum::<usize>() as f64 * CUT_NAME;
                 let height = scene.height.max(COMFORTABLE);
                 let cost = height + narrow + cut + shrink + 0.1 * scene.width;
@@ -63,8 +63,8 @@ impl DiagramPanel {
     }
 
     fn kinds(&self) -> Vec<NodeKind> {
-        let parts = self.scene.cards.iter().flat_map(|(card, _)| &card.parts);
-        let mut kinds: Vec<NodeKind> = parts.map(|part| part.kind).collect();
+        let rows = self.scene.cards.iter().flat_map(|(card, _)| &card.rows);
+        let mut kinds: Vec<NodeKind> = rows.map(|row| row.kind).collect();
         if !self.scene.frames.is_empty() {
             kinds.push(NodeKind::Nested);
         }
@@ -77,7 +77,7 @@ impl DiagramPanel {
     fn legend(&self, room: f64) -> (Vec<LegendEntry>, f64) {
         let kinds = self.kinds();
         let has =
-            |kind| self.scene.cards.iter().any(|(c, _)| c.parts.iter().any(|p| p.kind == kind));
+            |kind| self.scene.cards.iter().any(|(c, _)| c.rows.iter().any(|p| p.kind == kind));
         let mut entries: Vec<(Option<Ink>, String)> = kinds
             .iter()
             .map(|kind| match kind {
@@ -118,60 +118,24 @@ impl Draw for DiagramPanel {
     }
 
     fn draw(&self, canvas: &mut Canvas, area: Area) {
-        let s = self.scale;
-        let at = |(x, y): (f64, f64)| (area.x + s * x, area.y + s * y);
-        let place = |a: Area| {
-            let (x, y) = at((a.x, a.y));
-            Area { x, y, width: s * a.width, height: s * a.height }
-        };
-        let write = |canvas: &mut Canvas, x: f64, y: f64, text: &str, set: TextStyle| {
-            let (x, y) = at((x, y));
-            canvas.text(x, y, text, TextStyle { size: set.size * s, ..set });
-        };
+        let scaled = Scaled { x: area.x, y: area.y, scale: self.scale };
         for &(group, frame) in &self.scene.frames {
-            canvas.tinted(place(frame), 8.0 * s, Ink::Class(5), 0.07);
-            canvas.outline(place(frame), 8.0 * s, Ink::Class(5), 1.2, false);
-            for (x, y, text, set) in Header::new(&self.diagram, group).texts(frame) {
-                write(canvas, x, y, &text, set);
+            canvas.tinted(scaled.area(frame), 8.0 * self.scale, Ink::Class(5), 0.07);
+            canvas.outline(scaled.area(frame), 8.0 * self.scale, Ink::Class(5), 1.2, false);
+            for (x, y, text, style) in Header::new(&self.diagram, group).texts(frame) {
+                scaled.write(canvas, (x, y), &text, style);
             }
         }
         for (_, points) in &self.scene.lines {
-            let mut points: Vec<(f64, f64)> = points.iter().map(|&point| at(point)).collect();
-            let head = arrow(&points, HEAD * s);
-            // The line ends inside its head.
-            let last = points.len() - 1;
-            points[last] = ((head[0].0 + head[1].0) / 2.0, (head[0].1 + head[1].1) / 2.0);
-            canvas.connector(&points, Ink::Quiet, 1.2);
-            canvas.fill(&head, Ink::Quiet);
+            scaled.draw_arrow(canvas, points);
         }
         for (card, area) in &self.scene.cards {
-            let outline = place(*area);
-            if card.is_closed() {
-                // A second sheet behind: there is more inside.
-                let behind = Area { x: outline.x + 3.0 * s, y: outline.y + 3.0 * s, ..outline };
-                canvas.card(behind, 5.0 * s, Ink::Class(5), 0.3);
-            }
-            canvas.card(outline, 5.0 * s, card.parts[0].kind.ink(), 0.15);
-            let mut y = area.y;
-            for (i, part) in card.parts.iter().enumerate() {
-                let height = part.height();
-                let strip = Area { y, height, ..*area };
-                if i > 0 {
-                    let (from, to) = (at((area.x, y)), at((area.right(), y)));
-                    canvas.line(&[from, to], Ink::Rule, 1.0, false);
-                }
-                let bar = Area { y: y + 4.0, height: height - 8.0, x: area.x + 4.0, width: 3.0 };
-                canvas.tinted(place(bar), 1.5 * s, part.kind.ink(), 1.0);
-                for (dx, dy, text, set) in part.texts(strip.width) {
-                    write(canvas, strip.x + dx, strip.y + dy, &text, set);
-                }
-                y += height;
-            }
+            scaled.draw_card(canvas, card, *area);
         }
         for (x, y, text) in &self.labels {
-            write(canvas, *x, *y, text, SMALL_TEXT);
+            scaled.write(canvas, (*x, *y), text, SMALL_TEXT);
         }
-        let below = area.y + s * self.scene.height + 24.0;
+        let below = area.y + self.scale * self.scene.height + 24.0;
         for (x, y, ink, text) in self.legend(area.width).0 {
             let (x, y) = (area.x + x, below + y);
             let aside = if ink.is_some() { 15.0 } else { 0.0 };
@@ -188,6 +152,63 @@ impl Draw for DiagramPanel {
     }
 }
 
+/// Draws parts of a scene, moved and scaled.
+struct Scaled {
+    x: f64,
+    y: f64,
+    scale: f64,
+}
+
+impl Scaled {
+    fn point(&self, (x, y): (f64, f64)) -> (f64, f64) {
+        (self.x + self.scale * x, self.y + self.scale * y)
+    }
+
+    fn area(&self, area: Area) -> Area {
+        let (x, y) = self.point((area.x, area.y));
+        Area { x, y, width: self.scale * area.width, height: self.scale * area.height }
+    }
+
+    fn write(&self, canvas: &mut Canvas, point: (f64, f64), text: &str, style: TextStyle) {
+        let (x, y) = self.point(point);
+        canvas.text(x, y, text, TextStyle { size: style.size * self.scale, ..style });
+    }
+
+    fn draw_arrow(&self, canvas: &mut Canvas, points: &[(f64, f64)]) {
+        let mut points: Vec<(f64, f64)> = points.iter().map(|&point| self.point(point)).collect();
+        let head = arrow(&points, HEAD * self.scale);
+        // The line ends inside its head.
+        let last = points.len() - 1;
+        points[last] = ((head[0].0 + head[1].0) / 2.0, (head[0].1 + head[1].1) / 2.0);
+        canvas.connector(&points, Ink::Quiet, 1.2);
+        canvas.fill(&head, Ink::Quiet);
+    }
+
+    fn draw_card(&self, canvas: &mut Canvas, card: &Card, area: Area) {
+        let (outline, s) = (self.area(area), self.scale);
+        if card.is_closed() {
+            // A second sheet behind a closed model.
+            let behind = Area { x: outline.x + 3.0 * s, y: outline.y + 3.0 * s, ..outline };
+            canvas.card(behind, 5.0 * s, Ink::Class(5), 0.3);
+        }
+        canvas.card(outline, 5.0 * s, card.rows[0].kind.ink(), 0.15);
+        let mut y = area.y;
+        for (i, row) in card.rows.iter().enumerate() {
+            let height = row.height();
+            if i > 0 {
+                let ends = [self.point((area.x, y)), self.point((area.right(), y))];
+                canvas.line(&ends, Ink::Rule, 1.0, false);
+            }
+            let bar = Area { y: y + 4.0, height: height - 8.0, x: area.x + 4.0, width: 3.0 };
+            canvas.tinted(self.area(bar), 1.5 * s, row.kind.ink(), 1.0);
+            for (dx, dy, text, style) in row.texts(area.width) {
+                self.write(canvas, (area.x + dx, y + dy), &text, style);
+            }
+            y += height;
+        }
+    }
+}
+
 /// The head of an arrow: its base's two corners and its point.
 fn arrow(points: &[(f64, f64)], size: f64) -> [(f64, f64); 3] {
     let (x, y) = points[points.len() - 1];
@@ -200,69 +221,9 @@ fn arrow(points: &[(f64, f64)], size: f64) -> [(f64, f64); 3] {
     }
 }
 
-/// The shape of what flows, once for each source: below it or above its target, on the side of the
-/// line where the text touches nothing. Large networks say a shape only where it changes.
-fn labels(diagram: &Diagram, scene: &Scene) -> Vec<(f64, f64, String)> {
-    let mut taken: Vec<Area> = scene.cards.iter().map(|(_, area)| *area).collect();
-    for &(_, frame) in &scene.frames {
-        // A frame's border and title; what is inside it may be written on.
-        taken.push(Area { height: Header::HEIGHT - 8.0, ..frame });
-        taken.push(Area { y: frame.bottom(), height: 1.0, ..frame });
-        taken.push(Area { width: 1.0, ..frame });
-        taken.push(Area { x: frame.right(), width: 1.0, ..frame });
-    }
-    for pair in scene.lines.iter().flat_map(|(_, points)| points.windows(2)) {
-        let ((left, right), (top, bottom)) =
-            (low_high(pair[0].0, pair[1].0), low_high(pair[0].1, pair[1].1));
-        let (width, height) = (right - left + 2.0, bottom - top + 2.0);
-        taken.push(Area { x: left - 1.0, y: top - 1.0, width, height });
-    }
-    let mut done: Vec<(&str, &str)> = Vec::new();
-    let mut labels: Vec<(f64, f64, String)> = Vec::new();
-    for (edge, points) in &scene.lines {
-        let edge = &diagram.edges[*edge];
-        let source = (edge.from.as_str(), edge.shape.as_str());
-        let changes = done.last().is_none_or(|(_, shape)| *shape != edge.shape);
-        if edge.shape.is_empty() || done.contains(&source) || diagram.nodes.len() > LARGE_NETWORK && !changes
-        {
-            continue;
-        }
-        let (start, end) = (points[0], points[points.len() - 1]);
-        let tried =
-            [edge.shape.clone(), edge.shape.replace(" × ", "×")].into_iter().flat_map(|text| {
-                let width = SMALL_TEXT.width(&text);
-                let beside = |x: f64, y: f64| [(x + 6.0, y), (x - 6.0 - width, y)];
-                let places =
-                    beside(start.0, start.1 + 12.0).into_iter().chain(beside(end.0, end.1 - 5.0));
-                places.map(move |(x, y)| (x, y, text.clone()))
-            });
-        let area = |&(x, y, ref text): &(f64, f64, String)| Area {
-            x: x - 2.0,
-            y: y - 9.0,
-            width: SMALL_TEXT.width(text) + 4.0,
-            height: 11.0,
-        };
-        let is_free = |label: &(f64, f64, String)| {
-            let area = area(label);
-            let inside = area.x >= -10.0 && area.right() <= scene.width + 10.0;
-            inside && !taken.iter().any(|other| area.touches(*other))
-        };
-        let found = tried.into_iter().find(is_free);
-        if let Some(label) = found {
-            taken.push(area(&label));
-            labels.push(label);
-            done.push(source);
-        }
-    }
-    labels
-}
-
-fn low_high(a: f64, b: f64) -> (f64, f64) {
-    (a.min(b), a.max(b))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::labels::LARGE_NETWORK;
     use super::super::samples;
     use super::*;
     use crate::plot::Theme;

@@ -1,4 +1,5 @@
-//! A drawing of drawings: each nested model is laid out by itself, then takes its place as one box.
+//! The layout of a diagram with its nested models: each is laid out by itself, then is one box of
+//! the model around it.
 
 use super::card::{Card, Header};
 use super::layout::layout;
@@ -8,7 +9,7 @@ use crate::plot::canvas::Area;
 
 const PADDING: f64 = 12.0;
 
-/// How large things may be.
+/// The limits of a layout.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     /// The width of a box.
@@ -17,7 +18,7 @@ pub(super) struct Limits {
     pub(super) column: f64,
 }
 
-/// Everything in its place.
+/// All parts of a diagram with their positions.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Scene {
     pub(super) width: f64,
@@ -40,75 +41,54 @@ impl Scene {
     }
 }
 
-/// What stands in one box of a level.
+/// What one box of a level stands for.
 enum Member {
-    Layers(Vec<usize>),
-    Closed(usize),
+    Layers(Vec<usize>, Card),
+    Closed(usize, Card),
     Open(usize, Scene),
 }
 
-/// Lays out what is directly in `parent` (or in no group), and all that is nested there; nothing if
-/// the ways go round in a circle.
-pub(super) fn compose(diagram: &Diagram, parent: Option<usize>, limits: Limits) -> Option<Scene> {
-    let parent_id = parent.map(|group| diagram.groups[group].id.as_str());
-    let mut members: Vec<Member> =
-        stacks(diagram, parent_id).into_iter().map(Member::Layers).collect();
-    for (number, group) in diagram.groups.iter().enumerate() {
-        if group.parent.as_deref() != parent_id {
-            continue;
+impl Member {
+    /// Whether the part with this id is the member itself.
+    fn is(&self, diagram: &Diagram, id: &str) -> bool {
+        match self {
+            Member::Layers(nodes, _) => nodes.iter().any(|&node| diagram.nodes[node].id == id),
+            Member::Closed(group, _) | Member::Open(group, _) => diagram.groups[*group].id == id,
         }
-        members.push(match group.open {
-            false => Member::Closed(number),
-            true => {
-                let column = (limits.column - Header::HEIGHT - PADDING).max(160.0);
-                let inner = compose(diagram, Some(number), Limits { column, ..limits })?;
-                match inner.cards.is_empty() {
-                    true => Member::Closed(number),
-                    false => Member::Open(number, inner),
-                }
-            }
-        });
     }
-    let cards: Vec<Option<Card>> = members
-        .iter()
-        .map(|member| match member {
-            Member::Layers(nodes) => {
-                let nodes: Vec<_> = nodes.iter().map(|&node| &diagram.nodes[node]).collect();
-                Some(Card::new(&nodes))
-            }
-            Member::Closed(group) => Some(Card::closed(diagram, *group)),
+
+    fn card(&self) -> Option<&Card> {
+        match self {
+            Member::Layers(_, card) | Member::Closed(_, card) => Some(card),
             Member::Open(..) => None,
-        })
-        .collect();
-    // All boxes of a level are equally wide; only where ways meet they may be smaller.
-    let widest = cards.iter().flatten().map(Card::width).fold(0.0, f64::max).min(limits.card);
-    let sizes = members.iter().zip(&cards).map(|(member, card)| match (member, card) {
-        (Member::Open(group, scene), _) => {
-            let title = Header::new(diagram, *group).width().min(limits.card);
-            let width = (scene.width + 2.0 * PADDING).max(title);
-            (width, scene.height + Header::HEIGHT + PADDING)
         }
-        (_, Some(card)) if card.is_merge() => (card.width().min(widest), card.height()),
-        (_, Some(card)) => (widest, card.height()),
-        (_, None) => (0.0, 0.0),
-    });
-    let sizes = sizes.collect();
-    let place = |id: &str| member_of(diagram, &members, id, parent_id);
+    }
+}
+
+/// Lays out what is directly in `parent` (or in no group), and everything nested there; `None` if
+/// there is a cycle.
+pub(super) fn compose(diagram: &Diagram, parent: Option<&str>, limits: Limits) -> Option<Scene> {
+    let members = members(diagram, parent, limits)?;
+    let member_of = |id: &str| {
+        let mut ids = std::iter::successors(Some(id), |id| diagram.parent_of(id));
+        ids.find_map(|id| members.iter().position(|member| member.is(diagram, id)))
+    };
     let edges = diagram.edges.iter().enumerate().filter_map(|(number, edge)| {
-        let (from, to) = (place(&edge.from)?, place(&edge.to)?);
+        let (from, to) = (member_of(&edge.from)?, member_of(&edge.to)?);
         (from != to).then_some((number, (from, to)))
     });
     let (numbers, edges): (Vec<usize>, Vec<(usize, usize)>) = edges.unzip();
-    let drawing = layout(&Graph { sizes, edges }, limits.column)?;
+    let layout = layout(&Graph { sizes: sizes(diagram, &members, limits), edges }, limits.column)?;
     let mut scene = Scene {
-        width: drawing.width,
-        height: drawing.height,
-        lines: numbers.into_iter().zip(drawing.routes).collect(),
+        width: layout.width,
+        height: layout.height,
+        lines: numbers.into_iter().zip(layout.routes).collect(),
         ..Scene::default()
     };
-    for ((member, card), area) in members.into_iter().zip(cards).zip(drawing.boxes) {
-        match (member, card) {
-            (Member::Open(group, inner), _) => {
+    for (member, area) in members.into_iter().zip(layout.boxes) {
+        match member {
+            Member::Layers(_, card) | Member::Closed(_, card) => scene.cards.push((card, area)),
+            Member::Open(group, inner) => {
                 let aside = (area.width - inner.width) / 2.0;
                 let inner = inner.moved(area.x + aside, area.y + Header::HEIGHT);
                 scene.frames.push((group, area));
@@ -116,40 +96,55 @@ pub(super) fn compose(diagram: &Diagram, parent: Option<usize>, limits: Limits) 
                 scene.cards.extend(inner.cards);
                 scene.lines.extend(inner.lines);
             }
-            (_, Some(card)) => scene.cards.push((card, area)),
-            (_, None) => {}
         }
     }
     Some(scene)
 }
 
-/// Which member of a level the part `id` is, or is inside of.
-fn member_of(
-    diagram: &Diagram,
-    members: &[Member],
-    id: &str,
-    parent: Option<&str>,
-) -> Option<usize> {
-    let node = diagram.nodes.iter().position(|node| node.id == id);
-    let (mut above, mut group) = match node {
-        Some(node) => (diagram.nodes[node].group.as_deref(), None),
-        None => {
-            let group = diagram.groups.iter().position(|group| group.id == id)?;
-            (diagram.groups[group].parent.as_deref(), Some(group))
+/// The boxes of one level: its layers and nested models.
+fn members(diagram: &Diagram, parent: Option<&str>, limits: Limits) -> Option<Vec<Member>> {
+    let layers = stacks(diagram, parent).into_iter().map(|stack| {
+        let nodes: Vec<_> = stack.iter().map(|&node| &diagram.nodes[node]).collect();
+        let card = Card::new(&nodes);
+        Member::Layers(stack, card)
+    });
+    let mut members: Vec<Member> = layers.collect();
+    for (number, group) in diagram.groups.iter().enumerate() {
+        if group.parent.as_deref() != parent {
+            continue;
         }
-    };
-    while above != parent {
-        let outer = diagram.groups.iter().position(|group| Some(group.id.as_str()) == above)?;
-        (above, group) = (diagram.groups[outer].parent.as_deref(), Some(outer));
+        let column = (limits.column - Header::HEIGHT - PADDING).max(160.0);
+        let inner = match group.open {
+            true => compose(diagram, Some(&group.id), Limits { column, ..limits })?,
+            false => Scene::default(),
+        };
+        members.push(match inner.cards.is_empty() {
+            true => Member::Closed(number, Card::closed(diagram, number)),
+            false => Member::Open(number, inner),
+        });
     }
-    members.iter().position(|member| match (member, group) {
-        (Member::Layers(nodes), None) => node.is_some_and(|node| nodes.contains(&node)),
-        (Member::Closed(number) | Member::Open(number, _), Some(group)) => *number == group,
-        _ => false,
-    })
+    Some(members)
 }
 
-/// The layers of one level: what only touches values one by one, and is all that follows a layer,
+/// The size of each box. All are equally wide, except that merges may be narrower and open models
+/// are as wide as their content.
+fn sizes(diagram: &Diagram, members: &[Member], limits: Limits) -> Vec<(f64, f64)> {
+    let widths = members.iter().filter_map(Member::card).map(Card::width);
+    let widest = widths.fold(0.0, f64::max).min(limits.card);
+    let size = |member: &Member| match member {
+        Member::Open(group, scene) => {
+            let title = Header::new(diagram, *group).width().min(limits.card);
+            let width = (scene.width + 2.0 * PADDING).max(title);
+            (width, scene.height + Header::HEIGHT + PADDING)
+        }
+        Member::Layers(_, card) | Member::Closed(_, card) => {
+            (if card.is_merge() { card.width().min(widest) } else { widest }, card.height())
+        }
+    };
+    members.iter().map(size).collect()
+}
+
+/// The layers of one level, in stacks: an elementwise layer that is all that follows another layer
 /// joins its box.
 fn stacks(diagram: &Diagram, parent: Option<&str>) -> Vec<Vec<usize>> {
     let from = |id: &str| diagram.edges.iter().filter(|edge| edge.from == id).collect::<Vec<_>>();
@@ -176,7 +171,7 @@ fn stacks(diagram: &Diagram, parent: Option<&str>) -> Vec<Vec<usize>> {
             while let Some(next) = here
                 .iter()
                 .position(|&node| node == stack[stack.len() - 1])
-                .and_then(|place| followers[place])
+                .and_then(|member| followers[member])
             {
                 stack.push(next);
             }
@@ -207,7 +202,7 @@ mod tests {
                 assert!(scene.frames.is_empty());
                 continue;
             }
-            let parts: usize = scene.cards.iter().map(|(card, _)| card.parts.len()).sum();
+            let parts: usize = scene.cards.iter().map(|(card, _)| card.rows.len()).sum();
             assert_eq!(parts, diagram.nodes.len(), "{name}");
             let inside = parts - scene.cards.len();
             assert_eq!(scene.lines.len() + inside, diagram.edges.len(), "{name}");

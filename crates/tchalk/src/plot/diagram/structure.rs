@@ -1,8 +1,8 @@
-//! A network as chains and branches: what stands below what, and what stands side by side.
+//! The structure of a network: chains of boxes, and branches side by side.
 //!
-//! A box through which everything flows is a link of a chain. What lies between two such boxes falls
-//! into branches that have nothing to do with one another, and each of them is a chain again. An edge
-//! that skips links changes none of this.
+//! A box that is connected, upward or downward, with every other box is a link of the chain. The
+//! boxes between two links fall into branches without edges between them, and each branch is a chain
+//! again (a series-parallel decomposition). A skip connection does not change the structure.
 
 /// Boxes and the edges between them.
 #[derive(Debug, Clone, Default)]
@@ -30,7 +30,7 @@ pub(super) enum Part {
 const FEWEST_TEETH: usize = 3;
 
 impl Graph {
-    /// The whole graph as one chain; nothing if it has a cycle.
+    /// The whole graph as one chain; `None` if it has a cycle.
     pub(super) fn chain(&self) -> Option<Chain> {
         let order = self.topological_order()?;
         let mut reaches = vec![vec![false; order.len()]; order.len()];
@@ -44,7 +44,7 @@ impl Graph {
         Some(self.chain_of(&order, &reaches))
     }
 
-    /// The boxes in an order in which every edge leads forward; nothing if there is a cycle.
+    /// The boxes in an order in which every edge leads forward; `None` if there is a cycle.
     fn topological_order(&self) -> Option<Vec<usize>> {
         let n = self.sizes.len();
         let mut open = vec![0; n];
@@ -86,7 +86,7 @@ impl Graph {
         chain
     }
 
-    /// These boxes in sets between which there is no edge.
+    /// The connected components of these boxes.
     fn components(&self, boxes: &[usize]) -> Vec<Vec<usize>> {
         let mut rest = boxes.to_vec();
         let mut components = Vec::new();
