@@ -1,15 +1,14 @@
-//! Every figure that the library draws, from built-in data, on one page.
+//! Draws every figure of the library, from built-in data, on one page.
 //!
 //! `cargo run --example gallery -- FOLDER` writes `gallery.html`, which follows the theme of whoever
-//! looks at it, and each figure as a PNG on light and on dark paper. It fails if a figure is empty,
-//! too large, or a text in it touches another one or is cut off by the edge. A figure that should be
-//! looked at is one line in `main`.
+//! looks at it, and each figure as a PNG on light and on dark paper. It fails if a figure is empty or
+//! too large, or if a text in it overlaps another one or is cut off by the edge. Add a figure by one
+//! line in `main`.
 
 use ndarray::{Array2, Array3, Axis};
 use std::path::{Path, PathBuf};
 use tchalk::plot::{
-    BarPanel, ColorScale, Diagram, DiagramGroup, DiagramNode, HeatGrid, HeatMap, HistogramPanel,
-    Line, LinePanel, NodeKind, Theme,
+    BarPanel, ColorScale, Diagram, HeatGrid, HeatMap, HistogramPanel, Line, LinePanel, Theme,
 };
 use tchalk::prelude::*;
 
@@ -51,11 +50,11 @@ fn main() -> Fallible {
     gallery.figure("t-SNE", Tsne::new(2).iterations(400).fit(&points)?.scatter())?;
 
     gallery.section("Networks")?;
-    gallery.diagram("a network", &small())?;
-    gallery.diagram("a network with a network inside", &nested())?;
-    gallery.diagram("a residual network", &residual())?;
+    gallery.diagram("a network", &model.diagram())?;
     let base = applications::vgg16().weights(Weights::Random).without_top();
     let base = base.input_shape([3, 32, 32]).build(Device::Cpu)?;
+    gallery.diagram("two branches", &nested(&base)?.diagram())?;
+    gallery.diagram("branches of a base", &branches(&base)?.diagram())?;
     gallery.diagram("VGG16", &base.diagram())?;
     let resnet = applications::resnet18().weights(Weights::Random).build(Device::Cpu)?;
     gallery.diagram("ResNet-18", &resnet.diagram())?;
@@ -373,8 +372,8 @@ fn maps(scale: ColorScale) -> Fallible<Figure> {
     };
     let grid = HeatGrid::new(5).scale(scale).label("how much it matters");
     let grid = grid.image("the image", image.clone());
-    let places = [("ball 0.91", 6.5, 6.0), ("sky 0.06", 2.0, 2.0), ("sea 0.02", 11.0, 12.0)];
-    let grid = places.into_iter().fold(grid, |grid, (title, x, y)| {
+    let spots = [("ball 0.91", 6.5, 6.0), ("sky 0.06", 2.0, 2.0), ("sea 0.02", 11.0, 12.0)];
+    let grid = spots.into_iter().fold(grid, |grid, (title, x, y)| {
         grid.map(HeatMap::new(title, spot(x, y)).over(image.clone()))
     });
     Ok(grid.map(HeatMap::new("by itself", spot(6.5, 6.0))).figure()?)
@@ -392,95 +391,32 @@ fn histogram() -> Fallible<Figure> {
     Ok(Figure::grid(vec![panel.into()], 1)?)
 }
 
-/// Layers one after another, as parts of a diagram.
-struct Chain {
-    diagram: Diagram,
-    last: String,
-    shape: String,
+/// A network in which two branches, one of them a frozen network over another one, are joined.
+fn nested(base: &Model) -> Fallible<Model> {
+    let copy = base.copy()?;
+    copy.freeze();
+    let expert = Sequential::new()
+        .name("expert")
+        .add(&copy)
+        .add(Flatten)
+        .add(Dense::new(10))
+        .build(Device::Cpu)?;
+    let input = Input::new("image", [3, 32, 32]);
+    let x = Conv2d::new(16, 3).call(&input)?;
+    let x = Dense::new(10).call(&GlobalMaxPool2d.call(&x)?)?;
+    let both = Concatenate::new().call(&[expert.call(&input)?, x])?;
+    let output = Softmax.call(&Dense::new(10).call(&both)?)?;
+    Ok(Model::new("two_branches", &input, &output, Device::Cpu)?)
 }
 
-impl Chain {
-    fn new(title: &str) -> Chain {
-        Chain { diagram: Diagram::new(title), last: String::new(), shape: String::new() }
+/// A network in which each group of a base has a branch of its own to the end.
+fn branches(base: &Model) -> Fallible<Model> {
+    let input = Input::new("image", [3, 32, 32]);
+    let (mut x, mut ends) = (input.clone(), Vec::new());
+    for group in base.split_at_pools()? {
+        x = group.call(&x)?;
+        ends.push(Dense::new(10).call(&Flatten.call(&x)?)?);
     }
-
-    fn add(self, node: DiagramNode, id: &str, shape: &str) -> Chain {
-        let mut diagram = self.diagram.node(node);
-        if !self.last.is_empty() {
-            diagram = diagram.edge(&self.last, id, &self.shape);
-        }
-        Chain { diagram, last: id.into(), shape: shape.into() }
-    }
-
-    fn layer(self, id: &str, what: &str, kind: NodeKind, weights: usize, shape: &str) -> Chain {
-        let node = DiagramNode::new(id, id, kind).subtitle(what).parameters(weights);
-        self.add(node, id, shape)
-    }
-}
-
-fn small() -> Diagram {
-    Chain::new("a small network")
-        .layer("input_1", "Input", NodeKind::Input, 0, "3 × 32 × 32")
-        .layer("conv2d", "Conv2d 32 3×3", NodeKind::Convolution, 896, "32 × 30 × 30")
-        .layer("relu", "Relu", NodeKind::Activation, 0, "32 × 30 × 30")
-        .layer("max_pool2d", "MaxPool2d 2", NodeKind::Pooling, 0, "32 × 15 × 15")
-        .layer("dropout", "Dropout 0.25", NodeKind::Dropout, 0, "32 × 15 × 15")
-        .layer("flatten", "Flatten", NodeKind::Reshape, 0, "7,200")
-        .layer("dense", "Dense 10", NodeKind::Dense, 72_010, "10")
-        .layer("softmax", "Softmax", NodeKind::Activation, 0, "10")
-        .diagram
-}
-
-fn nested() -> Diagram {
-    let group = DiagramGroup::new("base", "base").parameters(19_392).frozen(true);
-    let inside = |id: &str, what: &str, kind, weights| {
-        let node = DiagramNode::new(id, id, kind).subtitle(what).parameters(weights);
-        node.group("base").frozen(weights > 0)
-    };
-    let mut chain = Chain::new("a network over a frozen base");
-    chain.diagram = chain.diagram.group(group);
-    let conv = NodeKind::Convolution;
-    let chain = chain
-        .add(inside("conv_a", "Conv2d 32 3×3 relu", conv, 896), "conv_a", "32 × 30 × 30")
-        .add(inside("conv_b", "Conv2d 64 3×3 relu", conv, 18_496), "conv_b", "64 × 28 × 28")
-        .add(inside("pool", "MaxPool2d 2", NodeKind::Pooling, 0), "pool", "64 × 14 × 14");
-    let chain = Chain { last: "base".into(), shape: "64 × 14 × 14".into(), ..chain };
-    let chain = chain.layer("flatten", "Flatten", NodeKind::Reshape, 0, "12,544").layer(
-        "dense",
-        "Dense 10",
-        NodeKind::Dense,
-        125_450,
-        "10",
-    );
-    let input = DiagramNode::new("input_1", "input_1", NodeKind::Input).subtitle("Input");
-    chain.diagram.node(input).edge("input_1", "base", "3 × 32 × 32")
-}
-
-fn residual() -> Diagram {
-    let shape = "16 × 32 × 32";
-    let mut chain = Chain::new("a residual network")
-        .layer("input_1", "Input", NodeKind::Input, 0, "3 × 32 × 32")
-        .layer("conv2d", "Conv2d 16 3×3", NodeKind::Convolution, 432, shape);
-    for block in 1..=6 {
-        let start = chain.last.clone();
-        let name = |part: &str| format!("block{block}_{part}");
-        for i in 1..=2 {
-            let (conv, bn) = (name(&format!("conv{i}")), name(&format!("bn{i}")));
-            chain = chain.layer(&conv, "Conv2d 16 3×3", NodeKind::Convolution, 2_304, shape).layer(
-                &bn,
-                "BatchNorm2d",
-                NodeKind::Normalization,
-                64,
-                shape,
-            );
-        }
-        let add = name("add");
-        chain = chain.layer(&add, "Add", NodeKind::Merge, 0, shape);
-        chain.diagram = chain.diagram.edge(&start, &add, shape);
-        chain = chain.layer(&name("relu"), "Relu", NodeKind::Activation, 0, shape);
-    }
-    chain
-        .layer("pool", "GlobalAveragePool2d", NodeKind::Pooling, 0, "16")
-        .layer("dense", "Dense 10", NodeKind::Dense, 170, "10")
-        .diagram
+    let output = Softmax.call(&Concatenate::new().call(&ends)?)?;
+    Ok(Model::new("branches", &input, &output, Device::Cpu)?)
 }
