@@ -1,11 +1,23 @@
 //! How a network learns: compile, fit, evaluate, predict.
 //!
+//! - `compile.rs` chooses optimizer and loss, and holds what a compiled network keeps.
 //! - `optimizers`: what turns gradients into better weights, and schedules of the learning rate.
 //! - `measure`: losses, metrics, evaluations, predictions, histories and their notes.
 //! - `callbacks`: what is called during training, and the [`Run`] that it is given.
 //! - `fit`: the options of a training, and the `Trainer` that runs its epochs and steps.
 //!
-//! `compile.rs` chooses optimizer and loss; `batch_source.rs` brings the examples.
+//! `fit` takes a batch from `batch_source.rs`, augments it, and gives it to `fit/train_step.rs`: the
+//! forward pass up to the step that the loss reads, the backward pass, and the update by
+//! `optimizers/optimizer_state.rs`. `fit/epoch_sums.rs` adds up loss and metrics on the device;
+//! `measure/evaluation.rs` measures the validation set. Where nothing below a step is trained, its
+//! outputs are computed once (`fit/feature_cache.rs`). With several devices each has a replica and a
+//! part of the batch (`fit/replicas.rs`).
+//!
+//! All random choices follow from one seed, the epoch and the step (`fit/random.rs`), so a training that
+//! is resumed from a checkpoint (`fit/checkpoint_file.rs`) has exactly the results of one that was not
+//! interrupted. A budget with a time limit measures the first two seconds and then plans the epochs that
+//! fit (`fit/budget_clock.rs`). What a network was trained on is kept with it (`measure/leakage.rs`), so
+//! that evaluations can report leakage.
 
 mod batch_source;
 mod callbacks;

@@ -78,7 +78,7 @@ impl LearningRateFinder {
 
     /// Runs the steps. They change the weights and the optimizer state.
     fn run_steps(&self, learner: &TrainStep<'_>, set: &TensorSet) -> Result<LearningRateCurve> {
-        let (feed, seed) =
+        let (source, seed) =
             (BatchSource::new(set.clone()), runtime::seed::derive("find_rate") as u64);
         let (program, device) = (&learner.inner.program, learner.inner.device);
         let per_epoch = set.len().div_ceil(self.batch_size);
@@ -96,7 +96,8 @@ impl LearningRateFinder {
                 batches.reverse();
             }
             let positions = batches.pop().expect("a set has at least one batch");
-            let (batch, rate) = (feed.batch(program, &positions, device), self.learning_rate(step));
+            let (batch, rate) =
+                (source.batch(program, &positions, device), self.learning_rate(step));
             let learned = learner.run(&batch, step_seed(seed, 1, step), |_| rate)?;
             let value = learned.loss.double_value(&[]);
             if !value.is_finite() {
@@ -219,7 +220,7 @@ impl Model {
     ) -> Result<LearningRateCurve> {
         const OP: &str = "Model::find_learning_rate";
         let inner = self.inner();
-        let (loss, reading) = compiled_loss(inner, OP)?;
+        let (loss, loss_input) = compiled_loss(inner, OP)?;
         check_input(OP, inner, set)?;
         check_labels(OP, inner, set)?;
         let good = finder.from > 0.0 && finder.to > finder.from && finder.to.is_finite();
@@ -228,7 +229,7 @@ impl Model {
             return Err(Error::invalid("LearningRateFinder", expected, format!("{finder:?}"), ""));
         }
         let program = &inner.program;
-        if trainable_weights(program, &program.inputs, reading.step(program)).is_empty() {
+        if trainable_weights(program, &program.inputs, loss_input.step(program)).is_empty() {
             return Err(Error::invalid(OP, "weights to train", "none: all are frozen", ""));
         }
         let before = copy_weights(self);
@@ -238,7 +239,7 @@ impl Model {
             inner,
             replicas: &replicas,
             loss: &loss,
-            loss_input: reading,
+            loss_input,
             mixed_precision: false,
         };
         let _kept = memory::keep_freed_memory();

@@ -163,7 +163,7 @@ impl Model {
         let inner = self.inner();
         check_input(OP, inner, set)?;
         check_labels(OP, inner, set)?;
-        let (loss, reading) = compiled_loss(inner, OP)?;
+        let (loss, loss_input) = compiled_loss(inner, OP)?;
         let budget = Budget::current()?;
         let kept = set.first(budget.evaluation_examples(set.len(), inner.device));
         let mut notes = Vec::new();
@@ -172,7 +172,7 @@ impl Model {
             notes.push(Note::Shortened { budget, to });
         }
         notes.extend(self.leakage_notes(&kept));
-        let counts = evaluate_source(inner, &BatchSource::new(kept), &loss, reading, OP, true)?;
+        let counts = evaluate_source(inner, &BatchSource::new(kept), &loss, loss_input, OP, true)?;
         Ok(Evaluation::new(counts, notes).with_shortened_by(self.training_facts().shortened_by))
     }
 }
@@ -180,22 +180,22 @@ impl Model {
 /// The metrics over a source, in inference mode. `shown`: whether the page shows the progress.
 pub(crate) fn evaluate_source(
     inner: &Inner,
-    feed: &BatchSource,
+    source: &BatchSource,
     loss: &Loss,
-    reading: LossInput,
+    loss_input: LossInput,
     op: &str,
     shown: bool,
 ) -> Result<MetricResult> {
     let _kept = memory::keep_freed_memory();
     let program = &inner.program;
-    let target = reading.step(program);
-    let mut state = MetricState::new(reading, inner.output_shape()[0], inner.device);
-    let mut progress = shown.then(|| Progress::of("measured", "examples", feed.len()));
+    let target = loss_input.step(program);
+    let mut state = MetricState::new(loss_input, inner.output_shape()[0], inner.device);
+    let mut progress = shown.then(|| Progress::of("measured", "examples", source.len()));
     let mut done = 0;
-    for positions in feed.batch_positions(feed.inference_batch_size()) {
+    for positions in source.batch_positions(source.inference_batch_size()) {
         interrupt::check(op)?;
         catch_torch_error(op, || {
-            let batch = feed.batch(program, &positions, inner.device);
+            let batch = source.batch(program, &positions, inner.device);
             no_grad(|| {
                 let outputs = program.inference().run(&batch.known_values(), &[target]).remove(0);
                 state.add(loss, &outputs, &batch.labels);

@@ -318,7 +318,7 @@ mod tests {
     use super::*;
     use tch::Device;
 
-    fn reading(loss: &Loss, outputs: usize, last: &str) -> Result<LossInput> {
+    fn input(loss: &Loss, outputs: usize, last: &str) -> Result<LossInput> {
         loss.input(&[outputs], last, last)
     }
 
@@ -341,7 +341,7 @@ mod tests {
         assert!((loss.double_value(&[]) - 10f64.ln()).abs() < 1e-6);
     }
 
-    /// Every loss with every form, smoothed and weighted or not, on three classes or one output.
+    /// Every loss with every input, smoothed and weighted or not, on three classes or one output.
     #[test]
     fn gradients_are_the_slopes_that_finite_differences_find() {
         tch::manual_seed(5);
@@ -356,26 +356,26 @@ mod tests {
             (Loss::MeanSquaredError, LossInput::Values, 3),
             (Loss::MeanSquaredError, LossInput::Values, 1),
         ];
-        for (loss, form, outputs) in cases {
+        for (loss, input, outputs) in cases {
             let weights: &[f64] = if outputs == 1 { &[0.5, 2.0] } else { &[0.5, 2.0, 1.0] };
-            let smooth = if form == LossInput::Values { 0.0 } else { 0.1 };
+            let smooth = if input == LossInput::Values { 0.0 } else { 0.1 };
             for loss in [loss.clone(), loss.label_smoothing(smooth).class_weights(weights)] {
                 let labels = if outputs == 1 { &two } else { &labels };
                 let x = Tensor::rand([4, outputs], (Kind::Double, Device::Cpu)) * 0.8 + 0.1;
-                let of = |x: &Tensor| loss.mean(form, x, labels);
+                let of = |x: &Tensor| loss.mean(input, x, labels);
                 let leaf = x.copy().set_requires_grad(true);
                 let gradient = Tensor::run_backward(&[of(&leaf)], &[&leaf], false, false);
                 let gradient = gradient[0].contiguous();
-                for place in 0..4 * outputs {
+                for index in 0..4 * outputs {
                     let moved = |by: f64| {
                         let x = x.copy();
-                        let mut one = x.view(-1).narrow(0, place, 1);
+                        let mut one = x.view(-1).narrow(0, index, 1);
                         one += by;
                         of(&x).double_value(&[])
                     };
                     let slope = (moved(1e-5) - moved(-1e-5)) / 2e-5;
-                    let found = gradient.view(-1).double_value(&[place]);
-                    assert!((slope - found).abs() < 1e-7, "{loss:?} {form:?}: {slope} {found}");
+                    let found = gradient.view(-1).double_value(&[index]);
+                    assert!((slope - found).abs() < 1e-7, "{loss:?} {input:?}: {slope} {found}");
                 }
             }
         }
@@ -384,21 +384,21 @@ mod tests {
     #[test]
     fn the_last_layer_decides_what_the_loss_reads() {
         let loss = Loss::CategoricalCrossEntropy;
-        assert_eq!(reading(&loss, 10, "softmax").unwrap(), LossInput::Logits);
+        assert_eq!(input(&loss, 10, "softmax").unwrap(), LossInput::Logits);
         let open = loss.clone().from_logits();
-        assert_eq!(reading(&open, 10, "dense").unwrap(), LossInput::Logits);
-        assert!(reading(&open, 10, "softmax").unwrap_err().to_string().contains("from_logits"));
-        let message = reading(&loss, 10, "dense").unwrap_err().to_string();
+        assert_eq!(input(&open, 10, "dense").unwrap(), LossInput::Logits);
+        assert!(input(&open, 10, "softmax").unwrap_err().to_string().contains("from_logits"));
+        let message = input(&loss, 10, "dense").unwrap_err().to_string();
         assert!(message.contains("ends in Softmax, got dense"), "{message}");
-        assert!(reading(&loss, 1, "dense").is_err());
-        let binary = reading(&Loss::BinaryCrossEntropy, 1, "sigmoid").unwrap();
+        assert!(input(&loss, 1, "dense").is_err());
+        let binary = input(&Loss::BinaryCrossEntropy, 1, "sigmoid").unwrap();
         assert_eq!(binary, LossInput::BinaryLogits);
-        assert_eq!(reading(&Loss::MeanSquaredError, 3, "softmax").unwrap(), LossInput::Values);
+        assert_eq!(input(&Loss::MeanSquaredError, 3, "softmax").unwrap(), LossInput::Values);
     }
 
     #[test]
     fn numbers_out_of_range_are_refused() {
-        let refused = |loss: Loss| reading(&loss, 3, "softmax").unwrap_err().to_string();
+        let refused = |loss: Loss| input(&loss, 3, "softmax").unwrap_err().to_string();
         let loss = Loss::categorical_cross_entropy;
         assert!(refused(loss().label_smoothing(1.0)).contains("label_smoothing"));
         assert!(refused(loss().class_weights([1.0, 2.0])).contains("each of 3 classes"));
@@ -411,7 +411,7 @@ mod tests {
     #[test]
     fn one_output_predicts_one_of_two_classes() {
         let scores = Tensor::from_slice(&[-0.1f32, 0.2, 0.7]).view([3, 1]);
-        let named = |form| Vec::<i64>::try_from(predicted_class(form, &scores)).unwrap();
+        let named = |input| Vec::<i64>::try_from(predicted_class(input, &scores)).unwrap();
         assert_eq!(named(LossInput::BinaryLogits), [0, 1, 1]);
         assert_eq!(named(LossInput::BinaryProbabilities), [0, 0, 1]);
     }

@@ -42,7 +42,7 @@ pub(crate) fn lower_is_better(measure: &str) -> bool {
 /// The state of all metrics while batches are added. [`MetricState::result`] reads it from the device.
 #[derive(Debug)]
 pub(crate) struct MetricState {
-    form: LossInput,
+    loss_input: LossInput,
     /// The sum and the sum of squares of the examples' losses.
     losses: Tensor,
     /// For each batch `[3, examples]`: the labels, the predicted classes, and the number of classes that
@@ -53,17 +53,17 @@ pub(crate) struct MetricState {
 
 impl MetricState {
     /// The empty state for a network with this number of outputs.
-    pub(crate) fn new(form: LossInput, outputs: usize, device: Device) -> MetricState {
+    pub(crate) fn new(loss_input: LossInput, outputs: usize, device: Device) -> MetricState {
         let losses = Tensor::zeros([2], (Kind::Double, device));
-        MetricState { form, losses, answers: Vec::new(), outputs }
+        MetricState { loss_input, losses, answers: Vec::new(), outputs }
     }
 
     /// Adds a batch: the outputs that the loss reads, and the labels.
     pub(crate) fn add(&mut self, loss: &Loss, outputs: &Tensor, labels: &Tensor) {
         no_grad(|| {
             let outputs = outputs.detach();
-            let each = loss.per_example(self.form, &outputs, labels).to_kind(Kind::Double);
-            let predicted = predicted_class(self.form, &outputs);
+            let each = loss.per_example(self.loss_input, &outputs, labels).to_kind(Kind::Double);
+            let predicted = predicted_class(self.loss_input, &outputs);
             self.losses +=
                 Tensor::stack(&[each.sum(Kind::Double), each.square().sum(Kind::Double)], 0);
             let before = if self.outputs == 1 {

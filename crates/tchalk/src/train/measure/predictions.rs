@@ -132,7 +132,7 @@ impl Predictions {
     /// The labels, if the set has them.
     pub fn labels(&self) -> Option<Vec<usize>> {
         let labels = self.set.label_vec()?;
-        Some(self.indices.iter().map(|&place| labels[place]).collect())
+        Some(self.indices.iter().map(|&index| labels[index]).collect())
     }
 
     /// The probabilities `[images, classes]`; each row adds up to 1.
@@ -166,9 +166,10 @@ impl Predictions {
     /// If the set has no labels.
     pub fn wrong(&self) -> Result<Predictions> {
         let truth = self.require_labels("Predictions::wrong")?;
-        let places: Vec<usize> = (0..self.len()).filter(|&i| self.classes[i] != truth[i]).collect();
-        let (n, all) = (thousands(places.len()), thousands(self.len()));
-        Ok(Predictions { subset: format!("the {n} wrong ones of {all}"), ..self.select(&places) })
+        let indices: Vec<usize> =
+            (0..self.len()).filter(|&i| self.classes[i] != truth[i]).collect();
+        let (n, all) = (thousands(indices.len()), thousands(self.len()));
+        Ok(Predictions { subset: format!("the {n} wrong ones of {all}"), ..self.select(&indices) })
     }
 
     /// Random images with their predictions: ✔ where the prediction is correct, ✘ with the label where
