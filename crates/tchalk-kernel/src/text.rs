@@ -1,8 +1,8 @@
 //! Text that several rooms format: durations, hexadecimal digits, shortened values.
 
 /// A longer value keeps this many bytes of its beginning and of its end.
-const VALUE_HEAD: usize = 1 << 14;
-const VALUE_TAIL: usize = 1 << 11;
+const VALUE_START: usize = 1 << 14;
+const VALUE_END: usize = 1 << 11;
 
 /// A duration for readers: `350 ms`, `12.3 s`, `3 min 5 s`.
 pub fn duration(seconds: f64) -> String {
@@ -20,12 +20,12 @@ pub fn hex(bytes: &[u8]) -> String {
 
 /// The text itself, or its beginning and its end if it is too long for a page.
 pub fn shortened(text: &str) -> String {
-    if text.len() <= VALUE_HEAD + VALUE_TAIL {
+    if text.len() <= VALUE_START + VALUE_END {
         return text.to_owned();
     }
-    let (head, rest) = text.split_at(text.floor_char_boundary(VALUE_HEAD));
-    let (omitted, tail) = rest.split_at(rest.ceil_char_boundary(rest.len() - VALUE_TAIL));
-    format!("{head}\n… {:.2} MB are left out here …\n{tail}", omitted.len() as f64 / 1e6)
+    let (start, rest) = text.split_at(text.floor_char_boundary(VALUE_START));
+    let (omitted, end) = rest.split_at(rest.ceil_char_boundary(rest.len() - VALUE_END));
+    format!("{start}\n… {:.2} MB are left out here …\n{end}", omitted.len() as f64 / 1e6)
 }
 
 #[cfg(test)]

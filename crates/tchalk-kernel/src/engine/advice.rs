@@ -2,11 +2,17 @@
 
 /// Advice on a common compile error.
 pub fn on_compile_error(code: Option<&str>, message: &str) -> Option<&'static str> {
-    let by_code = match code? {
+    let code = code?;
+    on_ownership(code).or_else(|| on_types_and_names(code, message))
+}
+
+fn on_ownership(code: &str) -> Option<&'static str> {
+    Some(match code {
         "E0382" => {
             "The value was moved: it has a new owner, and its old name is empty. Borrow it with `&`, or \
              pass a copy with `.clone()`."
         }
+        "E0384" | "E0596" => "A variable can only be changed if it is declared with `let mut`.",
         "E0499" | "E0502" | "E0506" => {
             "The value is borrowed while it is being changed. End the use of the reference first, or \
              work on a copy (`.clone()`)."
@@ -21,19 +27,25 @@ pub fn on_compile_error(code: Option<&str>, message: &str) -> Option<&'static st
         "E0373" => {
             "The closure may outlive the values it uses. Write `move` before its bars: `move |x| …`."
         }
+        _ => return None,
+    })
+}
+
+fn on_types_and_names(code: &str, message: &str) -> Option<&'static str> {
+    Some(match code {
         "E0425" | "E0433" | "E0412" if message.contains("cannot find") => {
             "There is no such name here. Has the cell that defines it run without an error? A value \
              that was moved in an earlier cell is gone, too. Run the cells above again."
         }
         "E0277" if message.contains("doesn't implement") && message.contains("Debug") => {
-            "The last line of a cell is shown with `{:?}`, and this type does not implement `Debug`. End the line \
-             with a semicolon, or put `#[derive(Debug)]` above the type."
+            "The last line of a cell is shown with `{:?}`, and this type does not implement `Debug`. \
+             End the line with a semicolon, or put `#[derive(Debug)]` above the type."
         }
         "E0277" if message.contains("`?` operator") => {
             "`?` works on a `Result` or an `Option`; this is neither. Remove it."
         }
         "E0599" | "E0609" | "E0610" if message.contains("Result<") => {
-            "This is a `Result`, a value or an error. Put `?` after the call that made it."
+            "This is a `Result`, a value or an error. Put `?` after the call that returns it."
         }
         "E0308" => {
             "The types differ. If one of them is a `Result`, put `?` after its call; if a number, \
@@ -47,12 +59,10 @@ pub fn on_compile_error(code: Option<&str>, message: &str) -> Option<&'static st
             "The call may fail, and its result is not used. Put `?` after the call, or keep the \
              result with `let`."
         }
-        "E0384" | "E0596" => "A variable can only be changed if it is declared with `let mut`.",
         "E0061" => "The call has more or fewer arguments than the function takes.",
         "E0432" => "There is no item of that name to `use`.",
         _ => return None,
-    };
-    Some(by_code)
+    })
 }
 
 /// Advice on an error of Evcxr's own, which has no code.

@@ -1,7 +1,7 @@
 //! Evcxr with the library loaded: it compiles and runs cells, and completes names.
 //!
 //! Evcxr starts in the session's folder, where it finds the kernel's settings and none of the reader's.
-//! The cell process is told where Rust's own shared library is, however the kernel was started.
+//! The cell process gets the folder of Rust's own shared library, however the kernel was started.
 
 use crate::engine::advice;
 use crate::engine::compile_server::environment::restored;
@@ -290,7 +290,7 @@ fn library_path_with_rust() -> Option<OsString> {
 /// Turns a panic inside Evcxr or rust-analyzer into an error, so that its thread goes on to answer.
 pub fn catch_panic<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|_| Err(anyhow!("it has met a fault of its own (a panic)")))
+        .unwrap_or_else(|_| Err(anyhow!("an internal error occurred (a panic)")))
 }
 
 fn to_anyhow(error: Error) -> anyhow::Error {

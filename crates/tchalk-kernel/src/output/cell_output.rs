@@ -227,13 +227,13 @@ impl CellOutput {
     }
 
     /// Sends the end of a text that was too long, after a note on what is omitted.
-    fn send_tail(&mut self) {
+    fn send_end(&mut self) {
         self.send_text();
-        let (note, tail) = self.limit.take_tail();
+        let (note, end) = self.limit.take_end();
         if let Some(note) = note {
             self.send(Stream::Err, &note);
         }
-        for (stream, text) in tail {
+        for (stream, text) in end {
             self.collect(stream, &text);
         }
         self.send_text();
@@ -327,7 +327,7 @@ impl CellOutput {
         self.publish_report();
         self.release_held(Duration::ZERO);
         self.send_updates(Duration::ZERO);
-        self.send_tail();
+        self.send_end();
         self.send_cleared(Duration::ZERO);
         failure
     }

@@ -286,8 +286,8 @@ mod tests {
 
     /// A relay that reads one pipe and writes into another, and the other ends of both.
     fn relay() -> (Relay, io::PipeWriter, io::PipeReader) {
-        let (from, feed) = io::pipe().unwrap();
-        let (drain, to) = io::pipe().unwrap();
+        let (from, writer) = io::pipe().unwrap();
+        let (reader, to) = io::pipe().unwrap();
         let relay = Relay {
             from: File::from(OwnedFd::from(from)),
             to: File::from(OwnedFd::from(to)),
@@ -295,20 +295,20 @@ mod tests {
             passed: 0,
             open: true,
         };
-        (relay, feed, drain)
+        (relay, writer, reader)
     }
 
     /// What the relay passes on of both streams when a cell writes these.
     fn relayed(stdout: &str, stderr: &str) -> (String, String) {
-        let (out, mut out_feed, mut out_drain) = relay();
-        let (err, mut err_feed, mut err_drain) = relay();
-        err_feed.write_all(stderr.as_bytes()).unwrap();
-        out_feed.write_all(stdout.as_bytes()).unwrap();
-        drop((out_feed, err_feed));
+        let (out, mut out_writer, mut out_reader) = relay();
+        let (err, mut err_writer, mut err_reader) = relay();
+        err_writer.write_all(stderr.as_bytes()).unwrap();
+        out_writer.write_all(stdout.as_bytes()).unwrap();
+        drop((out_writer, err_writer));
         OutputRelay::new(out, err, 12, || {}).run().unwrap();
         let (mut out, mut err) = (String::new(), String::new());
-        out_drain.read_to_string(&mut out).unwrap();
-        err_drain.read_to_string(&mut err).unwrap();
+        out_reader.read_to_string(&mut out).unwrap();
+        err_reader.read_to_string(&mut err).unwrap();
         (out, err)
     }
 
@@ -361,11 +361,11 @@ mod tests {
 
     #[test]
     fn a_line_without_a_newline_is_passed_on_and_not_kept() {
-        let (mut out, mut feed, mut drain) = relay();
-        let writer = std::thread::spawn(move || feed.write_all(&b".".repeat(40 * MAX_LINE)));
+        let (mut out, mut writer, mut reader) = relay();
+        let writer = std::thread::spawn(move || writer.write_all(&b".".repeat(40 * MAX_LINE)));
         let reader = std::thread::spawn(move || {
             let mut text = String::new();
-            drain.read_to_string(&mut text).map(|_| text)
+            reader.read_to_string(&mut text).map(|_| text)
         });
         while out.open {
             assert!(out.read().unwrap().is_empty());

@@ -36,11 +36,7 @@ pub fn of(code: &str) -> Completeness {
         let c = chars[at];
         match c {
             '(' | '[' | '{' => open.push(c),
-            ')' | ']' | '}' => {
-                if open.pop() != Some(opening(c)) {
-                    return Completeness::Invalid;
-                }
-            }
+            ')' | ']' | '}' if open.pop() != Some(opening(c)) => return Completeness::Invalid,
             _ => {}
         }
         let Some((end, is_comment)) = token_end(&chars, at) else {

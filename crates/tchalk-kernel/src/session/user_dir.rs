@@ -24,58 +24,58 @@ fn user() -> u32 {
     unsafe { libc::geteuid() }
 }
 
-/// Makes a new folder that nobody else may look into, whatever the umask.
+/// Creates a folder that only this user can read, whatever the umask.
 pub fn create_private(folder: &Path) -> io::Result<()> {
     DirBuilder::new().mode(MODE).create(folder)
 }
 
-/// Makes a folder that is this user's own, or closes the one that is there to all others: cells may hold
-/// what is in the reader's environment. A folder of somebody else's is an error, and so is a link.
+/// Creates a private folder, or makes an existing one private: cells may contain secrets of the reader's
+/// environment. A folder of another user is an error, and so is a link.
 pub fn ensure_private(folder: &Path) -> io::Result<()> {
     if let Some(parent) = folder.parent() {
         fs::create_dir_all(parent)?;
     }
     match create_private(folder) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        made => return made,
+        created => return created,
     }
-    let found = fs::symlink_metadata(folder)?;
-    if !found.is_dir() || found.uid() != user() {
-        return Err(io::Error::other("it is not this user's own folder"));
+    let metadata = fs::symlink_metadata(folder)?;
+    if !metadata.is_dir() || metadata.uid() != user() {
+        return Err(io::Error::other("the folder belongs to another user, or is a link"));
     }
-    if found.mode() & 0o777 != MODE {
+    if metadata.mode() & 0o777 != MODE {
         fs::set_permissions(folder, Permissions::from_mode(MODE))?;
     }
     let name = CString::new(folder.as_os_str().as_bytes())?;
-    // SAFETY: a terminated path.
+    // SAFETY: a path that ends with a null byte.
     match unsafe { libc::access(name.as_ptr(), libc::W_OK) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
 }
 
-/// The folder in which this user's kernels work: the state folder, or, where that is another user's or
-/// cannot be written to, one in the user's own cache.
+/// The folder in which this user's kernels work: the state folder, or one in the user's own cache if the
+/// state folder belongs to another user or is read-only.
 pub fn writable_state(state: &Path) -> Result<PathBuf> {
     let name = state.file_name().unwrap_or_default();
     let others = [cache_dir().map(|caches| caches.join("tchalk")), alias_dir().ok()];
     let others = others.into_iter().flatten().map(|folder| folder.join("checkouts").join(name));
-    let mut why = String::new();
+    let mut tried = String::new();
     for folder in std::iter::once(state.to_owned()).chain(others) {
         match ensure_private(&folder.join("sessions"))
             .and_then(|()| copy_cargo_config(state, &folder))
         {
             Ok(()) => return Ok(folder),
-            Err(error) => why.push_str(&format!("\n  {}: {error}", folder.display())),
+            Err(error) => tried.push_str(&format!("\n  {}: {error}", folder.display())),
         }
     }
     bail!(
-        "there is no folder for this notebook's session: set XDG_CACHE_HOME to a folder that you may \
-         write to. Tried were{why}"
+        "there is no folder for this notebook's session: set XDG_CACHE_HOME to a folder that you can \
+         write to. These folders were tried:{tried}"
     )
 }
 
-/// What cargo has to know in a session lies above it.
+/// Copies the configuration that cargo finds above a session.
 fn copy_cargo_config(state: &Path, folder: &Path) -> io::Result<()> {
     let file = |of: &Path| of.join(".cargo/config.toml");
     match fs::read(file(state)) {
@@ -91,13 +91,13 @@ fn absolute(variable: &str) -> Option<PathBuf> {
     std::env::var_os(variable).map(PathBuf::from).filter(|folder| folder.is_absolute())
 }
 
-/// The user's folder for caches, as the system has it.
+/// The system's folder for the user's caches.
 fn cache_dir() -> Option<PathBuf> {
     let usual = if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" };
     absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(usual)))
 }
 
-/// A path that everything can cope with.
+/// Whether Evcxr and sockets can use a path.
 fn is_plain(path: &Path) -> bool {
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+".contains(byte);
     let bytes = path.as_os_str().as_bytes();
@@ -117,13 +117,14 @@ fn alias_dir() -> io::Result<PathBuf> {
     ensure_private(&dir).map(|()| dir)
 }
 
-/// The name by which a folder is called: its own if it is plain, or an alias.
+/// The path by which a folder is used: its own if it is plain, or else an alias.
 pub fn alias(folder: &Path) -> Result<PathBuf> {
     if is_plain(folder) {
         return Ok(folder.to_owned());
     }
-    let dir = alias_dir().context("there is no folder for short names")?;
-    alias_in(&dir, folder).with_context(|| format!("cannot name {}", folder.display()))
+    let dir = alias_dir().context("there is no folder for aliases")?;
+    alias_in(&dir, folder)
+        .with_context(|| format!("cannot create an alias of {}", folder.display()))
 }
 
 fn alias_in(dir: &Path, folder: &Path) -> io::Result<PathBuf> {
@@ -131,7 +132,7 @@ fn alias_in(dir: &Path, folder: &Path) -> io::Result<PathBuf> {
     let alias = dir.join(hex(&digest[..8]));
     match symlink(folder, &alias) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        made => return made.map(|()| alias),
+        created => return created.map(|()| alias),
     }
     if fs::read_link(&alias)? != folder {
         return Err(io::Error::other(format!("{} is in the way", alias.display())));
@@ -139,7 +140,7 @@ fn alias_in(dir: &Path, folder: &Path) -> io::Result<PathBuf> {
     Ok(alias)
 }
 
-/// Removes the aliases whose folder is gone, and the sockets beside them.
+/// Removes the aliases whose folder no longer exists, and the sockets beside them.
 pub fn remove_dead_aliases() {
     if let Ok(dir) = alias_dir() {
         remove_dead_in(&dir);
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_of_ones_own_is_closed_to_others() {
+    fn a_private_folder_is_closed_to_others() {
         let folder = tempfile::tempdir().unwrap();
         let open = folder.path().join("open");
         fs::create_dir(&open).unwrap();
@@ -180,7 +181,7 @@ mod tests {
         assert_eq!(mode(&new), MODE);
         let link = folder.path().join("link");
         symlink(&open, &link).unwrap();
-        assert!(ensure_private(&link).is_err(), "somebody may lead it elsewhere");
+        assert!(ensure_private(&link).is_err(), "a link can be changed by others");
     }
 
     #[test]
@@ -193,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alias_leads_to_its_folder_and_goes_with_it() {
+    fn an_alias_points_to_its_folder_and_is_removed_with_it() {
         let folder = tempfile::tempdir().unwrap();
         let (dir, odd) = (folder.path().join("dir"), folder.path().join("Pru\u{308}f, ung"));
         fs::create_dir(&dir).unwrap();
@@ -201,7 +202,7 @@ mod tests {
         let alias = alias_in(&dir, &odd).unwrap();
         fs::write(alias.join("file"), "").unwrap();
         assert!(odd.join("file").is_file());
-        assert_eq!(alias_in(&dir, &odd).unwrap(), alias, "it is there");
+        assert_eq!(alias_in(&dir, &odd).unwrap(), alias, "it exists already");
         fs::write(alias.with_extension("s"), "").unwrap();
         remove_dead_in(&dir);
         assert_eq!(fs::read_dir(&dir).unwrap().count(), 2);
@@ -212,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alias_is_never_another_folders() {
+    fn an_alias_of_another_folder_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let alias = alias_in(folder.path(), Path::new("/a b")).unwrap();
         fs::remove_file(&alias).unwrap();
@@ -221,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_elsewhere_takes_cargos_configuration_along() {
+    fn a_session_elsewhere_gets_cargos_configuration() {
         let folder = tempfile::tempdir().unwrap();
         let (state, own) = (folder.path().join("state"), folder.path().join("own"));
         fs::create_dir_all(state.join(".cargo")).unwrap();

@@ -103,7 +103,7 @@ class QuickCells(unittest.TestCase):
 
     def test_what_types_in_notebooks_need_is_compiled_in_advance(self):
         fingerprint = log.file.with_name("cell_runtime.fingerprint").read_text()
-        self.assertEqual(stamp.splitlines()[0], "with instances")
+        self.assertEqual(fingerprint.splitlines()[0], "with instances")
 
     def test_variables_pass_between_cells_of_both_kinds(self):
         ok("let shared = vec![1, 2, 3];")

@@ -41,7 +41,7 @@ pub mod instances {
     each!(kept with keep: Dataset, Device, Fit, Initializer, Input, Kind, Pca, Sequential, Split, Summary,
         Symbol, TensorSet, Tsne, Vec<Model>, Vec<Image>, Vec<Predictions>, Vec<Symbol>, Vec<Tensor>);
     each!(shown with keep_and_show: Augmentation, Calibration, Comparison, ConfusionMatrix, CsvTable,
-        Diagram, Embedding, Ensemble, Evaluation, Figure, FittedPca, History, Model, Image, Report,
+        Diagram, Embedding, Ensemble, Evaluation, Figure, FittedPca, History, Model, Image, ClassificationReport,
         Scatter3d, Scoreboard, Submission, SubmissionCheck, Table);
     each!(printed with keep_and_print: bool, char, f32, f64, i32, i64, u8, u64, usize, &'static str, String,
         Option<f64>, Option<usize>, Vec<f32>, Vec<f64>, Vec<i32>, Vec<i64>, Vec<u8>, Vec<usize>,

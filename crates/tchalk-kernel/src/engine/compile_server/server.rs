@@ -46,7 +46,7 @@ impl CachedBuild {
             Some(compiler) => compiler,
             None => Compiler::start(folder, self, &cell.attributes).ok()?,
         };
-        compiler.feed(cell);
+        compiler.send(cell);
         // The next compiler loads the library while this cell is compiled.
         self.start_waiting_compiler(folder, &cell.attributes);
         compiler.wait().ok()
@@ -114,7 +114,7 @@ impl Compiler {
     }
 
     /// Sends the cell to the compiler.
-    fn feed(&mut self, cell: &Cell) {
+    fn send(&mut self, cell: &Cell) {
         let input = self.process.as_mut().and_then(|process| process.stdin.take());
         if let Some(mut input) = input {
             // A compiler that ends before it has read the cell has failed; `wait` reports that.

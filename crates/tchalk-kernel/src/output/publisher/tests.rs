@@ -2,7 +2,7 @@ use super::*;
 use crate::output::cell_output::{LIMIT_REACHED, MAX_HELD};
 use crate::output::failure_report::FailureKind;
 use crate::output::marker::Marker;
-use crate::output::output_limit::{HEAD, TAIL};
+use crate::output::output_limit::{MAX_END, MAX_START};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 fn page() -> (Publisher, UnboundedReceiver<Message>) {
@@ -16,16 +16,16 @@ fn published(receiver: &mut UnboundedReceiver<Message>) -> Vec<Message> {
     std::iter::from_fn(|| receiver.try_recv().ok()).collect()
 }
 
-fn feed(publisher: &Publisher, stream: Stream, line: &str) {
+fn write_line(publisher: &Publisher, stream: Stream, line: &str) {
     publisher.lock().handle_line(stream, line);
 }
 
 #[test]
 fn the_text_of_an_error_is_not_published_as_output() {
     let (publisher, mut receiver) = page();
-    feed(&publisher, Stream::Out, "before");
-    feed(&publisher, Stream::Err, "no such file");
-    feed(&publisher, Stream::Out, &Marker::Error.line());
+    write_line(&publisher, Stream::Out, "before");
+    write_line(&publisher, Stream::Err, "no such file");
+    write_line(&publisher, Stream::Out, &Marker::Error.line());
     let CellFailure { kind, report, .. } = publisher.finish().unwrap();
     assert_eq!(kind, FailureKind::Error);
     assert_eq!(report.message(), "no such file");
@@ -37,8 +37,8 @@ fn the_text_of_an_error_is_not_published_as_output() {
 #[test]
 fn a_caught_panic_is_output() {
     let (publisher, mut receiver) = page();
-    feed(&publisher, Stream::Err, "thread 'main' panicked at src/lib.rs:1:1:");
-    feed(&publisher, Stream::Err, "boom");
+    write_line(&publisher, Stream::Err, "thread 'main' panicked at src/lib.rs:1:1:");
+    write_line(&publisher, Stream::Err, "boom");
     assert_eq!(publisher.finish(), None);
     let text = published(&mut receiver)[0].content["text"].clone();
     assert_eq!(text, "thread 'main' panicked at src/lib.rs:1:1:\nboom\n");
@@ -50,7 +50,7 @@ fn displays_and_updates_carry_their_id() {
     for update in [false, true] {
         let data = [("text/plain".to_owned(), Value::from("x"))].into_iter().collect();
         let marker = Marker::Show { data, id: Some("a".into()), update };
-        feed(&publisher, Stream::Out, &marker.line());
+        write_line(&publisher, Stream::Out, &marker.line());
     }
     publisher.finish();
     let messages = published(&mut receiver);
@@ -65,7 +65,7 @@ fn of_many_updates_the_last_one_is_sent() {
     for number in 0..10_000 {
         let data = [("text/plain".to_owned(), Value::from(number))].into_iter().collect();
         let marker = Marker::Show { data, id: Some("a".into()), update: number > 0 };
-        feed(&publisher, Stream::Out, &marker.line());
+        write_line(&publisher, Stream::Out, &marker.line());
     }
     publisher.finish();
     let messages = published(&mut receiver);
@@ -77,7 +77,7 @@ fn of_many_updates_the_last_one_is_sent() {
 fn too_much_text_keeps_its_beginning_and_its_end() {
     let (publisher, mut receiver) = page();
     for number in 0..100_000 {
-        feed(&publisher, Stream::Out, &format!("line {number}"));
+        write_line(&publisher, Stream::Out, &format!("line {number}"));
     }
     publisher.finish();
     let texts: Vec<String> = published(&mut receiver)
@@ -85,7 +85,7 @@ fn too_much_text_keeps_its_beginning_and_its_end() {
         .map(|message| message.content["text"].as_str().unwrap().to_owned())
         .collect();
     let all = texts.concat();
-    assert!(texts.len() < 20 && all.len() < 2 * (HEAD + TAIL), "{} pieces", texts.len());
+    assert!(texts.len() < 20 && all.len() < 2 * (MAX_START + MAX_END), "{} pieces", texts.len());
     assert!(all.starts_with("line 0\n") && all.ends_with("line 99999\n"));
     assert!(all.contains(" lines ("));
 }
@@ -93,20 +93,20 @@ fn too_much_text_keeps_its_beginning_and_its_end() {
 #[test]
 fn one_very_long_line_is_shortened_too() {
     let (publisher, mut receiver) = page();
-    feed(&publisher, Stream::Out, &"é".repeat(10_000_000));
+    write_line(&publisher, Stream::Out, &"é".repeat(10_000_000));
     publisher.finish();
     let size: usize =
         published(&mut receiver).iter().map(|m| m.content["text"].as_str().unwrap().len()).sum();
-    assert!(size < 2 * (HEAD + TAIL), "{size}");
+    assert!(size < 2 * (MAX_START + MAX_END), "{size}");
 }
 
 #[test]
 fn text_and_displays_keep_their_order() {
     let (publisher, mut receiver) = page();
-    feed(&publisher, Stream::Out, "one");
-    feed(&publisher, Stream::Out, "two");
-    feed(&publisher, Stream::Out, &Marker::Clear { wait: true }.line());
-    feed(&publisher, Stream::Out, "three");
+    write_line(&publisher, Stream::Out, "one");
+    write_line(&publisher, Stream::Out, "two");
+    write_line(&publisher, Stream::Out, &Marker::Clear { wait: true }.line());
+    write_line(&publisher, Stream::Out, "three");
     publisher.finish();
     let messages = published(&mut receiver);
     let kinds: Vec<&str> = messages.iter().map(Message::kind).collect();
@@ -129,14 +129,14 @@ fn texts(messages: &[Message]) -> (String, String) {
 fn what_was_written_before_a_panic_is_output() {
     let (publisher, mut receiver) = page();
     for line in ["[src/lib.rs:1:1] &x = 1", ""] {
-        feed(&publisher, Stream::Err, line);
+        write_line(&publisher, Stream::Err, line);
     }
-    feed(&publisher, Stream::Err, &Marker::Report { location: None }.line());
+    write_line(&publisher, Stream::Err, &Marker::Report { location: None }.line());
     for line in [PANICKED, "boom", "note: a backtrace"] {
-        feed(&publisher, Stream::Err, line);
+        write_line(&publisher, Stream::Err, line);
     }
-    feed(&publisher, Stream::Err, "written while a value is dropped");
-    feed(&publisher, Stream::Out, &Marker::Panic.line());
+    write_line(&publisher, Stream::Err, "written while a value is dropped");
+    write_line(&publisher, Stream::Out, &Marker::Panic.line());
     let CellFailure { kind, report, .. } = publisher.finish().unwrap();
     assert_eq!((kind, report.message().as_str()), (FailureKind::Panic, "boom"));
     let (_, errors) = texts(&published(&mut receiver));
@@ -147,12 +147,12 @@ fn what_was_written_before_a_panic_is_output() {
 fn what_was_written_before_an_error_is_output() {
     let (publisher, mut receiver) = page();
     // The two streams are not in step.
-    feed(&publisher, Stream::Out, &Marker::Error.line());
-    feed(&publisher, Stream::Err, "loading");
-    feed(&publisher, Stream::Err, &Marker::Partial { text: "50 % ".into() }.line());
+    write_line(&publisher, Stream::Out, &Marker::Error.line());
+    write_line(&publisher, Stream::Err, "loading");
+    write_line(&publisher, Stream::Err, &Marker::Partial { text: "50 % ".into() }.line());
     let location = Some("src/lib.rs:7:9".to_owned());
-    feed(&publisher, Stream::Err, &Marker::Report { location }.line());
-    feed(&publisher, Stream::Err, "no such file");
+    write_line(&publisher, Stream::Err, &Marker::Report { location }.line());
+    write_line(&publisher, Stream::Err, "no such file");
     let CellFailure { kind, report, .. } = publisher.finish().unwrap();
     assert_eq!((kind, report.message().as_str()), (FailureKind::Error, "no such file"));
     assert_eq!(report.location(), Some(("src/lib.rs".into(), 7)));
@@ -162,9 +162,9 @@ fn what_was_written_before_an_error_is_output() {
 #[test]
 fn text_after_a_caught_panic_is_published_while_the_cell_runs() {
     let (publisher, mut receiver) = page();
-    feed(&publisher, Stream::Err, &Marker::Report { location: None }.line());
+    write_line(&publisher, Stream::Err, &Marker::Report { location: None }.line());
     for line in [PANICKED, "caught", "note: a backtrace", "it goes on"] {
-        feed(&publisher, Stream::Err, line);
+        write_line(&publisher, Stream::Err, line);
     }
     let mut output = publisher.lock();
     output.release_held(Duration::ZERO);
@@ -180,13 +180,13 @@ fn text_after_a_caught_panic_is_published_while_the_cell_runs() {
 fn a_panic_after_a_flood_on_standard_error_keeps_its_message() {
     let (publisher, mut receiver) = page();
     for number in 0..3 * MAX_HELD {
-        feed(&publisher, Stream::Err, &format!("line {number}"));
+        write_line(&publisher, Stream::Err, &format!("line {number}"));
     }
-    feed(&publisher, Stream::Err, &Marker::Report { location: None }.line());
+    write_line(&publisher, Stream::Err, &Marker::Report { location: None }.line());
     for line in [PANICKED, "boom"] {
-        feed(&publisher, Stream::Err, line);
+        write_line(&publisher, Stream::Err, line);
     }
-    feed(&publisher, Stream::Out, &Marker::Panic.line());
+    write_line(&publisher, Stream::Out, &Marker::Panic.line());
     assert_eq!(publisher.finish().unwrap().report.message(), "boom");
     let (_, errors) = texts(&published(&mut receiver));
     assert!(errors.starts_with("line 0\n"));
@@ -198,10 +198,10 @@ fn a_panic_after_a_flood_on_standard_error_keeps_its_message() {
 fn a_page_that_is_cleared_often_changes_at_intervals() {
     let (publisher, mut receiver) = page();
     for number in 0..10_000 {
-        feed(&publisher, Stream::Out, &Marker::Clear { wait: true }.line());
-        feed(&publisher, Stream::Out, &format!("frame {number} {}", ".".repeat(1_000)));
+        write_line(&publisher, Stream::Out, &Marker::Clear { wait: true }.line());
+        write_line(&publisher, Stream::Out, &format!("frame {number} {}", ".".repeat(1_000)));
         let data = [("text/plain".to_owned(), Value::from(number))].into_iter().collect();
-        feed(&publisher, Stream::Out, &Marker::Show { data, id: None, update: false }.line());
+        write_line(&publisher, Stream::Out, &Marker::Show { data, id: None, update: false }.line());
     }
     publisher.finish();
     let messages = published(&mut receiver);
@@ -216,7 +216,7 @@ fn a_page_that_is_cleared_often_changes_at_intervals() {
 #[test]
 fn a_note_says_that_the_limit_is_reached() {
     let (publisher, mut receiver) = page();
-    feed(&publisher, Stream::Out, &"x".repeat(HEAD + 1));
+    write_line(&publisher, Stream::Out, &"x".repeat(MAX_START + 1));
     let (_, errors) = texts(&published(&mut receiver));
     assert_eq!(errors, LIMIT_REACHED);
 }
