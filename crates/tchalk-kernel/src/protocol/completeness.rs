@@ -1,5 +1,6 @@
 //! Whether a piece of code is complete, so that a console runs it on Enter.
 
+use ra_ap_syntax::{Edition, SourceFile, T};
 use serde_json::{Value, json};
 
 /// What a console should do on Enter.
@@ -26,120 +27,38 @@ impl Completeness {
     }
 }
 
-/// Examines brackets, strings and comments, and the last character.
+/// Examines brackets, strings and comments, and the last token.
 pub fn of(code: &str) -> Completeness {
-    let chars: Vec<char> = code.chars().collect();
+    let parsed = SourceFile::parse(code, Edition::Edition2024);
+    let elements = parsed.syntax_node().descendants_with_tokens();
     let mut open = Vec::new();
-    let mut last = ' ';
-    let mut at = 0;
-    while at < chars.len() {
-        let c = chars[at];
-        match c {
-            '(' | '[' | '{' => open.push(c),
-            ')' | ']' | '}' if open.pop() != Some(opening(c)) => return Completeness::Invalid,
+    let mut last = None;
+    for token in elements.filter_map(|element| element.into_token()) {
+        match token.kind() {
+            kind if kind.is_trivia() => continue,
+            T!['('] => open.push(T![')']),
+            T!['['] => open.push(T![']']),
+            T!['{'] => open.push(T!['}']),
+            kind @ (T![')'] | T![']'] | T!['}']) if open.pop() != Some(kind) => {
+                return Completeness::Invalid;
+            }
             _ => {}
         }
-        let Some((end, is_comment)) = token_end(&chars, at) else {
-            return Completeness::Incomplete { depth: open.len() };
-        };
-        if !c.is_whitespace() && !is_comment {
-            last = c;
-        }
-        at = end;
+        last = token.text().chars().next_back();
     }
-    let continues = "=+-*/&|,.<:".contains(last) && !code.trim_end().ends_with("..");
+    let is_unterminated = parsed.errors().iter().any(|error| {
+        let message = error.to_string();
+        message == "Invalid raw string literal"
+            || message.starts_with("Missing trailing")
+                && ["string literal", "block comment"].iter().any(|kind| message.contains(kind))
+    });
+    let continues = last.is_some_and(|last| "=+-*/&|,.<:".contains(last))
+        && !code.trim_end().ends_with("..");
     match open.len() {
+        depth if is_unterminated => Completeness::Incomplete { depth },
         0 if !continues => Completeness::Complete,
         depth => Completeness::Incomplete { depth: depth.max(1) },
     }
-}
-
-fn opening(closing: char) -> char {
-    match closing {
-        ')' => '(',
-        ']' => '[',
-        _ => '{',
-    }
-}
-
-/// Where the token that begins at `at` ends, and whether it is a comment; `None` if it does not end.
-fn token_end(chars: &[char], at: usize) -> Option<(usize, bool)> {
-    let before = at.checked_sub(1).and_then(|i| chars.get(i)).copied();
-    let end = match (chars[at], chars.get(at + 1)) {
-        ('/', Some('/')) => {
-            return Some((at + chars[at..].iter().take_while(|&&c| c != '\n').count(), true));
-        }
-        ('/', Some('*')) => return Some((after_comment(chars, at)?, true)),
-        ('"', _) => after_string(chars, at + 1)?,
-        ('r', _) if !is_word(before) => match raw_hashes(chars, at + 1) {
-            Some(hashes) => after_raw_string(chars, at + hashes + 2, hashes)?,
-            None => at + 1,
-        },
-        ('\'', _) => after_quote(chars, at),
-        _ => at + 1,
-    };
-    Some((end, false))
-}
-
-fn is_word(c: Option<char>) -> bool {
-    c.is_some_and(|c| c.is_alphanumeric() || c == '_')
-}
-
-/// The index after a comment that may contain others.
-fn after_comment(chars: &[char], mut at: usize) -> Option<usize> {
-    let mut depth = 0;
-    while at + 1 < chars.len() {
-        match (chars[at], chars[at + 1]) {
-            ('/', '*') => (depth, at) = (depth + 1, at + 2),
-            ('*', '/') if depth == 1 => return Some(at + 2),
-            ('*', '/') => (depth, at) = (depth - 1, at + 2),
-            _ => at += 1,
-        }
-    }
-    None
-}
-
-/// The index after the quote that ends a string.
-fn after_string(chars: &[char], mut at: usize) -> Option<usize> {
-    loop {
-        match chars.get(at)? {
-            '\\' => at += 2,
-            '"' => return Some(at + 1),
-            _ => at += 1,
-        }
-    }
-}
-
-/// The number of `#` between an `r` and its quote; `None` if this is not a raw string.
-fn raw_hashes(chars: &[char], at: usize) -> Option<usize> {
-    let hashes = chars[at..].iter().take_while(|&&c| c == '#').count();
-    (chars.get(at + hashes) == Some(&'"')).then_some(hashes)
-}
-
-fn after_raw_string(chars: &[char], mut at: usize, hashes: usize) -> Option<usize> {
-    loop {
-        let closing = *chars.get(at)? == '"'
-            && chars
-                .get(at + 1..at + 1 + hashes)
-                .is_some_and(|after| after.iter().all(|&c| c == '#'));
-        if closing {
-            return Some(at + 1 + hashes);
-        }
-        at += 1;
-    }
-}
-
-/// The index after a character, or after the quote of a lifetime.
-fn after_quote(chars: &[char], at: usize) -> usize {
-    match (chars.get(at + 1), chars.get(at + 2)) {
-        (Some('\\'), _) => {
-            let rest = chars[at + 3.min(chars.len() - at)..].iter();
-            at + 4 + rest.take_while(|&&c| c != '\'').count()
-        }
-        (Some(_), Some('\'')) => at + 3,
-        _ => at + 1,
-    }
-    .min(chars.len())
 }
 
 #[cfg(test)]

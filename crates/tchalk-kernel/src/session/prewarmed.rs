@@ -60,21 +60,17 @@ struct ServeRequest {
     environment: BTreeMap<String, String>,
 }
 
-fn enabled() -> bool {
-    is_on(std::env::var(SWITCH).ok().as_deref())
+fn is_enabled() -> bool {
+    std::env::var(SWITCH).as_deref() != Ok("0")
 }
 
-fn is_on(switch: Option<&str>) -> bool {
-    switch != Some("0")
+/// Whether there is memory for a prewarmed kernel.
+fn suffices(free_memory_kb: Option<u64>) -> bool {
+    free_memory_kb.is_none_or(|free| free >= MIN_FREE_MEMORY_KB)
 }
 
-/// Whether a prewarmed kernel is allowed, and there is memory for one.
-fn is_wanted(switch: Option<&str>, free_memory_kb: Option<u64>) -> bool {
-    is_on(switch) && free_memory_kb.is_none_or(|free| free >= MIN_FREE_MEMORY_KB)
-}
-
-fn is_wanted_here() -> bool {
-    is_wanted(std::env::var(SWITCH).ok().as_deref(), free_memory_kb())
+fn is_wanted() -> bool {
+    is_enabled() && suffices(free_memory_kb())
 }
 
 fn folder(home: &Home) -> Result<PathBuf> {
@@ -106,7 +102,7 @@ fn fingerprint(home: &Home) -> String {
 /// Prewarms a kernel in the background, if there is none and there is memory for one.
 pub fn spawn(home: &Home) {
     let lock = folder(home).and_then(|folder| Ok(File::open(folder.join("lock"))?));
-    if lock.is_ok_and(|lock| lock.try_lock().is_err()) || !is_wanted_here() {
+    if lock.is_ok_and(|lock| lock.try_lock().is_err()) || !is_wanted() {
         return;
     }
     let Ok(program) = std::env::current_exe() else { return };
@@ -128,7 +124,7 @@ fn free_memory_kb() -> Option<u64> {
 /// Lets a prewarmed kernel serve the notebook, and represents it until it ends. `false` if there is none
 /// with the same fingerprint.
 pub fn adopt(home: &Home, connection_file: &Path) -> Result<bool> {
-    if !enabled() {
+    if !is_enabled() {
         return Ok(false);
     }
     let kernel = folder(home).and_then(|it| Ok(UnixStream::connect(it.join("socket"))?));
@@ -179,7 +175,7 @@ pub struct Adoption {
 
 /// Starts an engine and waits for a notebook; `None` if the prewarmed kernel is not wanted, or no longer.
 pub fn wait_for_notebook() -> Result<Option<Adoption>> {
-    if !is_wanted_here() {
+    if !is_wanted() {
         return Ok(None);
     }
     // It outlives the process that started it, and Ctrl-C in that terminal is not meant for it.
@@ -308,10 +304,9 @@ mod tests {
     }
 
     #[test]
-    fn no_kernel_is_prewarmed_if_turned_off_or_short_of_memory() {
-        assert!(is_wanted(None, Some(MIN_FREE_MEMORY_KB)) && is_wanted(Some("1"), None));
-        assert!(!is_wanted(Some("0"), None) && !is_wanted(Some("0"), Some(MIN_FREE_MEMORY_KB)));
-        assert!(!is_wanted(None, Some(MIN_FREE_MEMORY_KB - 1)));
+    fn no_kernel_is_prewarmed_if_memory_is_short() {
+        assert!(suffices(Some(MIN_FREE_MEMORY_KB)) && suffices(None));
+        assert!(!suffices(Some(MIN_FREE_MEMORY_KB - 1)));
     }
 
     #[test]

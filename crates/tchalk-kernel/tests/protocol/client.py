@@ -11,7 +11,7 @@ SESSIONS = pathlib.Path(os.environ["TCHALK_STATE"]) / "sessions"
 
 
 class Reply:
-    """What came of one cell: its reply and its messages, in order."""
+    """The result of one cell: its reply and its messages, in order."""
 
     def __init__(self, content, messages):
         self.content = content
@@ -64,7 +64,7 @@ class Notebook:
         self.manager.interrupt_kernel()
 
     def kill(self):
-        """What a power cut does."""
+        """Ends the kernel at once, like a power cut."""
         self.manager.signal_kernel(9)
         try:
             self.client.get_iopub_msg(timeout=0.5)

@@ -1,4 +1,4 @@
-"""One kernel, cell by cell: results, output, mistakes, the stop button."""
+"""One kernel, cell by cell: results, output, errors, interrupts."""
 
 import unittest
 
@@ -23,17 +23,17 @@ def tearDownModule():
 
 
 class Results(unittest.TestCase):
-    def test_variables_live_on(self):
+    def test_variables_are_available_in_later_cells(self):
         self.assertEqual(notebook.run("let numbers = vec![1, 2, 3];").status, "ok")
         self.assertEqual(notebook.run("numbers.iter().sum::<i32>()").result(), ["6"])
 
-    def test_tables_of_numbers_live_on(self):
+    def test_arrays_are_available_in_later_cells(self):
         reply = notebook.run("let answers = datasets::shapes()?.train.take(2).one_hot();")
         self.assertEqual(reply.status, "ok", reply.messages)
         self.assertEqual(notebook.run("let doubled = &answers * 2.0;").status, "ok")
         self.assertEqual(notebook.run("(doubled.dim(), doubled.sum())").result(), ["((2, 10), 4.0)"])
 
-    def test_a_value_has_its_richest_form(self):
+    def test_a_value_is_shown_in_its_richest_form(self):
         reply = notebook.run("runtime::report()")
         (data,) = [content["data"] for content in reply.of("execute_result")]
         self.assertIn("<table", data["text/html"])
@@ -59,11 +59,11 @@ class Results(unittest.TestCase):
         kinds = [kind for kind, _ in reply.messages if kind in ("stream", "display_data")]
         self.assertEqual(kinds, ["stream", "display_data", "stream", "display_data", "stream"])
 
-    def test_text_without_a_newline_is_seen(self):
+    def test_text_without_a_newline_is_shown(self):
         reply = notebook.run('print!("half a line")')
         self.assertEqual(reply.text(), "half a line")
 
-    def test_standard_error_is_told_apart(self):
+    def test_standard_error_is_a_stream_of_its_own(self):
         reply = notebook.run('eprintln!("careful")')
         self.assertEqual((reply.text("stderr"), reply.text()), ("careful\n", ""))
 
@@ -74,19 +74,19 @@ class Results(unittest.TestCase):
         self.assertLess(len(text), 1_000_000)
         self.assertIn("are left out here", reply.text("stderr"))
 
-    def test_a_flood_on_standard_error_is_survived(self):
+    def test_much_text_on_standard_error_is_shortened(self):
         reply = notebook.run('let line = "x".repeat(999); for _ in 0..100_000 { eprintln!("{line}"); }')
         self.assertEqual(reply.status, "ok")
         self.assertLess(len(reply.text("stderr")), 1_000_000)
         self.assertEqual(notebook.run("1 + 1").result(), ["2"])
 
-    def test_one_endless_line_of_fifty_megabytes_is_shortened(self):
+    def test_one_line_of_fifty_megabytes_is_shortened(self):
         reply = notebook.run('println!("{}", "x".repeat(50_000_000));')
         self.assertEqual(reply.status, "ok")
         self.assertLess(len(reply.text()), 1_000_000)
         self.assertIn("MB) are left out here", reply.text("stderr"))
 
-    def test_output_can_be_taken_back(self):
+    def test_output_can_be_cleared(self):
         reply = notebook.run('println!("old"); display::clear(true); println!("new");')
         kinds = [kind for kind, _ in reply.messages if kind in ("stream", "clear_output")]
         self.assertEqual(kinds, ["stream", "clear_output", "stream"])
@@ -94,7 +94,7 @@ class Results(unittest.TestCase):
 
 
 class Live(unittest.TestCase):
-    def test_of_ten_thousand_updates_the_last_one_stays(self):
+    def test_of_ten_thousand_updates_the_last_one_is_shown(self):
         reply = notebook.run("""
             let mut live = display::Live::new().unwrap();
             for i in 0..10_000 { live.update(&display::Content::text(format!("step {i}"))); }
@@ -130,7 +130,7 @@ class Mistakes(unittest.TestCase):
         self.assertEqual(reply.status, "error")
         self.assertIn("at most 5000 images of shapes train", reply.content["evalue"])
 
-    def test_what_does_not_compile_changes_nothing(self):
+    def test_a_cell_that_does_not_compile_changes_nothing(self):
         notebook.run("let text = String::from(\"abc\");")
         reply = notebook.run("let number: i32 = text;")
         self.assertEqual((reply.status, reply.content["ename"]), ("error", "CompileError"))
@@ -141,7 +141,7 @@ class Mistakes(unittest.TestCase):
         self.assertIn("libtorch says: shape '[3, 5]' is invalid for input of size 2", reply.content["evalue"])
         self.assertNotIn("frame #", str(reply.content))
 
-    def test_the_language_is_explained(self):
+    def test_compile_errors_have_advice(self):
         cases = [
             ("let a = vec![1]; drop(a); a.len()", "E0382", "was moved"),
             ("{ let mut v = vec![1]; let r = &v; v.push(2); r.len() }", "E0502", "is borrowed"),
@@ -161,7 +161,7 @@ class Mistakes(unittest.TestCase):
                 self.assertIn(error, reply.content["evalue"])
                 self.assertIn(advice, reply.content["evalue"])
 
-    def test_a_wrong_layer_says_what_to_do(self):
+    def test_an_error_of_the_library_has_advice(self):
         reply = notebook.run(
             "Sequential::new().input_shape([3, 32, 32]).add(Conv2d::new(8, 3))"
             ".add(Dense::new(10)).build(Device::Cpu)?"
@@ -174,7 +174,7 @@ class Mistakes(unittest.TestCase):
         self.assertEqual((first.status, second.status), ("error", "aborted"))
         self.assertEqual(second.text(), "")
 
-    def test_a_dead_process_is_replaced(self):
+    def test_a_process_that_ended_is_replaced(self):
         notebook.run("let lost = 1;")
         reply = notebook.run("std::process::abort();")
         self.assertEqual(reply.content["ename"], "ProcessEnded")
@@ -201,7 +201,7 @@ class Stop(unittest.TestCase):
         self.assertEqual(notebook.run("train.len()").result(), ["500"])
         self.assertIn("stopped in epoch", notebook.run('println!("{history:?}")').text())
         again = notebook.run("model.fit(&train, Fit::new().epochs(2))?.len()")
-        self.assertEqual(again.result(), ["2"], "the stop was for the cell before")
+        self.assertEqual(again.result(), ["2"], "the interrupt was for the cell before")
 
     def test_a_second_stop_ends_the_process_and_says_so(self):
         pressed = []
@@ -223,7 +223,7 @@ class Stop(unittest.TestCase):
 
 
 class Input(unittest.TestCase):
-    def test_the_reader_is_asked_and_the_answer_comes_back(self):
+    def test_input_is_requested_and_returned(self):
         request = notebook.client.execute('let name = display::input("Your name? "); name', allow_stdin=True)
         question = notebook.client.get_stdin_msg(timeout=60)
         self.assertEqual(question["content"], {"prompt": "Your name? ", "password": False})
@@ -238,29 +238,29 @@ class Input(unittest.TestCase):
         self.assertEqual(notebook.collect(request).result(), ['"Ada Lovelace"'])
         self.assertEqual(notebook.run("1 + 1").result(), ["2"])
 
-    def test_what_would_wait_for_ever_is_not_run(self):
+    def test_a_cell_that_would_wait_forever_is_rejected(self):
         reply = notebook.run("let mut guess = String::new(); std::io::stdin().read_line(&mut guess).unwrap();")
         self.assertEqual(reply.status, "error")
         self.assertIn("display::input", reply.content["evalue"])
 
-    def test_stop_ends_a_question(self):
+    def test_stop_ends_a_request_for_input(self):
         request = notebook.client.execute('let answer = display::input("? "); answer', allow_stdin=True)
         notebook.client.get_stdin_msg(timeout=60)
         notebook.interrupt()
         self.assertEqual(notebook.collect(request, timeout=30).result(), ['""'])
 
-    def test_a_notebook_that_nobody_watches_gets_an_empty_answer(self):
+    def test_a_client_without_input_gives_an_empty_answer(self):
         request = notebook.client.execute('display::password("Token? ")', allow_stdin=False)
         self.assertEqual(notebook.collect(request).result(), ['""'])
 
 
 class Magic(unittest.TestCase):
-    def test_time_is_told(self):
+    def test_time_is_printed(self):
         reply = notebook.run("%%time\nlet timed = 1;\ntimed + 1")
         self.assertEqual(reply.result(), ["2"])
         self.assertRegex(reply.text(), r"took \d+(\.\d)? m?s")
 
-    def test_lines_are_counted_from_the_magic_on(self):
+    def test_line_numbers_include_the_magic(self):
         reply = notebook.run("%%time\nlet a = 1;\npanic!(\"no\");")
         self.assertIn("in line 3 of this cell", reply.content["traceback"][-1])
 
@@ -268,7 +268,7 @@ class Magic(unittest.TestCase):
         notebook.run("let listed: Vec<u8> = vec![1];")
         self.assertIn("listed: Vec<u8>", notebook.run("%who").result()[0])
 
-    def test_clear_forgets_variables_but_not_the_library(self):
+    def test_clear_removes_variables_but_not_the_library(self):
         notebook.run("let forgotten = 1;")
         self.assertEqual(notebook.run(":clear").status, "ok")
         self.assertEqual(notebook.run("forgotten").status, "error")
@@ -279,7 +279,7 @@ class Magic(unittest.TestCase):
         self.assertEqual(notebook.run(":clear\nlet anew = Padding::Same; anew").result(), ["Same"])
         self.assertEqual(notebook.run("forgotten").status, "error")
 
-    def test_restart_begins_a_new_process_that_knows_the_library(self):
+    def test_restart_starts_a_new_process_with_the_library(self):
         before = notebook.run("let lost = 1; std::process::id()").result()
         self.assertEqual(notebook.run(":restart").status, "ok")
         self.assertNotEqual(notebook.run("std::process::id()").result(), before)
@@ -292,7 +292,7 @@ class Magic(unittest.TestCase):
         self.assertIn("first line", notebook.run("let a = 1;\n:clear").content["evalue"])
         self.assertEqual(notebook.run("kept").result(), ["3"])
 
-    def test_an_unknown_magic_says_which_there_are(self):
+    def test_an_unknown_magic_names_the_known_ones(self):
         self.assertIn("%%time, %who", notebook.run("%matplotlib inline").content["evalue"])
 
     def test_a_question_mark_shows_the_documentation(self):
@@ -330,7 +330,7 @@ class Help(unittest.TestCase):
                 self.assertTrue(reply["found"])
                 self.assertIn(word, reply["data"]["text/plain"])
 
-    def test_completion_works_behind_a_magic(self):
+    def test_completion_works_after_a_magic(self):
         self.client = notebook.client
         code = "%%time\ndatasets::sha"
         reply = self.wait(self.client.complete(code, len(code)))
@@ -342,7 +342,7 @@ class Help(unittest.TestCase):
         for code, status in [("let a = 1;", "complete"), ("fn f() {", "incomplete")]:
             self.assertEqual(self.wait(self.client.is_complete(code))["status"], status)
 
-    def test_the_kernel_names_itself(self):
+    def test_the_kernel_describes_itself(self):
         self.client = notebook.client
         info = self.wait(self.client.kernel_info())
         self.assertEqual(info["implementation"], "tchalk")

@@ -46,7 +46,7 @@ def told(requests, channel="shell"):
 
 
 class Editors(unittest.TestCase):
-    def test_many_requests_at_once_are_each_answered(self):
+    def test_many_requests_at_once_are_all_answered(self):
         code = "datasets::sha"
         requests = [
             send("kernel_info_request", {}),
@@ -79,7 +79,7 @@ class Editors(unittest.TestCase):
         (reply, _), = told([cell])
         self.assertEqual(reply["content"]["status"], "ok")
 
-    def test_a_silent_failure_is_not_seen_and_stops_nothing(self):
+    def test_a_silent_failure_is_not_published_and_stops_nothing(self):
         requests = [
             execute("%config Completer", silent=True, store_history=False, stop_on_error=True),
             execute("no_such_name", silent=True, store_history=False, stop_on_error=True),
@@ -102,7 +102,7 @@ class Editors(unittest.TestCase):
         (history, _), = told([send("history_request", request)])
         self.assertEqual([code for _, _, code in history["content"]["history"]], ["1", "uncounted"])
 
-    def test_a_failure_stops_nothing_if_asked_not_to(self):
+    def test_stop_on_error_can_be_turned_off(self):
         (failed, _), (next_one, _) = told([execute('panic!("no")'), execute("2 + 2")])
         self.assertEqual((failed["content"]["status"], next_one["content"]["status"]), ("error", "ok"))
 

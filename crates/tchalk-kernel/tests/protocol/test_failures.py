@@ -1,4 +1,4 @@
-"""One kernel: what the page gets of cells that fail, that end their process, or that show too much."""
+"""One kernel: cells that fail, that end their process, or that show too much."""
 
 import unittest
 
@@ -16,27 +16,27 @@ def tearDownModule():
 
 
 class Words(unittest.TestCase):
-    """What was written, what went wrong, and where."""
+    """Output, error message, and location of a failure."""
 
-    def test_what_is_written_before_a_panic_is_seen(self):
+    def test_text_before_a_panic_is_output(self):
         reply = notebook.run('let v = vec![1];\neprintln!("v: {v:?}");\nlet index = 9;\nv[index]')
         self.assertEqual(reply.text("stderr"), "v: [1]\n")
         self.assertEqual(reply.content["evalue"], "index out of bounds: the len is 1 but the index is 9")
         self.assertEqual(reply.content["traceback"][-1], "  in line 4 of this cell: v[index]")
 
-    def test_what_is_written_before_an_error_is_no_part_of_it(self):
+    def test_text_before_an_error_is_output(self):
         reply = notebook.run('eprintln!("loading");\nstd::fs::read("there is none")?')
         self.assertEqual(reply.text("stderr"), "loading\n")
         self.assertEqual(reply.content["evalue"], "No such file or directory (os error 2)")
 
-    def test_a_line_that_is_not_finished_is_seen_as_well(self):
+    def test_an_unfinished_line_before_a_failure_is_output(self):
         for failing in ['std::fs::read("there is none")?', 'panic!("No such file or directory (os error 2)")']:
             with self.subTest(failing):
                 reply = notebook.run(f'eprintln!("first"); eprint!("then ");\n{failing}')
                 self.assertEqual(reply.text("stderr").rstrip("\n"), "first\nthen ")
                 self.assertEqual(reply.content["evalue"], "No such file or directory (os error 2)")
 
-    def test_of_two_lines_that_are_the_same_the_failing_one_is_named(self):
+    def test_of_two_equal_lines_the_failing_one_is_named(self):
         reply = notebook.run('std::fs::metadata(".")?;\nlet n = 1;\nstd::fs::metadata(["none", "."][n - 1])?;\n'
                              'let n = 2;\nstd::fs::metadata(["none", "."][n - 1])?;')
         self.assertIn("in line 3 of this cell: ", reply.content["traceback"][-1])
@@ -49,13 +49,13 @@ class Words(unittest.TestCase):
         self.assertIn("libtorch says", reply.content["evalue"])
         self.assertNotIn("registry", str(reply.content))
 
-    def test_a_panic_that_is_caught_is_output_and_what_follows_too(self):
+    def test_a_caught_panic_and_later_text_are_output(self):
         reply = notebook.run('let _ = std::panic::catch_unwind(|| panic!("caught")); eprintln!("it goes on");')
         self.assertEqual(reply.status, "ok")
         self.assertIn("\ncaught\n", reply.text("stderr"))
         self.assertTrue(reply.text("stderr").endswith("\nit goes on\n"))
 
-    def test_a_thread_that_panics_is_not_the_cell(self):
+    def test_the_panic_of_a_thread_does_not_fail_the_cell(self):
         reply = notebook.run(
             'let _ = std::thread::spawn(|| panic!("inner")).join();\n'
             'for i in 0..30_000 { eprintln!("line {i}"); }\npanic!("outer")'
@@ -65,13 +65,13 @@ class Words(unittest.TestCase):
         self.assertTrue(reply.text("stderr").endswith("line 29999\n"))
         self.assertIn("are left out here", reply.text("stderr"))
 
-    def test_memory_that_does_not_suffice_is_told_in_two_sentences(self):
+    def test_a_lack_of_memory_is_explained_in_two_sentences(self):
         reply = notebook.run("Tensor::zeros([1i64 << 42], (tchalk::tch::Kind::Float, tchalk::tch::Device::Cpu))")
         self.assertIn("The computer's memory does not suffice.", reply.content["evalue"])
         self.assertIn("smaller batch_size", reply.content["evalue"])
         self.assertNotIn("frame #", str(reply.content))
 
-    def test_borrowing_is_explained(self):
+    def test_borrowing_errors_have_advice(self):
         cases = [
             ("{ let v = vec![1]; let r = &v; drop(v); r.len() }", "E0505", "Move a copy"),
             ('{ let r; { let s = String::new(); r = &s; } r.len() }', "E0597", "Name the value"),
@@ -83,7 +83,7 @@ class Words(unittest.TestCase):
                 self.assertIn(error, reply.content["evalue"])
                 self.assertIn(advice, reply.content["evalue"])
 
-    def test_a_value_that_an_earlier_cell_moved_is_explained(self):
+    def test_a_value_moved_by_an_earlier_cell_has_advice(self):
         self.assertEqual(notebook.run("let given = vec![1];").status, "ok")
         self.assertEqual(notebook.run("drop(given);").status, "ok")
         reply = notebook.run("given.len()")
@@ -92,9 +92,9 @@ class Words(unittest.TestCase):
 
 
 class Kept(unittest.TestCase):
-    """A cell that fails to make a variable anew."""
+    """A cell that redefines a variable and fails."""
 
-    def test_the_old_value_is_still_there(self):
+    def test_the_old_value_is_kept(self):
         failing = [
             'let old = std::fs::read("there is none")?;',
             "let n = 9;\nlet old = vec![1][n..].to_vec();\nold.len()",
@@ -107,12 +107,12 @@ class Kept(unittest.TestCase):
                 self.assertEqual(notebook.run("(old.len(), beside)").result(), ["(2, 3)"])
                 self.assertEqual(notebook.run("let old = vec![5]; old").result(), ["[5]"])
 
-    def test_so_is_one_of_the_library_s(self):
+    def test_the_old_value_is_kept_when_the_library_fails(self):
         notebook.run("let tensor = Tensor::from_slice(&[1f32]);")
         self.assertEqual(notebook.run("let tensor = Tensor::from_slice(&[1f32, 2.0]).view([3, 5]);").status, "error")
         self.assertEqual(notebook.run("tensor.size()").result(), ["[1]"])
 
-    def test_a_value_that_was_used_up_is_told(self):
+    def test_a_value_that_was_used_is_named_as_lost(self):
         notebook.run("let used = vec![1];")
         reply = notebook.run('let used = { drop(used); std::fs::read("there is none")? };')
         self.assertEqual(reply.content["evalue"], "No such file or directory (os error 2)")
@@ -122,7 +122,7 @@ class Kept(unittest.TestCase):
 class Ends(unittest.TestCase):
     """The cell's process ends before the cell."""
 
-    def test_what_was_written_before_is_seen(self):
+    def test_text_before_the_end_is_output(self):
         ends = {
             "std::process::abort()": "SIGABRT",
             "std::process::exit(3)": "exit status: 3",
@@ -143,14 +143,14 @@ class Ends(unittest.TestCase):
                     self.assertIn("calls itself without end", reply.content["evalue"])
         self.assertEqual(notebook.run("1 + 1").result(), ["2"])
 
-    def test_a_process_that_is_killed_may_have_lacked_memory(self):
+    def test_a_killed_process_is_explained(self):
         reply = notebook.run('std::process::Command::new("kill").args(["-9", &std::process::id().to_string()]).status()?; loop {}')
         self.assertIn("SIGKILL", reply.content["evalue"])
         self.assertIn("memory was probably full", reply.content["evalue"])
 
 
 class TooMuch(unittest.TestCase):
-    """A page takes only so much."""
+    """Limits of what a page shows."""
 
     def test_a_long_value_is_shortened(self):
         for code in ["vec![0.5f32; 2_000_000]", "display::Content::text(\"x\".repeat(9_000_000))"]:
@@ -165,7 +165,7 @@ class TooMuch(unittest.TestCase):
         self.assertTrue(reply.content["evalue"].endswith("2, 2]"))
         self.assertLess(len(str(reply.content)), 100_000)
 
-    def test_an_animation_goes_on_and_does_not_flood_the_page(self):
+    def test_an_animation_is_shown_at_intervals(self):
         reply = notebook.run("""
             for i in 0..10_000 { display::clear(true); println!("frame {i} {}", ".".repeat(1_000)); }
         """)
@@ -174,7 +174,7 @@ class TooMuch(unittest.TestCase):
         self.assertEqual(kinds[-2:], ["clear_output", "stream"])
         self.assertTrue(reply.of("stream")[-1]["text"].startswith("frame 9999 "))
 
-    def test_too_much_is_told_before_the_cell_is_done(self):
+    def test_the_limit_is_reported_before_the_cell_is_done(self):
         seen = []
 
         def stop(kind, content):
@@ -187,7 +187,7 @@ class TooMuch(unittest.TestCase):
         )
         self.assertEqual((reply.status, seen), ("ok", ["stream"]))
 
-    def test_text_that_never_ends_in_a_newline_is_seen(self):
+    def test_long_text_without_a_newline_is_shown(self):
         seen = []
 
         def stop(kind, content):

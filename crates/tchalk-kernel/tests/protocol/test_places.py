@@ -1,4 +1,4 @@
-"""Kernels at odd paths, for other users, and among settings that are meant for other programs."""
+"""Kernels at unusual paths, for other users, and with settings for other programs."""
 
 import contextlib
 import itertools
@@ -77,7 +77,7 @@ class Places(unittest.TestCase):
         self.assertEqual((session / "quick/log").read_text().split()[-1], "quick")
         return session
 
-    def test_a_path_may_hold_anything_and_a_umask_may_be_open(self):
+    def test_any_path_and_any_umask_work(self):
         (self.folder / "real").mkdir()
         (self.folder / "link").symlink_to("real")
         state = self.state(self.folder / "link" / ODD)
@@ -101,7 +101,7 @@ class Places(unittest.TestCase):
             prewarmed.kill()
             prewarmed.communicate()
 
-    def test_a_state_of_somebody_else_is_used_from_ones_own_cache(self):
+    def test_another_users_state_is_used_from_the_users_own_cache(self):
         state = self.state(self.folder / "state")
         # What no user can make a folder of theirs: not even root, who runs some tests.
         (state / "sessions").write_text("")
@@ -109,7 +109,7 @@ class Places(unittest.TestCase):
             session = self.trains(notebook).resolve()
         self.assertTrue(session.is_relative_to((self.folder / "own cache/tchalk/checkouts/state/sessions").resolve()))
 
-    def test_where_nothing_is_ones_own_the_systems_folder_serves(self):
+    def test_without_a_cache_the_systems_folder_is_used(self):
         state = self.state(self.folder / "state")
         for name in ("state/sessions", "cache", "runtime"):
             (self.folder / name).write_text("")
@@ -137,7 +137,7 @@ class Places(unittest.TestCase):
             self.assertEqual(seen, ["true"], "cells run in the notebook's folder")
             self.assertIn(str(tools), notebook.run('std::env::var("PATH").unwrap()').result()[0])
 
-    def test_another_libtorch_on_the_library_path_is_not_taken(self):
+    def test_another_libtorch_on_the_library_path_is_not_used(self):
         for name in ("libtorch_cpu.so", "libc10.so", "libtorch.so"):
             source = self.folder / "empty.c"
             source.write_text("")
@@ -159,7 +159,7 @@ class Places(unittest.TestCase):
 
 
 class Warming(unittest.TestCase):
-    def test_a_library_that_cannot_be_had_is_told_with_the_cause(self):
+    def test_the_error_names_the_cause_when_the_library_is_missing(self):
         with tempfile.TemporaryDirectory() as name:
             folder = pathlib.Path(name)
             library = folder / "Pru\u0308fung/tchalk"

@@ -1,4 +1,4 @@
-"""Cells that are compiled without cargo: what they may not change, and when cargo has its turn."""
+"""Cells that are compiled without cargo: they behave as with cargo, and cargo runs when it must."""
 
 import os
 import pathlib
@@ -50,7 +50,7 @@ def ok(code):
 class Mistakes(unittest.TestCase):
     maxDiff = None
 
-    def test_mistakes_are_told_as_they_are_after_cargo(self):
+    def test_errors_are_the_same_as_with_cargo(self):
         prepare = "let words = vec![String::new()];"
         self.assertEqual((notebook.run(prepare).status, plain.run(prepare).status), ("ok", "ok"))
         log.new()
@@ -76,7 +76,7 @@ class Mistakes(unittest.TestCase):
             self.assertEqual(ours.text("stderr"), cargos.text("stderr"), mistake)
         self.assertNotIn("cargo", log.new())
 
-    def test_a_type_that_cannot_be_inferred_is_told_without_cargo(self):
+    def test_a_type_that_cannot_be_inferred_is_reported_without_cargo(self):
         log.new()
         reply = notebook.run("let unknown = Vec::new();")
         self.assertIn("E0282", reply.content["evalue"])
@@ -101,7 +101,7 @@ class QuickCells(unittest.TestCase):
             ok(cell)
             self.assertEqual(log.new(), ["quick"], cell)
 
-    def test_what_types_in_notebooks_need_is_compiled_in_advance(self):
+    def test_code_for_common_types_is_compiled_in_advance(self):
         fingerprint = log.file.with_name("cell_runtime.fingerprint").read_text()
         self.assertEqual(fingerprint.splitlines()[0], "with instances")
 
@@ -113,7 +113,7 @@ class QuickCells(unittest.TestCase):
         self.assertEqual(ok("shared.len() + manifest.min(1)").result(), ["4"])
         self.assertEqual(log.new(), ["quick"])
 
-    def test_a_type_that_is_defined_anew_loses_its_variables(self):
+    def test_a_redefined_type_loses_its_variables(self):
         ok("struct Thing { a: i32 }\nlet thing = Thing { a: 1 };")
         ok("struct Thing { a: f64, b: f64 }")
         reply = notebook.run("thing.a")
@@ -124,7 +124,7 @@ class QuickCells(unittest.TestCase):
         reply = notebook.run('let fine = 1;\npanic!("here");')
         self.assertIn("in line 2 of this cell", "\n".join(reply.content["traceback"]))
 
-    def test_attributes_are_heeded(self):
+    def test_attributes_have_an_effect(self):
         ok("#![deny(unused_variables)]\n1")
         reply = notebook.run("{ let unused = 1; }")
         self.assertEqual(reply.status, "error")

@@ -1,4 +1,4 @@
-"""Several kernels: each has a folder of its own, and leaves nothing behind."""
+"""Several kernels: each has a folder of its own, which is removed at the end."""
 
 import contextlib
 import fcntl
@@ -39,8 +39,8 @@ def processes():
     return found
 
 
-class Reserve(unittest.TestCase):
-    """A warm kernel that waits for the next notebook."""
+class Prewarmed(unittest.TestCase):
+    """A prewarmed kernel waits for the next notebook."""
 
     SOCKET = SESSIONS.parent / "reserve" / "socket"
 
@@ -149,7 +149,7 @@ class Reserve(unittest.TestCase):
 
 
 class Sessions(unittest.TestCase):
-    def test_two_kernels_in_turns_do_not_disturb_each_other(self):
+    def test_two_kernels_do_not_affect_each_other(self):
         before = folders()
         first, second = Notebook(), Notebook()
         try:
@@ -186,7 +186,7 @@ class Sessions(unittest.TestCase):
         self.assertTrue(until(lambda: folders() <= before, 20), folders() - before)
         self.assertTrue(until(lambda: processes() <= programs, 20), processes() - programs)
 
-    def test_a_kernel_that_cannot_start_says_why_in_the_first_cell(self):
+    def test_a_kernel_that_cannot_start_names_the_reason_in_the_first_cell(self):
         spec = KernelManager(kernel_name="tchalk").kernel_spec
         with tempfile.TemporaryDirectory() as folder:
             place = pathlib.Path(folder) / "kernels" / "broken"
@@ -208,7 +208,7 @@ class Sessions(unittest.TestCase):
             finally:
                 broken.close()
 
-    def test_a_kernel_that_was_killed_leaves_nothing_that_stops_the_next(self):
+    def test_the_next_kernel_removes_what_a_killed_one_leaves(self):
         before = folders()
         victim = Notebook()
         (left,) = folders() - before

@@ -1,4 +1,4 @@
-"""The stop button, and what else may befall a kernel that is at work."""
+"""Interrupts, restarts and crashes of a busy kernel."""
 
 import contextlib
 import os
@@ -63,7 +63,7 @@ class WithNotebook(unittest.TestCase):
 
 
 class Stop(WithNotebook):
-    def test_stop_is_for_the_cells_behind_it_too(self):
+    def test_stop_also_ends_the_cells_queued_behind(self):
         waiting = 'println!("begun"); while !runtime::interrupt::requested() {} 1'
         requests = [self.notebook.send(code) for code in [waiting, 'println!("never")', "2"]]
         self.wait_for("begun")
@@ -89,7 +89,7 @@ class Stop(WithNotebook):
         self.assertEqual(reply.result(), ["1"], reply.content)
         self.assertEqual(self.notebook.run("kept").result(), ["5"])
 
-    def test_a_first_stop_reaches_a_cell_that_has_not_used_the_library(self):
+    def test_stop_ends_a_cell_before_the_library_was_used(self):
         request = self.notebook.send('println!("begun"); std::thread::sleep(std::time::Duration::from_secs(3)); '
                                      "runtime::interrupt::requested()")
         self.wait_for("begun")
@@ -111,7 +111,7 @@ class Stop(WithNotebook):
 
 
 class Ends(WithNotebook):
-    def test_a_busy_kernel_can_be_started_anew(self):
+    def test_a_busy_kernel_can_be_restarted(self):
         process = cell_process(self.notebook)
         self.notebook.send(LOOP)
         self.wait_for("begun")
@@ -120,14 +120,14 @@ class Ends(WithNotebook):
         self.assertTrue(until(lambda: not is_alive(process), 20), "the old cell goes on")
         self.assertEqual(self.notebook.run("1 + 1").result(), ["2"])
 
-    def test_a_kernel_that_is_killed_takes_its_cell_with_it(self):
+    def test_a_killed_kernel_ends_its_cell(self):
         process = cell_process(self.notebook)
         self.notebook.send(LOOP)
         self.wait_for("begun")
         os.kill(self.notebook.manager.provisioner.pid, 9)
         self.assertTrue(until(lambda: not is_alive(process), 20), "the cell goes on")
 
-    def test_a_kernel_that_is_shut_down_ends_what_it_builds(self):
+    def test_a_kernel_that_is_shut_down_ends_its_build(self):
         with slow_crate() as (crate, begun):
             self.notebook.send(f':dep slow = {{ path = "{crate}" }}\nslow::nothing()')
             self.assertTrue(until(begun.exists, 120), "the build has not begun")
@@ -135,7 +135,7 @@ class Ends(WithNotebook):
             builder = begun.read_text()
             self.assertTrue(until(lambda: not is_alive(builder), 20), "it is still being built")
 
-    def test_a_kernel_that_is_killed_takes_its_build_with_it(self):
+    def test_a_killed_kernel_ends_its_build(self):
         with slow_crate() as (crate, begun):
             self.notebook.send(f':dep slow = {{ path = "{crate}" }}\nslow::nothing()')
             self.assertTrue(until(begun.exists, 120), "the build has not begun")

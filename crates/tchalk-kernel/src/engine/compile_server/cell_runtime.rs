@@ -1,6 +1,6 @@
 //! The code that every cell needs, compiled once. It replaces a module that Evcxr writes into each cell,
 //! with the same names and the same layout, so cells of both kinds share their variables. The kernel
-//! defines `MARKER_PREFIX` before it.
+//! appends the definition of `MARKER_PREFIX`.
 
 use std::any::Any;
 use std::collections::HashMap;

@@ -105,8 +105,8 @@ pub fn runtime_crate(folder: &Path, command: &RustcCommand) -> Result<PathBuf> {
         return Ok(file);
     }
     // Another version of the library may not have all types of the instances.
-    let runtime = format!("const MARKER_PREFIX: &str = {:?};\n{RUNTIME}", marker::PREFIX);
-    let kind = match compile(folder, command, &format!("{runtime}\n{INSTANCES}")) {
+    let runtime = runtime_source();
+    let kind = match compile(folder, command, &format!("{runtime}{INSTANCES}")) {
         Ok(()) => "with instances",
         Err(_) => {
             compile(folder, command, &runtime)?;
@@ -115,6 +115,11 @@ pub fn runtime_crate(folder: &Path, command: &RustcCommand) -> Result<PathBuf> {
     };
     fs::write(folder.join(FINGERPRINT), format!("{kind}\n{fingerprint}"))?;
     Ok(file)
+}
+
+/// The source of the runtime crate, without instances.
+fn runtime_source() -> String {
+    format!("{RUNTIME}\nconst MARKER_PREFIX: &str = {:?};\n", marker::PREFIX)
 }
 
 /// The compiler and the crates, independent of the session's folder: a clone keeps the times of its files.
@@ -163,6 +168,16 @@ mod tests {
         let cell = Cell::new(CELL);
         assert_eq!(cell.attributes, "#![allow(dead_code)]\n#![deny(unused_must_use)]");
         assert_eq!(cell.text, format!("\n\nuse a::*;\nfn f() {{}}\n{END}\n"));
+    }
+
+    #[test]
+    fn the_runtime_crate_compiles() {
+        let folder = tempfile::tempdir().unwrap();
+        let line = "rustc --crate-name ctx src/lib.rs --crate-type cdylib";
+        let arguments: Vec<_> = line.split_whitespace().map(Into::into).collect();
+        let command = RustcCommand::of_cell(&arguments).unwrap();
+        compile(folder.path(), &command, &runtime_source()).unwrap();
+        assert!(folder.path().join(format!("lib{RUNTIME_CRATE}.rlib")).is_file());
     }
 
     #[test]
