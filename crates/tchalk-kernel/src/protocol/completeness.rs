@@ -52,8 +52,8 @@ pub fn of(code: &str) -> Completeness {
             || message.starts_with("Missing trailing")
                 && ["string literal", "block comment"].iter().any(|kind| message.contains(kind))
     });
-    let continues = last.is_some_and(|last| "=+-*/&|,.<:".contains(last))
-        && !code.trim_end().ends_with("..");
+    let continues =
+        last.is_some_and(|last| "=+-*/&|,.<:".contains(last)) && !code.trim_end().ends_with("..");
     match open.len() {
         depth if is_unterminated => Completeness::Incomplete { depth },
         0 if !continues => Completeness::Complete,
