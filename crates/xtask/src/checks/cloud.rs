@@ -1,9 +1,9 @@
 //! The notebooks for Google Colab and Kaggle are made from the ones in `notebooks`.
 //!
-//! Machines in the cloud offer Python alone. So each notebook begins there with a cell that brings
-//! tchalk (`cloud/set_up.py`), and all other cells begin with `%%rust`, which hands them to it.
+//! Machines in the cloud have only Python kernels. So each notebook begins with a cell that installs tchalk
+//! (`cloud/set_up.py`), and all other cells begin with `%%rust`, which sends them to it.
 //!
-//! With them goes all else that names the project's address: what the README and CITATION.cff say.
+//! The other texts with the project's address are written here, too: in the README and in CITATION.cff.
 
 use super::exercise::{lines, notebook_text};
 use crate::common::files::write_file;
@@ -14,14 +14,14 @@ use std::path::PathBuf;
 
 const NAMES: [&str; 2] = ["tutorial.ipynb", "exercise.ipynb"];
 const SET_UP: &str = "cloud/set_up.py";
-/// Where the project is; the workspace's manifest says it, empty until it is anywhere.
+/// The project's address in the workspace's manifest, empty until there is one.
 const ADDRESS: &str = env!("CARGO_PKG_REPOSITORY");
 const GITHUB: &str = "https://github.com/";
 const README: &str = "README.md";
 const CITATION: &str = "CITATION.cff";
-/// What lies between these in the README depends on the address.
+/// The README's text between these depends on the address.
 const MARKERS: [&str; 2] = ["<!-- by cargo xtask cloud -->", "<!-- end -->"];
-const BADGE: &str = "https://colab.research.google.com/assets/colab-badge.svg";
+const BUTTON_IMAGE: &str = "https://colab.research.google.com/assets/colab-badge.svg";
 
 const HEADER: &str = "\
 *This is the edition for notebooks in the cloud. Choose a machine with a GPU (Colab: Runtime → Change \
@@ -29,23 +29,23 @@ runtime type → T4 GPU; Kaggle: Session options → Accelerator, and Internet o
 once, and wait for* Ready. *When the machine was taken away or restarted, run it again. \
 [cloud/README.md](README.md) says what is known to work and what is not.*";
 
-/// Writes the cloud's notebooks, and what else depends on the address.
+/// Writes the cloud's notebooks, and the texts with the address.
 pub fn write(paths: &Paths) -> Result<()> {
-    for (path, text) in made(paths, ADDRESS)? {
+    for (path, text) in generated(paths, ADDRESS)? {
         let before = std::fs::read_to_string(&path).unwrap_or_default();
         write_file(&path, &text)?;
-        let done = if before == text { "is as it was" } else { "was written" };
-        println!("{} {done}", path.strip_prefix(&paths.root).unwrap_or(&path).display());
+        let change = if before == text { "is unchanged" } else { "was written" };
+        println!("{} {change}", path.strip_prefix(&paths.root).unwrap_or(&path).display());
     }
     Ok(())
 }
 
-/// An error if one of them is not what the notebooks make it.
+/// An error if one of them is not up to date.
 pub fn check(paths: &Paths) -> Result<()> {
-    for (path, text) in made(paths, ADDRESS)? {
+    for (path, text) in generated(paths, ADDRESS)? {
         if std::fs::read_to_string(&path).unwrap_or_default() != text {
             bail!(
-                "{} is not what notebooks/, {SET_UP} and the address in Cargo.toml make it: run \
+                "{} differs from what notebooks/, {SET_UP} and the address in Cargo.toml give: run \
                  cargo xtask cloud",
                 path.strip_prefix(&paths.root).unwrap_or(&path).display()
             );
@@ -54,8 +54,8 @@ pub fn check(paths: &Paths) -> Result<()> {
     Ok(())
 }
 
-/// Where each belongs, and what it has to be.
-fn made(paths: &Paths, address: &str) -> Result<Vec<(PathBuf, String)>> {
+/// The path of each file, and its text.
+fn generated(paths: &Paths, address: &str) -> Result<Vec<(PathBuf, String)>> {
     if !address.is_empty() && !address.starts_with(GITHUB) {
         bail!(
             "`repository` in Cargo.toml: expected {GITHUB}OWNER/NAME, or nothing yet, got {address:?}"
@@ -97,14 +97,14 @@ fn readme(text: &str, address: &str) -> Result<String> {
     Ok(format!("{before}{}{}{}{after}", MARKERS[0], buttons(address), MARKERS[1]))
 }
 
-/// How to come to the cloud's notebooks.
+/// The links to the cloud's notebooks.
 fn buttons(address: &str) -> String {
     if address.is_empty() {
         return "the notebooks of [cloud](cloud/README.md), once the project has an address".into();
     }
     let button = |name: &str| {
         let what = name.trim_end_matches(".ipynb");
-        format!("[![the {what} in Colab]({BADGE}) {what}]({})", colab(address, name))
+        format!("[![the {what} in Colab]({BUTTON_IMAGE}) {what}]({})", colab(address, name))
     };
     let buttons = NAMES.map(button).join(", ");
     format!(
@@ -112,7 +112,7 @@ fn buttons(address: &str) -> String {
     )
 }
 
-/// CITATION.cff with the address behind the version, if there is one.
+/// CITATION.cff with the address after the version, if there is one.
 fn citation(text: &str, address: &str) -> String {
     let lines = text.lines().filter(|line| !line.starts_with("repository-code:"));
     lines.fold(String::new(), |mut text, line| {
@@ -124,7 +124,7 @@ fn citation(text: &str, address: &str) -> String {
     })
 }
 
-/// The set-up cell, with what this workspace says of itself.
+/// The set-up cell with address and versions of this workspace.
 fn filled(set_up: &str, address: &str) -> String {
     set_up
         .replace("{repository}", address)
@@ -132,7 +132,7 @@ fn filled(set_up: &str, address: &str) -> String {
         .replace("{rust}", concat!(env!("CARGO_PKG_RUST_VERSION"), ".0"))
 }
 
-/// A notebook as the cloud gets it.
+/// A notebook's edition for the cloud.
 fn edition(notebook: &Value, set_up: &str, address: &str) -> Result<Value> {
     let cells = notebook["cells"].as_array().context("a notebook has cells")?;
     let hidden = json!({"cellView": "form", "_kg_hide-input": true});
@@ -170,25 +170,25 @@ fn cell(kind: &str, id: &str, metadata: Value, source: &str) -> Value {
     cell
 }
 
-/// Links between notebooks lead to the cloud's editions, others to the repository: what lies beside a
-/// notebook is not there in the cloud. Without an address only their words are left.
+/// Replaces relative links, because a notebook is alone in the cloud: those between notebooks by links to the
+/// cloud's editions, others by links to the repository. Without an address only their texts are left.
 fn with_whole_links(line: &str, address: &str) -> String {
     let file = |name: &str| format!("{address}/blob/main/{name}");
-    let mut places: Vec<(&str, String)> =
+    let mut targets: Vec<(&str, String)> =
         NAMES.map(|name| (name, colab(address, name))).into_iter().collect();
-    places.push(("README.md", file("cloud/README.md")));
-    places.push(("glossary.ipynb", file("notebooks/glossary.ipynb")));
-    places.push(("solutions/exercise.ipynb", file("notebooks/solutions/exercise.ipynb")));
-    places.into_iter().fold(line.to_owned(), |line, (name, place)| {
+    targets.push(("README.md", file("cloud/README.md")));
+    targets.push(("glossary.ipynb", file("notebooks/glossary.ipynb")));
+    targets.push(("solutions/exercise.ipynb", file("notebooks/solutions/exercise.ipynb")));
+    targets.into_iter().fold(line.to_owned(), |line, (name, target)| {
         let link = format!("]({name}");
         match address.is_empty() {
             true => without_links(&line, &link),
-            false => line.replace(&link, &format!("]({place}")),
+            false => line.replace(&link, &format!("]({target}")),
         }
     })
 }
 
-/// The line with the words of the links that go on so, in their place.
+/// Replaces the links that contain `link` by their texts.
 fn without_links(line: &str, link: &str) -> String {
     let mut line = line.to_owned();
     while let Some(at) = line.find(link) {
@@ -203,8 +203,8 @@ fn without_links(line: &str, link: &str) -> String {
 
 /// The address at which Colab opens a notebook of the repository.
 fn colab(address: &str, name: &str) -> String {
-    let place = address.trim_start_matches(GITHUB);
-    format!("https://colab.research.google.com/github/{place}/blob/main/cloud/{name}")
+    let repository = address.trim_start_matches(GITHUB);
+    format!("https://colab.research.google.com/github/{repository}/blob/main/cloud/{name}")
 }
 
 #[cfg(test)]
@@ -214,7 +214,7 @@ mod tests {
     const THERE: &str = "https://github.com/someone/tchalk";
 
     #[test]
-    fn the_cloud_s_edition_sets_up_and_hands_every_cell_on() {
+    fn the_cloud_s_edition_sets_up_and_sends_every_cell_on() {
         let notebook = json!({
             "cells": [
                 {"cell_type": "markdown", "id": "a", "metadata": {},
@@ -240,20 +240,20 @@ mod tests {
     }
 
     #[test]
-    fn nothing_in_the_set_up_cell_stays_open() {
+    fn all_placeholders_in_the_set_up_cell_are_filled() {
         let paths = Paths::find().unwrap();
         let text = std::fs::read_to_string(paths.root.join(SET_UP)).unwrap();
         let filled = filled(&text, THERE);
-        for place in ["{repository}", "{version}", "{rust}"] {
-            assert!(text.contains(place) && !filled.contains(place), "{place}");
+        for placeholder in ["{repository}", "{version}", "{rust}"] {
+            assert!(text.contains(placeholder) && !filled.contains(placeholder), "{placeholder}");
         }
         assert!(filled.contains(THERE));
     }
 
     #[test]
-    fn no_link_in_the_cloud_leads_to_a_file_that_is_not_there() {
+    fn no_link_in_the_cloud_is_relative() {
         let paths = Paths::find().unwrap();
-        let notebooks = |address| made(&paths, address).unwrap().into_iter().take(NAMES.len());
+        let notebooks = |address| generated(&paths, address).unwrap().into_iter().take(NAMES.len());
         for (path, text) in notebooks("").chain(notebooks(THERE)) {
             for link in text.split("](").skip(1) {
                 let whole = ["http", "#", "attachment:"].iter().any(|it| link.starts_with(it));
@@ -263,9 +263,9 @@ mod tests {
     }
 
     #[test]
-    fn one_line_in_the_manifest_brings_the_address_everywhere_and_takes_it_away() {
+    fn the_address_in_the_manifest_is_the_only_one_to_change() {
         let paths = Paths::find().unwrap();
-        let all = |address| made(&paths, address).unwrap();
+        let all = |address| generated(&paths, address).unwrap();
         for (path, text) in all("") {
             assert!(
                 !text.contains("github.com//") && !text.contains("badge"),
@@ -287,6 +287,6 @@ mod tests {
         assert_eq!(back, readme(&read(README), "").unwrap());
         let cited = citation(&read(CITATION), THERE);
         assert_eq!(citation(&cited, ""), citation(&read(CITATION), ""));
-        assert!(made(&paths, "https://example.org/tchalk").is_err());
+        assert!(generated(&paths, "https://example.org/tchalk").is_err());
     }
 }

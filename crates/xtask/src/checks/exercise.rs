@@ -1,9 +1,8 @@
-//! The exercise is made from its solution, so that the two cannot drift apart.
+//! The exercise is generated from its solution, so that the two always agree.
 //!
-//! `notebooks/solutions/exercise.ipynb` is what people edit. A cell of it with the tag `solution` has
-//! under `starter` in its metadata what stands in its place in `notebooks/exercise.ipynb`; without a
-//! starter the cell is left out there. All other cells are the same in both, links apart: the
-//! solution lies a folder deeper.
+//! `notebooks/solutions/exercise.ipynb` is the one to edit. A cell with the tag `solution` has under `starter` in
+//! its metadata the source that replaces it in `notebooks/exercise.ipynb`; without a starter the cell is left
+//! out. All other cells are the same except for links: the solution is one folder deeper.
 
 use crate::common::files::write_file;
 use crate::common::paths::Paths;
@@ -16,17 +15,17 @@ const EXERCISE: &str = "notebooks/exercise.ipynb";
 
 /// Writes the exercise.
 pub fn write(paths: &Paths) -> Result<()> {
-    let (path, text) = made(paths)?;
+    let (path, text) = generated(paths)?;
     let before = std::fs::read_to_string(&path).unwrap_or_default();
     write_file(&path, &text)?;
-    let done = if before == text { "is as it was" } else { "was written" };
-    println!("{EXERCISE} {done}");
+    let change = if before == text { "is unchanged" } else { "was written" };
+    println!("{EXERCISE} {change}");
     Ok(())
 }
 
-/// An error if the exercise is not what the solution makes it.
+/// An error if the exercise is not up to date.
 pub fn check(paths: &Paths) -> Result<()> {
-    let (path, text) = made(paths)?;
+    let (path, text) = generated(paths)?;
     let there = std::fs::read_to_string(&path)
         .with_context(|| format!("there is no {EXERCISE}: run cargo xtask exercise"))?;
     if there == text {
@@ -35,13 +34,13 @@ pub fn check(paths: &Paths) -> Result<()> {
     let differing = there.lines().zip(text.lines()).position(|(a, b)| a != b);
     let line = differing.unwrap_or_else(|| there.lines().count().min(text.lines().count())) + 1;
     bail!(
-        "{EXERCISE} is not what {SOLUTION} makes it, from line {line} on. Make the change in the \
+        "{EXERCISE} differs from what {SOLUTION} gives, from line {line} on. Make the change in the \
          solution, and run cargo xtask exercise"
     )
 }
 
-/// Where the exercise belongs, and what it has to be.
-fn made(paths: &Paths) -> Result<(PathBuf, String)> {
+/// The path of the exercise, and its text.
+fn generated(paths: &Paths) -> Result<(PathBuf, String)> {
     let from = paths.root.join(SOLUTION);
     let text = std::fs::read_to_string(&from).with_context(|| format!("cannot read {SOLUTION}"))?;
     let solution: Value =
@@ -49,7 +48,7 @@ fn made(paths: &Paths) -> Result<(PathBuf, String)> {
     Ok((paths.root.join(EXERCISE), notebook_text(&exercise_of(&solution)?)?))
 }
 
-/// The exercise that a solution makes.
+/// The exercise for a solution.
 fn exercise_of(solution: &Value) -> Result<Value> {
     let mut exercise = solution.clone();
     let cells = solution["cells"].as_array().context("a notebook has cells")?;
@@ -69,7 +68,7 @@ fn exercise_of(solution: &Value) -> Result<Value> {
         if cell["cell_type"] == "code" {
             (cell["outputs"], cell["execution_count"]) = (json!([]), Value::Null);
         }
-        // One folder up from the solution is where the exercise itself lies.
+        // The exercise is one folder above the solution.
         let nearer = |line: String| match cell["cell_type"].as_str() {
             Some("markdown") => line.replace("](../", "]("),
             _ => line,
@@ -89,7 +88,7 @@ fn is_solved(cell: &Value) -> bool {
     tags.is_some_and(|tags| tags.iter().any(|tag| tag == "solution"))
 }
 
-/// A list of lines, or one text: a notebook may have either.
+/// The lines of a source: a notebook has a list of lines or one text.
 pub fn lines(source: &Value) -> Option<Vec<String>> {
     match source {
         Value::String(text) => Some(text.split_inclusive('\n').map(str::to_owned).collect()),
@@ -125,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_solved_gives_way_to_the_start() {
+    fn a_solution_is_replaced_by_its_starter() {
         let exercise = exercise_of(&solution()).unwrap();
         let cells = exercise["cells"].as_array().unwrap();
         assert_eq!(cells.len(), 2, "a solution without a starter is left out");
@@ -136,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn it_looks_as_jupyter_writes_it() {
+    fn the_format_is_jupyter_s() {
         let text = notebook_text(&json!({"b": [1], "a": {}})).unwrap();
         assert_eq!(text, "{\n \"a\": {},\n \"b\": [\n  1\n ]\n}\n");
     }

@@ -20,8 +20,8 @@ use std::process::Command;
 use std::time::Instant;
 use test_counts::TestCounts;
 
-/// A check that was made: its name, its time, and the tests in it.
-struct Done {
+/// A finished check: its name, its time, and its tests.
+struct FinishedCheck {
     name: String,
     seconds: f64,
     counts: TestCounts,
@@ -29,18 +29,18 @@ struct Done {
 
 #[derive(Default)]
 struct Checks {
-    done: Vec<Done>,
-    /// Whole checks that could not be made here, and why.
+    finished: Vec<FinishedCheck>,
+    /// Checks that cannot run here, and why.
     skipped: Vec<String>,
 }
 
 impl Checks {
-    /// Makes a check that counts as one test, and says whether it passed.
+    /// Runs a check that counts as one test; returns whether it passed.
     fn check(&mut self, name: &str, work: impl FnOnce() -> Result<()>) -> bool {
         self.count(name, || work().map(|()| TestCounts { passed: 1, ..TestCounts::default() }))
     }
 
-    /// Makes a check that counts its own tests, and says whether all of them passed.
+    /// Runs a check that counts its own tests; returns whether all of them passed.
     fn count(&mut self, name: &str, work: impl FnOnce() -> Result<TestCounts>) -> bool {
         println!("\n── {name}");
         let begun = Instant::now();
@@ -50,15 +50,15 @@ impl Checks {
         });
         let passed = counts.failed == 0;
         let seconds = begun.elapsed().as_secs_f64();
-        self.done.push(Done { name: name.into(), seconds, counts });
+        self.finished.push(FinishedCheck { name: name.into(), seconds, counts });
         passed
     }
 
-    /// The closing table; an error if anything failed.
+    /// Prints a table; an error if anything failed.
     fn finish(self) -> Result<()> {
         println!("\n── what was checked");
         let mut sum = TestCounts { skipped: self.skipped, ..TestCounts::default() };
-        for Done { name, seconds, counts } in self.done {
+        for FinishedCheck { name, seconds, counts } in self.finished {
             let mark = if counts.failed == 0 { "ok    " } else { "FAILED" };
             println!("{mark}  {name:<48} {:>5}  {}", counts.passed, duration(seconds));
             sum.add(counts);
@@ -95,19 +95,19 @@ pub fn run(paths: &Paths) -> Result<()> {
     checks.finish()
 }
 
-/// Formatting, lints, tests and documentation; stops at the first that fails, since the rest would
-/// only say it again.
+/// Formatting, lints, tests and documentation; stops at the first that fails, because the others would fail for
+/// the same reason.
 fn check_code(paths: &Paths, checks: &mut Checks) -> bool {
     let cargo = |arguments: &[&str]| {
         let mut cargo = cargo();
         cargo.args(arguments).current_dir(&paths.root);
-        // Lines of a tree of panics are for those who debug, not for a report.
+        // Backtraces make the report long.
         cargo.env_remove("RUST_BACKTRACE");
-        // Tests train for as long as they say, whatever the reader's notebooks may take.
+        // Tests train for as long as they say, whatever the user's budget is.
         cargo.env("TCHALK_BUDGET", "full");
         cargo
     };
-    // The kernel's dependencies take ten minutes to build, and are built in one place.
+    // The kernel's dependencies take ten minutes to build, and are built in one target folder.
     let others = ["--workspace", "--exclude", kernel::PACKAGE, "--locked"];
     let strict = ["--all-targets", "--", "-D", "warnings"];
     checks.check("formatting", || run_command(&mut cargo(&["fmt", "--all", "--check"])))
@@ -121,8 +121,8 @@ fn check_code(paths: &Paths, checks: &mut Checks) -> bool {
         && checks.count("unit tests of the kernel", || {
             test_counts::run(&mut kernel::cargo(paths, "test"), &paths.target())
         })
-        && checks.check("the exercise is its solution's", || exercise::check(paths))
-        && checks.check("the cloud's notebooks are the notebooks", || cloud::check(paths))
+        && checks.check("the exercise is up to date", || exercise::check(paths))
+        && checks.check("the cloud's notebooks are up to date", || cloud::check(paths))
         && checks.check("the gallery of figures", || examples::draw_gallery(paths).map(drop))
         && checks.check("documentation", || {
             let document = ["doc", "--no-deps", "--locked", "--package", "tchalk"];
@@ -130,13 +130,13 @@ fn check_code(paths: &Paths, checks: &mut Checks) -> bool {
         })
 }
 
-/// The kernel, as Jupyter sees it.
+/// The kernel's protocol tests.
 fn check_kernel(paths: &Paths, ready: &Ready, checks: &mut Checks) {
     let browsers = ["chromium", "chromium-browser", "google-chrome"];
     if !browsers.iter().any(|browser| first_line(browser, &["--version"]).is_some()) {
         checks.skipped.push("a reader in a browser: there is no Chromium".into());
     }
-    // What runs beside a test is to be that test's own.
+    // No prewarmed kernel may run beside a test.
     let beside =
         [("TCHALK_RESERVE", OsString::from("0")), ("TCHALK_PICTURES", paths.pages().into())];
     checks.count("the kernel's protocol", || {
@@ -144,12 +144,12 @@ fn check_kernel(paths: &Paths, ready: &Ready, checks: &mut Checks) {
     });
 }
 
-/// The set-up cell of the cloud's notebooks, and `%%rust`, in front of the kernel.
+/// The set-up cell of the cloud's notebooks, and `%%rust` with the kernel.
 fn check_cloud(paths: &Paths, ready: &Ready, checks: &mut Checks) {
     checks.count("the cloud's set-up cell", || run_python_tests(paths, ready, "cloud", &[]));
 }
 
-/// The tests in a folder of the checkout that are written in Python, with these variables.
+/// The Python tests in a folder of the checkout, with these variables.
 fn run_python_tests(
     paths: &Paths,
     ready: &Ready,
@@ -162,9 +162,9 @@ fn run_python_tests(
             .arg(paths.root.join(folder))
             .envs(environment(paths, ready))
             .env("TCHALK_OFFLINE", "1")
-            // cargo's, which a kernel that an editor starts does not have.
+            // Set by cargo; a kernel that an editor starts does not have it.
             .env_remove("LD_LIBRARY_PATH")
-            // Cells train until they are stopped.
+            // Cells train until they are interrupted.
             .env_remove("TCHALK_BUDGET")
             .envs(variables.iter().map(|(name, value)| (name, value)))
             .current_dir(&paths.root),
@@ -172,7 +172,7 @@ fn run_python_tests(
     )
 }
 
-/// Every notebook, in seconds: on the built-in samples, and on real data where it is at hand.
+/// Every notebook with budget `ci`: on the built-in samples, and on real data if available.
 fn check_notebooks(paths: &Paths, ready: &Ready, checks: &mut Checks) -> Result<()> {
     let data = data_folder();
     if data.is_none() {
@@ -180,9 +180,9 @@ fn check_notebooks(paths: &Paths, ready: &Ready, checks: &mut Checks) -> Result<
     }
     let root = paths.root.join("notebooks");
     for notebook in notebooks(&root)? {
-        // The exercise and its solution have one name, in two folders.
+        // The exercise and its solution have the same file name.
         let inside = notebook.strip_prefix(&root).unwrap_or(&notebook);
-        let (name, place) = (inside.display().to_string(), inside.parent().unwrap_or(inside));
+        let (name, subfolder) = (inside.display().to_string(), inside.parent().unwrap_or(inside));
         for (what, folder, data) in
             [("built-in samples", "samples", None), ("TCHALK_DATA_DIR", "data", data.as_deref())]
         {
@@ -190,14 +190,14 @@ fn check_notebooks(paths: &Paths, ready: &Ready, checks: &mut Checks) -> Result<
                 continue;
             }
             let mut variables = vec![("TCHALK_BUDGET", Some("ci")), ("TCHALK_DATA_DIR", data)];
-            // Neither the network nor what an earlier lesson fetched: an empty folder for the cache.
+            // Neither the network nor earlier downloads: an empty folder as the cache.
             let nothing = paths.pages().join("nothing").to_string_lossy().into_owned();
             if data.is_none() {
                 variables.push(("TCHALK_OFFLINE", Some("1")));
                 variables.push(("TCHALK_HOME", Some(&nothing)));
             }
             checks.check(&format!("{name} on {what}"), || {
-                let pages = paths.pages().join(folder).join(place);
+                let pages = paths.pages().join(folder).join(subfolder);
                 execute(paths, ready, &notebook, &pages, &variables).map(drop)
             });
         }
@@ -210,7 +210,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_failure_fails_the_whole() {
+    fn one_failed_check_is_an_error() {
         let mut checks = Checks::default();
         assert!(checks.check("good", || Ok(())));
         assert!(!checks.check("bad", || bail!("broken")));
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_check_with_a_failed_test_has_failed_however_many_passed() {
+    fn a_check_with_a_failed_test_has_failed() {
         let mut checks = Checks::default();
         let counts = |passed, failed| TestCounts { passed, failed, ..TestCounts::default() };
         assert!(checks.count("good", || Ok(counts(5, 0))));

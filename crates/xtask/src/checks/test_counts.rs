@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::Command;
 
-/// Names the file to which a test writes its name and, after a tab, why it was skipped: Rust's test
+/// The variable with the file to which a test writes its name and, after a tab, why it was skipped: Rust's test
 /// harness counts a test that returns early as passed.
 const SKIPPED_TESTS: &str = "TCHALK_SKIPPED_TESTS";
 
@@ -28,7 +28,7 @@ impl TestCounts {
         self.skipped.extend(other.skipped);
     }
 
-    /// TestCounts what a line of a test harness's output says.
+    /// Counts the tests in a line of a test harness's output.
     fn read(&mut self, line: &str) {
         let line = line.trim_end();
         if let Some(result) = line.strip_prefix("test result: ") {
@@ -41,7 +41,7 @@ impl TestCounts {
         } else if let Some(name) = line.strip_suffix(" ... ignored") {
             self.skipped.push(name.trim_start_matches("test ").into());
         } else if let Some(rest) = line.strip_prefix("Ran ") {
-            // Python's harness says next which of these failed or were skipped.
+            // Python's next lines say which of these failed or were skipped.
             self.passed += number_before(rest, " test");
         } else if line.starts_with("FAILED (") || line.starts_with("OK (") {
             let of = |name| number_after(line, name);
@@ -53,7 +53,7 @@ impl TestCounts {
         }
     }
 
-    /// Takes tests that returned early, one a line of `list`, from those that passed.
+    /// Moves tests that returned early, one in each line of `list`, from passed to skipped.
     fn skip(&mut self, list: &str) {
         for line in list.lines() {
             self.passed = self.passed.saturating_sub(1);
@@ -91,7 +91,7 @@ pub fn run(command: &mut Command, folder: &Path) -> Result<TestCounts> {
     let (reader, writer) = std::io::pipe()?;
     command.env(SKIPPED_TESTS, &list).stdout(writer.try_clone()?).stderr(writer);
     let mut child = command.spawn().with_context(|| format!("cannot start {program}"))?;
-    // The command holds the pipe's other end open, and the output would never end.
+    // The command keeps the pipe's other end open, and reading would never end.
     command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
     let mut counts = TestCounts::default();
     for line in BufReader::new(reader).split(b'\n') {
@@ -159,6 +159,6 @@ mod tests {
         let script = "echo 'test result: ok. 2 passed; 0 failed'; \
                       printf 'late\\tno data\\n' >> $TCHALK_SKIPPED_TESTS";
         assert_eq!(counts(script).unwrap().passed, 1);
-        assert_eq!(counts("true").unwrap(), TestCounts::default(), "the list begins anew");
+        assert_eq!(counts("true").unwrap(), TestCounts::default(), "the list is empty again");
     }
 }

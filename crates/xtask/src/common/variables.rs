@@ -43,7 +43,7 @@ pub const PIP_VARIABLES: [&str; 18] = [
 pub const CARGO_VARIABLES: [&str; 4] =
     ["CARGO_BUILD_TARGET", "RUSTC_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER", "CARGO_ENCODED_RUSTFLAGS"];
 
-/// PythonEnvironment variables by name; an empty one counts as not set.
+/// Environment variables by name; an empty one counts as not set.
 #[derive(Debug, Default)]
 pub struct Variables(BTreeMap<String, String>);
 

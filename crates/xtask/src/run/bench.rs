@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: how fast things are, beside others on the same machine.
+//! `cargo xtask bench`: the speed of kernel and library, beside others on the same machine.
 
 use super::environment::environment;
 use super::examples;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What can be measured.
+/// Runs the benchmark that is named.
 pub fn run(paths: &Paths, what: &[String]) -> Result<()> {
     match what.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["kernel"] => kernels(paths),
@@ -26,8 +26,8 @@ pub fn run(paths: &Paths, what: &[String]) -> Result<()> {
     }
 }
 
-/// A script that runs both sides, in the environment of the references; it is given the folder of our
-/// programs.
+/// Runs a script that measures both sides, in the environment of the references, with the folder of our
+/// programs as its argument.
 fn scripts(paths: &Paths, script: &str, programs: &[&str]) -> Result<()> {
     setup::run(paths, Register::CheckoutOnly)?;
     let python = references::python(paths)?;
@@ -43,12 +43,12 @@ fn kernels(paths: &Paths) -> Result<()> {
     let reference = references::python(paths)?;
     let folder = paths.state.join("bench");
     let ipykernel = json!([reference, "-m", "ipykernel_launcher", "-f", "{connection_file}"]);
-    describe(&folder, "python3", &ipykernel, &json!({}))?;
+    register(&folder, "python3", &ipykernel, &json!({}))?;
     let mut names = vec!["tchalk", "tchalk-reserve", "python3"];
     let mut library = None;
     if first_line("evcxr_jupyter", &["--help"]).is_some() {
-        // Stock: an ordinary library, built in Evcxr's own folder, libtorch's C++ side included, and
-        // linked into every cell. The folder is kept from start to start, which Evcxr would not do.
+        // Stock Evcxr builds an ordinary library, with torch-sys's C++ code, in its own folder and links it into
+        // every cell. Here the folder is kept between starts, which Evcxr does not do.
         let stock = ordinary_library(paths, &folder.join("stock"))?;
         let torch = ready.environment.torch()?;
         let own = first_line("rustc", &["--print", "target-libdir"]).unwrap_or_default();
@@ -61,7 +61,7 @@ fn kernels(paths: &Paths) -> Result<()> {
             variables[name] = value.into();
         }
         create_folder(&sessions.join("session"))?;
-        describe(&folder, "rust", &argv, &variables)?;
+        register(&folder, "rust", &argv, &variables)?;
         names.push("rust");
         library = Some(stock);
     } else {
@@ -76,7 +76,7 @@ fn kernels(paths: &Paths) -> Result<()> {
     run_command(bench.env("JUPYTER_PATH", jupyter).env("TCHALK_BUDGET", "ci"))
 }
 
-/// A copy of the library that is an ordinary one and no shared one; its folder.
+/// Copies the library as an ordinary crate that is not a shared library; returns its folder.
 fn ordinary_library(paths: &Paths, folder: &Path) -> Result<PathBuf> {
     create_folder(folder)?;
     for part in ["Cargo.toml", "Cargo.lock", "crates"] {
@@ -86,14 +86,14 @@ fn ordinary_library(paths: &Paths, folder: &Path) -> Result<PathBuf> {
     let manifest = std::fs::read_to_string(library.join("Cargo.toml"))?;
     let shared = "crate-type = [\"lib\", \"dylib\"]";
     if !manifest.contains(shared) {
-        bail!("crates/tchalk/Cargo.toml no longer says {shared}: mend ordinary_library");
+        bail!("crates/tchalk/Cargo.toml no longer has {shared}: adapt ordinary_library");
     }
     write_file(&library.join("Cargo.toml"), &manifest.replace(shared, "crate-type = [\"lib\"]"))?;
     Ok(library)
 }
 
-/// Describes a kernel to Jupyter.
-fn describe(folder: &Path, name: &str, argv: &Value, environment: &Value) -> Result<()> {
+/// Registers a kernel with Jupyter.
+fn register(folder: &Path, name: &str, argv: &Value, environment: &Value) -> Result<()> {
     let text = json!({"argv": argv, "display_name": name, "language": "any", "env": environment,
                       "interrupt_mode": "message"});
     write_file(&folder.join("kernels").join(name).join("kernel.json"), &text.to_string())

@@ -1,5 +1,5 @@
 //! Programs of `crates/tchalk/examples`: the gallery, the built-in base's training, runs of evidence, our
-//! side of benches.
+//! side of benchmarks.
 
 use crate::common::cargo::cargo;
 use crate::common::paths::{Paths, data_folder};
@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
 use std::process::Command;
 
-/// The folder of these programs, optimized, built if need be.
+/// Builds these programs with optimization; returns their folder.
 pub fn release(paths: &Paths, names: &[&str]) -> Result<PathBuf> {
     let mut build = cargo();
     build.args(["build", "--release", "--locked", "--package", "tchalk"]);
@@ -18,7 +18,7 @@ pub fn release(paths: &Paths, names: &[&str]) -> Result<PathBuf> {
     Ok(paths.target().join("release/examples"))
 }
 
-/// Draws every figure from built-in data, and says where the page is.
+/// Draws every figure from built-in data, and prints where the page is.
 pub fn gallery(paths: &Paths) -> Result<()> {
     setup::run(paths, Register::CheckoutOnly)?;
     let page = draw_gallery(paths)?;
@@ -26,8 +26,8 @@ pub fn gallery(paths: &Paths) -> Result<()> {
     Ok(())
 }
 
-/// The gallery's page, drawn anew by the program as it is built for tests; fails if a figure is empty,
-/// clipped, or has texts that touch.
+/// Draws the gallery with an unoptimized program, as for tests; fails if a figure is empty, clipped, or has
+/// texts that touch. Returns the page.
 pub fn draw_gallery(paths: &Paths) -> Result<PathBuf> {
     let folder = paths.target().join("gallery");
     let mut draw = cargo();
@@ -51,7 +51,7 @@ pub fn train_base(paths: &Paths, note: &[String]) -> Result<()> {
     run_command(Command::new(program).arg(&out).arg(note.join(" ")).current_dir(&paths.root))
 }
 
-/// Makes one of the longer runs, and says where it left what it found.
+/// Runs one of the longer programs, and prints where its results are.
 pub fn evidence(paths: &Paths, arguments: &[String]) -> Result<()> {
     let [what] = arguments else {
         bail!("cargo xtask evidence takes one of cifar10, mnist, ants-bees, built-in-base")
@@ -60,6 +60,6 @@ pub fn evidence(paths: &Paths, arguments: &[String]) -> Result<()> {
     let program = release(paths, &["evidence"])?.join("evidence");
     let out = paths.target().join("evidence");
     run_command(Command::new(program).arg(what).arg(&out).current_dir(&paths.root))?;
-    println!("What it found is in {}.", out.display());
+    println!("Results: {}", out.display());
     Ok(())
 }

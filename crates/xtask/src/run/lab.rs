@@ -1,4 +1,4 @@
-//! Using what was set up: JupyterLab, executed notebooks, the environment for a shell.
+//! `cargo xtask lab`: JupyterLab at the tutorial.
 
 use super::environment::{environment, program};
 use crate::common::paths::Paths;
@@ -10,7 +10,7 @@ use lexopt::{Arg, Parser, ValueExt};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// How `cargo xtask lab` was asked to open.
+/// The options of `cargo xtask lab`.
 #[derive(Debug, Default, PartialEq)]
 pub struct Options {
     no_browser: bool,
@@ -31,7 +31,7 @@ impl Options {
     }
 }
 
-/// What JupyterLab is told, as `root` or not, and by way of a file for the browser or not.
+/// JupyterLab's arguments, for `root` or not, and with a file that redirects the browser or not.
 fn arguments(paths: &Paths, options: &Options, root: bool, by_file: bool) -> Vec<String> {
     let mut arguments = Vec::new();
     if options.no_browser {
@@ -41,13 +41,13 @@ fn arguments(paths: &Paths, options: &Options, root: bool, by_file: bool) -> Vec
         arguments.push(format!("--port={port}"));
     }
     if root {
-        // It refuses root's sessions unless told that they are meant.
+        // JupyterLab refuses to run as root without this.
         arguments.push("--allow-root".into());
     }
     let notebooks = paths.root.join("notebooks");
     // Without a browser the printed address has to lead to the tutorial.
     if by_file && !options.no_browser {
-        // The link with its token then stands in a file, and in no list of processes.
+        // The link with its token is then in a file, and not in a list of processes.
         arguments.push(notebooks.join("tutorial.ipynb").to_string_lossy().into_owned());
     } else {
         arguments.push("--ServerApp.use_redirect_file=False".into());
@@ -57,26 +57,25 @@ fn arguments(paths: &Paths, options: &Options, root: bool, by_file: bool) -> Vec
     arguments
 }
 
-/// Whether the browser can open the file by which Jupyter sends it to the notebook. A browser from a snap
-/// sees no hidden folder, and one outside WSL has other paths.
-fn reads_our_files() -> bool {
+/// Whether the browser can open the file with which Jupyter redirects it to the notebook. A browser from a snap
+/// sees no hidden folders, and one outside WSL has other paths.
+fn browser_reads_files() -> bool {
     std::env::var_os("WSL_DISTRO_NAME").is_none() && !Path::new("/snap/bin").is_dir()
 }
 
 /// Whether this runs as root.
 #[cfg(unix)]
 fn is_root() -> bool {
-    // SAFETY: it only asks, and cannot fail.
+    // SAFETY: the call has no conditions and cannot fail.
     unsafe { libc::geteuid() == 0 }
 }
 
-/// There is no root on this system.
 #[cfg(not(unix))]
 fn is_root() -> bool {
     false
 }
 
-/// Opens JupyterLab at the tutorial, and stays until it ends.
+/// Opens JupyterLab at the tutorial, and waits until it ends.
 pub fn open(paths: &Paths, options: &Options) -> Result<()> {
     let ready = setup::run(paths, Register::WithUser)?;
     if let Some(active) = ready.environment.active.as_ref().filter(|active| !active.has_lab) {
@@ -87,16 +86,16 @@ pub fn open(paths: &Paths, options: &Options) -> Result<()> {
         );
     }
     let mut lab = program(paths, &ready, "jupyter");
-    lab.arg("lab").args(arguments(paths, options, is_root(), reads_our_files()));
-    // A kernel warms up while JupyterLab starts, so that the first cell need not wait for it.
-    let reserve = Command::new(&ready.kernel)
+    lab.arg("lab").args(arguments(paths, options, is_root(), browser_reads_files()));
+    // A kernel is prewarmed while JupyterLab starts, so that the first cell need not wait for it.
+    let prewarmed = Command::new(&ready.kernel)
         .arg("--prewarm")
         .envs(kernel::with_cargo_on_path(environment(paths, &ready)))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn();
-    if let Err(error) = reserve {
+    if let Err(error) = prewarmed {
         eprintln!("no kernel could be started in advance: {error}");
     }
     run_interactive(&mut lab)
@@ -116,25 +115,25 @@ mod tests {
     }
 
     #[test]
-    fn jupyter_is_told_what_was_asked_and_that_root_is_meant() {
+    fn jupyter_gets_the_options_and_allow_root() {
         let paths = Paths { root: "/c".into(), home: "/h".into(), state: "/s".into() };
-        let asked = Options { no_browser: true, port: Some(8899) };
+        let options = Options { no_browser: true, port: Some(8899) };
         let notebook = "/c/notebooks/tutorial.ipynb";
-        let told = arguments(&paths, &asked, false, true);
-        assert_eq!(told[..2], ["--no-browser", "--port=8899"]);
-        assert!(told.iter().any(|it| it == "--LabApp.default_url=/lab/tree/tutorial.ipynb"));
+        let list = arguments(&paths, &options, false, true);
+        assert_eq!(list[..2], ["--no-browser", "--port=8899"]);
+        assert!(list.iter().any(|it| it == "--LabApp.default_url=/lab/tree/tutorial.ipynb"));
         assert_eq!(arguments(&paths, &Options::default(), true, true), ["--allow-root", notebook]);
     }
 
     #[test]
-    fn a_browser_that_cannot_read_our_files_gets_a_link() {
+    fn a_browser_that_cannot_read_files_gets_a_link() {
         let paths = Paths { root: "/c".into(), home: "/h".into(), state: "/s".into() };
-        let told = arguments(&paths, &Options::default(), false, false);
-        assert_eq!(told[0], "--ServerApp.use_redirect_file=False");
-        assert!(told.iter().any(|it| it == "--ServerApp.root_dir=/c/notebooks"));
+        let list = arguments(&paths, &Options::default(), false, false);
+        assert_eq!(list[0], "--ServerApp.use_redirect_file=False");
+        assert!(list.iter().any(|it| it == "--ServerApp.root_dir=/c/notebooks"));
         assert!(
-            told.iter().all(|it| it.starts_with("--")),
-            "a notebook would make it a file again"
+            list.iter().all(|it| it.starts_with("--")),
+            "an argument for a notebook would lead to a file"
         );
     }
 }

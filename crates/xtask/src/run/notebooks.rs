@@ -1,14 +1,15 @@
-//! Executing notebooks.
+//! Finding and executing notebooks.
 
 use super::environment::program;
+use crate::common::files::entries;
 use crate::common::paths::Paths;
 use crate::common::process::run as run_command;
 use crate::common::step::step;
 use crate::setup::{self, Ready, Register};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 
-/// Sets up, runs the tutorial, and says where it is.
+/// Sets up, runs the tutorial, and prints where the result is.
 pub fn tutorial(paths: &Paths) -> Result<()> {
     let ready = setup::run(paths, Register::WithUser)?;
     let notebook = paths.root.join("notebooks/tutorial.ipynb");
@@ -23,6 +24,9 @@ pub fn tutorial(paths: &Paths) -> Result<()> {
 
 /// Executes notebooks.
 pub fn run(paths: &Paths, notebooks: &[String]) -> Result<()> {
+    if notebooks.is_empty() {
+        bail!("a notebook is missing: cargo xtask run notebooks/tutorial.ipynb");
+    }
     let ready = setup::run(paths, Register::CheckoutOnly)?;
     for notebook in notebooks {
         let path = std::path::absolute(notebook)?;
@@ -47,7 +51,7 @@ pub fn execute(
             None => python.env_remove(name),
         };
     }
-    // Nobody waits here for the next notebook.
+    // There is no next notebook to prewarm a kernel for.
     python.env("TCHALK_RESERVE", "0");
     python
         .arg(paths.root.join("python/run_notebook.py"))
@@ -55,16 +59,15 @@ pub fn execute(
         .arg("--output-dir")
         .arg(pages);
     run_command(&mut python)
-        .with_context(|| format!("{} did not run through", notebook.display()))?;
+        .with_context(|| format!("{} did not run to its end", notebook.display()))?;
     let name = notebook.file_name().context("a notebook has a name")?;
     Ok(pages.join(name).with_extension("html"))
 }
 
-/// All notebooks below `folder`, in order of name.
+/// All notebooks below `folder`, sorted by name.
 pub fn notebooks(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
+    for path in entries(folder)? {
         let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
         if path.is_dir() && !hidden {
             found.extend(notebooks(&path)?);

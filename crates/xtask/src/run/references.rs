@@ -12,7 +12,7 @@ use std::process::Command;
 
 const COMPLETE: &str = "tchalk-complete";
 
-/// The Python of the separate environment, which is made if need be.
+/// The Python of an environment for these packages, which is made if it does not exist.
 pub fn python(paths: &Paths) -> Result<PathBuf> {
     let lock = paths.root.join("python/reference.txt");
     let text = std::fs::read_to_string(&lock).context("cannot read python/reference.txt")?;
@@ -20,7 +20,7 @@ pub fn python(paths: &Paths) -> Result<PathBuf> {
     let python = folder.join("bin/python");
     if !folder.join(COMPLETE).is_file() {
         step(
-            "PyTorch, Keras and scikit-learn in an environment of their own (about 3 GB to download)",
+            "PyTorch, Keras and scikit-learn in their own environment (about 3 GB to download)",
             || {
                 create_environment(&folder)?;
                 install(&paths.home, &python, &lock, None, &[])?;

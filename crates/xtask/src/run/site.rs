@@ -5,7 +5,7 @@ use super::examples;
 use super::notebooks::execute;
 use super::notebooks::notebooks;
 use crate::common::cargo::cargo;
-use crate::common::files::{create_folder, files_below, write_file};
+use crate::common::files::{copy_tree, create_folder, files_below, write_file};
 use crate::common::fingerprint::{fingerprint, fingerprint_of_tree};
 use crate::common::paths::{Paths, data_folder};
 use crate::common::process::run as run_command;
@@ -24,14 +24,14 @@ const KERAS: &str = "api/tchalk/for_keras_users/index.html";
 const GALLERY: &str = "gallery.html";
 
 /// An executed notebook.
-struct Executed {
+struct ExecutedNotebook {
     /// Relative to the folder of notebooks.
     name: PathBuf,
     file: PathBuf,
     failed: bool,
 }
 
-/// Makes every page, and fails at the end if a notebook did, or a link leads nowhere.
+/// Makes every page; fails at the end if a notebook has failed or a link is broken.
 pub fn build(paths: &Paths) -> Result<()> {
     let ready = setup::run(paths, Register::CheckoutOnly)?;
     let site = paths.target().join("site");
@@ -52,20 +52,20 @@ pub fn build(paths: &Paths) -> Result<()> {
     let broken = broken_links(&site)?;
     println!("\nThe pages, for any browser: {}", site.join("index.html").display());
     for link in &broken {
-        println!("a link leads nowhere: {link}");
+        println!("a broken link: {link}");
     }
     let failed: Vec<_> = executed.iter().filter(|notebook| notebook.failed).collect();
     for notebook in &failed {
         println!("did not run to its end: {}", notebook.name.display());
     }
     if !failed.is_empty() || !broken.is_empty() {
-        bail!("{} notebooks failed, {} links lead nowhere", failed.len(), broken.len());
+        bail!("{} notebooks failed, {} links are broken", failed.len(), broken.len());
     }
     Ok(())
 }
 
-/// Executes what has changed since it was last executed: notebook, library, kernel, or conditions.
-fn execute_all(paths: &Paths, ready: &Ready) -> Result<Vec<Executed>> {
+/// Executes the notebooks that have changed since the last time, or all if library, kernel or conditions have.
+fn execute_all(paths: &Paths, ready: &Ready) -> Result<Vec<ExecutedNotebook>> {
     let folder = paths.root.join("notebooks");
     let mut names: Vec<PathBuf> = notebooks(&folder)?
         .iter()
@@ -78,18 +78,18 @@ fn execute_all(paths: &Paths, ready: &Ready) -> Result<Vec<Executed>> {
         let source = folder.join(&name);
         let text = std::fs::read_to_string(&source)?;
         let kernel = ready.kernel.to_string_lossy();
-        let stamp =
+        let key =
             fingerprint(&[&text, &library, &kernel, &budget(), &data_folder().unwrap_or_default()]);
         let pages = paths.target().join("site-executed").join(name.parent().unwrap_or(&name));
         let file = pages.join(name.file_name().context("a notebook has a name")?);
-        let stamp_file = file.with_extension("stamp");
+        let key_file = file.with_extension("stamp");
         let mut failed = false;
-        if file.is_file() && std::fs::read_to_string(&stamp_file).is_ok_and(|old| old == stamp) {
+        if file.is_file() && std::fs::read_to_string(&key_file).is_ok_and(|old| old == key) {
             println!("{}: as it was executed before", name.display());
         } else {
             println!("{}, {}", name.display(), conditions());
-            // Neither may vouch for what comes now.
-            for old in [&stamp_file, &file] {
+            // An old result must not count for this run.
+            for old in [&key_file, &file] {
                 let _ = std::fs::remove_file(old);
             }
             let ran = execute(paths, ready, &source, &pages, &[("TCHALK_BUDGET", Some(&budget()))]);
@@ -97,35 +97,35 @@ fn execute_all(paths: &Paths, ready: &Ready) -> Result<Vec<Executed>> {
             if !file.is_file() {
                 ran.with_context(|| format!("{} left no page", name.display()))?;
             } else if !failed {
-                write_file(&stamp_file, &stamp)?;
+                write_file(&key_file, &key)?;
             }
         }
-        executed.push(Executed { name, file, failed });
+        executed.push(ExecutedNotebook { name, file, failed });
     }
     Ok(executed)
 }
 
-/// What a reader meets first comes first.
+/// The sort key of a notebook: the reading order.
 fn rank(name: &Path) -> (usize, PathBuf) {
-    let place = ORDER.iter().position(|known| Path::new(known) == name);
-    (place.unwrap_or(ORDER.len()), name.to_owned())
+    let position = ORDER.iter().position(|known| Path::new(known) == name);
+    (position.unwrap_or(ORDER.len()), name.to_owned())
 }
 
-/// The budget; a site is made to be looked at, not to spend a day on: `class` where none is chosen.
+/// The budget: `class`, if `TCHALK_BUDGET` is not set, so that a site does not take a day.
 fn budget() -> String {
     std::env::var("TCHALK_BUDGET").ok().filter(|name| !name.is_empty()).unwrap_or("class".into())
 }
 
-/// Under which conditions notebooks run, in words.
+/// The conditions under which notebooks run, for the pages.
 fn conditions() -> String {
     let data = match data_folder() {
-        Some(_) => "on the data sets of a bundle",
-        None => "on the data sets that could be had",
+        Some(_) => "on the data sets in TCHALK_DATA_DIR",
+        None => "on the data sets that are available",
     };
     format!("with budget {}, {data}", budget())
 }
 
-fn plan_of(site: &Path, executed: &[Executed]) -> serde_json::Value {
+fn plan_of(site: &Path, executed: &[ExecutedNotebook]) -> serde_json::Value {
     let page = |name: &Path| Path::new("notebooks").join(name).with_extension("html");
     let notebooks = executed.iter().map(|notebook| {
         json!({
@@ -154,7 +154,7 @@ fn document(paths: &Paths) -> Result<PathBuf> {
     Ok(paths.target().join("doc"))
 }
 
-/// Copies what belongs to the library; other crates may have been documented in the same folder.
+/// Copies the library's documentation; that of other crates may be in the same folder.
 fn copy_documents(from: &Path, to: &Path) -> Result<()> {
     let ours = ["tchalk", "static.files", "search.index", "trait.impl", "type.impl"];
     create_folder(to)?;
@@ -164,39 +164,19 @@ fn copy_documents(from: &Path, to: &Path) -> Result<()> {
         if path.is_file() {
             std::fs::copy(&path, to.join(&name))?;
         } else if ours.contains(&name.as_str()) {
-            copy_folder(&path, &to.join(&name))?;
+            copy_tree(&path, &to.join(&name), &|_| true)?;
         }
     }
-    copy_folder(&from.join("src/tchalk"), &to.join("src/tchalk"))
+    copy_tree(&from.join("src/tchalk"), &to.join("src/tchalk"), &|_| true)
 }
 
-/// Copies a folder with all that is in it.
-pub fn copy_folder(from: &Path, to: &Path) -> Result<()> {
-    create_folder(to)?;
-    let entries =
-        std::fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))?;
-    for entry in entries {
-        let path = entry?.path();
-        let target = to.join(path.file_name().unwrap_or_default());
-        if path.is_dir() {
-            copy_folder(&path, &target)?;
-        } else {
-            std::fs::copy(&path, &target).with_context(|| {
-                format!("cannot copy {} to {}", path.display(), target.display())
-            })?;
-        }
-    }
-    Ok(())
-}
-
-/// A page that stands alone, with a link to the page of pages.
+/// A single page with a link to the list of all pages.
 fn with_home_link(page: &str) -> String {
-    let way = "<body><p><a href=\"index.html\" style=\"color:inherit\">tchalk: all pages</a></p>";
-    page.replacen("<body>", way, 1)
+    let link = "<body><p><a href=\"index.html\" style=\"color:inherit\">tchalk: all pages</a></p>";
+    page.replacen("<body>", link, 1)
 }
 
-/// Links of the notebooks' pages and the first page that lead to nothing on this disk. (The
-/// documentation's own are rustdoc's to check.)
+/// The broken links of the notebooks' pages and the first page. (rustdoc checks those of the documentation.)
 fn broken_links(site: &Path) -> Result<Vec<String>> {
     let mut pages = files_below(&site.join("notebooks"))?;
     pages.retain(|page| page.extension().is_some_and(|extension| extension == "html"));
@@ -206,7 +186,7 @@ fn broken_links(site: &Path) -> Result<Vec<String>> {
     for page in pages {
         let text = std::fs::read_to_string(&page)?;
         for link in attributes(&text, "href").into_iter().chain(attributes(&text, "src")) {
-            if !leads_somewhere(&page, &text, &link)? {
+            if !link_exists(&page, &text, &link)? {
                 let page = page.strip_prefix(site).unwrap_or(&page);
                 broken.push(format!("{} → {link}", page.display()));
             }
@@ -224,27 +204,27 @@ fn attributes(page: &str, name: &str) -> Vec<String> {
         .collect()
 }
 
-fn leads_somewhere(page: &Path, text: &str, link: &str) -> Result<bool> {
-    // What is on the network is not asked for here.
+fn link_exists(page: &Path, text: &str, link: &str) -> Result<bool> {
+    // Links to the network are not checked.
     if link.contains(':') || link.is_empty() {
         return Ok(true);
     }
-    let (file, place) = link.split_once('#').unwrap_or((link, ""));
+    let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
     let target = page.parent().unwrap_or(page).join(decoded(file));
     if !file.is_empty() && !target.is_file() {
         return Ok(false);
     }
-    if place.is_empty() {
+    if anchor.is_empty() {
         return Ok(true);
     }
-    let anchor = format!(" id=\"{}\"", decoded(place));
+    let id = format!(" id=\"{}\"", decoded(anchor));
     match file.is_empty() {
-        true => Ok(text.contains(&anchor)),
-        false => Ok(std::fs::read_to_string(target)?.contains(&anchor)),
+        true => Ok(text.contains(&id)),
+        false => Ok(std::fs::read_to_string(target)?.contains(&id)),
     }
 }
 
-/// An address without its `%20`s.
+/// An address with `%20` and the like decoded.
 fn decoded(address: &str) -> String {
     let bytes = address.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
@@ -270,7 +250,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_tutorial_comes_first_and_strangers_last() {
+    fn the_tutorial_comes_first_and_unknown_notebooks_last() {
         let mut names =
             ["zebra.ipynb", "solutions/exercise.ipynb", "exercise.ipynb", "tutorial.ipynb"]
                 .map(PathBuf::from);
@@ -280,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn links_that_lead_nowhere_are_found() {
+    fn broken_links_are_found() {
         let site = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| {
             let path = site.path().join(name);
@@ -299,8 +279,8 @@ mod tests {
         assert_eq!(broken, ["notebooks/a b.html → #gone", "notebooks/a b.html → ../no.html"]);
     }
 
-    /// The headings of a notebook as Jupyter makes them places to link to, and its links to notebooks.
-    fn places_and_links(notebook: &Path) -> (Vec<String>, Vec<String>) {
+    /// The anchors of a notebook's headings as Jupyter makes them, and its links to notebooks.
+    fn anchors_and_links(notebook: &Path) -> (Vec<String>, Vec<String>) {
         let text = std::fs::read_to_string(notebook).unwrap();
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
         let cells = json["cells"].as_array().unwrap().iter();
@@ -312,32 +292,32 @@ mod tests {
         });
         let text: String = texts.map(|text| text + "\n").collect();
         let headings = text.lines().filter(|line| line.starts_with('#'));
-        let place = |line: &str| line.trim_start_matches('#').trim().replace(' ', "-");
+        let anchor = |line: &str| line.trim_start_matches('#').trim().replace(' ', "-");
         let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         let links = links.filter(|link| link.starts_with('#') || link.contains(".ipynb"));
-        (headings.map(place).collect(), links.map(str::to_owned).collect())
+        (headings.map(anchor).collect(), links.map(str::to_owned).collect())
     }
 
     #[test]
-    fn links_from_notebook_to_notebook_lead_to_headings_that_are_there() {
+    fn links_between_notebooks_lead_to_existing_headings() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../notebooks");
         for notebook in notebooks(&folder).unwrap() {
-            for link in places_and_links(&notebook).1 {
-                let (file, place) = link.split_once('#').unwrap_or((&link, ""));
+            for link in anchors_and_links(&notebook).1 {
+                let (file, anchor) = link.split_once('#').unwrap_or((&link, ""));
                 let target = match file.is_empty() {
                     true => notebook.clone(),
                     false => notebook.parent().unwrap().join(file),
                 };
                 assert!(target.is_file(), "{}: {link}", notebook.display());
-                let places = places_and_links(&target).0;
-                let found = place.is_empty() || places.contains(&decoded(place));
+                let anchors = anchors_and_links(&target).0;
+                let found = anchor.is_empty() || anchors.contains(&decoded(anchor));
                 assert!(found, "{}: {link}", notebook.display());
             }
         }
     }
 
     #[test]
-    fn a_page_that_stands_alone_gets_a_way_back() {
+    fn a_single_page_gets_a_link_to_all_pages() {
         assert!(
             with_home_link("<html><body><h1>All</h1>").contains("<body><p><a href=\"index.html\"")
         );

@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_readme_names_the_required_space() {
+    fn the_readme_names_the_required_gigabytes() {
         let all = |build| environment_size(build) + KERNEL + TEMPLATE;
         assert_eq!((all(TorchBuild::Cpu), all(TorchBuild::Cuda)), (6.0, 16.0));
         let readme = include_str!("../../../../README.md");
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn only_missing_parts_need_space() {
+    fn only_missing_parts_are_counted() {
         let home = Path::new("/h");
         assert_eq!(shortage_message(0.1, 0.0, home), None, "nothing is missing");
         assert_eq!(shortage_message(2.6, 2.5, home), None, "only the environment is missing");

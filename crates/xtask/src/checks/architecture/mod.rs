@@ -1,4 +1,4 @@
-//! `cargo xtask architecture`: whether the code is as ARCHITECTURE.md says, and how large it is.
+//! `cargo xtask architecture`: checks the code against ARCHITECTURE.md, and prints how large it is.
 //!
 //! A room of the library uses rooms on its own floor or below; no files use each other in a circle. What
 //! differs is an exception with a reason in ARCHITECTURE.md, and an exception that nothing needs is a fault.
@@ -100,8 +100,8 @@ impl House {
             let room = room.map_or(name.to_owned(), |(room, _)| format!("{name}/{room}"));
             *self.lines.entry(room).or_default() += Lines::of(file);
             for function in numbers::functions(file) {
-                let place = format!("{full}:{} {}", function.line, function.name);
-                self.functions.push((place, function.length));
+                let label = format!("{full}:{} {}", function.line, function.name);
+                self.functions.push((label, function.length));
             }
             *self.public_names.entry(name.to_owned()).or_default() += numbers::public_names(file);
             if file.is_test(0) {
@@ -257,8 +257,8 @@ impl House {
         let long: Vec<_> = functions.iter().filter(|(_, length)| *length > LONG).collect();
         let (all, over) = (functions.len(), long.len());
         println!("\n{all} functions, median {median} lines, {over} above {LONG}");
-        for (place, length) in long {
-            println!("  {length:>4} {place}");
+        for (label, length) in long {
+            println!("  {length:>4} {label}");
         }
     }
 }

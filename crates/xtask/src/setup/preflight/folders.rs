@@ -82,9 +82,9 @@ pub fn data(paths: &Paths, folder: Option<&str>) -> Finding {
     data_in(folder, bundled_data::find(&paths.home).as_deref())
 }
 
-fn data_in(folder: Option<&str>, remembered: Option<&Path>) -> Finding {
+fn data_in(folder: Option<&str>, bundled: Option<&Path>) -> Finding {
     match folder {
-        Some(folder) if remembered == Some(Path::new(folder)) => {
+        Some(folder) if bundled == Some(Path::new(folder)) => {
             Good(format!("from a bundle: {folder}"))
         }
         Some(folder) if Path::new(folder).is_dir() => Good(format!("{DATA_FOLDER} = {folder}")),
@@ -139,11 +139,11 @@ mod tests {
     #[test]
     fn a_data_folder_that_does_not_exist_is_a_fault() {
         let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let (named, remembered) = (folder.path().to_str(), Some(folder.path()));
+        let (named, bundled) = (folder.path().to_str(), Some(folder.path()));
         assert!(matches!(data_in(None, None), Note(_)));
         assert!(matches!(data_in(named, None), Good(what) if what.starts_with(DATA_FOLDER)));
-        assert!(matches!(data_in(named, remembered), Good(what) if what.contains("a bundle")));
-        assert!(matches!(data_in(other.path().to_str(), remembered), Good(_)));
-        assert!(matches!(data_in(Some("/no/folder"), remembered), Bad(..)));
+        assert!(matches!(data_in(named, bundled), Good(what) if what.contains("a bundle")));
+        assert!(matches!(data_in(other.path().to_str(), bundled), Good(_)));
+        assert!(matches!(data_in(Some("/no/folder"), bundled), Bad(..)));
     }
 }
