@@ -153,7 +153,7 @@ fn ants_bees(report: &mut Report) -> Outcome {
     const FOLDS: usize = 5;
     let photos = datasets::image_dataset("hymenoptera", [227, 227])?;
     report.say(photos.source())?;
-    let names = photos.classes();
+    let names = photos.class_names();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let all = photos.train.concatenate(&photos.test)?;
     let (set, labels) = (all.to_tensors(Device::Cpu), all.labels());

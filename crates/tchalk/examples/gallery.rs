@@ -129,17 +129,17 @@ fn main() -> Fallible {
     let settings = explain::ActivationMaximization::new("conv2d_2").jitter(2).blur();
     gallery
         .figure("activation maximization with jitter and blur", settings.run(&model)?.figure()?)?;
-    let cam = explain::grad_cam(&model, "conv2d_2", &photo)?.class_names(&shapes.classes());
+    let cam = explain::grad_cam(&model, "conv2d_2", &photo)?.class_names(&shapes.class_names());
     gallery.figure("Grad-CAM", cam.figure()?)?;
     let check =
-        explain::grad_cam_sanity_check(&model, "conv2d_2", &photo)?.class_names(&shapes.classes());
+        explain::grad_cam_sanity_check(&model, "conv2d_2", &photo)?.class_names(&shapes.class_names());
     gallery.figure("Grad-CAM beside shuffled weights", check.figure()?)?;
-    let saliency = explain::saliency(&model, &photo, None)?.class_names(&shapes.classes());
+    let saliency = explain::saliency(&model, &photo, None)?.class_names(&shapes.class_names());
     gallery.figure("saliency", saliency.figure()?)?;
     let contributions = explain::integrated_gradients(&model, &photo, None)?;
     gallery
-        .figure("integrated gradients", contributions.class_names(&shapes.classes()).figure()?)?;
-    let covered = explain::occlusion(&model, &photo, None, 8)?.class_names(&shapes.classes());
+        .figure("integrated gradients", contributions.class_names(&shapes.class_names()).figure()?)?;
+    let covered = explain::occlusion(&model, &photo, None, 8)?.class_names(&shapes.class_names());
     gallery.figure("occlusion", covered.figure()?)?;
 
     let seen = explain::embedding(&model, "dense", &test.to_tensors(Device::Cpu))?;
@@ -293,7 +293,7 @@ fn trained(split: &Split, validation: &TensorSet) -> Fallible<(Model, History)> 
 /// Predictions for images whose labels nobody knows.
 fn blind(split: &Split) -> Fallible<Predictions> {
     let few = split.take(20);
-    let unknown = Split::new("images without labels", few.images(), vec![], few.classes())?;
+    let unknown = Split::new("images without labels", few.images(), vec![], few.class_names())?;
     let table =
         Array2::from_shape_fn((20, 10), |(row, class)| if row % 10 == class { 0.64 } else { 0.04 });
     Ok(Predictions::from_probabilities(table, &unknown.to_tensors(Device::Cpu))?)

@@ -196,7 +196,7 @@ fn labels_that_belong_to_other_images() {
     let part = strokes.train.take(200);
     let mut labels = part.labels();
     labels.rotate_left(7);
-    let mixed = Split::new("mixed", part.images(), labels, part.classes()).unwrap();
+    let mixed = Split::new("mixed", part.images(), labels, part.class_names()).unwrap();
     let test = strokes.test.take(300).to_tensors(Device::Cpu);
     let layers = start().add(Flatten).add(Dense::new(256)).add(Relu).add(Dense::new(10));
     let model = build(layers.add(Softmax));

@@ -11,7 +11,7 @@ fn sets() -> (TensorSet, TensorSet, TensorSet) {
     let shapes = datasets::shapes().unwrap();
     let train = shapes.train.take(1_500).to_tensors(Device::Cpu);
     let x = shapes.test.to_tensors(Device::Cpu);
-    let names: Vec<String> = shapes.classes();
+    let names: Vec<String> = shapes.class_names();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let part = |from: i64, count: i64| {
         let y = x.labels().unwrap().narrow(0, from, count);

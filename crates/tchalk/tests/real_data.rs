@@ -15,7 +15,7 @@ fn cifar10_is_what_its_page_says() {
     assert_eq!(cifar10.name(), "CIFAR-10");
     assert_eq!(cifar10.train.images().shape(), [50_000, 32, 32, 3]);
     assert_eq!(cifar10.test.images().shape(), [10_000, 32, 32, 3]);
-    assert_eq!(cifar10.classes()[6], "frog");
+    assert_eq!(cifar10.class_names()[6], "frog");
     for (split, each) in [(&cifar10.train, 5_000), (&cifar10.test, 1_000)] {
         for class in 0..10 {
             assert_eq!(split.labels().iter().filter(|&&label| label == class).count(), each);
@@ -100,7 +100,7 @@ fn ants_and_bees_load_as_a_folder() {
         return;
     }
     let val = datasets::image_folder("hymenoptera/val", [64, 64]).unwrap();
-    assert_eq!(val.classes(), ["ants", "bees"]);
+    assert_eq!(val.class_names(), ["ants", "bees"]);
     assert_eq!(val.images().shape(), [val.len(), 64, 64, 3]);
     let set = ImageFolder::new("hymenoptera")
         .size([64, 64])

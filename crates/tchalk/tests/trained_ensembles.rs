@@ -249,7 +249,7 @@ fn what_cannot_be_trained_together_is_told() {
     }
     let unlabeled = datasets::shapes().unwrap().train.take(40);
     let images = unlabeled.images();
-    let unlabeled = Split::new("nameless", images, Vec::new(), unlabeled.classes()).unwrap();
+    let unlabeled = Split::new("nameless", images, Vec::new(), unlabeled.class_names()).unwrap();
     let unlabeled = unlabeled.to_tensors(Device::Cpu);
     for message in [
         refused(Ensemble::train(&model, 2, &unlabeled, fit())),

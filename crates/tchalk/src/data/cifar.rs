@@ -1,4 +1,4 @@
-//! CIFAR-10's binary form: records of a label and 3,072 bytes of red, green and blue planes.
+//! The binary format of CIFAR-10: records of a label and 3,072 bytes of red, green and blue planes.
 
 use crate::error::{Error, Result};
 use flate2::read::GzDecoder;
@@ -7,10 +7,10 @@ use std::io::Read;
 use std::path::Path;
 
 const SIDE: usize = 32;
-const PLANE: usize = SIDE * SIDE;
-const RECORD: usize = 1 + 3 * PLANE;
-/// A batch holds 10,000 records; what is larger by far is no batch.
-const MOST_BYTES: u64 = 4 * 10_000 * RECORD as u64;
+const PLANE_BYTES: usize = SIDE * SIDE;
+const RECORD_BYTES: usize = 1 + 3 * PLANE_BYTES;
+/// The largest file that is accepted; a batch has 10,000 records.
+const MAX_BYTES: u64 = 4 * 10_000 * RECORD_BYTES as u64;
 
 /// The files of the archive, in order; the last is the test set.
 pub(crate) const BATCHES: [&str; 6] = [
@@ -30,7 +30,7 @@ pub(crate) const CLASSES: [&str; 10] =
 pub(crate) type Records = (Array4<u8>, Vec<usize>);
 
 /// The training and the test records in the archive `cifar-10-binary.tar.gz`.
-pub(crate) fn archive(bytes: &[u8], path: &Path) -> Result<(Records, Records)> {
+pub(crate) fn read_archive(bytes: &[u8], path: &Path) -> Result<(Records, Records)> {
     let broken = |error: std::io::Error| {
         let hint = "The file is cut off or damaged: download it again.";
         Error::bad_file(path, format!("the archive is broken: {error}"), hint)
@@ -39,21 +39,21 @@ pub(crate) fn archive(bytes: &[u8], path: &Path) -> Result<(Records, Records)> {
     let mut archive = tar::Archive::new(GzDecoder::new(bytes));
     for entry in archive.entries().map_err(broken)? {
         let mut entry = entry.map_err(broken)?;
-        // Members are known by their names alone, and nothing is written: no path can escape.
+        // Members are found by name, and nothing is written, so paths cannot escape.
         let name = entry.path().map_err(broken)?.file_name().map(|name| name.to_owned());
         let Some(place) = BATCHES.iter().position(|batch| name.as_deref() == Some(batch.as_ref()))
         else {
             continue;
         };
         let mut batch = Vec::new();
-        entry.by_ref().take(MOST_BYTES).read_to_end(&mut batch).map_err(broken)?;
+        entry.by_ref().take(MAX_BYTES).read_to_end(&mut batch).map_err(broken)?;
         batches[place] = Some(batch);
     }
     from_batches(batches, path)
 }
 
-/// The same from the extracted folder `cifar-10-batches-bin`.
-pub(crate) fn folder(path: &Path) -> Result<(Records, Records)> {
+/// The same in the extracted folder `cifar-10-batches-bin`.
+pub(crate) fn read_folder(path: &Path) -> Result<(Records, Records)> {
     let mut batches: [Option<Vec<u8>>; 6] = Default::default();
     for (batch, name) in batches.iter_mut().zip(BATCHES) {
         let file = path.join(name);
@@ -73,31 +73,32 @@ fn from_batches(batches: [Option<Vec<u8>>; 6], path: &Path) -> Result<(Records, 
     }
     let test = whole.pop().unwrap_or_default();
     Ok((
-        records(&whole.iter().map(Vec::as_slice).collect::<Vec<_>>(), path)?,
-        records(&[&test], path)?,
+        read_records(&whole.iter().map(Vec::as_slice).collect::<Vec<_>>(), path)?,
+        read_records(&[&test], path)?,
     ))
 }
 
-/// The records of some batches, one after the other.
-pub(crate) fn records(batches: &[&[u8]], path: &Path) -> Result<Records> {
-    let total: usize = batches.iter().map(|batch| batch.len() / RECORD).sum();
-    let mut pixels = Vec::with_capacity(total * 3 * PLANE);
+/// The records of several batches, in order.
+pub(crate) fn read_records(batches: &[&[u8]], path: &Path) -> Result<Records> {
+    let total: usize = batches.iter().map(|batch| batch.len() / RECORD_BYTES).sum();
+    let mut pixels = Vec::with_capacity(total * 3 * PLANE_BYTES);
     let mut labels = Vec::with_capacity(total);
     for batch in batches {
-        if batch.len() % RECORD != 0 || batch.is_empty() {
-            let problem = format!("expected records of {RECORD} bytes, got {} bytes", batch.len());
+        if batch.len() % RECORD_BYTES != 0 || batch.is_empty() {
+            let problem =
+                format!("expected records of {RECORD_BYTES} bytes, got {} bytes", batch.len());
             let hint = "The file is cut off or damaged: download it again.";
             return Err(Error::bad_file(path, problem, hint));
         }
-        for record in batch.chunks_exact(RECORD) {
+        for record in batch.chunks_exact(RECORD_BYTES) {
             let (label, planes) = (usize::from(record[0]), &record[1..]);
             if label >= CLASSES.len() {
                 let problem = format!("record {} has label {label}, not 0 to 9", labels.len());
                 return Err(Error::bad_file(path, problem, "This is not CIFAR-10's binary form."));
             }
             labels.push(label);
-            let (red, rest) = planes.split_at(PLANE);
-            let (green, blue) = rest.split_at(PLANE);
+            let (red, rest) = planes.split_at(PLANE_BYTES);
+            let (green, blue) = rest.split_at(PLANE_BYTES);
             pixels.extend(red.iter().zip(green).zip(blue).flat_map(|((&r, &g), &b)| [r, g, b]));
         }
     }
@@ -115,7 +116,7 @@ mod tests {
     fn record(label: u8, [red, green, blue]: [u8; 3]) -> Vec<u8> {
         let mut record = vec![label];
         for value in [red, green, blue] {
-            record.extend([value; PLANE]);
+            record.extend([value; PLANE_BYTES]);
         }
         record
     }
@@ -141,7 +142,7 @@ mod tests {
     #[test]
     fn planes_become_pixels() {
         let batch = [record(3, [10, 20, 30]), record(9, [1, 2, 3])].concat();
-        let (images, labels) = records(&[&batch], Path::new("x")).unwrap();
+        let (images, labels) = read_records(&[&batch], Path::new("x")).unwrap();
         assert_eq!(labels, [3, 9]);
         assert_eq!(images.slice(ndarray::s![0, 31, 5, ..]).to_vec(), [10, 20, 30]);
     }
@@ -160,26 +161,28 @@ mod tests {
         .enumerate()
         .map(|(i, &name)| (name, record(i as u8, [0, 0, 0])))
         .collect();
-        let (train, test) = archive(&packed(&members), Path::new("x")).unwrap();
+        let (train, test) = read_archive(&packed(&members), Path::new("x")).unwrap();
         assert_eq!(train.1, [1, 0, 2, 3, 4], "by number, not by place in the archive");
         assert_eq!(test.1, [5]);
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn errors_name_the_problem() {
         let path = Path::new("cifar");
         let whole = packed(&[("data_batch_1.bin", record(0, [0, 0, 0]))]);
-        assert!(refusal(archive(&whole, path)).contains("data_batch_2.bin is missing"));
-        assert!(refusal(archive(&whole[..whole.len() / 2], path)).contains("archive is broken"));
-        assert!(refusal(records(&[&record(0, [0; 3])[..99]], path)).contains("got 99 bytes"));
-        assert!(refusal(records(&[&record(10, [0; 3])], path)).contains("label 10"));
+        assert!(refusal(read_archive(&whole, path)).contains("data_batch_2.bin is missing"));
+        assert!(
+            refusal(read_archive(&whole[..whole.len() / 2], path)).contains("archive is broken")
+        );
+        assert!(refusal(read_records(&[&record(0, [0; 3])[..99]], path)).contains("got 99 bytes"));
+        assert!(refusal(read_records(&[&record(10, [0; 3])], path)).contains("label 10"));
     }
 
     proptest! {
         #[test]
         fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-            let _ = archive(&bytes, Path::new("x"));
-            let _ = records(&[&bytes], Path::new("x"));
+            let _ = read_archive(&bytes, Path::new("x"));
+            let _ = read_records(&[&bytes], Path::new("x"));
         }
     }
 }

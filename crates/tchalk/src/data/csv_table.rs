@@ -1,4 +1,4 @@
-//! A CSV file as a table to look at.
+//! A CSV file as a table.
 
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
@@ -10,20 +10,21 @@ use csv::{ByteRecord, ReaderBuilder};
 use std::path::Path;
 use std::sync::Arc;
 
-/// So many rows and columns are shown whole.
-const MOST_ROWS: usize = 20;
-const MOST_COLUMNS: usize = 12;
-/// Of more, so many at the beginning and at the end.
+/// A larger table is shown without its middle.
+const MAX_ROWS: usize = 20;
+const MAX_COLUMNS: usize = 12;
+/// The rows and columns that are shown at both ends of a larger table.
 const EDGE_ROWS: usize = 5;
 const EDGE_COLUMNS: usize = 5;
-/// What claims more columns is no table.
-const COLUMN_LIMIT: usize = 100_000;
-/// A longer text is cut off in the table.
-const LONGEST_TEXT: usize = 60;
+/// A file with more columns is refused.
+const PARSE_MAX_COLUMNS: usize = 100_000;
+/// The most characters of a cell that are shown.
+const MAX_TEXT: usize = 60;
 
 /// A CSV file with a header: its columns' names and its rows of text.
 ///
-/// On the page it is a table; of a long or wide one the middle is left out. Rows are numbered from 0.
+/// In a notebook it is shown as a table; the middle of a long or wide one is left out. Rows are numbered
+/// from 0.
 ///
 /// ```
 /// use tchalk::prelude::*;
@@ -41,9 +42,9 @@ pub struct CsvTable {
     name: String,
     bytes: Arc<Vec<u8>>,
     columns: Arc<Vec<String>>,
-    /// Where each row begins; a table of text cells would take many times the file.
+    /// Where each row begins. Text cells would take many times the memory of the file.
     rows: Arc<Vec<usize>>,
-    /// How many rows there are in the file.
+    /// The number of rows in the file.
     total: usize,
 }
 
@@ -65,8 +66,8 @@ impl CsvTable {
 
     fn parse(bytes: Vec<u8>, path: &Path) -> Result<CsvTable> {
         let first = bytes.iter().take_while(|&&byte| byte != b'\n');
-        if first.filter(|&&byte| byte == b',').count() >= COLUMN_LIMIT {
-            let problem = format!("its first line has more than {COLUMN_LIMIT} cells");
+        if first.filter(|&&byte| byte == b',').count() >= PARSE_MAX_COLUMNS {
+            let problem = format!("its first line has more than {PARSE_MAX_COLUMNS} cells");
             return Err(Error::bad_file(path, problem, "This is no table of this kind."));
         }
         let broken = |error: csv::Error| match error.kind() {
@@ -98,7 +99,7 @@ impl CsvTable {
         })
     }
 
-    /// How many rows, without the header.
+    /// The number of rows, without the header.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
@@ -141,7 +142,7 @@ impl CsvTable {
     /// If there is no column of that name.
     pub fn column(&self, name: &str) -> Result<Vec<String>> {
         let Some(place) = self.columns.iter().position(|column| column == name) else {
-            let names = shortened(&self.columns, |name| name.clone());
+            let names = first_and_last(&self.columns, |name| name.clone());
             let expected = format!("one of {}", names.join(", "));
             return Err(Error::invalid("CsvTable::column", expected, format!("{name:?}"), ""));
         };
@@ -160,21 +161,21 @@ impl CsvTable {
         let mut reader =
             ReaderBuilder::new().has_headers(false).buffer_capacity(8192).from_reader(rest);
         let mut record = ByteRecord::new();
-        // It was read before, so it can be read again.
+        // It was parsed before, so this does not fail.
         let _ = reader.read_byte_record(&mut record);
         record
     }
 
     /// The table that is shown, with its middle left out.
     fn table(&self) -> Table {
-        let shown: Vec<Option<usize>> = if self.len() <= MOST_ROWS {
+        let shown: Vec<Option<usize>> = if self.len() <= MAX_ROWS {
             (0..self.len()).map(Some).collect()
         } else {
             let end = (self.len() - EDGE_ROWS..self.len()).map(Some);
             (0..EDGE_ROWS).map(Some).chain([None]).chain(end).collect()
         };
         let line = |first: String, cells: &[String]| {
-            [vec![first], shortened(cells, |cell| beginning(cell, LONGEST_TEXT))].concat()
+            [vec![first], first_and_last(cells, |cell| beginning(cell, MAX_TEXT))].concat()
         };
         let headings = line(String::new(), &self.columns);
         let rows: Vec<Vec<String>> = shown
@@ -207,9 +208,9 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// The first and the last few, with dots between.
-fn shortened(texts: &[String], each: impl Fn(&String) -> String) -> Vec<String> {
-    if texts.len() <= MOST_COLUMNS {
+/// The first and the last few, with an ellipsis between.
+fn first_and_last(texts: &[String], each: impl Fn(&String) -> String) -> Vec<String> {
+    if texts.len() <= MAX_COLUMNS {
         return texts.iter().map(each).collect();
     }
     let (first, last) = (&texts[..=EDGE_COLUMNS], &texts[texts.len() - EDGE_COLUMNS..]);
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_table_is_shown_whole() {
+    fn a_small_table_is_shown_completely() {
         let table = parse("name,age\n\"Rex, the dog\",7\nMimi,12\n").unwrap();
         let lines: Vec<String> = format!("{table:?}").lines().map(str::to_owned).collect();
         assert_eq!(lines[0], "   name          age");
@@ -271,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn errors_name_the_problem() {
         let refuse = |text: &str| parse(text).unwrap_err().to_string();
         assert!(refuse("a,b\n1,2\n3\n").contains("row 3: expected 2 cells, got 1"));
         assert!(refuse("").contains("the file is empty"));
@@ -292,7 +293,7 @@ mod tests {
         }
 
         #[test]
-        fn what_was_written_is_read(rows in proptest::collection::vec("[a-c\",\n]{0,6}", 1..9)) {
+        fn written_rows_are_read_back(rows in proptest::collection::vec("[a-c\",\n]{0,6}", 1..9)) {
             let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
             writer.write_record(["one", "two"]).unwrap();
             rows.iter().for_each(|row| writer.write_record([row.as_str(), "x"]).unwrap());

@@ -1,20 +1,20 @@
-//! Two splits of one kind of images, and where they came from.
+//! A training set and a test set, and where they came from.
 
 use super::Split;
 
-/// An image set in two splits: one to learn from, one to tell how well it was learned.
+/// An image set in two splits: one for training, one for testing.
 #[derive(Clone)]
 pub struct Dataset {
-    /// The images to learn from.
+    /// The images for training.
     pub train: Split,
-    /// The images to be tested on.
+    /// The images for testing.
     pub test: Split,
     name: String,
     source: String,
 }
 
 impl Dataset {
-    /// Two splits with the same classes, and a sentence on where they came from.
+    /// Two splits with the same classes, and a sentence that says where they came from.
     pub fn new(
         name: impl Into<String>,
         source: impl Into<String>,
@@ -24,19 +24,19 @@ impl Dataset {
         Dataset { train, test, name: name.into(), source: source.into() }
     }
 
-    /// What it is called: `CIFAR-10`.
+    /// The name, such as `CIFAR-10`.
     pub fn name(&self) -> String {
         self.name.clone()
     }
 
-    /// Where it came from, in a sentence: a built-in sample never passes for the real thing.
+    /// A sentence that says where the images came from, and whether they are a built-in sample.
     pub fn source(&self) -> String {
         self.source.clone()
     }
 
-    /// The names of the classes; a label is a place in this list.
-    pub fn classes(&self) -> Vec<String> {
-        self.train.classes()
+    /// The names of the classes; a label is an index into this list.
+    pub fn class_names(&self) -> Vec<String> {
+        self.train.class_names()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Images of your own: a folder for each class.
+//! Your own images: a folder for each class.
 
 use super::image_decoder::{AspectRatio, ImageDecoder};
 use super::stream::{ImageStream, LabeledFiles};
@@ -19,10 +19,9 @@ use std::sync::Arc;
 /// ```
 ///
 /// The names of the folders are the classes, in alphabetical order. Images may differ in size; the
-/// call says how they are brought to one: [`AspectRatio::Crop`] unless [`ImageFolder::aspect_ratio`] names
-/// another. All become color images.
+/// settings say how they are resized: [`AspectRatio::Crop`] by default. All become color images.
 ///
-/// A path that is not there is also looked for in `TCHALK_DATA_DIR`.
+/// A path that does not exist is also searched in `TCHALK_DATA_DIR`.
 ///
 /// ```no_run
 /// use tchalk::prelude::*;
@@ -49,7 +48,7 @@ impl ImageFolder {
         self
     }
 
-    /// How images of another shape are brought to that size.
+    /// What happens to images of another aspect ratio; [`AspectRatio::Crop`] by default.
     pub fn aspect_ratio(mut self, aspect_ratio: AspectRatio) -> ImageFolder {
         self.aspect_ratio = aspect_ratio;
         self
@@ -62,8 +61,8 @@ impl ImageFolder {
     ///
     /// # Errors
     ///
-    /// If the folder is not there, or has no class folders with images; if a file is no image (the
-    /// message names it); or after the stop button.
+    /// If the folder does not exist, or has no class folders with images; if a file is no image (the
+    /// message names it); or after an interrupt.
     pub fn load(&self) -> Result<Split> {
         let (path, bundle) = self.resolve()?;
         self.load_from(self.scan(&path)?, bundle)
@@ -85,9 +84,10 @@ impl ImageFolder {
             return Err(Error::invalid(self.op(), expected, got, hint));
         };
         let (train, test) = (self.scan(&path.join("train"))?, self.scan(&path.join(held_out))?);
-        if train.classes != test.classes {
+        if train.class_names != test.class_names {
             let expected = format!("the same classes in train and {held_out}");
-            let got = format!("{} and {}", train.classes.join(", "), test.classes.join(", "));
+            let got =
+                format!("{} and {}", train.class_names.join(", "), test.class_names.join(", "));
             return Err(Error::invalid(self.op(), expected, got, ""));
         }
         let train = self.load_from(train, bundle.clone())?;
@@ -96,7 +96,7 @@ impl ImageFolder {
         let [height, width] = self.size;
         let checked = if bundle.is_some() { ", with the sums that SHA256SUMS lists" } else { "" };
         let source = format!(
-            "Read from {}{checked}; brought to {height} × {width} pixels ({:?}).",
+            "Read from {}{checked}; resized to {height} × {width} pixels ({:?}).",
             path.display(),
             self.aspect_ratio
         );
@@ -119,12 +119,12 @@ impl ImageFolder {
         Ok(ImageStream::new(self.scan(&path)?, self.decoder(bundle), size))
     }
 
-    /// How the call reads in a message.
+    /// The call as it stands in a message.
     fn op(&self) -> String {
         format!("ImageFolder::new({:?})", self.path.display().to_string())
     }
 
-    /// The folder itself, and the bundle it is in.
+    /// The path of the folder, and the bundle that contains it.
     fn resolve(&self) -> Result<(PathBuf, Option<Arc<Bundle>>)> {
         if self.size.contains(&0) || self.size.iter().any(|&side| side > 10_000) {
             let got = format!("{:?}", self.size);
@@ -141,7 +141,7 @@ impl ImageFolder {
         }
         Err(Error::invalid(
             self.op(),
-            "a folder that is there",
+            "an existing folder",
             "none of that name",
             "The path starts where the notebook is, or in the folder that TCHALK_DATA_DIR names.",
         ))
@@ -172,13 +172,13 @@ impl ImageFolder {
         }
         let parent = path.parent().map(file_name).filter(|parent| !parent.is_empty());
         let name = parent.map_or(file_name(path), |parent| format!("{parent} {}", file_name(path)));
-        Ok(LabeledFiles { name, classes, files })
+        Ok(LabeledFiles { name, class_names: classes, files })
     }
 
     fn load_from(&self, files: LabeledFiles, bundle: Option<Arc<Bundle>>) -> Result<Split> {
         let ([height, width], n) = (self.size, files.files.len());
         let mut pixels: Vec<u8> = Vec::new();
-        let (name, classes) = (files.name.clone(), files.classes.clone());
+        let (name, classes) = (files.name.clone(), files.class_names.clone());
         let labels: Vec<usize> = files.files.iter().map(|file| file.1).collect();
         if pixels.try_reserve_exact(n * height * width * 3).is_err() {
             let gigabytes = (n * height * width * 3) as f64 / 1e9;
@@ -200,7 +200,7 @@ impl ImageFolder {
     }
 }
 
-/// What is in a folder, sorted by name, without what is hidden.
+/// The entries of a folder without hidden ones, sorted by name.
 fn entries(path: &Path) -> Result<Vec<PathBuf>> {
     let broken = |error| Error::io(path, error, "Check that you may read it.");
     let mut entries = Vec::new();
@@ -246,14 +246,14 @@ mod tests {
         let home = folder(3);
         let split = ImageFolder::new(home.path().join("pets")).size([8, 6]).load().unwrap();
         assert_eq!(split.images().shape(), [6, 8, 6, 3]);
-        assert_eq!(split.classes(), ["dark", "light"]);
+        assert_eq!(split.class_names(), ["dark", "light"]);
         assert_eq!(split.labels(), [0, 0, 0, 1, 1, 1]);
         let red: Vec<u8> = (0..6).map(|i| split.images()[[i, 4, 3, 0]]).collect();
         assert_eq!(red, [0, 1, 2, 100, 101, 102]);
     }
 
     #[test]
-    fn a_stream_gives_every_image_once_in_batches() {
+    fn a_stream_yields_every_image_once() {
         let home = folder(20);
         let folder = ImageFolder::new(home.path().join("pets")).size([4, 4]);
         let stream = folder.stream(16).unwrap();
@@ -309,12 +309,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn errors_name_the_problem() {
         let home = folder(2);
         let refuse =
             |path: &Path| ImageFolder::new(path).size([4, 4]).load().unwrap_err().to_string();
         let message = refuse(Path::new("no/such/folder"));
-        assert!(message.contains("expected a folder that is there"), "{message}");
+        assert!(message.contains("expected an existing folder"), "{message}");
         let message = refuse(home.path());
         assert!(message.contains("expected a folder of .jpg, .jpeg or .png files"), "{message}");
         let path = home.path().join("pets");

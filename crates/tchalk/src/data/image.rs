@@ -5,12 +5,12 @@ use crate::error::{Error, Result};
 use crate::plot::{Caption, Figure, image_grid};
 use ndarray::{ArcArray, ArrayView1, Ix3};
 
-/// One image, with its label where that is known.
+/// One image, with its label if that is known.
 #[derive(Clone, PartialEq)]
 pub struct Image {
     pub(super) pixels: ArcArray<u8, Ix3>,
     pub(super) label: Option<usize>,
-    pub(super) class: Option<String>,
+    pub(super) class_name: Option<String>,
 }
 
 impl Image {
@@ -36,7 +36,7 @@ impl Image {
         rows.map(|row| row.outer_iter().map(bright).collect()).collect()
     }
 
-    /// A gray image of any numbers, row by row: the least is black, the largest white.
+    /// A gray image of any numbers, row by row: the smallest is black, the largest white.
     ///
     /// # Errors
     ///
@@ -61,7 +61,7 @@ impl Image {
         let gray =
             |(y, x, _): (usize, usize, usize)| ((rows[y][x] - low) / range * 255.0).round() as u8;
         let pixels = ArcArray::from_shape_fn((rows.len(), width, 1), gray);
-        Ok(Image { pixels, label: None, class: Some(name.to_owned()) })
+        Ok(Image { pixels, label: None, class_name: Some(name.to_owned()) })
     }
 
     /// Images beside one another, the name of its class below each.
@@ -71,32 +71,32 @@ impl Image {
     /// If there are no images.
     pub fn side_by_side(images: &[&Image]) -> Result<Figure> {
         let pixels: Vec<_> = images.iter().map(|image| image.pixels()).collect();
-        let names = images.iter().map(|image| image.class.clone().unwrap_or_default());
+        let names = images.iter().map(|image| image.class_name.clone().unwrap_or_default());
         image_grid(&pixels, &names.map(Caption::new).collect::<Vec<_>>(), images.len())
     }
 
-    /// The label, as a place in the list of classes.
+    /// The label: an index into the class names.
     pub fn label(&self) -> Option<usize> {
         self.label
     }
 
     /// The name of the class.
-    pub fn class(&self) -> Option<String> {
-        self.class.clone()
+    pub fn class_name(&self) -> Option<String> {
+        self.class_name.clone()
     }
 }
 
 impl std::fmt::Debug for Image {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (height, width, channels) = self.pixels.dim();
-        let class = self.class.as_deref().unwrap_or("without a label");
+        let class = self.class_name.as_deref().unwrap_or("without a label");
         write!(f, "an image, {height} × {width} × {channels}, {class}")
     }
 }
 
 impl Show for Image {
     fn content(&self) -> Content {
-        let caption = Caption::new(self.class.clone().unwrap_or_default());
+        let caption = Caption::new(self.class_name.clone().unwrap_or_default());
         match image_grid(std::slice::from_ref(&self.pixels), &[caption], 1) {
             Ok(figure) => figure.content(),
             Err(error) => Content::text(error.to_string()),

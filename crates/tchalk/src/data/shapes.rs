@@ -1,9 +1,9 @@
-//! The built-in sample: ten kinds of shapes, drawn by the library.
+//! The built-in shapes: ten classes, drawn by the library.
 //!
-//! Place, size, turn, colors and background of every image are random, and either of shape and
-//! background may be the lighter one: so single pixels say little about the class, and a network has
-//! to find edges and corners. Drawing uses only arithmetic that is exact to the bit everywhere
-//! (no sines), so the images are the same on every machine.
+//! Position, size, rotation, colors and background of every image are random, and the shape may be lighter
+//! or darker than its background. Single pixels say little about the class, so a network has to find edges
+//! and corners. Drawing uses only arithmetic that is exact on every machine (no sines), so the images are
+//! always the same.
 
 use crate::runtime::seed::{below, uniform};
 use ndarray::Array4;
@@ -27,7 +27,7 @@ pub(crate) const CLASSES: [&str; 10] = [
 /// The images' width and height.
 const SIZE: usize = 32;
 
-/// What the generator starts from: fixed, so that the sample is one set and not many.
+/// The seed is fixed, so that the sample is always the same.
 const SEED: u64 = 0x7463_6861_6c6b;
 
 /// `count` images `u8 [count, 32, 32, 3]` and their labels, with the classes equally frequent and
@@ -53,14 +53,14 @@ fn image(label: usize, rng: &mut ChaCha8Rng) -> Vec<u8> {
     let room = (SIZE as f32 / 2.0 - radius).max(0.0) * 0.8;
     let middle = SIZE as f32 / 2.0;
     let center = [middle + uniform(-room, room, rng), middle + uniform(-room, room, rng)];
-    let (cos, sin) = turn(label, rng);
+    let (cos, sin) = random_rotation(label, rng);
     let shade = [uniform(-0.25, 0.25, rng), uniform(-0.25, 0.25, rng)];
     let slope = [uniform(-1.0, 1.0, rng), uniform(-1.0, 1.0, rng)];
     let dots: Vec<(Point, f32, Color)> = (0..below(4, rng))
         .map(|_| {
             let size = SIZE as f32;
             let place = [uniform(0.0, size, rng), uniform(0.0, size, rng)];
-            let color = mixed(ground, shape_color, uniform(0.15, 0.5, rng));
+            let color = mix(ground, shape_color, uniform(0.15, 0.5, rng));
             (place, uniform(1.0, 2.6, rng), color)
         })
         .collect();
@@ -69,17 +69,17 @@ fn image(label: usize, rng: &mut ChaCha8Rng) -> Vec<u8> {
         for column in 0..SIZE {
             let place = [column as f32 + 0.5, row as f32 + 0.5];
             let along = (place[0] - middle) * slope[0] + (place[1] - middle) * slope[1];
-            let mut color = mixed(ground, far_ground, (0.5 + along / SIZE as f32).clamp(0.0, 1.0));
+            let mut color = mix(ground, far_ground, (0.5 + along / SIZE as f32).clamp(0.0, 1.0));
             for &(dot, size, dot_color) in &dots {
                 let distance = length([place[0] - dot[0], place[1] - dot[1]]) - size;
-                color = mixed(color, dot_color, covered(distance));
+                color = mix(color, dot_color, coverage(distance));
             }
-            // The place as the shape sees it: unturned, with radius 1.
+            // The coordinates relative to the shape: not rotated, with radius 1.
             let from = [(place[0] - center[0]) / radius, (place[1] - center[1]) / radius];
             let inside = [cos * from[0] + sin * from[1], cos * from[1] - sin * from[0]];
             let light = 1.0 + shade[0] * inside[0] + shade[1] * inside[1];
             let lit = shape_color.map(|channel| channel * light);
-            color = mixed(color, lit, covered(distance(label, inside) * radius));
+            color = mix(color, lit, coverage(distance(label, inside) * radius));
             let grain = uniform(-0.02, 0.02, rng);
             pixels.extend(
                 color.map(|channel| ((channel + grain).clamp(0.0, 1.0) * 255.0 + 0.5) as u8),
@@ -89,8 +89,8 @@ fn image(label: usize, rng: &mut ChaCha8Rng) -> Vec<u8> {
     pixels
 }
 
-/// A color for the shape, and two for the ground; they differ clearly in brightness, and in four
-/// images out of five the shape is the lighter one.
+/// A color for the shape, and two for the background. They differ clearly in brightness, and in four
+/// of five images the shape is the lighter one.
 fn colors(rng: &mut ChaCha8Rng) -> (Color, Color, Color) {
     let lighter = below(5, rng) < 4;
     loop {
@@ -104,7 +104,7 @@ fn colors(rng: &mut ChaCha8Rng) -> (Color, Color, Color) {
             (ground, shape)
         };
         if (brightness(shape) - brightness(ground)).abs() > 0.25 {
-            return (shape, ground, mixed(ground, any(rng), 0.35));
+            return (shape, ground, mix(ground, any(rng), 0.35));
         }
     }
 }
@@ -122,13 +122,13 @@ fn hsv(hue: f32, saturation: f32, value: f32) -> Color {
     })
 }
 
-fn mixed(a: Color, b: Color, share: f32) -> Color {
+fn mix(a: Color, b: Color, share: f32) -> Color {
     [0, 1, 2].map(|channel| a[channel] + (b[channel] - a[channel]) * share)
 }
 
-/// Cosine and sine of a random angle: any for shapes that have no upside, up to 30° for the others.
-/// Made from the tangent of half the angle, without trigonometry.
-fn turn(label: usize, rng: &mut ChaCha8Rng) -> (f32, f32) {
+/// Cosine and sine of a random angle: any angle for shapes without a top, up to 30° for the others.
+/// Computed from the tangent of half the angle, without trigonometry.
+fn random_rotation(label: usize, rng: &mut ChaCha8Rng) -> (f32, f32) {
     let freely = matches!(CLASSES[label], "circle" | "ring" | "crescent" | "arrow");
     let most = if freely { 0.414_213_56 } else { 0.267_949_2 };
     let half = uniform(-most, most, rng);
@@ -141,8 +141,8 @@ fn turn(label: usize, rng: &mut ChaCha8Rng) -> (f32, f32) {
     }
 }
 
-/// How much of a pixel is covered, by its signed distance in pixels from the outline.
-fn covered(distance: f32) -> f32 {
+/// The fraction of a pixel that is covered, by its signed distance in pixels from the outline.
+fn coverage(distance: f32) -> f32 {
     (0.5 - distance).clamp(0.0, 1.0)
 }
 

@@ -1,4 +1,4 @@
-//! Images of one kind in memory, as bytes.
+//! Images in memory, as bytes.
 
 use super::Image;
 use crate::error::{Error, Result};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 pub struct Split {
     images: ArcArray<u8, Ix4>,
     labels: Arc<Vec<usize>>,
-    classes: Arc<Vec<String>>,
+    class_names: Arc<Vec<String>>,
     name: String,
 }
 
@@ -38,7 +38,7 @@ impl Split {
             let expected = format!("labels below {}", classes.len());
             return Err(Error::invalid(name, expected, label.to_string(), ""));
         }
-        Ok(Split { images, labels: Arc::new(labels), classes: Arc::new(classes), name })
+        Ok(Split { images, labels: Arc::new(labels), class_names: Arc::new(classes), name })
     }
 
     /// The images, `u8 [n, height, width, channels]`. No pixels are copied.
@@ -51,22 +51,22 @@ impl Split {
         self.labels.to_vec()
     }
 
-    /// The names of the classes; a label is a place in this list.
-    pub fn classes(&self) -> Vec<String> {
-        self.classes.to_vec()
+    /// The names of the classes; a label is an index into this list.
+    pub fn class_names(&self) -> Vec<String> {
+        self.class_names.to_vec()
     }
 
-    /// What it is called: `CIFAR-10 train`.
+    /// The name, such as `CIFAR-10 train`.
     pub fn name(&self) -> String {
         self.name.clone()
     }
 
-    /// How many images.
+    /// The number of images.
     pub fn len(&self) -> usize {
         self.images.len_of(Axis(0))
     }
 
-    /// Whether there are none.
+    /// Whether there are no images.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -75,7 +75,7 @@ impl Split {
     ///
     /// # Panics
     ///
-    /// If there is no image of that number, like indexing a slice.
+    /// If there is no image of that number.
     pub fn image(&self, number: usize) -> Image {
         assert!(
             number < self.len(),
@@ -87,16 +87,16 @@ impl Split {
         Image {
             pixels: self.images.index_axis(Axis(0), number).to_shared(),
             label,
-            class: label.map(|label| self.classes[label].clone()),
+            class_name: label.map(|label| self.class_names[label].clone()),
         }
     }
 
     /// The first `count` images, or all where there are fewer.
     pub fn take(&self, count: usize) -> Split {
-        self.pick(&(0..count.min(self.len())).collect::<Vec<_>>())
+        self.select(&(0..count.min(self.len())).collect::<Vec<_>>())
     }
 
-    /// `count` different images at random. Another call draws others.
+    /// `count` different random images. Each call draws others.
     ///
     /// # Errors
     ///
@@ -107,17 +107,17 @@ impl Split {
             return Err(Error::invalid("Split::sample", expected, count.to_string(), ""));
         }
         let mut rng = runtime::seed::rng("sample");
-        Ok(self.pick(&runtime::seed::choose(self.len(), count, &mut rng)))
+        Ok(self.select(&runtime::seed::choose(self.len(), count, &mut rng)))
     }
 
-    /// The same images in a random order.
+    /// The same images in random order.
     pub fn shuffle(&self) -> Split {
         let mut rng = runtime::seed::rng("shuffle");
-        self.pick(&runtime::seed::choose(self.len(), self.len(), &mut rng))
+        self.select(&runtime::seed::choose(self.len(), self.len(), &mut rng))
     }
 
-    /// Two parts at random: `fraction` of the images is held out, as a validation set, in the second
-    /// one. Every class loses the same fraction, so both parts have the classes equally often.
+    /// Two random parts. The second one holds `fraction` of the images, as a validation set. Both parts
+    /// have the classes in the same proportions (a stratified split).
     ///
     /// # Errors
     ///
@@ -133,18 +133,18 @@ impl Split {
         let mut rng = runtime::seed::rng("split");
         let order = runtime::seed::choose(self.len(), self.len(), &mut rng);
         // Without labels all images are of one class.
-        let mut groups = vec![Vec::new(); self.classes.len().max(1)];
-        for &place in &order {
-            groups[self.labels.get(place).copied().unwrap_or(0)].push(place);
+        let mut groups = vec![Vec::new(); self.class_names.len().max(1)];
+        for &index in &order {
+            groups[self.labels.get(index).copied().unwrap_or(0)].push(index);
         }
         let mut held = vec![false; self.len()];
-        // What rounding takes from one class it gives to the next, so the total is right, too.
+        // Rounding errors are carried over to the next class, so that the total is right.
         let (mut due, mut done) = (0.0, 0);
         for group in &groups {
             due += fraction * group.len() as f64;
             let count = (due.round() as usize).saturating_sub(done).min(group.len());
             done += count;
-            group[..count].iter().for_each(|&place| held[place] = true);
+            group[..count].iter().for_each(|&index| held[index] = true);
         }
         if !(fraction > 0.0 && fraction < 1.0) || done == 0 || done == self.len() {
             let expected = format!("a fraction of {} images that leaves some for both", self.len());
@@ -152,15 +152,15 @@ impl Split {
             return Err(Error::invalid("Split::split", expected, fraction.to_string(), hint));
         }
         let part = |wanted: bool, name: &str| {
-            let places: Vec<usize> =
-                order.iter().copied().filter(|&place| held[place] == wanted).collect();
-            let part = self.pick(&places);
+            let indices: Vec<usize> =
+                order.iter().copied().filter(|&index| held[index] == wanted).collect();
+            let part = self.select(&indices);
             Split { name: format!("{}{name}", self.name), ..part }
         };
         Ok((part(false, ""), part(true, " held out")))
     }
 
-    /// Only the images of these classes, whose labels become places in the new, shorter list.
+    /// Only the images of these classes. Their labels become indices into `names`.
     ///
     /// # Errors
     ///
@@ -169,7 +169,7 @@ impl Split {
     /// ```
     /// use tchalk::prelude::*;
     /// let pair = datasets::shapes()?.test.filter_classes(&["star", "heart"])?;
-    /// assert_eq!((pair.len(), pair.classes()), (200, vec!["star".into(), "heart".into()]));
+    /// assert_eq!((pair.len(), pair.class_names()), (200, vec!["star".into(), "heart".into()]));
     /// # Ok::<(), tchalk::Error>(())
     /// ```
     pub fn filter_classes(&self, names: &[&str]) -> Result<Split> {
@@ -177,24 +177,25 @@ impl Split {
         if self.labels.is_empty() && !self.is_empty() {
             return Err(Error::invalid(op, "images with labels", "none have any", ""));
         }
-        let mut new_label = vec![None; self.classes.len()];
+        let mut new_label = vec![None; self.class_names.len()];
         for (label, name) in names.iter().enumerate() {
-            let place = self.classes.iter().position(|class| class == name);
-            match place.map(|place| &mut new_label[place]) {
+            let index = self.class_names.iter().position(|class| class == name);
+            match index.map(|index| &mut new_label[index]) {
                 Some(slot @ None) => *slot = Some(label),
                 _ => {
-                    let expected = format!("names out of {}, each once", self.classes.join(", "));
+                    let expected =
+                        format!("names out of {}, each once", self.class_names.join(", "));
                     return Err(Error::invalid(op, expected, format!("{name:?}"), ""));
                 }
             }
         }
         let kept: Vec<usize> =
-            (0..self.len()).filter(|&place| new_label[self.labels[place]].is_some()).collect();
-        let labels = kept.iter().filter_map(|&place| new_label[self.labels[place]]).collect();
+            (0..self.len()).filter(|&index| new_label[self.labels[index]].is_some()).collect();
+        let labels = kept.iter().filter_map(|&index| new_label[self.labels[index]]).collect();
         Ok(Split {
             labels: Arc::new(labels),
-            classes: Arc::new(names.iter().map(|&name| name.to_owned()).collect()),
-            ..self.pick(&kept)
+            class_names: Arc::new(names.iter().map(|&name| name.to_owned()).collect()),
+            ..self.select(&kept)
         })
     }
 
@@ -207,7 +208,7 @@ impl Split {
         let kind = |split: &Split| {
             let shape = split.images.shape()[1..].to_vec();
             let labeled = !split.labels.is_empty() || split.is_empty();
-            (shape, split.classes.clone(), labeled)
+            (shape, split.class_names.clone(), labeled)
         };
         let (own, others) = (kind(self), kind(other));
         if own != others {
@@ -226,8 +227,7 @@ impl Split {
         })
     }
 
-    /// The labels as rows of zeros with a one in the place of the class: `f32 [n, classes]`; no rows
-    /// where there are no labels. [`Split::from_one_hot`] turns them back.
+    /// The labels as one-hot rows `f32 [n, classes]`, or no rows if there are no labels. [`Split::from_one_hot`] turns them back.
     ///
     /// ```
     /// use tchalk::prelude::*;
@@ -237,7 +237,7 @@ impl Split {
     /// # Ok::<(), tchalk::Error>(())
     /// ```
     pub fn one_hot(&self) -> Array2<f32> {
-        let mut rows = Array2::zeros((self.labels.len(), self.classes.len()));
+        let mut rows = Array2::zeros((self.labels.len(), self.class_names.len()));
         self.labels.iter().enumerate().for_each(|(row, &label)| rows[[row, label]] = 1.0);
         rows
     }
@@ -276,17 +276,17 @@ impl Split {
         Split::new(name, images, labels, classes)
     }
 
-    /// The images at these places, in this order.
-    pub(crate) fn pick(&self, places: &[usize]) -> Split {
+    /// The images with these indices, in this order.
+    pub(crate) fn select(&self, indices: &[usize]) -> Split {
         let labels = if self.labels.is_empty() {
             Vec::new()
         } else {
-            places.iter().map(|&place| self.labels[place]).collect()
+            indices.iter().map(|&index| self.labels[index]).collect()
         };
         Split {
-            images: self.images.select(Axis(0), places).into(),
+            images: self.images.select(Axis(0), indices).into(),
             labels: Arc::new(labels),
-            classes: self.classes.clone(),
+            class_names: self.class_names.clone(),
             name: self.name.clone(),
         }
     }
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn a_split_is_fair_to_every_class_and_loses_nothing() {
+    fn a_split_is_stratified_and_loses_nothing() {
         let (rest, held) = uneven().split(0.3).unwrap();
         let count = |split: &Split, class| split.labels().iter().filter(|&&it| it == class).count();
         assert_eq!((count(&held, 0), count(&held, 1)), (3, 9));
@@ -364,7 +364,10 @@ mod tests {
     #[test]
     fn kept_classes_are_numbered_anew() {
         let few = uneven().filter_classes(&["many"]).unwrap();
-        assert_eq!((few.len(), few.labels()[0], few.classes()), (30, 0, vec!["many".to_owned()]));
+        assert_eq!(
+            (few.len(), few.labels()[0], few.class_names()),
+            (30, 0, vec!["many".to_owned()])
+        );
         let turned = uneven().filter_classes(&["many", "few"]).unwrap();
         assert_eq!((turned.len(), turned.labels()[0], turned.labels()[39]), (40, 1, 0));
         let refuse = |names: &[&str]| uneven().filter_classes(names).unwrap_err().to_string();
@@ -380,7 +383,7 @@ mod tests {
         assert_eq!((both.len(), numbers(&both)[42], both.labels()[42]), (43, 2, 0));
         let error = a.concatenate(&b).unwrap_err().to_string();
         assert!(error.contains("classes few, many, got images [1, 1, 1]"), "{error}");
-        let unlabeled = Split::new("x", a.images(), vec![], a.classes()).unwrap();
+        let unlabeled = Split::new("x", a.images(), vec![], a.class_names()).unwrap();
         assert!(a.concatenate(&unlabeled).is_err());
         assert_eq!(unlabeled.concatenate(&unlabeled).unwrap().len(), 6);
     }
@@ -390,11 +393,12 @@ mod tests {
         let rows = uneven().one_hot();
         assert_eq!((rows[[9, 0]], rows[[9, 1]], rows[[10, 1]]), (1.0, 0.0, 1.0));
         let back =
-            Split::from_one_hot("back", uneven().images(), &rows, uneven().classes()).unwrap();
+            Split::from_one_hot("back", uneven().images(), &rows, uneven().class_names()).unwrap();
         assert_eq!(back.labels(), uneven().labels());
         assert_eq!(split(vec![]).unwrap().one_hot().shape(), [0, 2]);
         let refuse = |rows: &Array2<f32>| {
-            let split = Split::from_one_hot("back", uneven().images(), rows, uneven().classes());
+            let split =
+                Split::from_one_hot("back", uneven().images(), rows, uneven().class_names());
             split.unwrap_err().to_string()
         };
         assert!(refuse(&Array2::zeros((40, 3))).contains("3 columns"));

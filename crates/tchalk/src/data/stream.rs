@@ -1,4 +1,4 @@
-//! Images that are decoded by several threads, a few at a time.
+//! Images of a folder in batches, decoded by several threads.
 
 use super::Split;
 use super::image_decoder::ImageDecoder;
@@ -14,7 +14,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 #[derive(Debug)]
 pub(super) struct LabeledFiles {
     pub(super) name: String,
-    pub(super) classes: Vec<String>,
+    pub(super) class_names: Vec<String>,
     pub(super) files: Vec<(PathBuf, usize)>,
 }
 
@@ -33,7 +33,7 @@ type LabeledPixels = (usize, Vec<u8>);
 /// ```
 pub struct ImageStream {
     name: String,
-    classes: Vec<String>,
+    class_names: Vec<String>,
     files: Vec<(PathBuf, usize)>,
     decoder: ImageDecoder,
     batch: usize,
@@ -42,60 +42,60 @@ pub struct ImageStream {
 
 #[derive(Default)]
 struct StreamState {
-    /// One for each thread; image `i` comes from thread `i % threads`, so the order is kept.
+    /// One receiver for each thread. Image `i` comes from thread `i % threads`, which keeps the order.
     threads: Vec<Receiver<Result<LabeledPixels>>>,
-    /// How many images have come.
+    /// How many images were received.
     taken: usize,
-    /// Images of a batch that is not complete, because the reader pressed stop.
+    /// The images of an incomplete batch, after an interrupt.
     waiting: Vec<LabeledPixels>,
 }
 
 impl ImageStream {
     pub(super) fn new(files: LabeledFiles, decoder: ImageDecoder, batch: usize) -> ImageStream {
-        let LabeledFiles { name, classes, files } = files;
-        ImageStream { name, classes, files, decoder, batch, state: Mutex::default() }
+        let LabeledFiles { name, class_names, files } = files;
+        ImageStream { name, class_names, files, decoder, batch, state: Mutex::default() }
     }
 
-    /// The same images from the beginning, in a random order.
+    /// The same images from the start, in random order.
     pub fn shuffle(mut self) -> ImageStream {
         seed::shuffle(&mut self.files, &mut seed::rng("stream"));
         self.state = Mutex::default();
         self
     }
 
-    /// How many images there are.
+    /// The number of images.
     pub fn len(&self) -> usize {
         self.files.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no images.
     pub fn is_empty(&self) -> bool {
         self.files.is_empty()
     }
 
-    /// How many batches there are; the last may be smaller.
+    /// The number of batches; the last one may be smaller.
     pub fn batches(&self) -> usize {
         self.files.len().div_ceil(self.batch)
     }
 
     /// The names of the classes.
-    pub fn classes(&self) -> Vec<String> {
-        self.classes.clone()
+    pub fn class_names(&self) -> Vec<String> {
+        self.class_names.clone()
     }
 
-    /// The next batch; `None` after the last, and from then on.
+    /// The next batch; `None` after the last one.
     ///
     /// # Errors
     ///
-    /// If a file is no image: the message names it, and the next call goes on after it. After the
-    /// stop button: the next call goes on where this one was.
+    /// If a file is no image: the message names it, and the next call continues after it. After an
+    /// interrupt: the next call continues where this one stopped.
     pub fn next_batch(&self) -> Result<Option<Split>> {
         let Some(images) = self.next_pixels()? else { return Ok(None) };
         let [height, width] = self.decoder.size;
         let (labels, pixels): (Vec<usize>, Vec<Vec<u8>>) = images.into_iter().unzip();
         let images = Array4::from_shape_vec((labels.len(), height, width, 3), pixels.concat())
             .expect("every image has the same size");
-        Split::new(self.name.clone(), images, labels, self.classes.clone()).map(Some)
+        Split::new(self.name.clone(), images, labels, self.class_names.clone()).map(Some)
     }
 
     /// Labels and pixels of the next batch.
@@ -114,7 +114,7 @@ impl ImageStream {
         Ok((!batch.is_empty()).then_some(batch))
     }
 
-    /// The next image, or what is wrong with it.
+    /// The next image, or the error of decoding it.
     fn next_image(&self, state: &StreamState) -> Result<Result<LabeledPixels>> {
         let thread = &state.threads[state.taken % state.threads.len()];
         loop {
@@ -131,7 +131,7 @@ impl ImageStream {
         }
     }
 
-    /// Starts the threads. Each has room for its share of two batches, and waits when that is full.
+    /// Starts the threads. The channel of each holds its share of two batches.
     fn start(&self) -> Vec<Receiver<Result<LabeledPixels>>> {
         let threads = std::thread::available_parallelism().map_or(2, usize::from).min(16);
         let threads = threads.min(self.files.len()).max(1);

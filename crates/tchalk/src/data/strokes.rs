@@ -1,10 +1,10 @@
-//! The built-in digits: written by the library, stroke by stroke.
+//! The built-in digits, drawn by the library stroke by stroke.
 //!
-//! Each digit can be written in several ways, as people do: a one with or without a flag, a crossed
-//! seven, an open four. A way is a list of strokes, a stroke a curve through a few points. For each
-//! image the points are moved a little, and the whole is stretched, slanted, turned and drawn with
-//! a pen whose width and pressure differ. As for the shapes, the arithmetic is exact to the bit
-//! everywhere (no sines), so the images are the same on every machine.
+//! Each digit has several variants, as in handwriting: a one with or without a flag, a crossed seven, an
+//! open four. A variant is a list of strokes; a stroke is a curve through a few points. For each image the
+//! points are moved a little, and the digit is stretched, slanted, rotated and drawn with a pen of varying
+//! width and pressure. As for the shapes, the arithmetic is exact (no sines), so the images are the same on
+//! every machine.
 
 use crate::runtime::seed::{below, shuffle, uniform, unit};
 use ndarray::Array4;
@@ -14,7 +14,7 @@ use rand_chacha::rand_core::SeedableRng;
 /// The images' width and height.
 const SIZE: usize = 28;
 
-/// What the generator starts from: fixed, so that the sample is one set and not many.
+/// The seed is fixed, so that the sample is always the same.
 const SEED: u64 = 0x7374_726f_6b65;
 
 /// `count` images `u8 [count, 28, 28, 1]`, white on black, and their labels, with the digits
@@ -35,93 +35,93 @@ type Point = [f32; 2];
 /// twice is a corner.
 type Stroke = &'static [Point];
 
-/// A number around 0 that is seldom large: at most `most`, usually below half of it.
-fn around(most: f32, rng: &mut ChaCha8Rng) -> f32 {
+/// A random number around 0: at most `most`, usually below half of it.
+fn noise(most: f32, rng: &mut ChaCha8Rng) -> f32 {
     (unit(rng) + unit(rng) + unit(rng) - 1.5) / 1.5 * most
 }
 
 /// One image, row by row.
 fn image(digit: usize, rng: &mut ChaCha8Rng) -> [u8; SIZE * SIZE] {
-    let ways = WAYS[digit];
-    let way = ways[below(ways.len(), rng)];
-    let hand = Hand::new(digit, rng);
-    let mut lines: Vec<Vec<Point>> = way.iter().map(|stroke| hand.line(stroke, rng)).collect();
-    fit(&mut lines, rng);
-    ink(&lines, rng)
+    let variants = VARIANTS[digit];
+    let variant = variants[below(variants.len(), rng)];
+    let hand = Handwriting::new(digit, rng);
+    let mut lines: Vec<Vec<Point>> = variant.iter().map(|stroke| hand.line(stroke, rng)).collect();
+    scale_and_center(&mut lines, rng);
+    draw_lines(&lines, rng)
 }
 
-/// How somebody writes: what all strokes of a digit have in common.
-struct Hand {
-    /// How far points are from where the book has them.
-    wobble: f32,
-    /// How unsteady it is on the way.
-    tremor: f32,
+/// The style of one digit, which all its strokes have in common.
+struct Handwriting {
+    /// How far the points are moved.
+    point_noise: f32,
+    /// How much the line between them drifts.
+    line_noise: f32,
     /// Width to height.
     aspect: f32,
     slant: f32,
-    /// Cosine and sine of the turn of the whole.
-    turn: (f32, f32),
+    /// Cosine and sine of the rotation.
+    rotation: (f32, f32),
     /// How much larger the upper part is than the lower, and how much wider.
     upper: f32,
     broad: f32,
-    /// How much the whole is bent.
+    /// How much the digit is bent.
     bend: f32,
 }
 
-impl Hand {
-    fn new(digit: usize, rng: &mut ChaCha8Rng) -> Hand {
-        let half = around(0.16, rng); // The tangent of half the angle: seldom over 9 degrees.
+impl Handwriting {
+    fn new(digit: usize, rng: &mut ChaCha8Rng) -> Handwriting {
+        let half = noise(0.16, rng); // The tangent of half the angle: seldom over 9 degrees.
         let square = 1.0 + half * half;
-        Hand {
-            wobble: uniform(0.04, 0.13, rng),
-            tremor: uniform(0.003, 0.02, rng),
+        Handwriting {
+            point_noise: uniform(0.04, 0.13, rng),
+            line_noise: uniform(0.003, 0.02, rng),
             aspect: if digit == 1 { 0.6 } else { 0.72 } * uniform(0.72, 1.45, rng),
-            slant: 0.12 + around(0.55, rng),
-            turn: ((1.0 - half * half) / square, 2.0 * half / square),
-            upper: around(0.4, rng),
-            broad: around(0.6, rng),
-            bend: around(0.2, rng),
+            slant: 0.12 + noise(0.55, rng),
+            rotation: ((1.0 - half * half) / square, 2.0 * half / square),
+            upper: noise(0.4, rng),
+            broad: noise(0.6, rng),
+            bend: noise(0.2, rng),
         }
     }
 
-    /// A stroke as this hand writes it, as points close to one another.
+    /// A stroke in this style, as points close to each other.
     fn line(&self, stroke: Stroke, rng: &mut ChaCha8Rng) -> Vec<Point> {
         let mut line = Vec::new();
         let mut curve: Vec<Point> = Vec::new();
         for (i, &point) in stroke.iter().enumerate() {
             if i > 0 && stroke[i - 1] == point {
                 let corner = curve[curve.len() - 1];
-                line.extend(smooth(&curve));
+                line.extend(spline(&curve));
                 curve = vec![corner];
             } else {
-                // Pens overshoot or stop short more than they stray on the way.
+                // Ends vary more than the points between them.
                 let end = if i == 0 || i == stroke.len() - 1 { 1.5 } else { 1.0 };
-                curve.push(point.map(|place| place + around(self.wobble * end, rng)));
+                curve.push(point.map(|place| place + noise(self.point_noise * end, rng)));
             }
         }
-        line.extend(smooth(&curve));
-        // No hand is quite steady: it drifts off, and is led back.
+        line.extend(spline(&curve));
+        // The line drifts off and returns.
         let mut drift = [0.0f32; 2];
         line.into_iter()
             .map(|point| {
-                drift = drift.map(|off| 0.85 * off + around(self.tremor, rng));
-                self.placed([point[0] + drift[0], point[1] + drift[1]])
+                drift = drift.map(|off| 0.85 * off + noise(self.line_noise, rng));
+                self.transform([point[0] + drift[0], point[1] + drift[1]])
             })
             .collect()
     }
 
-    fn placed(&self, [x, y]: Point) -> Point {
+    fn transform(&self, [x, y]: Point) -> Point {
         let y = y + self.upper * y * (1.0 - y);
         let x = (x - 0.5) * (1.0 + self.broad * (0.5 - y));
         let x =
             self.aspect * (x + 4.0 * self.bend * (y - 0.5) * (y - 0.5)) + self.slant * (0.5 - y);
-        let (cos, sin) = self.turn;
+        let (cos, sin) = self.rotation;
         [cos * x - sin * (y - 0.5), sin * x + cos * (y - 0.5)]
     }
 }
 
-/// A curve through all points (Catmull and Rom's), as points close to one another.
-fn smooth(points: &[Point]) -> Vec<Point> {
+/// A Catmull-Rom spline through all points, as points close to each other.
+fn spline(points: &[Point]) -> Vec<Point> {
     const STEPS: usize = 8;
     let last = points.len() - 1;
     let mut curve = vec![points[0]];
@@ -140,8 +140,8 @@ fn smooth(points: &[Point]) -> Vec<Point> {
     curve
 }
 
-/// Brings the strokes to a size and a place in the image.
-fn fit(lines: &mut [Vec<Point>], rng: &mut ChaCha8Rng) {
+/// Scales and shifts the strokes to a random size and position in the image.
+fn scale_and_center(lines: &mut [Vec<Point>], rng: &mut ChaCha8Rng) {
     let (mut least, mut most) = ([f32::MAX; 2], [f32::MIN; 2]);
     for point in lines.iter().flatten() {
         for axis in 0..2 {
@@ -152,7 +152,7 @@ fn fit(lines: &mut [Vec<Point>], rng: &mut ChaCha8Rng) {
     let (width, height) = (most[0] - least[0], most[1] - least[1]);
     let scale = (uniform(13.0, 19.5, rng) / height).min(uniform(15.0, 19.0, rng) / width);
     let room = [width, height].map(|length| ((SIZE as f32 - 5.0 - scale * length) / 2.0).max(0.0));
-    let shift = room.map(|room| around(room.min(3.5), rng));
+    let shift = room.map(|room| noise(room.min(3.5), rng));
     for point in lines.iter_mut().flatten() {
         for axis in 0..2 {
             let middle = (least[axis] + most[axis]) / 2.0;
@@ -162,7 +162,7 @@ fn fit(lines: &mut [Vec<Point>], rng: &mut ChaCha8Rng) {
 }
 
 /// Draws the strokes with a round pen.
-fn ink(lines: &[Vec<Point>], rng: &mut ChaCha8Rng) -> [u8; SIZE * SIZE] {
+fn draw_lines(lines: &[Vec<Point>], rng: &mut ChaCha8Rng) -> [u8; SIZE * SIZE] {
     let pen = uniform(0.75, 1.65, rng);
     let soft = uniform(0.9, 1.3, rng);
     let mut cover = [0f32; SIZE * SIZE];
@@ -176,14 +176,14 @@ fn ink(lines: &[Vec<Point>], rng: &mut ChaCha8Rng) -> [u8; SIZE * SIZE] {
             } else {
                 middle + (end - middle) * (2.0 * along - 1.0)
             };
-            dab(&mut cover, pair[0], pair[1], pen * pressure, soft);
+            draw_segment(&mut cover, pair[0], pair[1], pen * pressure, soft);
         }
     }
     cover.map(|cover| (cover * 255.0 + 0.5) as u8)
 }
 
-/// Covers the pixels near a straight piece of a stroke.
-fn dab(cover: &mut [f32; SIZE * SIZE], from: Point, to: Point, radius: f32, soft: f32) {
+/// Draws a straight segment of a stroke.
+fn draw_segment(cover: &mut [f32; SIZE * SIZE], from: Point, to: Point, radius: f32, soft: f32) {
     let reach = radius + soft;
     let first = |axis: usize| (from[axis].min(to[axis]) - reach).max(0.0) as usize;
     let last = |axis: usize| ((from[axis].max(to[axis]) + reach).max(0.0) as usize).min(SIZE - 1);
@@ -202,8 +202,8 @@ fn dab(cover: &mut [f32; SIZE * SIZE], from: Point, to: Point, radius: f32, soft
     }
 }
 
-/// The ways to write each digit.
-const WAYS: [&[&[Stroke]]; 10] =
+/// The variants of each digit.
+const VARIANTS: [&[&[Stroke]]; 10] =
     [&ZERO, &ONE, &TWO, &THREE, &FOUR, &FIVE, &SIX, &SEVEN, &EIGHT, &NINE];
 
 /// Closed with an overlap, and with the ends just meeting.

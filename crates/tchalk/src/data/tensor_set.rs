@@ -1,4 +1,4 @@
-//! An image set in the form a network takes: tensors on a device.
+//! An image set as tensors on a device.
 
 use super::Split;
 use crate::error::{Error, Result};
@@ -6,7 +6,7 @@ use ndarray::{ArcArray, Ix3};
 use std::sync::Arc;
 use tch::{Device, Kind, Tensor, no_grad};
 
-/// Images and labels as tensors, all of them resident on one device.
+/// Images and labels as tensors on one device.
 ///
 /// `x` is `f32 [n, channels, height, width]` with values in \[0, 1\], `y` is `i64 [n]`. Cloning
 /// shares the tensors.
@@ -14,7 +14,7 @@ pub struct TensorSet {
     x: Tensor,
     y: Option<Tensor>,
     name: String,
-    classes: Arc<Vec<String>>,
+    class_names: Arc<Vec<String>>,
 }
 
 impl Clone for TensorSet {
@@ -23,7 +23,7 @@ impl Clone for TensorSet {
             x: self.x.shallow_clone(),
             y: self.y.as_ref().map(Tensor::shallow_clone),
             name: self.name.clone(),
-            classes: self.classes.clone(),
+            class_names: self.class_names.clone(),
         }
     }
 }
@@ -66,14 +66,14 @@ impl Split {
         let sizes = [n as i64, height as i64, width as i64, channels as i64];
         let images = images.as_standard_layout();
         let bytes = images.as_slice().expect("the standard layout is contiguous");
-        // Bytes travel to the device, not numbers four times their size.
+        // Bytes are copied to the device, since floats are four times as large.
         let x = Tensor::from_slice(bytes).view(sizes).to_device(device);
         let x = x.permute([0, 3, 1, 2]).to_kind(Kind::Float).contiguous() / 255.0;
         let labels = (!self.labels().is_empty() || n == 0).then(|| {
             let labels: Vec<i64> = self.labels().iter().map(|&label| label as i64).collect();
             Tensor::from_slice(&labels).to_device(device)
         });
-        TensorSet { x, y: labels, name: self.name(), classes: Arc::new(self.classes()) }
+        TensorSet { x, y: labels, name: self.name(), class_names: Arc::new(self.class_names()) }
     }
 }
 
@@ -82,7 +82,7 @@ impl TensorSet {
     ///
     /// # Errors
     ///
-    /// If the numbers of examples and labels differ, or the kinds are others.
+    /// If the numbers of examples and labels differ, or a tensor has another kind.
     pub fn new(x: &Tensor, y: &Tensor, classes: &[&str]) -> Result<TensorSet> {
         let (n, labels) = (x.size().first().copied().unwrap_or(0), y.size());
         if x.kind() != Kind::Float || y.kind() != Kind::Int64 || labels != [n] {
@@ -95,7 +95,7 @@ impl TensorSet {
         }
         let classes = Arc::new(classes.iter().map(|&class| class.to_owned()).collect());
         let (x, y) = (x.shallow_clone(), Some(y.shallow_clone()));
-        Ok(TensorSet { x, y, name: "tensors".into(), classes })
+        Ok(TensorSet { x, y, name: "tensors".into(), class_names: classes })
     }
 
     /// The examples, `f32 [n, channels, height, width]`.
@@ -103,17 +103,17 @@ impl TensorSet {
         self.x.shallow_clone()
     }
 
-    /// The labels, `i64 [n]`, where there are any.
+    /// The labels, `i64 [n]`, if there are any.
     pub fn labels(&self) -> Option<Tensor> {
         self.y.as_ref().map(Tensor::shallow_clone)
     }
 
-    /// How many examples.
+    /// The number of examples.
     pub fn len(&self) -> usize {
         self.x.size()[0] as usize
     }
 
-    /// Whether there are none.
+    /// Whether there are no examples.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -158,7 +158,7 @@ impl TensorSet {
     }
 
     pub(crate) fn class_names(&self) -> Vec<String> {
-        self.classes.to_vec()
+        self.class_names.to_vec()
     }
 
     pub(crate) fn label_vec(&self) -> Option<Vec<usize>> {

@@ -1,6 +1,6 @@
-//! CIFAR-10: what it is, where it is published, and what stands in for it.
+//! CIFAR-10, and where it is published.
 
-use super::samples::{in_place_of, shapes};
+use super::samples::{shapes, stand_in_for};
 use crate::data::{Dataset, Split, cifar};
 use crate::error::Result;
 use crate::fetch::locations::{FileSet, Locations, SearchResult};
@@ -9,21 +9,21 @@ use crate::fetch::remote_file::RemoteFile;
 /// CIFAR-10: 50,000 + 10,000 color photos of ten kinds of things, 32 by 32 pixels.
 ///
 /// From `cifar10/cifar-10-binary.tar.gz` or the extracted `cifar10/cifar-10-batches-bin/` in
-/// `TCHALK_DATA_DIR`, from the cache, or from the network (170 MB, once). Where it is not to be had,
-/// the built-in [`shapes`](super::shapes) take its place, and the source says so, and why. Source:
+/// `TCHALK_DATA_DIR`, from the cache, or from the network (170 MB, once). If it is not
+/// available, the built-in [`shapes`](super::shapes) stand in for it, and the source says why. Source:
 /// A. Krizhevsky, *Learning Multiple Layers of Features from Tiny Images*, 2009.
 ///
 /// # Errors
 ///
-/// If `TCHALK_DATA_DIR` is no folder, or the files in it are damaged; or after the stop button, which
-/// keeps what was fetched so far for the next call.
+/// If `TCHALK_DATA_DIR` is not a folder, or the files in it are damaged; or after an interrupt, which
+/// keeps the received bytes for the next call.
 pub fn cifar10() -> Result<Dataset> {
     cifar10_from(&Locations::from_env()?)
 }
 
 fn published() -> FileSet {
-    // The page beside the file publishes the MD5; TensorFlow Datasets, in its list of checksums,
-    // size and SHA-256. The mirror is the one that MindSpore's lessons use.
+    // The page of the set publishes the MD5, TensorFlow Datasets size and SHA-256. The mirror is the one
+    // that the lessons of MindSpore use.
     let file = RemoteFile::new(
         "cifar-10-binary.tar.gz",
         "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
@@ -40,23 +40,24 @@ fn published() -> FileSet {
     FileSet { folder: "cifar10", files: vec![file] }
 }
 
-fn cifar10_from(places: &Locations) -> Result<Dataset> {
-    let wanted = published();
+fn cifar10_from(locations: &Locations) -> Result<Dataset> {
+    let file_set = published();
     let extracted =
-        places.bundle().map(|bundle| bundle.folder().join("cifar10/cifar-10-batches-bin"));
-    let packed =
-        places.bundle().map(|bundle| bundle.folder().join("cifar10").join(wanted.files[0].name()));
+        locations.bundle().map(|bundle| bundle.folder().join("cifar10/cifar-10-batches-bin"));
+    let packed = locations
+        .bundle()
+        .map(|bundle| bundle.folder().join("cifar10").join(file_set.files[0].name()));
     if let Some(folder) = extracted.filter(|folder| folder.is_dir())
         && !packed.is_some_and(|file| file.is_file())
     {
-        let source = format!("Read from {}, which no sum vouches for.", folder.display());
-        return dataset(cifar::folder(&folder)?, source);
+        let source = format!("Read from {}, which no checksum verifies.", folder.display());
+        return dataset(cifar::read_folder(&folder)?, source);
     }
-    match places.find(&wanted)? {
+    match locations.find(&file_set)? {
         SearchResult::Found(files, source) => {
-            dataset(cifar::archive(&files[0].bytes, &files[0].path)?, source)
+            dataset(cifar::read_archive(&files[0].bytes, &files[0].path)?, source)
         }
-        SearchResult::Missing(why) => Ok(in_place_of(shapes()?, "CIFAR-10", &why)),
+        SearchResult::Missing(why) => Ok(stand_in_for(shapes()?, "CIFAR-10", &why)),
     }
 }
 
@@ -73,7 +74,7 @@ mod tests {
     use crate::fetch::bundle::Bundle;
 
     #[test]
-    fn the_sample_never_passes_for_the_real_thing() {
+    fn the_source_says_that_the_sample_is_not_the_real_set() {
         let empty = tempfile::tempdir().unwrap();
         for bundle in [None, Some(Bundle::open(empty.path()).unwrap())] {
             let source = cifar10_from(&Locations::only(bundle)).unwrap().source();
@@ -82,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn an_extracted_folder_is_read_and_said_to_be_unverified() {
+    fn an_extracted_folder_is_read_as_unverified() {
         let home = tempfile::tempdir().unwrap();
         let folder = home.path().join("cifar10/cifar-10-batches-bin");
         std::fs::create_dir_all(&folder).unwrap();
@@ -93,11 +94,11 @@ mod tests {
         let places = Locations::only(Some(Bundle::open(home.path()).unwrap()));
         let dataset = cifar10_from(&places).unwrap();
         assert_eq!((dataset.train.len(), dataset.test.labels()), (5, vec![5]));
-        assert!(dataset.source().contains("no sum vouches"));
+        assert!(dataset.source().contains("no checksum verifies"));
     }
 
     #[test]
-    fn a_damaged_archive_is_an_error_and_no_reason_for_the_sample() {
+    fn a_damaged_archive_is_an_error() {
         let home = tempfile::tempdir().unwrap();
         std::fs::create_dir(home.path().join("cifar10")).unwrap();
         std::fs::write(home.path().join("cifar10/cifar-10-binary.tar.gz"), "damaged").unwrap();

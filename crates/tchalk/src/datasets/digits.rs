@@ -1,6 +1,6 @@
-//! MNIST, and the clothes that come in its form.
+//! MNIST and Fashion-MNIST, which has the same format.
 
-use super::samples::{in_place_of, strokes};
+use super::samples::{stand_in_for, strokes};
 use crate::data::{Dataset, Split, idx};
 use crate::error::{Error, Result};
 use crate::fetch::bundle;
@@ -10,14 +10,14 @@ use crate::fetch::remote_file::RemoteFile;
 /// MNIST: 60,000 + 10,000 handwritten digits, gray, 28 by 28 pixels.
 ///
 /// From the four idx files, gzipped or not, in `mnist/` of `TCHALK_DATA_DIR`, from the cache, or from
-/// the network (12 MB, once). Where it is not to be had, the built-in [`strokes`](super::strokes) take
-/// its place, and the source says so, and why. Source: Y. LeCun, L. Bottou, Y. Bengio, P. Haffner,
+/// the network (12 MB, once). If it is not available, the built-in [`strokes`](super::strokes)
+/// stand in for it, and the source says why. Source: Y. LeCun, L. Bottou, Y. Bengio, P. Haffner,
 /// *Gradient-based learning applied to document recognition*, 1998.
 ///
 /// # Errors
 ///
-/// If files in `TCHALK_DATA_DIR` are damaged or some of the four are missing; or after the stop
-/// button, which keeps what was fetched so far for the next call.
+/// If files in `TCHALK_DATA_DIR` are damaged or some of the four are missing; or after an interrupt,
+/// which keeps the received bytes for the next call.
 pub fn mnist() -> Result<Dataset> {
     mnist_from(&Locations::from_env()?)
 }
@@ -31,22 +31,22 @@ pub fn mnist() -> Result<Dataset> {
 ///
 /// # Errors
 ///
-/// If it is not to be had, and as for [`mnist`].
+/// If it is not available, and as for [`mnist`].
 pub fn fashion_mnist() -> Result<Dataset> {
     fashion_mnist_from(&Locations::from_env()?)
 }
 
-/// MNIST from these places, or what stands in for it.
-pub(crate) fn mnist_from(places: &Locations) -> Result<Dataset> {
-    match find(places, "MNIST", &published_mnist(), classes())? {
+/// MNIST from these locations, or the built-in strokes.
+pub(crate) fn mnist_from(locations: &Locations) -> Result<Dataset> {
+    match load(locations, "MNIST", &published_mnist(), classes())? {
         Ok(mnist) => Ok(mnist),
-        Err(why) => Ok(in_place_of(strokes()?, "MNIST", &why)),
+        Err(why) => Ok(stand_in_for(strokes()?, "MNIST", &why)),
     }
 }
 
-fn fashion_mnist_from(places: &Locations) -> Result<Dataset> {
-    let classes = CLOTHES.map(str::to_owned).to_vec();
-    find(places, "Fashion-MNIST", &published_fashion_mnist(), classes)?.map_err(|why| {
+fn fashion_mnist_from(locations: &Locations) -> Result<Dataset> {
+    let classes = FASHION_CLASSES.map(str::to_owned).to_vec();
+    load(locations, "Fashion-MNIST", &published_fashion_mnist(), classes)?.map_err(|why| {
         let hint = format!(
             "Connect to the network, or put the four files train-images-idx3-ubyte.gz, \
              train-labels-idx1-ubyte.gz and the two that begin with t10k into fashion-mnist/ of the \
@@ -62,7 +62,7 @@ pub(crate) fn classes() -> Vec<String> {
     ('0'..='9').map(String::from).collect()
 }
 
-const CLOTHES: [&str; 10] = [
+const FASHION_CLASSES: [&str; 10] = [
     "T-shirt/top",
     "trouser",
     "pullover",
@@ -75,12 +75,12 @@ const CLOTHES: [&str; 10] = [
     "ankle boot",
 ];
 
-/// Names, sizes, MD5s, SHA-256s.
-type Files = [(&'static str, u64, &'static str, &'static str); 4];
+/// Name, size, MD5 and SHA-256 of each file.
+type PublishedFiles = [(&'static str, u64, &'static str, &'static str); 4];
 
-/// The MD5s are the ones that torchvision checks; sizes and SHA-256s are TensorFlow Datasets'.
+/// The MD5s are those of torchvision, sizes and SHA-256s those of TensorFlow Datasets.
 fn published_mnist() -> FileSet {
-    const FILES: Files = [
+    const FILES: PublishedFiles = [
         (
             "train-images-idx3-ubyte.gz",
             9_912_422,
@@ -106,18 +106,18 @@ fn published_mnist() -> FileSet {
             "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
         ),
     ];
-    // The official page refuses downloads at times: torchvision's copy comes first.
-    let addresses = [
+    // The official page sometimes refuses downloads, so the copy of torchvision comes first.
+    let urls = [
         "https://ossci-datasets.s3.amazonaws.com/mnist/",
         "https://storage.googleapis.com/cvdf-datasets/mnist/",
         "http://yann.lecun.com/exdb/mnist/",
     ];
-    sources("mnist", FILES, addresses, "torchvision")
+    file_set("mnist", FILES, urls, "torchvision")
 }
 
-/// The MD5s are in the set's own README; sizes and SHA-256s are TensorFlow Datasets'.
+/// The MD5s are those of the README of the set, sizes and SHA-256s those of TensorFlow Datasets.
 fn published_fashion_mnist() -> FileSet {
-    const FILES: Files = [
+    const FILES: PublishedFiles = [
         (
             "train-images-idx3-ubyte.gz",
             26_421_880,
@@ -143,21 +143,21 @@ fn published_fashion_mnist() -> FileSet {
             "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
         ),
     ];
-    let addresses = [
+    let urls = [
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
         "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
     ];
-    sources("fashion-mnist", FILES, addresses, "its README")
+    file_set("fashion-mnist", FILES, urls, "its README")
 }
 
-fn sources<const N: usize>(
+fn file_set<const N: usize>(
     folder: &'static str,
-    files: Files,
-    addresses: [&str; N],
+    files: PublishedFiles,
+    urls: [&str; N],
     publisher: &str,
 ) -> FileSet {
     let source = |(name, size, md5, sha256): (&str, u64, &str, &str)| {
-        let [first, mirrors @ ..] = &addresses[..] else { unreachable!("a set has an address") };
+        let [first, mirrors @ ..] = &urls[..] else { unreachable!("a set has an address") };
         let source = RemoteFile::new(name, format!("{first}{name}")).size(size);
         let source = mirrors.iter().fold(source, |source, it| source.mirror(format!("{it}{name}")));
         source.md5(md5, publisher).sha256(sha256, "TensorFlow Datasets")
@@ -165,8 +165,8 @@ fn sources<const N: usize>(
     FileSet { folder, files: files.map(source).to_vec() }
 }
 
-/// A set of four idx files, or why there is none.
-fn find(
+/// A set of four idx files, or why it is not available.
+fn load(
     places: &Locations,
     name: &str,
     wanted: &FileSet,
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn without_files_the_strokes_stand_in_for_digits_and_nothing_for_clothes() {
+    fn without_files_the_strokes_stand_in_for_mnist_only() {
         let nowhere = Locations::only(None);
         let source = mnist_from(&nowhere).unwrap().source();
         assert!(source.contains("they are not MNIST"), "{source}");
@@ -230,9 +230,9 @@ mod tests {
         let places = Locations::only(Some(Bundle::open(home.path()).unwrap()));
         let mnist = mnist_from(&places).unwrap();
         assert_eq!((mnist.name().as_str(), mnist.train.labels()), ("MNIST", vec![9, 0]));
-        assert!(mnist.source().contains("no sum vouches"), "{}", mnist.source());
+        assert!(mnist.source().contains("no checksum verifies"), "{}", mnist.source());
         let fashion = fashion_mnist_from(&places).unwrap();
-        assert_eq!(fashion.test.image(0).class().unwrap(), "ankle boot");
+        assert_eq!(fashion.test.image(0).class_name().unwrap(), "ankle boot");
         std::fs::remove_file(home.path().join("mnist/t10k-labels-idx1-ubyte")).unwrap();
         let error = mnist_from(&places).unwrap_err().to_string();
         assert!(error.contains("neither mnist/t10k-labels-idx1-ubyte nor"), "{error}");

@@ -1,13 +1,13 @@
-//! Images of your own.
+//! Your own images.
 
 use crate::data::{Dataset, ImageFolder, Split};
 use crate::error::Result;
 use std::path::Path;
 
-/// The images in a folder that holds a folder for each class, brought to `[height, width]`: resized
-/// to fill it, and cropped at the center. [`ImageFolder`] has more to choose.
+/// The images in a folder that has a folder for each class, resized to fill `[height, width]` and cropped
+/// at the center. [`ImageFolder`] has more settings.
 ///
-/// A path that is not there is also looked for in `TCHALK_DATA_DIR`.
+/// A path that does not exist is also searched in `TCHALK_DATA_DIR`.
 ///
 /// # Errors
 ///
@@ -15,7 +15,7 @@ use std::path::Path;
 ///
 /// ```no_run
 /// let ants_bees = tchalk::datasets::image_folder("hymenoptera/val", [224, 224])?;
-/// assert_eq!(ants_bees.classes(), ["ants", "bees"]);
+/// assert_eq!(ants_bees.class_names(), ["ants", "bees"]);
 /// # Ok::<(), tchalk::Error>(())
 /// ```
 pub fn image_folder(path: impl AsRef<Path>, size: [usize; 2]) -> Result<Split> {

@@ -1,4 +1,4 @@
-//! The image sets there are.
+//! The available image sets.
 //!
 //! | call | images |
 //! |---|---|
@@ -11,9 +11,9 @@
 //!
 //! [`crate::kaggle::digit_recognizer`] reads the competition's digits.
 //!
-//! A set is looked for in the folder that `TCHALK_DATA_DIR` names, then in the cache, then in the
-//! network, unless `TCHALK_OFFLINE=1` forbids it. Where nothing of this helps, what the library draws
-//! itself stands in for CIFAR-10 and MNIST. [`Dataset::source`](crate::data::Dataset::source) always
+//! A set is searched in the folder that `TCHALK_DATA_DIR` names, then in the cache, then on the network,
+//! unless `TCHALK_OFFLINE=1` forbids that. If CIFAR-10 or MNIST is not available, images that the library
+//! draws itself stand in for it. [`Dataset::source`](crate::data::Dataset::source) always
 //! says which of them was loaded, and why.
 
 mod cifar10;

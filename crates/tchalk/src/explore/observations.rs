@@ -94,7 +94,7 @@ impl Observations for Split {
         let metadata = Metadata {
             name: self.name(),
             labels: Arc::new(self.labels()),
-            classes: Arc::new(self.classes()),
+            classes: Arc::new(self.class_names()),
             shape: Some([height, width, channels]),
             images: matches!(channels, 1 | 3).then_some(images),
         };

@@ -1,4 +1,4 @@
-//! A classroom bundle: a folder of downloaded files, with the sums that vouch for them.
+//! A classroom bundle: a folder of downloaded files, with their checksums.
 
 use super::checksum::{sha256_of, sha256_of_file};
 use crate::error::{Error, Result};
@@ -14,20 +14,20 @@ pub(crate) const DATA_DIR_VARIABLE: &str = "TCHALK_DATA_DIR";
 /// A folder of downloaded files.
 pub(crate) struct Bundle {
     folder: PathBuf,
-    /// Path inside the folder, with forward slashes, to SHA-256.
-    sums: HashMap<String, String>,
+    /// SHA-256 by path inside the folder, with forward slashes.
+    checksums: HashMap<String, String>,
 }
 
-/// A file of a bundle, read whole.
+/// A file in memory.
 pub(crate) struct LoadedFile {
     pub(crate) path: PathBuf,
     pub(crate) bytes: Vec<u8>,
-    /// Whether a sum vouched for it.
+    /// Whether a checksum verified it.
     pub(crate) verified: bool,
 }
 
 impl Bundle {
-    /// The bundle that `TCHALK_DATA_DIR` names, if it is set.
+    /// The bundle that `TCHALK_DATA_DIR` names, if the variable is set.
     pub(crate) fn from_env() -> Result<Option<Bundle>> {
         match std::env::var_os(DATA_DIR_VARIABLE).filter(|value| !value.is_empty()) {
             Some(folder) => Bundle::open(&expand_home(folder.as_ref() as &Path)).map(Some),
@@ -55,12 +55,12 @@ impl Bundle {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
             Err(error) => return Err(Error::io(list, error, "")),
         };
-        let sums = text.lines().filter_map(|line| {
+        let checksums = text.lines().filter_map(|line| {
             let (sum, name) = line.split_once(char::is_whitespace)?;
             let name = name.trim_start().trim_start_matches('*').trim_start_matches("./");
             Some((name.trim_end().to_owned(), sum.to_lowercase()))
         });
-        Ok(Bundle { folder: folder.to_owned(), sums: sums.collect() })
+        Ok(Bundle { folder: folder.to_owned(), checksums: checksums.collect() })
     }
 
     /// The folder's own path.
@@ -68,11 +68,11 @@ impl Bundle {
         &self.folder
     }
 
-    /// The first of these files that is there, read and verified; `None` if there is none.
+    /// The first of these files that exists, read and verified; `None` if none exists.
     ///
     /// # Errors
     ///
-    /// If it cannot be read, or is not the file whose sum is listed.
+    /// If it cannot be read, or its checksum is not the listed one.
     pub(crate) fn read(&self, names: &[&str]) -> Result<Option<LoadedFile>> {
         for name in names {
             let path = self.folder.join(name);
@@ -92,28 +92,28 @@ impl Bundle {
         Ok(LoadedFile { path, bytes, verified })
     }
 
-    /// Whether a sum vouches for these bytes of the file `name`, its path inside the folder.
+    /// Whether a checksum is listed for the file `name`, a path inside the folder, and these bytes match.
     ///
     /// # Errors
     ///
-    /// If a sum is listed, and it is another file's.
+    /// If they do not match.
     pub(crate) fn check(&self, name: &str, bytes: &[u8]) -> Result<bool> {
         self.compare(name, || Ok(sha256_of(bytes)))
     }
 
-    /// The same for a file that is too large to be held in memory.
+    /// The same for a file on the disk.
     pub(crate) fn check_file(&self, name: &str, path: &Path) -> Result<bool> {
         self.compare(name, || sha256_of_file(path))
     }
 
     fn compare(&self, name: &str, sum: impl Fn() -> Result<String>) -> Result<bool> {
-        let Some(expected) = self.sums.get(name) else { return Ok(false) };
+        let Some(expected) = self.checksums.get(name) else { return Ok(false) };
         let sum = sum()?;
         if sum != *expected {
             return Err(Error::bad_file(
                 self.folder.join(name),
                 format!("its SHA-256 is {sum}, but SHA256SUMS says {expected}"),
-                "The file was damaged or exchanged: copy it again from where the bundle came from.",
+                "The file is damaged or another one. Copy it again from the original bundle.",
             ));
         }
         Ok(true)
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_listed_file_is_verified_and_a_changed_one_refused() {
+    fn a_listed_file_is_verified_and_a_changed_one_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let bundle = |sums: &str| {
             std::fs::write(folder.path().join("SHA256SUMS"), sums).unwrap();
@@ -135,16 +135,13 @@ mod tests {
         let right = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad  a.txt\n";
         assert!(bundle(right).unwrap().unwrap().verified);
         assert!(!bundle("").unwrap().unwrap().verified);
-        let error = bundle(&right.replace("ba78", "ba79")).err().unwrap().to_string();
-        assert!(
-            error.contains("SHA256SUMS says ba79") && error.contains("copy it again"),
-            "{error}"
-        );
+        let error = bundle(&right.replace("ba78", "ba79")).err().unwrap();
+        assert!(matches!(error, Error::BadFile { .. }), "{error}");
     }
 
     #[test]
-    fn a_wrong_folder_is_told_and_never_replaced_by_the_sample() {
-        let error = Bundle::open(Path::new("/no/such/folder")).err().unwrap().to_string();
-        assert!(error.contains("TCHALK_DATA_DIR: expected an existing folder"), "{error}");
+    fn a_missing_folder_is_an_error() {
+        let error = Bundle::open(Path::new("/no/such/folder")).err().unwrap();
+        assert!(matches!(error, Error::Invalid { .. }), "{error}");
     }
 }

@@ -1,17 +1,17 @@
-//! The folder in which downloads are kept.
+//! The folder in which downloads are stored.
 
 use crate::files::expand_home;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// The variable that names the folder for everything the library keeps.
+/// The variable that names the folder of everything that the library stores.
 pub(crate) const HOME_VARIABLE: &str = "TCHALK_HOME";
 
 /// The variable that forbids the network.
 pub(crate) const OFFLINE_VARIABLE: &str = "TCHALK_OFFLINE";
 
-/// The folder for files of one kind, as `data` or `weights`: inside `TCHALK_HOME`, or else inside
-/// `tchalk` in the user's folder for caches. `None` where the system names no such folder.
+/// The folder for files of one kind, such as `data` or `weights`: in `TCHALK_HOME`, or by default in
+/// `tchalk` in the user's cache folder. `None` if there is no such folder.
 pub(crate) fn folder(kind: &str) -> Option<PathBuf> {
     home(|name| std::env::var_os(name)).map(|home| home.join(kind))
 }
@@ -31,7 +31,7 @@ fn home(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     } else if cfg!(windows) {
         from("LOCALAPPDATA")?
     } else {
-        // As the XDG rules have it, a path that is not absolute is passed over.
+        // The XDG specification has relative paths ignored.
         let own = from("XDG_CACHE_HOME").filter(|path| path.is_absolute());
         own.or_else(|| Some(from("HOME")?.join(".cache")))?
     };
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_variable_comes_before_the_users_folder() {
+    fn the_variable_overrides_the_users_cache_folder() {
         let home_of = |pairs: &[(&str, &str)]| {
             let pairs: Vec<(String, OsString)> =
                 pairs.iter().map(|(name, value)| (name.to_string(), value.into())).collect();

@@ -17,7 +17,7 @@ pub(crate) fn sha256_of(bytes: &[u8]) -> String {
     hexadecimal(&Sha256::digest(bytes))
 }
 
-/// MD5 and SHA-256 of a file in one reading; empty where they are not wanted.
+/// MD5 and SHA-256 of a file in one reading; empty if not wanted.
 pub(super) fn sums_of_file(path: &Path, md5: bool, sha256: bool) -> Result<(String, String)> {
     let broken = |error| Error::io(path, error, "Check that you may read it.");
     let mut file = File::open(path).map_err(broken)?;

@@ -1,4 +1,4 @@
-//! Where the files of a set may come from: a bundle, the cache, the network, in this order.
+//! Searches the bundle, the cache and the network, in this order, for the files of a set.
 
 use super::bundle::{self, Bundle, LoadedFile};
 use super::cache;
@@ -7,7 +7,7 @@ use super::remote_file::RemoteFile;
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 
-/// The places to look in.
+/// The locations to search.
 pub(crate) struct Locations {
     bundle: Option<Bundle>,
     /// The folder of downloads.
@@ -15,24 +15,24 @@ pub(crate) struct Locations {
     offline: bool,
 }
 
-/// The files of one set.
+/// The files of one data set.
 pub(crate) struct FileSet {
-    /// The set's folder, in a bundle and in the cache: `mnist`.
+    /// The folder of the set, in a bundle and in the cache: `mnist`.
     pub(crate) folder: &'static str,
-    /// The set's files. In a bundle `NAME.gz` may also lie there unpacked, as `NAME`.
+    /// The files of the set. In a bundle `NAME.gz` may also be there decompressed, as `NAME`.
     pub(crate) files: Vec<RemoteFile>,
 }
 
-/// What came of a search.
+/// The result of a search.
 pub(crate) enum SearchResult {
-    /// All files, in the order in which they were wanted, and a sentence on where they were.
+    /// All files, in the order of the set, and a sentence that says where they were found.
     Found(Vec<LoadedFile>, String),
-    /// Why no place has them, without a full stop.
+    /// Why no location has them, without a full stop.
     Missing(String),
 }
 
 impl Locations {
-    /// What the variables say: `TCHALK_DATA_DIR`, `TCHALK_HOME`, `TCHALK_OFFLINE`.
+    /// The locations that `TCHALK_DATA_DIR`, `TCHALK_HOME` and `TCHALK_OFFLINE` name.
     ///
     /// # Errors
     ///
@@ -42,29 +42,29 @@ impl Locations {
         Ok(Locations { bundle, cache, offline: cache::is_offline() })
     }
 
-    /// A bundle alone, or nothing at all.
+    /// Only a bundle, or nothing.
     #[cfg(test)]
     pub(crate) fn only(bundle: Option<Bundle>) -> Locations {
         Locations { bundle, cache: None, offline: true }
     }
 
-    /// A cache alone.
+    /// Only a cache.
     #[cfg(test)]
     pub(crate) fn in_cache(folder: &Path) -> Locations {
         Locations { bundle: None, cache: Some(folder.to_owned()), offline: true }
     }
 
-    /// The bundle, where there is one.
+    /// The bundle, if there is one.
     pub(crate) fn bundle(&self) -> Option<&Bundle> {
         self.bundle.as_ref()
     }
 
-    /// Why the bundle did not serve, without a full stop.
+    /// Why the files are not in the bundle, without a full stop.
     fn without_bundle(&self, folder: &str) -> String {
         match &self.bundle {
             Some(bundle) => {
                 format!(
-                    "{} ({}) holds no {folder}",
+                    "{} ({}) has no {folder}",
                     bundle::DATA_DIR_VARIABLE,
                     bundle.folder().display()
                 )
@@ -73,12 +73,13 @@ impl Locations {
         }
     }
 
-    /// The files of a set, all from one place.
+    /// The files of a set, all from one location.
     ///
     /// # Errors
     ///
     /// If some of the files are in the bundle and others are missing there, if one in the bundle is
-    /// damaged, or if the reader presses stop. What the network refuses is no error, but a reason.
+    /// damaged, or after an interrupt. A failed download is no error: it becomes the reason of
+    /// [`SearchResult::Missing`].
     pub(crate) fn find(&self, wanted: &FileSet) -> Result<SearchResult> {
         let (why, folder) = match (self.find_locally(wanted)?, self.cached(wanted)) {
             (SearchResult::Missing(why), Some(folder)) => (why, folder),
@@ -99,7 +100,7 @@ impl Locations {
             }
         }
         let source = format!(
-            "Fetched from {} into {}, {}. ({why}.)",
+            "Downloaded from {} into {}, {}. ({why}.)",
             wanted.files[0].urls()[0],
             folder.display(),
             checksum_note(wanted),
@@ -107,7 +108,7 @@ impl Locations {
         Ok(SearchResult::Found(found, source))
     }
 
-    /// The same without the network: in the bundle and in the cache.
+    /// The same without the network.
     pub(crate) fn find_locally(&self, wanted: &FileSet) -> Result<SearchResult> {
         if let Some(found) = self.in_bundle(wanted)? {
             return Ok(found);
@@ -124,7 +125,9 @@ impl Locations {
             }
             None => {
                 let place = folder.display();
-                Ok(SearchResult::Missing(format!("{why}, the cache ({place}) holds no whole copy")))
+                Ok(SearchResult::Missing(format!(
+                    "{why}, the cache ({place}) has no complete copy"
+                )))
             }
         }
     }
@@ -133,7 +136,7 @@ impl Locations {
         self.cache_folder(wanted.folder)
     }
 
-    /// A set's folder in the cache.
+    /// The folder of a set in the cache.
     pub(crate) fn cache_folder(&self, folder: &str) -> Option<PathBuf> {
         self.cache.as_ref().map(|cache| cache.join(folder))
     }
@@ -167,24 +170,24 @@ impl Locations {
     }
 }
 
-/// Whether sums of the bundle vouched for its files.
+/// Whether the checksums of the bundle verified its files.
 fn verified(files: &[LoadedFile]) -> &'static str {
     if files.iter().all(|found| found.verified) {
         "verified against SHA256SUMS"
     } else {
-        "which no sum vouches for"
+        "which no checksum verifies"
     }
 }
 
-/// What vouches for downloads.
+/// Which checksums verify a download.
 fn checksum_note(wanted: &FileSet) -> String {
     match wanted.files.first().and_then(RemoteFile::checksum_source) {
         Some(voucher) => format!("verified against {voucher}"),
-        None => "for which no sum is published".into(),
+        None => "for which no checksum is published".into(),
     }
 }
 
-/// The files of a set in the cache; `None` unless all of them are there, undamaged.
+/// The files of a set in the cache; `None` unless all of them are there and undamaged.
 fn in_cache(wanted: &FileSet, folder: &Path) -> Result<Option<Vec<LoadedFile>>> {
     let mut found = Vec::new();
     for file in &wanted.files {
@@ -232,25 +235,25 @@ mod tests {
     }
 
     #[test]
-    fn bundle_then_cache_and_each_says_why_the_others_did_not_serve() {
+    fn the_bundle_comes_before_the_cache_and_the_source_says_why() {
         let (bundle, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let find = || places(Some(bundle.path()), cache.path()).find(&wanted());
         let text = sentence(find().unwrap());
-        assert!(text.contains("holds no set, the cache (") && text.contains("OFFLINE"), "{text}");
+        assert!(text.contains("has no set, the cache (") && text.contains("OFFLINE"), "{text}");
         put(cache.path(), &["a.gz", "b.gz"]);
         let text = sentence(find().unwrap());
         assert!(text.starts_with("2 found. Read from the cache, "), "{text}");
         assert!(text.contains("verified against the SHA-256 that the test publishes"), "{text}");
-        assert!(text.contains("TCHALK_DATA_DIR (") && text.contains("holds no set"), "{text}");
+        assert!(text.contains("TCHALK_DATA_DIR (") && text.contains("has no set"), "{text}");
         put(bundle.path(), &["a", "b.gz"]);
         let text = sentence(find().unwrap());
-        assert!(text.contains("Read from") && text.contains("no sum vouches"), "{text}");
+        assert!(text.contains("Read from") && text.contains("no checksum verifies"), "{text}");
         let text = sentence(places(None, cache.path()).find(&wanted()).unwrap());
         assert!(text.contains("TCHALK_DATA_DIR is not set"), "{text}");
     }
 
     #[test]
-    fn half_a_set_in_a_bundle_is_an_error_and_in_the_cache_not_enough() {
+    fn half_a_set_is_an_error_in_a_bundle_and_not_enough_in_the_cache() {
         let (bundle, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         put(cache.path(), &["a.gz"]);
         let text = sentence(places(None, cache.path()).find(&wanted()).unwrap());

@@ -1,24 +1,24 @@
-//! What a file is called, where it is published, and what vouches for it.
+//! Where a file is published, and which size and checksums it has.
 
 use super::checksum::sums_of_file;
 use crate::error::{Error, Result};
 use std::path::Path;
 
-/// A published file: a name, addresses in the order in which they are tried, and what was published
-/// to know it by. Nothing here is invented: where no sum was published there is none.
+/// A published file: its name, its URLs in the order in which they are tried, and its published size and
+/// checksums. Where no checksum was published there is none.
 #[derive(Debug, Clone)]
 pub(crate) struct RemoteFile {
     name: String,
-    addresses: Vec<String>,
+    urls: Vec<String>,
     size: Option<u64>,
     checksums: Vec<Checksum>,
 }
 
-/// A published check sum, in hexadecimal digits, and who published it.
+/// A published checksum, in hexadecimal digits, and who published it.
 #[derive(Debug, Clone)]
 struct Checksum {
     kind: ChecksumKind,
-    /// All of the sum's digits, or the first ones where no more were published.
+    /// All digits, or only the first ones if no more were published.
     digits: String,
     publisher: String,
 }
@@ -38,19 +38,19 @@ impl ChecksumKind {
     }
 }
 
-/// No file of ours is larger; what a server says is not believed beyond this.
+/// The largest file that is accepted, whatever a server says.
 const MAX_SIZE: u64 = 8 << 30;
 
 impl RemoteFile {
-    /// A file that is kept as `name`, without folders, and fetched from `address`.
-    pub(crate) fn new(name: impl Into<String>, address: impl Into<String>) -> RemoteFile {
-        let (name, addresses) = (name.into(), vec![address.into()]);
-        RemoteFile { name, addresses, size: None, checksums: Vec::new() }
+    /// A file that is stored as `name`, without folders, and downloaded from `url`.
+    pub(crate) fn new(name: impl Into<String>, url: impl Into<String>) -> RemoteFile {
+        let (name, urls) = (name.into(), vec![url.into()]);
+        RemoteFile { name, urls, size: None, checksums: Vec::new() }
     }
 
-    /// Another address of the same file, tried when those before it fail.
-    pub(crate) fn mirror(mut self, address: impl Into<String>) -> RemoteFile {
-        self.addresses.push(address.into());
+    /// Another URL of the same file, tried after those before it.
+    pub(crate) fn mirror(mut self, url: impl Into<String>) -> RemoteFile {
+        self.urls.push(url.into());
         self
     }
 
@@ -60,7 +60,7 @@ impl RemoteFile {
         self
     }
 
-    /// The MD5 that `publisher` names. It tells damage; against a forger it is weak.
+    /// The MD5 that `publisher` names. It detects damage, but no forgery.
     pub(crate) fn md5(self, digits: &str, publisher: &str) -> RemoteFile {
         self.add_checksum(ChecksumKind::Md5, digits, publisher)
     }
@@ -70,7 +70,7 @@ impl RemoteFile {
         self.add_checksum(ChecksumKind::Sha256, digits, publisher)
     }
 
-    /// The first digits of the SHA-256, as some publishers put them into a file's name.
+    /// The first digits of the SHA-256, which some publishers put into the file name.
     pub(crate) fn sha256_prefix(self, digits: &str, publisher: &str) -> RemoteFile {
         self.add_checksum(ChecksumKind::Sha256, digits, publisher)
     }
@@ -81,14 +81,14 @@ impl RemoteFile {
         self
     }
 
-    /// What the file is called.
+    /// The name of the file.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// Where it is to be had, the official address first.
+    /// Where it is available, the official URL first.
     pub(crate) fn urls(&self) -> &[String] {
-        &self.addresses
+        &self.urls
     }
 
     /// The published size, in bytes.
@@ -96,17 +96,17 @@ impl RemoteFile {
         self.size
     }
 
-    /// The most bytes that are accepted.
+    /// The largest size that is accepted, in bytes.
     pub(crate) fn max_size(&self) -> u64 {
         self.size.unwrap_or(MAX_SIZE)
     }
 
-    /// Whether a sum was published.
+    /// Whether a checksum was published.
     pub(crate) fn has_checksum(&self) -> bool {
         !self.checksums.is_empty()
     }
 
-    /// What vouches for the file: "the SHA-256 that TensorFlow Datasets publishes".
+    /// The published checksums in words: "the SHA-256 that TensorFlow Datasets publishes".
     pub(crate) fn checksum_source(&self) -> Option<String> {
         let sums = self.checksums.iter();
         let texts: Vec<String> = sums
@@ -115,11 +115,11 @@ impl RemoteFile {
         (!texts.is_empty()).then(|| texts.join(" and "))
     }
 
-    /// What is wrong with the file at `path`, judged by all that was published; `None` if nothing is.
+    /// How the file at `path` differs from what was published; `None` if it does not.
     pub(crate) fn mismatch(&self, path: &Path) -> Result<Option<String>> {
         let length = std::fs::metadata(path).map_err(|error| Error::io(path, error, ""))?.len();
         if let Some(size) = self.size.filter(|&size| size != length) {
-            return Ok(Some(format!("it has {length} bytes, published are {size}")));
+            return Ok(Some(format!("it has {length} bytes, but the published size is {size}")));
         }
         if self.checksums.is_empty() {
             return Ok(None);
@@ -149,7 +149,7 @@ mod tests {
     const SHA256_OF_ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
     #[test]
-    fn every_published_number_has_to_fit() {
+    fn the_size_and_every_checksum_have_to_match() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("abc");
         std::fs::write(&path, "abc").unwrap();
@@ -157,14 +157,14 @@ mod tests {
         let good = source().size(3).md5(MD5_OF_ABC, "a page").sha256(SHA256_OF_ABC, "a list");
         assert_eq!(good.mismatch(&path).unwrap(), None);
         let fault = source().size(4).mismatch(&path).unwrap().unwrap();
-        assert_eq!(fault, "it has 3 bytes, published are 4");
+        assert_eq!(fault, "it has 3 bytes, but the published size is 4");
         let fault = good.md5(&"0".repeat(32), "another").mismatch(&path).unwrap().unwrap();
         assert!(fault.starts_with("its MD5 is 9001") && fault.contains("another publishes 0000"));
         assert_eq!(source().mismatch(&path).unwrap(), None, "nothing published, nothing to check");
     }
 
     #[test]
-    fn a_voucher_names_sum_and_publisher() {
+    fn the_source_of_a_checksum_names_its_publisher() {
         let source = RemoteFile::new("abc", "").md5(MD5_OF_ABC, "its page");
         assert_eq!(source.checksum_source().unwrap(), "the MD5 that its page publishes");
         assert_eq!(RemoteFile::new("abc", "").checksum_source(), None);

@@ -128,7 +128,7 @@ fn made_from(digits: &Dataset, why: &str) -> Result<Dataset> {
     let all = digits.train.concatenate(&digits.test)?;
     let order = seed::choose(all.len(), all.len(), &mut ChaCha8Rng::seed_from_u64(SEED));
     let (known, unknown) = order.split_at(all.len() * 3 / 5);
-    let (known, unknown) = (all.pick(known), all.pick(unknown));
+    let (known, unknown) = (all.select(known), all.select(unknown));
     let source = format!(
         "{MADE} from {} in a fixed random order, because {why}: these are not Kaggle's \
          files, and a submission made with them would be worth nothing there. {}",
@@ -173,7 +173,7 @@ mod tests {
         let digits = read().unwrap();
         assert_eq!((digits.train.labels(), digits.test.labels()), (vec![3; 3], vec![]));
         assert_eq!(digits.test.images()[[1, 27, 0, 0]], 1);
-        assert!(digits.source().contains("no sum vouches"), "{}", digits.source());
+        assert!(digits.source().contains("no checksum verifies"), "{}", digits.source());
         put("test.csv", csv(true, 2));
         assert!(read().unwrap_err().to_string().contains("test.csv: it has labels"));
         put("train.csv", csv(false, 2));
@@ -215,7 +215,7 @@ mod tests {
         let text = source(Ok(fake.client()));
         assert!(text.starts_with("Made by the library from strokes"), "{text}");
         assert!(
-            text.contains("holds no whole copy, digit-recognizer: Kaggle refuses (403)"),
+            text.contains("has no complete copy, digit-recognizer: Kaggle refuses (403)"),
             "{text}"
         );
         // Kaggle's files have more than two rows, so these are not kept.

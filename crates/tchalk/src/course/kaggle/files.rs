@@ -146,7 +146,7 @@ mod tests {
         let strokes = crate::datasets::strokes().unwrap();
         let (train, test) = (strokes.train.take(5), strokes.test.take(3));
         let name = "digit-recognizer test, made from strokes";
-        let test = Split::new(name, test.images(), vec![], test.classes()).unwrap();
+        let test = Split::new(name, test.images(), vec![], test.class_names()).unwrap();
         let digits = Dataset::new("digits", "drawn", train.clone(), test);
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().join("new");
@@ -165,7 +165,7 @@ mod tests {
         let folder = cache.path().join("digit-recognizer");
         std::fs::create_dir(&folder).unwrap();
         let some = crate::datasets::strokes().unwrap().train.take(1);
-        let none = Split::new("t", some.images(), vec![], some.classes()).unwrap();
+        let none = Split::new("t", some.images(), vec![], some.class_names()).unwrap();
         write_digits(&some, folder.join("train.csv")).unwrap();
         write_digits(&none, folder.join("test.csv")).unwrap();
         let digits = Dataset::new("digit-recognizer", "From the cache.", some, none);

@@ -1,4 +1,4 @@
-//! Images whose pixels come from elsewhere in the image: moved, turned, made larger.
+//! Affine maps of images: shift, rotation, zoom.
 
 use tch::{Kind, Tensor};
 
@@ -18,8 +18,8 @@ pub(super) fn matrices(
     matrix
 }
 
-/// Images `[n, channels, height, width]` whose pixels come from where the matrices `[n, 3, 3]`
-/// say, mixed from the four nearest; outside the image, its edge goes on.
+/// Images `[n, channels, height, width]`, sampled at the coordinates that the matrices `[n, 3, 3]` give.
+/// Interpolation is bilinear; outside the image, the nearest edge pixel counts.
 pub(super) fn sample(x: &Tensor, matrices: &Tensor) -> Tensor {
     let size = x.size();
     let (height, width) = (size[2] as f64, size[3] as f64);

@@ -1,4 +1,4 @@
-//! A chain of random changes, applied to a batch where it lies.
+//! A chain of random changes, applied to a batch on its device.
 
 use super::{
     Change, RandomBrightness, RandomContrast, RandomCrop, RandomErasing, RandomFlip,
@@ -12,13 +12,12 @@ use crate::runtime;
 use std::sync::Arc;
 use tch::{Device, Kind, Tensor, no_grad};
 
-/// Random changes that make other images of those that there are, and leave their labels as they
-/// are: more examples to learn from, at no cost but time.
+/// Random changes of images that leave their labels as they are. The network sees more variants of the
+/// same examples.
 ///
-/// The changes are made one after the other, for a whole batch at once, on the device where it lies;
-/// shifts, rotations and zooms that follow each other are made in one, so that the image is
-/// resampled once. The set itself is neither copied nor changed. The same seed makes the same
-/// changes, on every device.
+/// The changes are applied in order, to a whole batch at once, on its device. Shifts, rotations and zooms
+/// that follow each other are combined, so that the image is resampled once. The set itself is neither
+/// copied nor changed. The same seed gives the same changes on every device.
 ///
 /// Fewer changes are often better: a 6 turned upside down is a 9, and its label is wrong.
 ///
@@ -35,12 +34,12 @@ pub struct Augmentation {
 }
 
 impl Augmentation {
-    /// No changes yet.
+    /// A chain without changes.
     pub fn new() -> Augmentation {
         Augmentation::default()
     }
 
-    /// One more change after those before.
+    /// Appends a change.
     #[allow(clippy::should_implement_trait)]
     pub fn add(mut self, transform: impl Transform + 'static) -> Augmentation {
         self.transforms.push(Arc::new(transform));
@@ -52,8 +51,7 @@ impl Augmentation {
         self.add(RandomFlip::new())
     }
 
-    /// `padding` pixels are added on every side, and a part of the old size is cut out:
-    /// [`RandomCrop`].
+    /// `padding` pixels are added on every side, and a crop of the old size is taken: [`RandomCrop`].
     pub fn random_crop(self, padding: usize) -> Augmentation {
         self.add(RandomCrop::new(padding))
     }
@@ -63,7 +61,7 @@ impl Augmentation {
         self.add(RandomShift::new(fraction))
     }
 
-    /// Turned by up to so many degrees: [`RandomRotation`].
+    /// Rotated by up to this many degrees: [`RandomRotation`].
     pub fn random_rotation(self, degrees: f64) -> Augmentation {
         self.add(RandomRotation::new(degrees))
     }
@@ -73,12 +71,12 @@ impl Augmentation {
         self.add(RandomZoom::new(fraction))
     }
 
-    /// A square of so many pixels is blacked out somewhere: [`RandomErasing`].
+    /// A square of `size` by `size` pixels is made black: [`RandomErasing`].
     pub fn random_erasing(self, size: usize) -> Augmentation {
         self.add(RandomErasing::new(size))
     }
 
-    /// Made brighter or darker by up to this fraction of the whole range: [`RandomBrightness`].
+    /// Made brighter or darker by up to this fraction of the value range: [`RandomBrightness`].
     pub fn random_brightness(self, fraction: f64) -> Augmentation {
         self.add(RandomBrightness::new(fraction))
     }
@@ -88,31 +86,31 @@ impl Augmentation {
         self.add(RandomContrast::new(fraction))
     }
 
-    /// How many changes are in the chain.
+    /// The number of changes in the chain.
     pub fn len(&self) -> usize {
         self.transforms.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no changes.
     pub fn is_empty(&self) -> bool {
         self.transforms.is_empty()
     }
 
-    /// Whether images of this height and width can be changed so: to be asked once, before
+    /// Whether the chain can be applied to images of this height and width. `fit` checks this before
     /// training.
     ///
     /// # Errors
     ///
-    /// If one of the changes cannot be made; the message says which.
+    /// If one of the changes cannot be applied; the message names it.
     pub fn check(&self, height: usize, width: usize) -> Result<()> {
         self.transforms.iter().try_for_each(|step| step.check(height, width))
     }
 
-    /// Other images made of a batch `f32 [n, channels, height, width]`, on the batch's device.
+    /// The changed images of a batch `f32 [n, channels, height, width]`, on the same device.
     ///
     /// # Errors
     ///
-    /// If the batch is none of images, or as [`Augmentation::check`].
+    /// If `x` is not a batch of images, and as for [`Augmentation::check`].
     pub fn apply(&self, x: &Tensor, seed: u64) -> Result<Tensor> {
         let size = x.size();
         let &[n, _, height, width] = &size[..] else {
@@ -143,17 +141,17 @@ impl Augmentation {
         }))
     }
 
-    /// Eight random images, and four variants under each. Another call shows others.
+    /// Eight random images with four variants below each. Each call draws others.
     ///
     /// # Errors
     ///
-    /// If the set is empty, or its images cannot be changed so.
+    /// If the set is empty, or a change cannot be applied to its images.
     pub fn preview(&self, set: &Split) -> Result<Figure> {
         const COLUMNS: usize = 8;
         const VARIANTS: usize = 4;
         let examples = set.sample(COLUMNS.min(set.len()))?.to_tensors(Device::Cpu);
         let places: Vec<usize> = (0..examples.len()).collect();
-        let (classes, labels) = (set.classes(), examples.label_vec().unwrap_or_default());
+        let (classes, labels) = (set.class_names(), examples.label_vec().unwrap_or_default());
         let caption =
             |&i: &usize| Caption::new(labels.get(i).map_or("", |&label| classes[label].as_str()));
         let mut images = examples.images(&places)?;
@@ -206,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_settles_everything_and_the_batch_stays_as_it_is() {
+    fn the_same_seed_gives_the_same_images_and_the_batch_is_not_changed() {
         let (x, before) = (x(), x());
         let one = everything().apply(&x, 7).unwrap();
         assert_eq!(one.size(), x.size());
@@ -218,8 +216,8 @@ mod tests {
     }
 
     #[test]
-    fn changes_of_place_are_made_in_one() {
-        // Moved back and forth by whole pixels, nothing is lost in the middle between.
+    fn affine_changes_are_combined() {
+        // A shift there and back loses nothing at the edges only if both are combined.
         #[derive(Debug)]
         struct Right(f64);
         impl Transform for Right {
@@ -244,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told() {
+    fn wrong_input_is_an_error() {
         let refused = |augmentation: Augmentation, x: &Tensor| {
             augmentation.apply(x, 1).unwrap_err().to_string()
         };
@@ -257,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn it_can_be_read_and_looked_at() {
+    fn it_has_a_description_and_a_preview() {
         let text = format!("{:?}", everything());
         assert!(text.starts_with("augmentation: flip left and right"), "{text}");
         assert_eq!(format!("{:?}", Augmentation::new()), "no augmentation");

@@ -1,17 +1,17 @@
-//! Brighter and darker images.
+//! Random brightness.
 
 use super::transform::check_range;
 use super::{Change, RandomStream, Transform};
 use crate::error::Result;
 
-/// Adds the same number to all pixels of an image; what leaves \[0, 1\] is cut off.
+/// Adds the same number to all pixels of an image; the result is clamped to \[0, 1\].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RandomBrightness {
     fraction: f64,
 }
 
 impl RandomBrightness {
-    /// By up to this fraction of the whole range from black to white, such as 0.2.
+    /// By up to this fraction of the range from black to white, such as 0.2.
     pub fn new(fraction: f64) -> RandomBrightness {
         RandomBrightness { fraction }
     }

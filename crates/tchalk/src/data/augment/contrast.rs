@@ -1,12 +1,11 @@
-//! Images with more or less contrast.
+//! Random contrast.
 
 use super::transform::check_range;
 use super::{Change, RandomStream, Transform};
 use crate::error::Result;
 use tch::Kind;
 
-/// Moves all pixels away from the mean of their image's channel or toward it; what leaves \[0, 1\]
-/// is cut off.
+/// Scales the distance of each pixel from the mean of its channel; the result is clamped to \[0, 1\].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RandomContrast {
     fraction: f64,

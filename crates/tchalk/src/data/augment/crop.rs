@@ -1,10 +1,10 @@
-//! Parts of a padded image.
+//! Random crops of a padded image.
 
 use super::{Change, RandomStream, Rearrangement, Transform};
 use crate::error::{Error, Result};
 
-/// Adds pixels on every side, and cuts out a part of the old size, anywhere: the image moves by
-/// whole pixels.
+/// Adds pixels on every side, and takes a random crop of the old size: the image is shifted by whole
+/// pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RandomCrop {
     padding: usize,
@@ -17,7 +17,7 @@ impl RandomCrop {
         RandomCrop { padding, black: false }
     }
 
-    /// With black pixels around the image, which suits digits on a black ground.
+    /// With black pixels around the image, for images with a black background such as digits.
     pub fn black(mut self) -> RandomCrop {
         self.black = true;
         self
@@ -71,7 +71,7 @@ mod tests {
     use tch::{Device, Kind, Tensor};
 
     #[test]
-    fn a_part_is_the_image_moved_by_whole_pixels() {
+    fn a_crop_is_a_shift_by_whole_pixels() {
         let x = Tensor::arange_start(1, 21, (Kind::Float, Device::Cpu)).view([1, 1, 4, 5]);
         let x = x.repeat([300, 2, 1, 1]);
         let cropped = Augmentation::new().add(RandomCrop::new(1).black()).apply(&x, 3).unwrap();

@@ -1,12 +1,12 @@
-//! Images with a hole.
+//! Random erasing, also called cutout.
 
 use super::transform::check_range;
 use super::{Change, RandomStream, Transform, pixels};
 use crate::error::{Error, Result};
 use tch::{Device, Kind, Tensor};
 
-/// Blacks out a square somewhere in each image (DeVries and Taylor, *Cutout*, 2017): the network
-/// has to look at the rest, too.
+/// Makes a random square of each image black (DeVries and Taylor, *Cutout*, 2017), so that the network
+/// cannot rely on one part of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RandomErasing {
     size: usize,
@@ -15,18 +15,18 @@ pub struct RandomErasing {
 }
 
 impl RandomErasing {
-    /// A square of `size` by `size` black pixels in every image, all of it inside.
+    /// A black square of `size` by `size` pixels inside every image.
     pub fn new(size: usize) -> RandomErasing {
         RandomErasing { size, probability: 1.0, value: 0.0 }
     }
 
-    /// How likely an image gets one, from 0 to 1.
+    /// The probability that an image gets a square; 1 by default.
     pub fn probability(mut self, probability: f64) -> RandomErasing {
         self.probability = probability;
         self
     }
 
-    /// Another value than 0.
+    /// The value of the erased pixels; 0 by default.
     pub fn value(mut self, value: f64) -> RandomErasing {
         self.value = value;
         self

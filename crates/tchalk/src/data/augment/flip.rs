@@ -1,10 +1,10 @@
-//! Mirror images.
+//! Random flips.
 
 use super::transform::check_range;
 use super::{Change, RandomStream, Rearrangement, Transform};
 use crate::error::Result;
 
-/// Mirrors some of the images, left and right.
+/// Flips some of the images horizontally.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RandomFlip {
     probability: f64,
@@ -12,19 +12,19 @@ pub struct RandomFlip {
 }
 
 impl RandomFlip {
-    /// Half of the images, left and right.
+    /// Flips half of the images horizontally.
     #[allow(clippy::new_without_default)]
     pub fn new() -> RandomFlip {
         RandomFlip { probability: 0.5, vertical: false }
     }
 
-    /// Upside down instead.
+    /// Flips vertically instead.
     pub fn vertical(mut self) -> RandomFlip {
         self.vertical = true;
         self
     }
 
-    /// How likely an image is mirrored, from 0 to 1.
+    /// The probability that an image is flipped; 0.5 by default.
     pub fn probability(mut self, probability: f64) -> RandomFlip {
         self.probability = probability;
         self

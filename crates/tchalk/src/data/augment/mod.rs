@@ -1,4 +1,4 @@
-//! Augmentation: many images from one, by changes that leave the label as it is.
+//! Augmentation: random changes of images that leave the label as it is.
 //!
 //! ```
 //! use tchalk::prelude::*;

@@ -1,8 +1,8 @@
-//! The numbers of a tensor in the processor's memory, for work that libtorch has no quick word for.
+//! Direct access to the values of CPU tensors, for loops that libtorch has no fast operation for.
 
 use tch::{Device, Kind, Tensor};
 
-/// The numbers of a contiguous `f32` tensor.
+/// The values of a contiguous `f32` tensor on the CPU.
 pub(super) fn pixels(x: &Tensor) -> &[f32] {
     check(x);
     // SAFETY: the tensor is contiguous f32 in the processor's memory, which lives as long as it
@@ -12,8 +12,12 @@ pub(super) fn pixels(x: &Tensor) -> &[f32] {
 
 /// Calls `change` for the number and the pixels (`one` of them) of each image, on several threads.
 /// The tensor must be the caller's own: newly made, and known to nobody else.
-pub(super) fn for_each_image(x: &Tensor, one: usize, change: impl Fn(usize, &mut [f32]) + Sync) {
-    /// So many numbers are worth a thread.
+pub(super) fn for_each_image(
+    x: &Tensor,
+    image_len: usize,
+    change: impl Fn(usize, &mut [f32]) + Sync,
+) {
+    /// Values for which another thread is worth its cost.
     const ENOUGH: usize = 1_000_000;
     check(x);
     // SAFETY: as above; and the caller alone knows the tensor, so nobody reads it in between.
@@ -22,14 +26,14 @@ pub(super) fn for_each_image(x: &Tensor, one: usize, change: impl Fn(usize, &mut
         return;
     }
     let threads = (tch::get_num_threads().max(1) as usize).min(all.len().div_ceil(ENOUGH));
-    let each = (all.len() / one).div_ceil(threads);
+    let each = (all.len() / image_len).div_ceil(threads);
     let change = &change;
     let work = move |part: usize, images: &mut [f32]| {
-        for (n, image) in images.chunks_exact_mut(one).enumerate() {
+        for (n, image) in images.chunks_exact_mut(image_len).enumerate() {
             change(part * each + n, image);
         }
     };
-    let mut parts = all.chunks_mut(each * one).enumerate();
+    let mut parts = all.chunks_mut(each * image_len).enumerate();
     let (_, first) = parts.next().expect("not empty");
     std::thread::scope(|scope| {
         parts.for_each(|(part, images)| {

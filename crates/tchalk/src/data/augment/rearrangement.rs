@@ -1,10 +1,9 @@
-//! Images whose rows and columns come in another order.
+//! Images with their rows and columns in another order.
 
 use tch::{Device, Kind, Tensor};
 
-/// For each image of a batch, the old row that each new row is, and the old column that each new
-/// column is: mirror images and moves by whole pixels, exact and quick. Below zero stands for
-/// black.
+/// The index of the old row for each new row and of the old column for each new column, for each image
+/// of a batch: flips and shifts by whole pixels, without interpolation. A negative index stands for black.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rearrangement {
     height: usize,
@@ -16,12 +15,12 @@ pub struct Rearrangement {
 }
 
 impl Rearrangement {
-    /// `rows` and `columns` say, for an image's number and a new place, the old place; negative for
-    /// black.
+    /// `rows` and `columns` give the old index for the index of an image and a new index. A negative index
+    /// stands for black.
     ///
     /// # Panics
     ///
-    /// If an old place is outside the image.
+    /// If an old index is outside the image.
     pub fn new(
         images: usize,
         [height, width]: [usize; 2],
@@ -29,11 +28,11 @@ impl Rearrangement {
         columns: impl Fn(usize, usize) -> i64,
     ) -> Rearrangement {
         let all = |length: usize, old: &dyn Fn(usize, usize) -> i64| -> Vec<i32> {
-            let places = (0..images).flat_map(|n| (0..length).map(move |place| (n, place)));
-            places
-                .map(|(n, place)| {
-                    let old = old(n, place);
-                    assert!(old < length as i64, "place {old} of an image of {length}");
+            let indices = (0..images).flat_map(|n| (0..length).map(move |index| (n, index)));
+            indices
+                .map(|(n, index)| {
+                    let old = old(n, index);
+                    assert!(old < length as i64, "index {old} of an image of {length}");
                     old as i32
                 })
                 .collect()
@@ -41,7 +40,7 @@ impl Rearrangement {
         Rearrangement { height, width, rows: all(height, &rows), columns: all(width, &columns) }
     }
 
-    /// This one first, and then another: in one.
+    /// This rearrangement followed by another one.
     pub(super) fn then(mut self, next: &Rearrangement) -> Rearrangement {
         let follow = |old: &mut Vec<i32>, new: &[i32], length: usize| {
             for (old, new) in old.chunks_exact_mut(length).zip(new.chunks_exact(length)) {
@@ -79,7 +78,7 @@ impl Rearrangement {
                     }
                     let old = &old[row as usize * width..][..width];
                     for (new, &column) in new.iter_mut().zip(columns) {
-                        // What is below zero is beyond the end as an unsigned number.
+                        // As an unsigned number, a negative index is beyond the end.
                         *new = old.get(column as u32 as usize).copied().unwrap_or(0.0);
                     }
                 }
@@ -90,7 +89,7 @@ impl Rearrangement {
 
     fn on_device(&self, x: &Tensor) -> Tensor {
         let (height, width) = (self.height as i64, self.width as i64);
-        let on_device = |places: &[i32]| Tensor::from_slice(places).to_device(x.device());
+        let on_device = |indices: &[i32]| Tensor::from_slice(indices).to_device(x.device());
         let rows = on_device(&self.rows).view([-1, 1, height, 1]).to_kind(Kind::Int64);
         let columns = on_device(&self.columns).view([-1, 1, 1, width]).to_kind(Kind::Int64);
         let options = (Kind::Int64, x.device());
@@ -98,7 +97,7 @@ impl Rearrangement {
         let channels = Tensor::arange(x.size()[1], options).view([1, -1, 1, 1]);
         let (inside_rows, inside_columns) = (rows.clamp_min(0), columns.clamp_min(0));
         let new = x.index(&[Some(n), Some(channels), Some(inside_rows), Some(inside_columns)]);
-        let black = |places: &[i32]| places.iter().any(|&place| place < 0);
+        let black = |indices: &[i32]| indices.iter().any(|&index| index < 0);
         if black(&self.rows) || black(&self.columns) {
             new.masked_fill(&rows.lt(0).logical_or(&columns.lt(0)), 0.0)
         } else {
@@ -112,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_ways_give_the_same_images() {
+    fn cpu_and_device_give_the_same_images() {
         let x = Tensor::arange(2 * 3 * 4 * 5, (Kind::Float, Device::Cpu)).view([2, 3, 4, 5]) + 1.0;
         let rows = |n: usize, y: usize| y as i64 - n as i64;
         let columns = |n: usize, x: usize| if n == 0 { 4 - x as i64 } else { x as i64 - 2 };
@@ -124,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn two_in_one_are_one_after_the_other() {
+    fn two_combined_are_one_after_the_other() {
         let x = Tensor::arange(30, (Kind::Float, Device::Cpu)).view([1, 1, 5, 6]) + 1.0;
         let one = Rearrangement::new(1, [5, 6], |_, y| y as i64 - 1, |_, x| 5 - x as i64);
         let two = Rearrangement::new(1, [5, 6], |_, y| 4 - y as i64, |_, x| x as i64 - 2);
@@ -132,8 +131,8 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "place 5 of an image of 5")]
-    fn a_place_outside_is_a_mistake_of_the_transformation() {
+    #[should_panic(expected = "index 5 of an image of 5")]
+    fn an_index_outside_the_image_panics() {
         Rearrangement::new(1, [5, 6], |_, y| y as i64 + 1, |_, x| x as i64);
     }
 }

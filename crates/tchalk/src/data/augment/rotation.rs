@@ -1,4 +1,4 @@
-//! Images turned.
+//! Random rotation.
 
 use super::affine::matrices;
 use super::transform::check_range;
@@ -6,14 +6,14 @@ use super::{Change, RandomStream, Transform};
 use crate::error::Result;
 use tch::Tensor;
 
-/// Turns images about their middle, to either side; at the edges, the last pixels go on.
+/// Rotates images about their center, in both directions. The edge pixels are repeated outside.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RandomRotation {
     degrees: f64,
 }
 
 impl RandomRotation {
-    /// By up to so many degrees, 180 at most.
+    /// By up to this many degrees, at most 180.
     pub fn new(degrees: f64) -> RandomRotation {
         RandomRotation { degrees }
     }
@@ -34,7 +34,7 @@ impl Transform for RandomRotation {
     }
 }
 
-/// Where pixels come from when an image is turned by these angles, in radians, against the clock.
+/// The matrices for a counterclockwise rotation by these angles in radians.
 fn turned(angle: &Tensor) -> Tensor {
     let (sin, cos, back) = (angle.sin(), angle.cos(), -angle.sin());
     let entries = [(0, 0, &cos), (0, 1, &back), (1, 0, &sin), (1, 1, &cos)];

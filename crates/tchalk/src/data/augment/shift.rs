@@ -1,11 +1,11 @@
-//! Images moved.
+//! Random shift.
 
 use super::affine::matrices;
 use super::transform::check_range;
 use super::{Change, RandomStream, Transform};
 use crate::error::Result;
 
-/// Moves images up or down, left or right; at the edges, the last pixels go on.
+/// Shifts images vertically and horizontally. The edge pixels are repeated outside.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RandomShift {
     fraction: f64,

@@ -1,12 +1,12 @@
-//! Images made larger and smaller.
+//! Random zoom.
 
 use super::affine::matrices;
 use super::transform::check_range;
 use super::{Change, RandomStream, Transform};
 use crate::error::Result;
 
-/// Makes images larger or smaller about their middle, the same in height and width; at the edges,
-/// the last pixels go on.
+/// Makes images larger or smaller about their center, the same in height and width. The edge pixels are
+/// repeated outside.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RandomZoom {
     fraction: f64,

@@ -1,6 +1,6 @@
-//! What came of a file so far, and from where.
+//! The part of a file that was received so far, and where it came from.
 
-use super::sibling;
+use super::stored_file::sibling;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
@@ -9,29 +9,30 @@ use std::path::{Path, PathBuf};
 /// `NAME.part`, and `NAME.part.json` beside it.
 pub(super) struct Partial {
     path: PathBuf,
-    note_path: PathBuf,
+    origin_path: PathBuf,
     file: File,
-    note: Option<Origin>,
+    origin: Option<Origin>,
     resumed: bool,
 }
 
-/// From where it came, and by what the server knows that version of the file.
+/// The URL it came from, and the server's tag or date of that version.
 #[derive(Serialize, Deserialize)]
 struct Origin {
-    address: String,
+    #[serde(rename = "address")]
+    url: String,
     validator: Option<String>,
 }
 
 impl Partial {
-    /// What is kept for the file that is to be at `path`; an empty one if nothing is.
+    /// The part of the file `path` that was received before, or an empty one.
     pub(super) fn open(path: &Path) -> io::Result<Partial> {
-        let (part, note_path) = (sibling(path, "", ".part"), sibling(path, "", ".part.json"));
+        let (part, origin_path) = (sibling(path, "", ".part"), sibling(path, "", ".part.json"));
         let file = File::options().create(true).write(true).truncate(false).open(&part)?;
-        let note = std::fs::read(&note_path).ok();
-        let note = note.and_then(|note| serde_json::from_slice(&note).ok());
-        // What an earlier call has left counts as a first piece.
+        let origin = std::fs::read(&origin_path).ok();
+        let origin = origin.and_then(|json| serde_json::from_slice(&json).ok());
+        // Bytes from an earlier call count as a first piece.
         let resumed = file.metadata()?.len() > 0;
-        Ok(Partial { path: part, note_path, file, note, resumed })
+        Ok(Partial { path: part, origin_path, file, origin, resumed })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -42,29 +43,29 @@ impl Partial {
         Ok(self.file.metadata()?.len())
     }
 
-    /// By what the server at `address` knows the version that is kept here.
-    pub(super) fn validator(&self, address: &str) -> Option<String> {
-        self.note.as_ref().filter(|note| note.address == address)?.validator.clone()
+    /// The server's tag or date of this version, if it came from `url`.
+    pub(super) fn validator(&self, url: &str) -> Option<String> {
+        self.origin.as_ref().filter(|origin| origin.url == url)?.validator.clone()
     }
 
-    /// Whether what is here came in more than one piece.
+    /// Whether it was received in more than one piece.
     pub(super) fn is_resumed(&self) -> bool {
         self.resumed
     }
 
-    /// Goes on at byte `start`, and notes where what follows comes from.
+    /// Continues at byte `start`, and records where the following bytes come from.
     pub(super) fn begin(
         &mut self,
-        address: &str,
+        url: &str,
         validator: Option<&str>,
         start: u64,
     ) -> io::Result<()> {
         self.resumed = start > 0;
         self.file.set_len(start)?;
         self.file.seek(SeekFrom::Start(start))?;
-        let note = Origin { address: address.to_owned(), validator: validator.map(str::to_owned) };
-        std::fs::write(&self.note_path, serde_json::to_vec(&note).map_err(io::Error::other)?)?;
-        self.note = Some(note);
+        let origin = Origin { url: url.to_owned(), validator: validator.map(str::to_owned) };
+        std::fs::write(&self.origin_path, serde_json::to_vec(&origin).map_err(io::Error::other)?)?;
+        self.origin = Some(origin);
         Ok(())
     }
 
@@ -77,27 +78,27 @@ impl Partial {
         self.file.sync_all()
     }
 
-    /// Forgets what came.
+    /// Removes the received bytes.
     pub(super) fn discard(&mut self) -> io::Result<()> {
-        (self.note, self.resumed) = (None, false);
-        let _ = std::fs::remove_file(&self.note_path);
+        (self.origin, self.resumed) = (None, false);
+        let _ = std::fs::remove_file(&self.origin_path);
         self.file.set_len(0)
     }
 
     /// Gives the file its name.
     pub(super) fn rename(&mut self, path: &Path) -> io::Result<()> {
         std::fs::rename(&self.path, path)?;
-        let _ = std::fs::remove_file(&self.note_path);
+        let _ = std::fs::remove_file(&self.origin_path);
         Ok(())
     }
 }
 
-/// An empty one is not worth keeping.
+/// Removes an empty file.
 impl Drop for Partial {
     fn drop(&mut self) {
         if self.length().is_ok_and(|length| length == 0) {
             let _ = std::fs::remove_file(&self.path);
-            let _ = std::fs::remove_file(&self.note_path);
+            let _ = std::fs::remove_file(&self.origin_path);
         }
     }
 }

@@ -1,7 +1,7 @@
-//! One request: it runs on a thread of its own, and tells step by step what comes.
+//! One HTTP request on a thread of its own, which sends events as the response arrives.
 //!
-//! So whoever waits can look at the stop button and at the clock meanwhile, whatever the network
-//! does. A receiver that is dropped ends the request at its next step.
+//! The caller can check for interrupts and timeouts while it waits. A receiver that is dropped ends the
+//! request at its next event.
 
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -10,51 +10,51 @@ use ureq::Proxy;
 use ureq::config::IpFamily;
 use ureq::http::{HeaderMap, Uri, header};
 
-/// For a name to be resolved, and for a connection to be made; whoever waits may wait shorter.
+/// For resolving a name, and for connecting. The caller may stop waiting earlier.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// The most redirects that are followed.
 const MAX_REDIRECTS: u32 = 5;
 
-/// What came of a request so far, in this order.
+/// The events of a request, in this order.
 pub(super) enum Event {
-    /// The machine can be reached.
+    /// The server can be reached.
     Connected,
-    /// The answer's first lines.
+    /// The head of the response.
     Head(ResponseHead),
-    /// A piece of the body.
+    /// A part of the body.
     Bytes(Vec<u8>),
-    /// The body ended where it should.
+    /// The end of the body.
     End,
-    /// It went wrong.
+    /// The request failed.
     Failed(RequestError),
 }
 
-/// The answer's first lines.
+/// The head of the response.
 pub(super) struct ResponseHead {
     pub(super) status: u16,
-    /// How many bytes the server promises to send.
+    /// The announced length of the body.
     pub(super) length: Option<u64>,
-    /// Of `Content-Range`: the first byte, and how many the whole file has.
+    /// From `Content-Range`: the first byte, and the size of the whole file.
     pub(super) range: Option<(u64, Option<u64>)>,
-    /// What `If-Range` takes: a strong entity tag, or else the date.
+    /// The value for `If-Range`: a strong entity tag, or else the date.
     pub(super) validator: Option<String>,
-    /// Whether it is a web page.
+    /// Whether the body is a web page.
     pub(super) is_page: bool,
 }
 
-/// How a request went wrong.
+/// Why a request failed.
 #[derive(Debug)]
 pub(super) enum RequestError {
-    /// The machine cannot be reached.
+    /// The server cannot be reached.
     Unreachable(String),
-    /// The connection broke: the next one may hold.
+    /// The connection broke; another request may succeed.
     Broken(String),
-    /// It would go wrong again.
+    /// Another request would fail, too.
     Final(String),
 }
 
-/// Asks for `url`, from byte `from` (inclusive) to `to` (inclusive) if that is given, and with
-/// `validator` only if the file there is still the same.
+/// Requests `url`, or only the range `bytes` of it, first and last byte inclusive. With a `validator` the
+/// server sends the whole file if it is another version.
 pub(super) fn send(
     url: &str,
     bytes: Option<(u64, Option<u64>)>,
@@ -79,7 +79,7 @@ fn run(
     sender: &SyncSender<Event>,
 ) -> Result<(), RequestError> {
     let nobody_listens = |_| RequestError::Final("nobody waits for it any more".into());
-    let uri: Uri = url.parse().map_err(|_| RequestError::Final("that is no address".into()))?;
+    let uri: Uri = url.parse().map_err(|_| RequestError::Final("that is not a URL".into()))?;
     let proxy = proxy_for(&uri);
     let address = connect(&uri, proxy.as_ref())?;
     sender.send(Event::Connected).map_err(nobody_listens)?;
@@ -89,7 +89,7 @@ fn run(
         .max_redirects(MAX_REDIRECTS)
         .proxy(proxy)
         .user_agent(concat!("tchalk/", env!("CARGO_PKG_VERSION")))
-        // The file itself, as it is, and not packed for the way.
+        // The file as it is, without compression in transit.
         .accept_encoding("identity")
         .ip_family(if address.is_ipv6() { IpFamily::Ipv6Only } else { IpFamily::Ipv4Only })
         .timeout_resolve(Some(CONNECT_TIMEOUT))
@@ -120,7 +120,7 @@ fn run(
     }
 }
 
-/// The proxy that the usual variables name for this address. A machine reaches itself without one.
+/// The proxy that the usual environment variables name for this URL. Local servers need none.
 fn proxy_for(uri: &Uri) -> Option<Proxy> {
     let host = uri.host().unwrap_or_default();
     if matches!(host, "localhost" | "127.0.0.1" | "[::1]") {
@@ -129,8 +129,8 @@ fn proxy_for(uri: &Uri) -> Option<Proxy> {
     Proxy::try_from_env().filter(|proxy| !proxy.is_no_proxy(uri))
 }
 
-/// The address at which the machine, or the proxy on the way to it, is reached first. All are tried
-/// at once, because some networks swallow what is sent to one family of addresses.
+/// The first address at which the server, or its proxy, accepts a connection. All are tried at once,
+/// because some networks silently drop packets to one address family.
 fn connect(uri: &Uri, proxy: Option<&Proxy>) -> Result<SocketAddr, RequestError> {
     let host = proxy.map_or(uri.host().unwrap_or_default(), Proxy::host);
     let host = host.trim_start_matches('[').trim_end_matches(']');
@@ -161,10 +161,10 @@ fn head(status: u16, headers: &HeaderMap) -> ResponseHead {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     // `bytes 100-199/1234`, where the whole may be an asterisk.
     let range = text(header::CONTENT_RANGE).and_then(|range| {
-        let (places, whole) = range.strip_prefix("bytes ")?.split_once('/')?;
-        Some((places.split_once('-')?.0.trim().parse().ok()?, whole.trim().parse().ok()))
+        let (bytes, whole) = range.strip_prefix("bytes ")?.split_once('/')?;
+        Some((bytes.split_once('-')?.0.trim().parse().ok()?, whole.trim().parse().ok()))
     });
-    // A weak tag says that two files mean the same, not that their bytes are the same.
+    // A weak tag does not promise equal bytes.
     let tag = text(header::ETAG).filter(|tag| !tag.starts_with("W/"));
     let validator = tag.or(text(header::LAST_MODIFIED)).map(str::to_owned);
     let length = text(header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
@@ -172,7 +172,7 @@ fn head(status: u16, headers: &HeaderMap) -> ResponseHead {
     ResponseHead { status, length, range, validator, is_page }
 }
 
-/// What ureq's errors mean for the next step.
+/// What an error of ureq means for further attempts.
 fn request_error(error: ureq::Error) -> RequestError {
     match error {
         ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => {

@@ -1,17 +1,17 @@
-//! A small web server for tests, which can misbehave as real ones do.
+//! A small web server for tests, which can misbehave.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// A server on this machine. It ends with the process.
+/// A local server. It ends with the process.
 pub(crate) struct Server {
     port: u16,
     requests: Arc<Mutex<Vec<Request>>>,
 }
 
-/// What was asked for.
+/// A request.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     /// How many requests came before this one.
@@ -21,27 +21,27 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// The value of a header, by its name in small letters.
+    /// The value of a header, by its name in lowercase.
     pub(crate) fn header(&self, name: &str) -> Option<String> {
         let mut headers = self.headers.iter().filter_map(|line| line.split_once(':'));
         let header = headers.find(|(key, _)| key.eq_ignore_ascii_case(name));
         header.map(|(_, value)| value.trim().to_owned())
     }
 
-    /// The first byte that is asked for, and the last one, where that is said.
+    /// The first requested byte, and the last one if it is given.
     fn range(&self) -> Option<(usize, Option<usize>)> {
         let header = self.header("range")?;
         let (from, to) = header.strip_prefix("bytes=")?.split_once('-')?;
         Some((from.parse().ok()?, to.parse().ok()))
     }
 
-    /// The first byte that is asked for.
+    /// The first requested byte.
     pub(crate) fn from(&self) -> Option<usize> {
         Some(self.range()?.0)
     }
 }
 
-/// What is sent, byte for byte, before the connection is closed.
+/// The bytes of a response. The connection is closed after it.
 pub(crate) struct Response {
     head: String,
     body: Vec<u8>,
@@ -60,7 +60,7 @@ impl Response {
         Response::new(format!("200 OK\r\nContent-Length: {length}\r\nETag: \"one\""), body)
     }
 
-    /// The part of the file that was asked for, or the whole of it.
+    /// The requested part of the file, or the whole file.
     pub(crate) fn rest(body: &[u8], request: &Request) -> Response {
         let Some((from, to)) = request.range() else { return Response::whole(body) };
         let length = body.len();
@@ -80,12 +80,12 @@ impl Response {
         Response::new(format!("{status}\r\nContent-Length: 0"), b"")
     }
 
-    /// Another place.
+    /// A redirect.
     pub(crate) fn redirect(to: &str) -> Response {
         Response::new(format!("302 Found\r\nLocation: {to}\r\nContent-Length: 0"), b"")
     }
 
-    /// Sends only so many bytes of what was promised.
+    /// Sends only the first `length` bytes of the body.
     pub(crate) fn truncated(mut self, length: usize) -> Response {
         self.body.truncate(length);
         self
@@ -99,7 +99,7 @@ impl Response {
 }
 
 impl Server {
-    /// A server that answers as it is told.
+    /// A server whose responses `answer` makes.
     pub(crate) fn start(answer: impl Fn(&Request) -> Response + Send + Sync + 'static) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -118,7 +118,7 @@ impl Server {
         format!("http://127.0.0.1:{}/{name}", self.port)
     }
 
-    /// What was asked so far.
+    /// The requests so far.
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
     }
@@ -127,7 +127,7 @@ impl Server {
 fn serve(stream: TcpStream, log: &Mutex<Vec<Request>>, answer: &dyn Fn(&Request) -> Response) {
     let lines = BufReader::new(&stream).lines().map_while(Result::ok);
     let lines: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
-    let Some(first) = lines.first() else { return }; // Only looked whether there is somebody.
+    let Some(first) = lines.first() else { return }; // Only a test of the connection.
     let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
     let request = {
         let mut log = log.lock().unwrap();

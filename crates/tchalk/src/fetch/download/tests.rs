@@ -1,13 +1,17 @@
-//! Downloads from servers that behave as real ones do: slowly, badly, or not at all. Every case ends
-//! in a good file or a clear error, and nothing wrong is left under the file's name.
+//! Downloads from servers that are slow, faulty or missing. Every case ends in a complete file or in an
+//! error, and no wrong file is left under the name.
 
 use super::server::{Request, Response, Server};
+use super::stored_file::write_error;
+use super::transfer::Timeouts;
 use super::*;
 use crate::fetch::checksum::sha256_of;
+use crate::runtime::interrupt::{self, POLL_INTERVAL};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 use tempfile::TempDir;
 
-fn patience() -> Timeouts {
+fn timeouts() -> Timeouts {
     Timeouts { pauses: vec![Duration::from_millis(2); 3], ..Timeouts::default() }
 }
 
@@ -40,7 +44,7 @@ fn names(folder: &TempDir) -> Vec<String> {
 
 /// The file is there, whole, and nothing but the lock beside it.
 fn assert_good(source: &RemoteFile, folder: &TempDir) {
-    let path = fetch_with(source, folder.path(), &patience()).unwrap();
+    let path = fetch_with(source, folder.path(), &timeouts()).unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), file());
     let beside: &[&str] = if source.has_checksum() { &[] } else { &["file.bin.sha256"] };
     assert_eq!(names(folder), [&[".file.bin.lock", "file.bin"], beside].concat());
@@ -48,14 +52,14 @@ fn assert_good(source: &RemoteFile, folder: &TempDir) {
 
 /// It is refused, and there is no file.
 fn assert_refused(source: &RemoteFile, folder: &TempDir) -> String {
-    let error = fetch_with(source, folder.path(), &patience()).unwrap_err();
+    let error = fetch_with(source, folder.path(), &timeouts()).unwrap_err();
     assert!(matches!(error, Error::Download { .. }), "{error}");
     assert!(!folder.path().join("file.bin").exists());
     error.to_string()
 }
 
 #[test]
-fn a_slow_server_is_waited_for() {
+fn a_slow_server_is_accepted() {
     let server = Server::start(|_| Response::whole(&file()).slowly(Duration::from_millis(10)));
     for source in [known, unknown] {
         assert_good(&source(&server.address("x")), &folder());
@@ -63,7 +67,7 @@ fn a_slow_server_is_waited_for() {
 }
 
 #[test]
-fn what_is_there_is_not_fetched_again() {
+fn a_file_that_is_there_is_not_downloaded_again() {
     let (server, folder) = (Server::start(|_| Response::whole(&file())), folder());
     for _ in 0..3 {
         assert_good(&known(&server.address("x")), &folder);
@@ -72,7 +76,7 @@ fn what_is_there_is_not_fetched_again() {
 }
 
 #[test]
-fn a_broken_transfer_is_taken_up_where_it_broke() {
+fn a_broken_transfer_is_resumed() {
     let server = Server::start(|request| match request.number {
         0 => Response::whole(&file()).truncated(700),
         1 => Response::rest(&file(), request).truncated(600),
@@ -88,18 +92,18 @@ fn a_broken_transfer_is_taken_up_where_it_broke() {
 }
 
 #[test]
-fn a_transfer_is_taken_up_by_the_next_call_even_at_a_mirror() {
+fn the_next_call_resumes_a_transfer_even_at_a_mirror() {
     let folder = folder();
     let cut = Server::start(|_| Response::whole(&file()).truncated(500));
     let message = assert_refused(&known(&cut.address("x")), &folder);
-    assert!(message.contains("what came so far is kept"), "{message}");
+    assert!(message.contains("received so far are kept"), "{message}");
     let good = Server::start(|request| Response::rest(&file(), request));
     assert_good(&known(&good.address("y")), &folder);
     assert_eq!(good.requests()[0].from(), Some(500));
 }
 
 #[test]
-fn without_a_sum_parts_of_two_addresses_are_never_put_together() {
+fn without_a_checksum_parts_of_two_urls_are_never_joined() {
     let folder = folder();
     let cut = Server::start(|_| Response::whole(&[1; 2_000]).truncated(500));
     assert_refused(&unknown(&cut.address("x")), &folder);
@@ -119,7 +123,7 @@ fn a_server_that_refuses_parts_sends_the_whole_file() {
 }
 
 #[test]
-fn a_wrong_part_is_not_put_in() {
+fn a_wrong_part_is_not_used() {
     let wrong = |request: &Request| match (request.number, request.from()) {
         (0, _) => Response::whole(&file()).truncated(700),
         (_, Some(_)) => Response::new(
@@ -132,7 +136,7 @@ fn a_wrong_part_is_not_put_in() {
 }
 
 #[test]
-fn parts_of_two_versions_are_noticed_and_fetched_anew() {
+fn parts_of_two_versions_are_detected_and_downloaded_again() {
     let server = Server::start(|request| match request.number {
         0 => Response::whole(&[9; 2_000]).truncated(700),
         _ => Response::rest(&file(), request),
@@ -142,7 +146,7 @@ fn parts_of_two_versions_are_noticed_and_fetched_anew() {
 }
 
 #[test]
-fn a_promise_that_is_not_kept_is_told() {
+fn a_response_shorter_than_its_length_is_an_error() {
     let server =
         Server::start(|_| Response::new("200 OK\r\nContent-Length: 2000", &file()).truncated(900));
     let message = assert_refused(&unknown(&server.address("x")), &folder());
@@ -156,13 +160,16 @@ fn a_length_other_than_the_published_one_is_refused() {
         let server = Server::start(move |_| Response::whole(&vec![0; length]));
         let folder = folder();
         let message = assert_refused(&known(&server.address("x")), &folder);
-        assert!(message.contains(&format!("{length} bytes, published are 2000")), "{message}");
+        assert!(
+            message.contains(&format!("{length} bytes, but the published size is 2000")),
+            "{message}"
+        );
         assert_eq!(server.requests().len(), 1, "it would not change");
     }
     // A server that does not say the length, and never ends.
     let server = Server::start(|_| Response::new("200 OK", &vec![0; 5_000]));
     let message = assert_refused(&known(&server.address("x")), &folder());
-    assert!(message.contains("more comes"), "{message}");
+    assert!(message.contains("more bytes came"), "{message}");
 }
 
 #[test]
@@ -170,14 +177,14 @@ fn a_wrong_file_is_refused_and_a_mirror_asked() {
     let wrong = Server::start(|_| Response::whole(&[7; 2_000]));
     let folder = folder();
     let message = assert_refused(&known(&wrong.address("x")), &folder);
-    assert!(message.contains("what came is not the file: its SHA-256 is"), "{message}");
+    assert!(message.contains("this is not the published file: its SHA-256 is"), "{message}");
     assert_eq!(names(&folder), [".file.bin.lock"], "nothing of it is left");
     let good = Server::start(|_| Response::whole(&file()));
     assert_good(&known(&wrong.address("x")).mirror(good.address("x")), &folder);
 }
 
 #[test]
-fn a_page_in_place_of_the_file_is_refused() {
+fn a_web_page_is_not_the_file() {
     let page = "200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: 6";
     let server = Server::start(move |_| Response::new(page, b"<html>"));
     let message = assert_refused(&unknown(&server.address("x")), &folder());
@@ -185,7 +192,7 @@ fn a_page_in_place_of_the_file_is_refused() {
 }
 
 #[test]
-fn a_missing_file_is_not_asked_for_twice() {
+fn a_missing_file_is_requested_once() {
     let missing = Server::start(|_| Response::status("404 Not Found"));
     let folder = folder();
     let message = assert_refused(&known(&missing.address("x")), &folder);
@@ -196,7 +203,7 @@ fn a_missing_file_is_not_asked_for_twice() {
 }
 
 #[test]
-fn a_server_in_trouble_is_asked_again() {
+fn a_server_error_is_retried() {
     let server = Server::start(|request| match request.number {
         0 => Response::status("500 Internal Server Error"),
         1 => Response::status("503 Service Unavailable"),
@@ -210,7 +217,7 @@ fn a_server_in_trouble_is_asked_again() {
 }
 
 #[test]
-fn redirects_are_followed_but_not_in_circles() {
+fn redirects_are_followed_a_limited_number_of_times() {
     let good = Server::start(|_| Response::whole(&file()));
     let to = good.address("there");
     let server = Server::start(move |_| Response::redirect(&to));
@@ -222,17 +229,17 @@ fn redirects_are_followed_but_not_in_circles() {
 }
 
 #[test]
-fn nobody_there_is_known_at_once() {
+fn a_refused_connection_is_known_at_once() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let folder = folder();
     let message = assert_refused(&known(&format!("http://127.0.0.1:{port}/x")), &folder);
     assert!(message.contains("the network could not be reached: 127.0.0.1 cannot"), "{message}");
     let message = assert_refused(&known("not an address"), &folder);
-    assert!(message.contains("that is no address"), "{message}");
+    assert!(message.contains("that is not a URL"), "{message}");
 }
 
 #[test]
-fn damage_in_the_cache_is_noticed_with_and_without_a_published_sum() {
+fn damage_in_the_cache_is_detected_with_and_without_a_published_checksum() {
     let server = Server::start(|_| Response::whole(&file()));
     for source in [known, unknown] {
         let (source, folder) = (source(&server.address("x")), folder());
@@ -245,19 +252,19 @@ fn damage_in_the_cache_is_noticed_with_and_without_a_published_sum() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_is_told() {
+fn a_folder_that_cannot_be_written_is_an_error() {
     let folder = folder();
     std::fs::write(folder.path().join("in-the-way"), "").unwrap();
     let server = Server::start(|_| Response::whole(&file()));
-    let place = folder.path().join("in-the-way");
-    let error = fetch_with(&known(&server.address("x")), &place, &patience()).unwrap_err();
+    let blocked = folder.path().join("in-the-way");
+    let error = fetch_with(&known(&server.address("x")), &blocked, &timeouts()).unwrap_err();
     assert!(error.to_string().contains("TCHALK_HOME"), "{error}");
-    let full = write_error(&place, std::io::ErrorKind::StorageFull.into()).to_string();
+    let full = write_error(&blocked, std::io::ErrorKind::StorageFull.into()).to_string();
     assert!(full.contains("The disk is full: make room"), "{full}");
 }
 
 #[test]
-fn a_part_of_a_file_is_fetched_alone() {
+fn a_part_of_a_file_is_downloaded_alone() {
     let server = Server::start(|request| {
         let (from, to) = (request.from().unwrap(), request.header("range").unwrap());
         let to: usize = to.split('-').nth(1).unwrap().parse().unwrap();
@@ -267,18 +274,22 @@ fn a_part_of_a_file_is_fetched_alone() {
         Response::new(format!("{head}{length}\r\nContent-Range: bytes {from}-{to}/2000"), part)
             .truncated(if request.number == 0 { 3 } else { length })
     });
-    let part = fetch_range_with(&known(&server.address("x")), 100..350, &patience()).unwrap();
+    let part = fetch_range_with(&known(&server.address("x")), 100..350, &timeouts()).unwrap();
     assert_eq!(part, file()[100..350]);
-    assert!(fetch_range_with(&known(&server.address("x")), 5..5, &patience()).unwrap().is_empty());
+    assert!(fetch_range_with(&known(&server.address("x")), 5..5, &timeouts()).unwrap().is_empty());
 
     let whole = Server::start(|_| Response::whole(&file()));
     let error = |server: &Server| {
-        let result = fetch_range_with(&known(&server.address("x")), 100..350, &patience());
+        let result = fetch_range_with(&known(&server.address("x")), 100..350, &timeouts());
         result.unwrap_err().to_string()
     };
     assert!(error(&whole).contains("does not serve parts"), "{}", error(&whole));
     let other = Server::start(|request| Response::rest(&file()[..500], request));
-    assert!(error(&other).contains("500 bytes, published are 2000"), "{}", error(&other));
+    assert!(
+        error(&other).contains("500 bytes, but the published size is 2000"),
+        "{}",
+        error(&other)
+    );
     let short = Server::start(|_| Response::status("416 Range Not Satisfiable"));
     assert!(error(&short).contains("shorter"), "{}", error(&short));
 }
@@ -296,11 +307,11 @@ fn the_other_process() {
             }
             interrupt::request();
         });
-        let error = fetch_with(&known(&address), &folder, &patience()).unwrap_err();
-        assert!(error.to_string().contains("are kept, for the next time"), "{error}");
+        let error = fetch_with(&known(&address), &folder, &timeouts()).unwrap_err();
+        assert!(error.to_string().contains("are kept for the next call"), "{error}");
         interrupt::clear();
     }
-    let path = fetch_with(&known(&address), &folder, &patience()).unwrap();
+    let path = fetch_with(&known(&address), &folder, &timeouts()).unwrap();
     assert_eq!(std::fs::read(path).unwrap(), file());
 }
 
@@ -316,7 +327,7 @@ fn other_process(server: &Server, folder: &TempDir, stop: bool) -> std::process:
 }
 
 #[test]
-fn two_processes_at_once_fetch_once() {
+fn two_processes_download_once() {
     let server = Server::start(|_| Response::whole(&file()).slowly(Duration::from_millis(150)));
     let folder = folder();
     let mut processes = [0, 1].map(|_| other_process(&server, &folder, false));
@@ -325,7 +336,7 @@ fn two_processes_at_once_fetch_once() {
 }
 
 #[test]
-fn stop_keeps_what_came_for_the_next_call() {
+fn an_interrupt_keeps_the_received_bytes() {
     let server = Server::start(|request| {
         // The first answer stops after its first piece, without an end.
         let pause = if request.number == 0 { 3_600 } else { 0 };

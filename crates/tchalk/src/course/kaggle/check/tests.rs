@@ -12,7 +12,7 @@ use tch::Device;
 static DIGITS: LazyLock<Dataset> = LazyLock::new(|| {
     let strokes = crate::datasets::strokes().unwrap();
     let test = strokes.test.take(40);
-    let test = Split::new("test", test.images(), vec![], test.classes()).unwrap();
+    let test = Split::new("test", test.images(), vec![], test.class_names()).unwrap();
     Dataset::new("digits", "drawn", strokes.train.take(4_000), test)
 });
 
@@ -103,7 +103,7 @@ fn answers_for_other_images_are_found() {
     // Standardized images cannot be recognized.
     let x = DIGITS.test.to_tensors(Device::Cpu).x() * 3.0 - 1.0;
     let y = tch::Tensor::zeros([40], (tch::Kind::Int64, Device::Cpu));
-    let names: Vec<String> = DIGITS.classes();
+    let names: Vec<String> = DIGITS.class_names();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let set = crate::data::TensorSet::new(&x, &y, &names).unwrap();
     let rows = predictions(&DIGITS.test).probabilities();
@@ -115,7 +115,7 @@ fn answers_for_other_images_are_found() {
 #[test]
 fn a_network_that_was_trained_on_the_images_is_found() {
     let labeled = DIGITS.train.take(40);
-    let test = Split::new("test", labeled.images(), vec![], labeled.classes()).unwrap();
+    let test = Split::new("test", labeled.images(), vec![], labeled.class_names()).unwrap();
     let digits = Dataset::new("d", "", DIGITS.train.clone(), test);
     let layers = Sequential::new().input_shape([1, 28, 28]).add(Flatten).add(Dense::new(10));
     let model = layers.add(Softmax).build(Device::Cpu).unwrap();
@@ -155,7 +155,7 @@ fn a_substitute_for_kaggle_s_images_is_no_mistake() {
         "digit-recognizer test, made from strokes",
         DIGITS.test.images(),
         vec![],
-        DIGITS.test.classes(),
+        DIGITS.test.class_names(),
     );
     let digits = Dataset::new("digit-recognizer", "", DIGITS.train.clone(), test.unwrap());
     let check = Submission::from_labels(answers()).unwrap().check(&digits).unwrap();

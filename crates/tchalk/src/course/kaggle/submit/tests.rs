@@ -108,7 +108,7 @@ fn answers_for_other_digits_are_not_sent() {
     let fake = FakeClient::new(ARRIVED);
     let strokes = crate::datasets::strokes().unwrap().test.take(30);
     let name = "digit-recognizer test, made from strokes";
-    let split = Split::new(name, strokes.images(), vec![], strokes.classes()).unwrap();
+    let split = Split::new(name, strokes.images(), vec![], strokes.class_names()).unwrap();
     let rows = Array2::from_elem((30, 10), 0.1);
     let predictions =
         Predictions::from_probabilities(rows, &split.to_tensors(Device::Cpu)).unwrap();

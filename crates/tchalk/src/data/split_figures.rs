@@ -1,4 +1,4 @@
-//! What an image set looks like: a grid of examples, histograms, a table of its shapes.
+//! Figures and tables of an image set: a grid of examples, histograms, shapes.
 
 use super::{Dataset, Split};
 use crate::error::Result;
@@ -7,11 +7,11 @@ use crate::runtime;
 use crate::table::Table;
 use crate::text::thousands;
 
-/// Of more classes than this the bars have no names.
-const MOST_NAMES: usize = 40;
+/// With more classes the bars have no names.
+const MAX_NAMES: usize = 40;
 
 impl Split {
-    /// Random images with their labels. Another call shows others.
+    /// Random images with their labels. Each call shows others.
     ///
     /// # Errors
     ///
@@ -20,7 +20,7 @@ impl Split {
         let count = (rows * columns).min(self.len());
         let mut rng = runtime::seed::rng("image_grid");
         let shown = runtime::seed::choose(self.len(), count, &mut rng);
-        let (labels, classes, images) = (self.labels(), self.classes(), self.images());
+        let (labels, classes, images) = (self.labels(), self.class_names(), self.images());
         let captions: Vec<Caption> = shown
             .iter()
             .map(|&i| Caption::new(labels.get(i).map_or("", |&label| classes[label].as_str())))
@@ -30,14 +30,14 @@ impl Split {
         Ok(image_grid(&images, &captions, columns)?.title(self.name()))
     }
 
-    /// How often each label and each pixel value occurs. Of more than 40 classes only the numbers are
-    /// written.
+    /// How often each label and each pixel value occurs. With more than 40 classes the bars have numbers
+    /// instead of names.
     ///
     /// # Errors
     ///
     /// If the set is empty.
     pub fn histograms(&self) -> Result<Figure> {
-        let classes = self.classes();
+        let classes = self.class_names();
         let mut label_counts = vec![0usize; classes.len()];
         self.labels().iter().for_each(|&label| label_counts[label] += 1);
         let mut pixel_counts = vec![0usize; 256];
@@ -45,7 +45,7 @@ impl Split {
         let pixels = pixel_counts.iter().sum::<usize>();
         let title = format!("labels of {} images", thousands(self.len()));
         let counts = label_counts.into_iter().map(|n| n as f64);
-        let labels: Panel = match classes.len() > MOST_NAMES {
+        let labels: Panel = match classes.len() > MAX_NAMES {
             true => HistogramPanel::new(title)
                 .x_label("classes by number")
                 .counts(0.0, classes.len() as f64, counts)
@@ -98,6 +98,6 @@ impl Dataset {
             .align_right(4)
             .align_right(5)
             .footer(self.source())
-            .footer(format!("classes: {}", self.classes().join(", ")))
+            .footer(format!("classes: {}", self.class_names().join(", ")))
     }
 }

@@ -1,16 +1,15 @@
-//! Whole sets made to fit a network: other sizes, colors, ranges.
+//! Preprocessing of whole sets: size, channels, normalization.
 
 use super::TensorSet;
 use crate::error::{Error, Result};
 use tch::{Kind, Tensor, no_grad};
 
 impl TensorSet {
-    /// Gray images with three equal channels; colored ones stay as they are. The memory is
-    /// shared: nothing is copied.
+    /// Gray images with three equal channels; color images stay as they are. No memory is copied.
     ///
     /// # Errors
     ///
-    /// If the examples are no images of one or three channels.
+    /// If the examples are not images of one or three channels.
     ///
     /// ```
     /// use tchalk::prelude::*;
@@ -34,8 +33,7 @@ impl TensorSet {
         }
     }
 
-    /// Images of this height and width, with black pixels around those there are; an odd pixel
-    /// comes below or to the right.
+    /// Images padded with black to this height and width. An odd pixel is added below or to the right.
     ///
     /// # Errors
     ///
@@ -53,8 +51,7 @@ impl TensorSet {
         Ok(self.with_x(no_grad(|| self.x().constant_pad_nd(around))))
     }
 
-    /// Images of this height and width, resampled: mixed from the nearest pixels, and from all
-    /// that fall together where they become smaller.
+    /// Images resized to this height and width, by antialiased bilinear interpolation.
     ///
     /// # Errors
     ///
@@ -66,7 +63,7 @@ impl TensorSet {
             return Err(Error::invalid("TensorSet::resize", "at least 1 × 1", got, ""));
         }
         let size = [height as i64, width as i64];
-        // A thousand at a time, so that nothing large lies about in between.
+        // A thousand at a time, to limit the memory.
         let parts = self.x().split(1024, 0);
         let resized = no_grad(|| -> Result<Tensor> {
             let parts = parts.iter().map(|part| {
@@ -111,8 +108,8 @@ impl TensorSet {
         })
     }
 
-    /// Each channel less its `mean`, over its `deviation`: the range that many trained networks
-    /// expect. Not a part of an [`Augmentation`](super::Augmentation): the test set needs the same.
+    /// Subtracts the `mean` of each channel and divides by its `deviation`, as many pretrained networks
+    /// expect. This is not a part of an [`Augmentation`](super::Augmentation): the test set needs the same.
     ///
     /// # Errors
     ///
@@ -155,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn gray_images_become_colored_and_larger() {
+    fn gray_images_become_rgb_and_larger() {
         let small = set([2, 1, 4, 5]);
         let large = small.to_rgb().unwrap().pad_to([7, 8]).unwrap().x();
         assert_eq!(large.size(), [2, 3, 7, 8]);
@@ -171,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_smaller_image_is_the_mean_of_what_falls_together() {
+    fn resizing_to_a_smaller_size_averages() {
         let x = set([3, 2, 4, 6]);
         let flat = x.with_x(x.x().zeros_like() + 0.25).resize([2, 3]).unwrap();
         assert!((flat.x() - 0.25).abs().max().double_value(&[]) < 1e-6);
