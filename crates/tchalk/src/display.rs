@@ -1,15 +1,15 @@
-//! The one door to the page: how a value reaches the notebook.
+//! How a value is displayed in a notebook.
 //!
-//! A value that implements [`Show`] becomes an image or a table when it is the last expression of a
-//! cell, and `.show()` puts it on the page from the middle of one. In a terminal or a test the same
-//! call prints plain text. Nothing else in the library knows the kernel's output protocol.
+//! A value that implements [`Show`] is displayed as a figure or a table when it is the last expression of a
+//! cell. `.show()` displays it from the middle of a cell. In a terminal or a test both print plain text.
+//! No other module knows the output protocol of the kernel.
 
 use crate::text::{HeadAndTail, escape_html};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What a value looks like, once for each kind of page: MIME type and text, the plainest first.
+/// A value as plain text and, optionally, as HTML.
 #[derive(Clone, PartialEq)]
 pub struct Content {
     plain: String,
@@ -17,12 +17,12 @@ pub struct Content {
 }
 
 impl Content {
-    /// Plain text alone.
+    /// Only plain text.
     pub fn text(plain: impl Into<String>) -> Content {
         Content { plain: plain.into(), html: None }
     }
 
-    /// HTML for the page, and the plain text that says the same where there is no page.
+    /// HTML, and plain text where HTML cannot be displayed.
     pub fn html(plain: impl Into<String>, html: impl Into<String>) -> Content {
         Content { plain: plain.into(), html: Some(html.into()) }
     }
@@ -32,7 +32,7 @@ impl Content {
         self.plain.clone()
     }
 
-    /// The HTML, where there is any.
+    /// The HTML, if there is any.
     pub fn as_html(&self) -> Option<String> {
         self.html.clone()
     }
@@ -44,7 +44,7 @@ impl std::fmt::Debug for Content {
     }
 }
 
-/// Everything that can be put on the page.
+/// A value that can be displayed in a notebook.
 ///
 /// ```
 /// use tchalk::display::{Content, Show};
@@ -57,10 +57,10 @@ impl std::fmt::Debug for Content {
 /// Greeting.show(); // prints: good morning, class
 /// ```
 pub trait Show {
-    /// The value as text and, where it has a better form, as HTML.
+    /// The value as plain text and, optionally, as HTML.
     fn content(&self) -> Content;
 
-    /// Puts the value on the page now, from anywhere in a cell.
+    /// Displays the value now, from anywhere in a cell.
     fn show(&self) {
         if has_live_page() {
             emit_marker(&self.content(), None, false);
@@ -69,18 +69,18 @@ pub trait Show {
         }
     }
 
-    /// What the kernel calls for the last expression of a cell.
+    /// Called by the kernel for the last expression of a cell.
     #[doc(hidden)]
     fn evcxr_display(&self) {
         emit_value(&self.content());
     }
 }
 
-/// Lends the method of a cell's last value to everything that has no form of its own but a `Debug`: the
-/// kernel asks a reference to the value for it, and a [`Show`] comes first.
+/// Gives the method of a cell's last value to every type with `Debug`. The kernel calls it on a reference
+/// to the value, so the method of [`Show`] comes first.
 #[doc(hidden)]
 pub trait ShowDebug {
-    /// What the kernel calls for the last expression of a cell.
+    /// Called by the kernel for the last expression of a cell.
     fn evcxr_display(&self);
 }
 
@@ -90,7 +90,7 @@ impl<T: std::fmt::Debug + ?Sized> ShowDebug for &T {
     }
 }
 
-/// A sentence for the page that nobody asked for: what stands in for what, what was left out.
+/// A notice to the user: what stands in for what, what was left out.
 pub(crate) struct Notice(pub(crate) String);
 
 impl Show for Notice {
@@ -99,7 +99,7 @@ impl Show for Notice {
     }
 }
 
-/// These two are compiled with the library; what is generic is compiled anew with each cell.
+/// These two are compiled with the library. Generic code would be compiled with every cell.
 #[inline(never)]
 fn emit_value(content: &Content) {
     emit(content, &mut io::stdout().lock(), true);
@@ -108,22 +108,21 @@ fn emit_value(content: &Content) {
 #[inline(never)]
 fn emit_debug(value: &dyn std::fmt::Debug) {
     let mut text = HeadAndTail::default();
-    // A value whose form cannot be written is shown as far as it was.
+    // If formatting fails, the text so far is displayed.
     let _ = write!(text, "{value:?}");
     emit_value(&Content::text(text.finish()));
 }
 
-/// A place on the page whose content changes: progress, a curve that grows.
+/// An output whose content can be replaced: progress, a growing curve.
 ///
-/// There is none in a terminal or under a kernel without live output, where what changes is better
-/// printed line by line.
+/// There is none in a terminal or under a kernel without live output.
 pub struct Live {
     id: String,
     shown: bool,
 }
 
 impl Live {
-    /// A new place below what the cell has shown so far, if the page can change.
+    /// A new output below those of the cell so far, if the page supports it.
     pub fn new() -> Option<Live> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -131,22 +130,22 @@ impl Live {
         has_live_page().then_some(Live { id, shown: false })
     }
 
-    /// Puts `content` in place of what was there.
+    /// Replaces the content.
     pub fn update(&mut self, content: &Content) {
         emit_marker(content, Some(&self.id), self.shown);
         self.shown = true;
     }
 }
 
-/// The variable by which the tchalk kernel says that it understands live output.
+/// The environment variable by which the tchalk kernel announces live output.
 const LIVE_PAGE: &str = "TCHALK_KERNEL";
 
-/// Whether what was shown can be changed later.
+/// Whether an output can be replaced later.
 pub(crate) fn has_live_page() -> bool {
     std::env::var_os(LIVE_PAGE).is_some()
 }
 
-/// Tells the tchalk kernel to show `content` now.
+/// Tells the tchalk kernel to display `content` now.
 fn emit_marker(content: &Content, id: Option<&str>, update: bool) {
     let mut data = serde_json::Map::new();
     data.insert("text/plain".into(), content.plain.as_str().into());
@@ -158,8 +157,8 @@ fn emit_marker(content: &Content, id: Option<&str>, update: bool) {
     let _ = writeln!(out, "\u{1}tchalk {marker}").and_then(|()| out.flush());
 }
 
-/// Takes away what the cell has shown so far; with `wait` only when the next output comes, so that
-/// nothing flickers. Does nothing where the page cannot change.
+/// Removes the outputs of the cell so far; with `wait` only when the next output comes, which avoids
+/// flicker. Does nothing where outputs cannot be replaced.
 pub fn clear(wait: bool) {
     if has_live_page() {
         let marker = serde_json::json!({"kind": "clear", "wait": wait});
@@ -168,13 +167,13 @@ pub fn clear(wait: bool) {
     }
 }
 
-/// Asks the reader for a line of text: in a notebook in a box below the cell, in a terminal on standard
-/// input. Empty where nobody can answer, as when a notebook is run from a script.
+/// Asks the user for a line of text: in a box below the cell, or on standard input in a terminal. The
+/// answer is empty where nobody can answer, such as in a notebook that is run from a script.
 pub fn input(prompt: &str) -> String {
     ask(prompt, "EVCXR_INPUT_REQUEST")
 }
 
-/// Asks the reader for something secret: a notebook hides what is typed, and does not keep it.
+/// Asks the user for a secret. A notebook hides the input and does not store it.
 pub fn password(prompt: &str) -> String {
     ask(prompt, "EVCXR_INPUT_REQUEST_PASSWORD")
 }
@@ -183,8 +182,8 @@ fn ask(prompt: &str, request: &str) -> String {
     let prompt = prompt.replace('\n', " ");
     let mut out = io::stdout().lock();
     let _ = match in_notebook() {
-        // Evcxr cuts a prompt at its first colon, so a letter that looks like one stands in for it, and
-        // the kernel puts it right.
+        // Evcxr cuts a prompt at its first colon, so a similar letter replaces it, and the kernel puts
+        // the colon back.
         true => writeln!(out, "{request}:{}", prompt.replace(':', "\u{a789}")),
         false => write!(out, "{prompt}"),
     };
@@ -194,7 +193,7 @@ fn ask(prompt: &str, request: &str) -> String {
     line.trim_end_matches(['\r', '\n']).to_owned()
 }
 
-/// The variable by which Evcxr marks the process that runs a notebook's cells.
+/// The environment variable by which Evcxr marks the process that runs the cells.
 const CELL_PROCESS: &str = "EVCXR_IS_RUNTIME";
 
 /// Whether this process runs the cells of a notebook.
@@ -204,7 +203,7 @@ pub fn in_notebook() -> bool {
 
 /// Writes `content` in the kernel's protocol, or as plain text for a terminal.
 ///
-/// A page that cannot be written to (a closed pipe) is no reason to stop the reader's work.
+/// Write errors, such as a closed pipe, are ignored: they are no reason to stop the cell.
 fn emit(content: &Content, out: &mut impl Write, notebook: bool) {
     let _ = if notebook { emit_blocks(content, out) } else { writeln!(out, "{}", content.plain) };
     let _ = out.flush();
@@ -232,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_notebook_gets_every_form_and_a_terminal_the_plain_one() {
+    fn a_notebook_gets_text_and_html_and_a_terminal_only_text() {
         let content = Content::html("two", "<b>2</b>");
         assert_eq!(
             written(&content, true),
@@ -243,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_shows_the_better_form_of_a_value_and_debug_where_there_is_no_other() {
+    fn a_cell_prefers_show_over_debug() {
         struct Drawn;
         impl std::fmt::Debug for Drawn {
             fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -1,27 +1,27 @@
-//! The one error type of the library.
+//! The error type of the library.
 //!
-//! Every message follows one order: which operation, what it expected, what it got, and, on a line
-//! of its own, what to try.
+//! Every message has the same order: the operation, what it expected, what it got, and, on a line of its
+//! own, what to try.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// What went wrong, told to the person in front of the notebook.
+/// An error with a message for the user of the notebook.
 #[derive(thiserror::Error)]
 pub enum Error {
-    /// Something the caller passed does not fit: a shape, a size, a name, a range.
+    /// An argument does not fit: a shape, a size, a name, a range.
     #[error("{op}: expected {expected}, got {got}.{}", Hint(hint))]
     Invalid {
-        /// The operation that refuses, as the reader wrote it: `Dense::new(512)`.
+        /// The operation that fails, as it is written in a cell: `Dense::new(512)`.
         op: String,
         /// What would have been accepted.
         expected: String,
-        /// What came instead.
+        /// What was passed instead.
         got: String,
         /// What to try; may be empty.
         hint: String,
     },
-    /// A file does not hold what its name or its header promises.
+    /// A file does not contain what its name or its header says.
     #[error("{}: {problem}.{}", path.display(), Hint(hint))]
     BadFile {
         /// The file in question.
@@ -31,27 +31,27 @@ pub enum Error {
         /// What to try; may be empty.
         hint: String,
     },
-    /// The operating system refused: no such file, no permission, disk full.
+    /// An error of the operating system: no such file, no permission, disk full.
     #[error("{}: {source}.{}", path.display(), Hint(hint))]
     Io {
         /// The file or folder in question.
         path: PathBuf,
-        /// The operating system's word.
+        /// The error of the operating system.
         source: std::io::Error,
         /// What to try; may be empty.
         hint: String,
     },
-    /// A file could not be had from the network.
+    /// A download failed.
     #[error("{file}: {problem}.{}", Hint(hint))]
     Download {
-        /// What the file is called.
+        /// The name of the file.
         file: String,
-        /// What went wrong, for each address that was tried.
+        /// What went wrong, for each URL that was tried.
         problem: String,
         /// What to try; may be empty.
         hint: String,
     },
-    /// libtorch refused an operation; its C++ trace is left out.
+    /// libtorch refused an operation. Its C++ stack trace is left out.
     #[error("{op}: libtorch says: {message}")]
     Torch {
         /// The operation that was under way.
@@ -59,7 +59,7 @@ pub enum Error {
         /// The first line of libtorch's message.
         message: String,
     },
-    /// The reader pressed stop where nothing could be kept.
+    /// The user interrupted an operation that has no partial result.
     #[error("{op}: interrupted")]
     Interrupted {
         /// The operation that was under way.
@@ -67,7 +67,7 @@ pub enum Error {
     },
 }
 
-/// Writes a hint on a line of its own, and nothing where there is none.
+/// Writes a hint on a line of its own, if there is one.
 struct Hint<'a>(&'a str);
 
 impl fmt::Display for Hint<'_> {
@@ -76,25 +76,24 @@ impl fmt::Display for Hint<'_> {
     }
 }
 
-/// The message itself: a cell and `main` print errors with `{:?}`, and people read them.
+/// The message itself, since a cell and `main` print errors with `{:?}`.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-/// The library's `Result`. Not in the prelude: a glob import would hide the standard one.
+/// The `Result` of the library. It is not in the prelude, since a glob import would hide the standard one.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// What went wrong, for use within a sentence: the first line, without its full stop. The hint has
-    /// no place there.
+    /// The first line without its full stop and without the hint, for use within a sentence.
     pub(crate) fn short_message(&self) -> String {
         let text = self.to_string();
         text.lines().next().unwrap_or_default().trim_end_matches('.').to_owned()
     }
 
-    /// An argument or a shape that does not fit.
+    /// An [`Error::Invalid`].
     pub(crate) fn invalid(
         op: impl Into<String>,
         expected: impl Into<String>,
@@ -109,7 +108,7 @@ impl Error {
         }
     }
 
-    /// A file whose content is not what it should be.
+    /// An [`Error::BadFile`].
     pub(crate) fn bad_file(
         path: impl AsRef<Path>,
         problem: impl Into<String>,
@@ -122,7 +121,7 @@ impl Error {
         }
     }
 
-    /// A file that the network did not give.
+    /// An [`Error::Download`].
     pub(crate) fn download(
         file: impl Into<String>,
         problem: impl Into<String>,
@@ -131,7 +130,7 @@ impl Error {
         Error::Download { file: file.into(), problem: problem.into(), hint: hint.into() }
     }
 
-    /// An operating-system error at `path`.
+    /// An [`Error::Io`] at `path`.
     pub(crate) fn io(
         path: impl AsRef<Path>,
         source: std::io::Error,
@@ -155,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_says_operation_expected_got_and_remedy() {
+    fn a_message_has_operation_expected_got_and_hint() {
         let error = Error::invalid(
             "Dense::new(512)",
             "a flat input [features]",

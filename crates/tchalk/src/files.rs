@@ -1,4 +1,4 @@
-//! Paths as a reader writes them, and files that are written completely or not at all.
+//! Paths with `~`, and files that are written completely or not at all.
 
 use std::fs::File;
 use std::io::{self, BufWriter};
@@ -50,7 +50,7 @@ mod tests {
     use std::io::Write;
 
     #[test]
-    fn a_tilde_is_the_home_and_only_at_the_beginning() {
+    fn a_tilde_is_the_home_only_at_the_beginning() {
         let of = |path: &str| in_home(Path::new(path), Some("/home/a b".into()));
         assert_eq!(of("~"), PathBuf::from("/home/a b"));
         assert_eq!(of("~/"), PathBuf::from("/home/a b"));

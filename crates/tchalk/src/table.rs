@@ -29,7 +29,7 @@ impl Table {
         }
     }
 
-    /// A table whose number of columns is known only when it is made; each row is as long as `headings`.
+    /// A table whose number of columns is known only at run time. Each row is as long as `headings`.
     pub(crate) fn of_columns(headings: Vec<String>, rows: Vec<Vec<String>>) -> Table {
         debug_assert!(rows.iter().all(|row| row.len() == headings.len()));
         let right = vec![false; headings.len()];
@@ -50,7 +50,7 @@ impl Table {
         self
     }
 
-    /// Sets a column, counted from 0, flush right, as numbers are.
+    /// Aligns a column, counted from 0, to the right, as is usual for numbers.
     pub fn align_right(mut self, column: usize) -> Table {
         if let Some(right) = self.right.get_mut(column) {
             *right = true;
@@ -64,7 +64,7 @@ impl Table {
         self
     }
 
-    /// The table on the page, and these words where there is none.
+    /// The table as HTML, and `plain` where HTML cannot be displayed.
     pub(crate) fn content_or(&self, plain: impl Into<String>) -> Content {
         Content::html(plain, self.to_html())
     }
@@ -101,7 +101,7 @@ impl Table {
     }
 }
 
-/// The table as it looks in a terminal.
+/// The table as plain text.
 impl std::fmt::Debug for Table {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let widths: Vec<usize> = (0..self.headings.len())
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_stand_under_one_another() {
+    fn columns_are_aligned() {
         let rows = [["conv2d".to_owned(), "896".to_owned()], ["dense".into(), "1,180,160".into()]];
         let table =
             Table::new(["layer", "parameters"]).rows(rows).align_right(1).footer("that is all");
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn markup_in_a_cell_stays_text() {
+    fn markup_in_a_cell_is_escaped() {
         let table = Table::new(["<b>"]).rows([["a & b".to_owned()]]);
         let html = table.content().as_html().unwrap();
         assert!(html.contains("&lt;b&gt;") && html.contains("a &amp; b"));

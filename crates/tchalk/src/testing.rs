@@ -1,12 +1,12 @@
-//! What unit tests share. They run side by side and draw from libtorch's one generator in turns, so a
-//! test whose outcome depends on the numbers makes its own.
+//! Helpers of unit tests. Tests run in parallel and share libtorch's generator, so a test whose outcome
+//! depends on random numbers generates its own.
 
 use crate::model::Model;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use tch::Tensor;
 
-/// Numbers from 0 to below 1, the same for a seed whatever else is drawn meanwhile.
+/// Uniform numbers from 0 to below 1, always the same for a seed.
 pub(crate) fn random_tensor(size: &[i64], seed: u64) -> Tensor {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let count = size.iter().product::<i64>();
@@ -14,7 +14,7 @@ pub(crate) fn random_tensor(size: &[i64], seed: u64) -> Tensor {
     Tensor::from_slice(&drawn).view(size)
 }
 
-/// Gives a network weights that depend on nothing but their shapes, as large as Glorot's; biases stay.
+/// Sets the weights of a network to Glorot uniform values that depend only on their shapes. Biases stay.
 pub(crate) fn set_random_weights(model: &Model) {
     for (i, name) in model.weight_names().iter().enumerate() {
         let size = model.weight(name).unwrap().size();

@@ -1,4 +1,4 @@
-//! Numbers, sizes, times and long texts as people read them.
+//! Formats numbers, sizes, times and long texts.
 
 use std::fmt::{Display, Write};
 

@@ -1,9 +1,9 @@
-//! On what this machine can compute.
+//! The devices of this machine.
 
 use tch::{Cuda, Device};
 
-/// All GPUs that CUDA knows, or the CPU where there is none: what
-/// [`Fit::devices`](crate::train::Fit::devices) takes.
+/// All CUDA GPUs, or the CPU if there are none, for
+/// [`Fit::devices`](crate::train::Fit::devices).
 ///
 /// ```
 /// use tchalk::prelude::*;
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_listed_is_there_and_no_more() {
+    fn listed_devices_are_available() {
         let all = devices();
         assert!(!all.is_empty() && all.iter().all(|&device| is_available(device)));
         assert!(is_available(Device::Cpu) && !is_available(Device::Cuda(1_000)));

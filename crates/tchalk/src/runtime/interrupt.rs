@@ -1,26 +1,26 @@
-//! The stop button.
+//! Interrupts: the stop button of the notebook.
 //!
-//! In a notebook the kernel sends `SIGINT` to the process in which the cells run, and `SIGUSR1` when
-//! a new cell begins. Here they set and clear one flag, which long calls look at between steps: they
-//! return what was made so far, and no variable is lost. Outside a notebook Ctrl-C stays what it is.
+//! In a notebook the kernel sends `SIGINT` to the process that runs the cells, and `SIGUSR1` when a new
+//! cell begins. They set and clear a flag, which long calls check between steps. Such calls return their
+//! result so far, and no variable is lost. Outside a notebook Ctrl-C works as usual.
 
 use crate::error::{Error, Result};
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// How often what waits looks at the button.
+/// How often waiting calls check for an interrupt.
 pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 static REQUESTED: AtomicBool = AtomicBool::new(false);
 
-/// Whether the reader has pressed stop since the cell began.
+/// Whether the user has interrupted since the cell began.
 pub fn requested() -> bool {
     listen();
     REQUESTED.load(Ordering::SeqCst)
 }
 
-/// Ends `op` where the reader has pressed stop and nothing can be kept.
+/// Fails if the user has interrupted, for operations without a partial result.
 ///
 /// # Errors
 ///
@@ -29,17 +29,17 @@ pub(crate) fn check(op: &str) -> Result<()> {
     if requested() { Err(Error::Interrupted { op: op.into() }) } else { Ok(()) }
 }
 
-/// Presses stop from within: what a callback or a test may do.
+/// Interrupts from within, for callbacks and tests.
 pub fn request() {
     REQUESTED.store(true, Ordering::SeqCst);
 }
 
-/// Forgets a stop.
+/// Clears an interrupt.
 pub fn clear() {
     REQUESTED.store(false, Ordering::SeqCst);
 }
 
-/// Takes over the two signals, once, and only where a kernel sends them.
+/// Installs the two signal handlers, once, and only under a kernel that sends the signals.
 pub(crate) fn listen() {
     static LISTENING: Once = Once::new();
     LISTENING.call_once(|| {

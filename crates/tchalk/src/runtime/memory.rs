@@ -1,21 +1,20 @@
-//! Memory that one step has freed, kept for the next.
+//! Keeps freed memory in the process during a training.
 //!
-//! The C library of Linux gives large blocks back to the system as soon as they are free, and the
-//! system has to clear every page before it lends it again. A step of training takes and frees some
-//! hundred megabytes, always the same. Kept in between, a step of the tutorial's CNN takes 0.81 of the
-//! time (batches of 128, two cores, glibc 2.36), and the most that is in use does not change. At the
-//! end everything goes back.
+//! glibc returns large blocks to the system as soon as they are free, and the system clears every page
+//! before it hands it out again. A training step allocates and frees some hundred megabytes, always the
+//! same. With freed memory kept, a step of the CNN of the tutorial takes 0.81 of the time (batches of
+//! 128, two cores, glibc 2.36), and the peak memory does not change. At the end all of it is returned.
 
-/// While one of these lives, what is freed stays with the process.
+/// While a guard lives, freed memory stays in the process.
 pub(crate) struct FreedMemoryGuard(());
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod glibc {
     use std::sync::Mutex;
 
-    /// How many of them there are.
+    /// The number of guards.
     static KEPT: Mutex<usize> = Mutex::new(0);
-    /// As high as the C library itself lets its limits grow.
+    /// The values to which glibc itself raises these limits.
     const USUAL: [libc::c_int; 2] = [32 << 20, 64 << 20];
 
     pub(super) fn change(keep: bool) {
@@ -46,7 +45,7 @@ mod glibc {
     pub(super) fn change(_keep: bool) {}
 }
 
-/// Keeps freed memory until what is returned is dropped.
+/// Keeps freed memory until the guard is dropped.
 pub(crate) fn keep_freed_memory() -> FreedMemoryGuard {
     glibc::change(true);
     FreedMemoryGuard(())
@@ -62,7 +61,7 @@ impl Drop for FreedMemoryGuard {
 mod tests {
     use super::*;
 
-    /// The pages that this thread has been lent so far.
+    /// The page faults of this thread so far.
     fn pages() -> i64 {
         // SAFETY: `rusage` is numbers only, and the call fills it.
         unsafe {
@@ -72,8 +71,8 @@ mod tests {
         }
     }
 
-    /// Takes 16 MB, writes to each page, frees them: how many pages the system had to lend.
-    fn lent() -> i64 {
+    /// Allocates 16 MB, writes to each page, frees them; returns the number of page faults.
+    fn page_faults() -> i64 {
         let before = pages();
         let mut block = Vec::<u8>::with_capacity(16 << 20);
         let spare = block.spare_capacity_mut();
@@ -86,10 +85,10 @@ mod tests {
     }
 
     #[test]
-    fn what_was_freed_is_taken_again() {
+    fn freed_memory_is_used_again() {
         let outer = keep_freed_memory();
         drop(keep_freed_memory());
-        let (first, second) = (lent(), lent());
+        let (first, second) = (page_faults(), page_faults());
         assert!(second < 100 && second <= first, "{first} pages, and then {second}");
         drop(outer);
     }

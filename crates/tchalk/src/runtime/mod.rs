@@ -1,7 +1,6 @@
-//! Where the library runs: device, seed, budget, interruption.
+//! Device, seed, budget, interrupts, progress.
 //!
-//! The seed, the budget and the interrupt flag are all the state the library keeps besides what the
-//! reader holds in variables.
+//! The seed, the budget and the interrupt flag are the only global state of the library.
 
 pub mod budget;
 pub(crate) mod devices;

@@ -1,26 +1,27 @@
-//! What the reader sees while something takes its time: one line that changes in place.
+//! The progress of a long operation: one line that is updated in place.
 
 use crate::display::{Content, Live};
 use crate::text::{bytes, duration, escape_html, thousands};
 use std::time::{Duration, Instant};
 
-/// At most five updates a second.
+/// The interval of updates.
 pub(crate) const INTERVAL: Duration = Duration::from_millis(200);
-/// Where the page cannot change, a line as often as this.
+/// The interval of lines where outputs cannot be replaced.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
-/// What is over sooner than this shows nothing.
+/// A shorter operation shows nothing.
 const DELAY: Duration = Duration::from_millis(700);
 
-/// What is counted.
+/// The unit of progress.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unit {
     /// Bytes of a file.
     Bytes,
-    /// Things of this name, in the plural.
+    /// Items with this name, in the plural.
     Count(&'static str),
 }
 
-/// A line with a bar, a rate and the time left. Where the page cannot change, a line now and then.
+/// A line with a bar, a rate and the remaining time. Where outputs cannot be replaced, it is printed every
+/// ten seconds.
 pub(crate) struct Progress {
     what: String,
     unit: Unit,
@@ -28,42 +29,42 @@ pub(crate) struct Progress {
     live: Option<Live>,
     begun: Instant,
     shown: Option<Instant>,
-    /// What was there when the rate began to be measured.
+    /// Time and count at which the measurement of the rate began.
     first: Option<(Instant, u64)>,
 }
 
 impl Progress {
-    /// How far `what` is, counted in `unit`. Nothing is shown yet.
+    /// The progress of `what` in `unit`, of an unknown total. Nothing is shown yet.
     pub(crate) fn new(what: impl Into<String>, unit: Unit) -> Progress {
         let (what, begun) = (what.into(), Instant::now());
-        // A download may go on from where an earlier one broke off, which no count does.
+        // A download may resume an earlier one, so its rate is measured from the first update.
         let first = (unit != Unit::Bytes).then_some((begun, 0));
         Progress { what, unit, total: None, live: None, begun, shown: None, first }
     }
 
-    /// How far `what` is on the way to `total` things of this name.
+    /// The progress of `what` over `total` items.
     pub(crate) fn of(what: impl Into<String>, things: &'static str, total: usize) -> Progress {
         let mut progress = Progress::new(what, Unit::Count(things));
         progress.total = Some(total as u64);
         progress
     }
 
-    /// How much there is to do, where that is known.
+    /// Sets the total, if it is known.
     pub(crate) fn set_total(&mut self, total: Option<u64>) {
         self.total = total;
     }
 
-    /// Measures the rate anew, after a break.
+    /// Starts the measurement of the rate again, after a pause.
     pub(crate) fn restart_rate(&mut self) {
         self.first = None;
     }
 
-    /// So much is done.
+    /// Updates the line: `done` items are done.
     pub(crate) fn done(&mut self, done: usize) {
         self.done_with(done, String::new);
     }
 
-    /// So much is done; `more` is asked only when it will be shown.
+    /// The same with more text, which is only computed if it is shown.
     pub(crate) fn done_with(&mut self, done: usize, more: impl FnOnce() -> String) {
         let done = done as u64;
         let (began, before) = *self.first.get_or_insert((Instant::now(), done));
@@ -76,13 +77,13 @@ impl Progress {
         }
     }
 
-    /// A sentence in place of the numbers.
+    /// Shows a sentence instead of the numbers.
     pub(crate) fn note(&mut self, text: &str) {
         let text = format!("{}: {text}", self.what);
         self.print(&text);
     }
 
-    /// The last word, only where something was shown before. Without it nothing stays on the page.
+    /// Leaves a last line, if anything was shown before. Without it the line disappears.
     pub(crate) fn finish(mut self, text: &str) {
         if self.shown.is_some() {
             let seconds = duration(self.begun.elapsed().as_secs_f64());
@@ -147,7 +148,7 @@ fn line(
     }
 }
 
-/// Twenty characters, filled as far as the work is done.
+/// A bar of twenty characters.
 pub(crate) fn bar(fraction: f64) -> String {
     let filled = ((20.0 * fraction).round() as usize).min(20);
     format!("{}{}", "━".repeat(filled), "─".repeat(20 - filled))
@@ -158,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_tells_amount_rate_and_time_left() {
+    fn a_line_has_amount_rate_and_remaining_time() {
         let text = line("a.gz", Unit::Bytes, 40_000_000, Some(160_000_000), (20_000_000, 10.0));
         assert_eq!(text, "a.gz  ━━━━━───────────────  40 MB of 160 MB  2.0 MB/s  1 min 0 s left");
         assert_eq!(line("a.gz", Unit::Bytes, 512_000, None, (0, 0.0)), "a.gz  512 kB");
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bar_has_one_width() {
+    fn the_bar_has_a_constant_width() {
         for fraction in [0.0, 0.33, 1.0, 1.5] {
             assert_eq!(bar(fraction).chars().count(), 20);
         }

@@ -1,11 +1,10 @@
-//! What was found on this machine, in plain words.
+//! A report on the machine: versions, device, memory, budget.
 
 use crate::runtime::Budget;
 use crate::table::Table;
 use tch::{Cuda, Device};
 
-/// A table of what the library runs on: versions, device, memory, threads, budget, and what speed to
-/// expect.
+/// A table of versions, device, memory, threads, budget and expected speed.
 ///
 /// ```
 /// let report = format!("{:?}", tchalk::runtime::report());
@@ -38,14 +37,14 @@ fn device_text(device: Device) -> String {
     }
 }
 
-/// The graphics cards by name, with their memory, as the driver's own program tells it.
+/// The names and memory of the GPUs, from `nvidia-smi`.
 fn cards() -> Option<String> {
     let query = ["--query-gpu=name,memory.total", "--format=csv,noheader,nounits"];
     let output = std::process::Command::new("nvidia-smi").args(query).output().ok()?;
     cards_text(&String::from_utf8_lossy(&output.stdout))
 }
 
-/// `NVIDIA A100-SXM4-40GB, 40960` and so on, one card a line, in words.
+/// The lines `NVIDIA A100-SXM4-40GB, 40960` as text.
 fn cards_text(told: &str) -> Option<String> {
     let cards: Option<Vec<String>> = told
         .lines()
@@ -60,9 +59,9 @@ fn cards_text(told: &str) -> Option<String> {
 
 fn speed_text(device: Device) -> String {
     match device {
-        Device::Cuda(_) => "a GPU's: everything runs as written".into(),
+        Device::Cuda(_) => "that of a GPU: everything runs as written".into(),
         _ => {
-            "a laptop's: training the first network on all of CIFAR-10 takes one to two minutes an \
+            "that of a laptop: training the first network on all of CIFAR-10 takes one to two minutes an \
               epoch. A GPU is usually ten times as fast, or more"
                 .into()
         }
@@ -85,7 +84,7 @@ fn budget_text() -> String {
     format!("{}, as {why}: {what}", budget.name())
 }
 
-/// The machine's memory, where the system tells it in a file.
+/// The memory of the machine, where `/proc/meminfo` exists.
 fn memory_gib() -> Option<f64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
@@ -98,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cards_are_told_by_name_and_memory() {
+    fn gpus_have_name_and_memory() {
         let told = "NVIDIA H200, 143771\nNVIDIA GeForce RTX 3060, 12288\n";
         let text = "NVIDIA H200 with 140 GiB, NVIDIA GeForce RTX 3060 with 12 GiB";
         assert_eq!(cards_text(told).as_deref(), Some(text));

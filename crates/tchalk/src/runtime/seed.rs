@@ -1,8 +1,8 @@
-//! One seed drives every random choice.
+//! One seed for all random numbers.
 //!
-//! Each draw gets a generator of its own, made of the seed, what it is for, and how many draws there
-//! were for that before. So a second `image_grid` shows other images than the first, and a
-//! notebook run again from the top shows the same ones.
+//! Each random operation has its own generator, made of the seed, its purpose, and the number of earlier
+//! operations for that purpose. So a second `image_grid` shows other images than the first, and a notebook
+//! that is run again from the top shows the same ones.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
@@ -16,7 +16,7 @@ struct State {
 
 static STATE: Mutex<State> = Mutex::new(State { seed: 42, draws: None });
 
-/// Sets the seed, 42 from the start, and begins all draws anew.
+/// Sets the seed, 42 by default, and restarts all generators.
 ///
 /// ```
 /// use tchalk::prelude::*;
@@ -31,7 +31,7 @@ pub fn seed(value: u64) {
     *state = State { seed: value, draws: None };
 }
 
-/// The next seed for this purpose, not negative, as libtorch wants it.
+/// The next seed for this purpose; not negative, as libtorch requires.
 pub(crate) fn derive(purpose: &str) -> i64 {
     (rng(purpose).next_u64() >> 1) as i64
 }
@@ -55,9 +55,9 @@ fn generator(seed: u64, purpose: &str, count: u64) -> ChaCha8Rng {
     ChaCha8Rng::from_seed(key)
 }
 
-/// A whole number from 0 to below `n`, each equally likely.
+/// A uniform integer from 0 to below `n`.
 pub(crate) fn below(n: usize, rng: &mut ChaCha8Rng) -> usize {
-    // The few numbers at the top that would favor small results are thrown back.
+    // The largest numbers would favor small results, so they are rejected.
     let n = n as u64;
     let limit = u64::MAX - u64::MAX % n;
     loop {
@@ -68,17 +68,17 @@ pub(crate) fn below(n: usize, rng: &mut ChaCha8Rng) -> usize {
     }
 }
 
-/// A fraction from 0 to below 1.
+/// A uniform number from 0 to below 1.
 pub(crate) fn unit(rng: &mut ChaCha8Rng) -> f32 {
     (rng.next_u32() >> 8) as f32 / (1u32 << 24) as f32
 }
 
-/// A number from `low` to below `high`.
+/// A uniform number from `low` to below `high`.
 pub(crate) fn uniform(low: f32, high: f32, rng: &mut ChaCha8Rng) -> f32 {
     low + (high - low) * unit(rng)
 }
 
-/// Puts the items in a random order.
+/// Shuffles the items.
 pub(crate) fn shuffle<T>(items: &mut [T], rng: &mut ChaCha8Rng) {
     for i in (1..items.len()).rev() {
         items.swap(i, below(i + 1, rng));
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn draws_differ_by_seed_purpose_and_count() {
+    fn generators_differ_by_seed_purpose_and_count() {
         let first = |seed, purpose, count| generator(seed, purpose, count).next_u64();
         let draws = [first(1, "a", 1), first(2, "a", 1), first(1, "b", 1), first(1, "a", 2)];
         for (i, a) in draws.iter().enumerate() {
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_chosen_is_different_and_in_range() {
+    fn chosen_numbers_are_distinct_and_in_range() {
         let mut chosen = choose(10, 10, &mut generator(1, "a", 1));
         chosen.sort();
         assert_eq!(chosen, (0..10).collect::<Vec<_>>());
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_below_are_equally_likely() {
+    fn integers_are_uniform() {
         let mut rng = generator(5, "below", 1);
         let mut counts = [0; 7];
         (0..70_000).for_each(|_| counts[below(7, &mut rng)] += 1);
