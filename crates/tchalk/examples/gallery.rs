@@ -131,14 +131,16 @@ fn main() -> Fallible {
         .figure("activation maximization with jitter and blur", settings.run(&model)?.figure()?)?;
     let cam = explain::grad_cam(&model, "conv2d_2", &photo)?.class_names(&shapes.class_names());
     gallery.figure("Grad-CAM", cam.figure()?)?;
-    let check =
-        explain::grad_cam_sanity_check(&model, "conv2d_2", &photo)?.class_names(&shapes.class_names());
+    let check = explain::grad_cam_sanity_check(&model, "conv2d_2", &photo)?
+        .class_names(&shapes.class_names());
     gallery.figure("Grad-CAM beside shuffled weights", check.figure()?)?;
     let saliency = explain::saliency(&model, &photo, None)?.class_names(&shapes.class_names());
     gallery.figure("saliency", saliency.figure()?)?;
     let contributions = explain::integrated_gradients(&model, &photo, None)?;
-    gallery
-        .figure("integrated gradients", contributions.class_names(&shapes.class_names()).figure()?)?;
+    gallery.figure(
+        "integrated gradients",
+        contributions.class_names(&shapes.class_names()).figure()?,
+    )?;
     let covered = explain::occlusion(&model, &photo, None, 8)?.class_names(&shapes.class_names());
     gallery.figure("occlusion", covered.figure()?)?;
 
