@@ -1,7 +1,7 @@
 //! McNemar's test: is one of two networks significantly better on the same examples?
 
 use super::Difference;
-use crate::train::Z_95;
+use crate::train::{Evaluation, Z_95};
 
 /// Two networks on the same examples, counted by which of them is right.
 ///
@@ -54,18 +54,35 @@ impl McNemar {
         let n = self.only_first + self.only_second;
         // The lower tail of the binomial distribution with p = 1/2, summed in logarithms.
         let mut term = -(n as f64) * std::f64::consts::LN_2;
-        let mut tail = term.exp();
+        let mut lower = term.exp();
         for k in 1..=self.only_first.min(self.only_second) {
             term += ((n - k + 1) as f64 / k as f64).ln();
-            tail += term.exp();
+            lower += term.exp();
         }
-        (2.0 * tail).min(1.0)
+        (2.0 * lower).min(1.0)
+    }
+}
+
+impl Evaluation {
+    /// This accuracy minus another's, and whether the difference is significant. Where both networks
+    /// were evaluated on the same examples, only the examples on which exactly one of them is right
+    /// count ([`McNemar`]).
+    pub fn difference(&self, other: &Evaluation) -> Difference {
+        match self.correct_beside(other) {
+            Some((first, second)) => McNemar::from_correct(first, second).difference(),
+            None => Difference {
+                accuracy: self.accuracy - other.accuracy,
+                margin: self.margin().hypot(other.margin()),
+            },
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compare::Verdict;
+    use ndarray::Array2;
 
     fn counts(only_first: usize, only_second: usize, examples: usize) -> McNemar {
         McNemar { examples, both_correct: 0, only_first, only_second }
@@ -106,5 +123,29 @@ mod tests {
         assert_eq!((p(3, 3), p(0, 0)), (1.0, 1.0));
         assert!((p(10, 0) - 2.0 / 1024.0).abs() < 1e-12);
         assert!(p(2000, 1000) < 1e-60);
+    }
+
+    /// 1,000 examples of two classes; `correct` says which are classified correctly.
+    fn evaluation(labels: &[usize], correct: impl Fn(usize) -> bool) -> Evaluation {
+        let rows = Array2::from_shape_fn((1000, 2), |(i, class)| {
+            if (class == labels[i]) == correct(i) { 0.9 } else { 0.1 }
+        });
+        Evaluation::from_probabilities(&rows, labels, Vec::new())
+    }
+
+    #[test]
+    fn the_margin_is_smaller_on_the_same_examples() {
+        // Both are right on 600, only the first on 60, only the second on 30.
+        let labels: Vec<usize> = (0..1000).map(|i| i % 2).collect();
+        let first = evaluation(&labels, |i| i < 660);
+        let second = evaluation(&labels, |i| i < 600 || (660..690).contains(&i));
+        let difference = first.difference(&second);
+        assert!((difference.accuracy - 0.03).abs() < 1e-9);
+        assert!((difference.margin - 0.018_67).abs() < 5e-5, "{}", difference.margin);
+        assert_eq!(difference.verdict(), Verdict::Better);
+        // The same accuracies on other examples are not significant.
+        let other: Vec<usize> = labels.iter().map(|label| 1 - label).collect();
+        let elsewhere = evaluation(&other, |i| i < 630);
+        assert_eq!(first.difference(&elsewhere).verdict(), Verdict::NotSignificant);
     }
 }
