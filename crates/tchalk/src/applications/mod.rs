@@ -32,6 +32,8 @@ mod built_in_base;
 mod mobilenet_v2;
 mod pickle;
 mod pickle_machine;
+mod pickle_opcode;
+mod pickle_value;
 mod prediction;
 mod resnet;
 mod safetensors_subset;
@@ -233,7 +235,7 @@ impl Application {
         }
         .map(|path| Ok::<_, Error>((WeightFile::open(&path)?, path)))
         .transpose()?;
-        let note = file.as_ref().and_then(|(open, _)| open.note("input"));
+        let note = file.as_ref().and_then(|(open, _)| open.metadata("input"));
         let preprocessing = match self.preprocessing {
             Preprocessing::FromWeights => match &file {
                 Some(_) => note.and_then(Preprocessing::from_note).unwrap_or(TORCHVISION),

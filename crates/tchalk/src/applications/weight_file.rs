@@ -1,4 +1,4 @@
-//! Files of weights, whoever wrote them.
+//! Files of weights in any format.
 
 use super::torch_file::TorchFile;
 use crate::error::{Error, Result};
@@ -6,21 +6,21 @@ use crate::model::file::TensorFile;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
-/// An open file of tensors: safetensors, PyTorch's `.pth` and `.pt`, tch's `.ot`. What it is, its
-/// content says; a name's ending may be wrong. Nothing in a file is ever run.
+/// An open file of tensors: safetensors, PyTorch's `.pth` and `.pt`, tch's `.ot`. The format is recognized
+/// by the content, not by the extension. Nothing in a file is ever run.
 pub(super) enum WeightFile {
     Safetensors(TensorFile),
     Torch(TorchFile),
 }
 
 impl WeightFile {
-    /// Opens the file and reads what it holds; the numbers are read later.
+    /// Opens the file and reads its list of tensors; the numbers are read later.
     ///
     /// # Errors
     ///
-    /// If it cannot be read, is none of these, is damaged, or holds something else than tensors.
+    /// If it cannot be read, has another format, is damaged, or holds other objects than tensors.
     pub(super) fn open(path: &Path) -> Result<WeightFile> {
         let io = |error| Error::io(path, error, "Check the path, and that you may read it.");
         let mut start = [0; 4];
@@ -37,7 +37,7 @@ impl WeightFile {
         })
     }
 
-    /// The shape of the tensor of this name, if there is one.
+    /// The shape of a tensor, by its name.
     pub(super) fn shape(&self, name: &str) -> Option<Vec<usize>> {
         match self {
             WeightFile::Safetensors(file) => Some(file.info(name)?.0),
@@ -45,19 +45,19 @@ impl WeightFile {
         }
     }
 
-    /// What the file's author noted under this word; safetensors only.
-    pub(super) fn note(&self, word: &str) -> Option<&str> {
+    /// A metadata entry of a safetensors file.
+    pub(super) fn metadata(&self, key: &str) -> Option<&str> {
         match self {
-            WeightFile::Safetensors(file) => file.note(word),
+            WeightFile::Safetensors(file) => file.note(key),
             WeightFile::Torch(_) => None,
         }
     }
 
-    /// The tensor of this name, on the CPU.
+    /// A tensor on the CPU, by its name.
     ///
     /// # Errors
     ///
-    /// If the file is damaged there, has no such tensor, or holds no fractions in it.
+    /// If the file is damaged there, or has no such tensor of floating-point numbers.
     pub(super) fn read(&mut self, name: &str) -> Result<Tensor> {
         let file = match self {
             WeightFile::Torch(file) => return file.read(name),
@@ -65,19 +65,9 @@ impl WeightFile {
         };
         let problem = match file.info(name) {
             Some((_, Some(_))) => return file.read(name),
-            Some((_, None)) => format!("{name:?} holds {}, no weights", file.kind_name(name)),
+            Some((_, None)) => format!("{name:?} holds {}, not weights", file.kind_name(name)),
             None => format!("it holds no {name:?}"),
         };
         Err(Error::bad_file(file.path(), problem, ""))
-    }
-}
-
-/// The bytes of one number.
-pub(super) fn kind_size(kind: Kind) -> usize {
-    match kind {
-        Kind::Double | Kind::Int64 => 8,
-        Kind::Float | Kind::Int => 4,
-        Kind::Half | Kind::BFloat16 | Kind::Int16 => 2,
-        _ => 1,
     }
 }
