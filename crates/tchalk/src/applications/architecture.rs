@@ -1,29 +1,29 @@
-//! What the ready-made networks have in common: a base, a top, and names.
+//! What the ready-made networks have in common: a base, a top, and layer names.
 
 use crate::error::Result;
 use crate::layers::{BatchNorm2d, Initializer, Layer, Merge};
 use crate::model::{CallLayer, CallMerge, Symbol};
 
-/// How one of the networks is made.
+/// The architecture of a network.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Architecture {
-    /// The network's name, also that of its function.
+    /// The name of the network and of its function.
     pub(super) name: &'static str,
-    /// The smallest images that it can take, in pixels along each side.
+    /// The smallest width and height of images, in pixels.
     pub(super) min_size: usize,
-    /// From images to the last feature maps.
+    /// The layers from images to the last feature maps.
     pub(super) features: fn(&mut NetworkBuilder, Symbol) -> Result<Symbol>,
-    /// From the last feature maps to the scores of the classes.
+    /// The layers from the last feature maps to the logits.
     pub(super) top: fn(&mut NetworkBuilder, Symbol) -> Result<Symbol>,
 }
 
-/// Makes the layers of a network and remembers what published files call them.
+/// Adds layers to a network and keeps their names in published files.
 #[derive(Debug)]
 pub(super) struct NetworkBuilder {
     classes: usize,
-    /// Our name and the files', where they differ.
+    /// The layer's name and its name in the files, where they differ.
     renames: Vec<(String, String)>,
-    /// The weights so far, by our names.
+    /// The names of the weights so far.
     weights: Vec<String>,
 }
 
@@ -32,17 +32,17 @@ impl NetworkBuilder {
         NetworkBuilder { classes, renames: Vec::new(), weights: Vec::new() }
     }
 
-    /// How many classes the top tells apart.
+    /// The number of classes of the top.
     pub(super) fn classes(&self) -> usize {
         self.classes
     }
 
-    /// How kernels are filled that no file fills: all these networks bend with rectifiers.
+    /// The initializer of kernels without pretrained weights; all these networks use ReLU.
     pub(super) fn initializer(&self) -> Initializer {
         Initializer::HeNormal
     }
 
-    /// A layer that has the same name in the files.
+    /// Adds a layer that has the same name in the files.
     pub(super) fn layer(
         &mut self,
         name: &str,
@@ -55,29 +55,29 @@ impl NetworkBuilder {
         Ok(y)
     }
 
-    /// What the files call the weights of the layers so far.
+    /// The names in the files of all weights so far.
     pub(super) fn weight_names(&self) -> Vec<String> {
-        self.weights.iter().map(|ours| self.published_name(ours)).collect()
+        self.weights.iter().map(|weight| self.published_name(weight)).collect()
     }
 
-    /// A layer that the files call `theirs`.
+    /// Adds a layer that has another name in the files.
     pub(super) fn renamed_layer(
         &mut self,
         name: &str,
-        theirs: &str,
+        published_name: &str,
         layer: impl Layer + Clone,
         x: &Symbol,
     ) -> Result<Symbol> {
-        self.renames.push((name.to_owned(), theirs.to_owned()));
+        self.renames.push((name.to_owned(), published_name.to_owned()));
         self.layer(name, layer, x)
     }
 
-    /// Batch normalization with PyTorch's numbers.
+    /// Adds a batch normalization with PyTorch's defaults.
     pub(super) fn batch_norm(&mut self, name: &str, x: &Symbol) -> Result<Symbol> {
         self.layer(name, BatchNorm2d::new().momentum(0.9).epsilon(1e-5), x)
     }
 
-    /// What several layers become.
+    /// Adds a merge of several layers.
     pub(super) fn merge(
         &mut self,
         name: &str,
@@ -87,12 +87,12 @@ impl NetworkBuilder {
         merge.named(name).call(inputs)
     }
 
-    /// What the files call this weight of ours: `block1_conv1.bias` is their `features.0.bias`.
-    pub(super) fn published_name(&self, ours: &str) -> String {
-        let (layer, weight) = ours.rsplit_once('.').unwrap_or((ours, ""));
+    /// The name of a weight in the files: `features.0.bias` for `block1_conv1.bias`.
+    pub(super) fn published_name(&self, weight: &str) -> String {
+        let (layer, parameter) = weight.rsplit_once('.').unwrap_or((weight, ""));
         match self.renames.iter().find(|(name, _)| name == layer) {
-            Some((_, theirs)) => format!("{theirs}.{weight}"),
-            None => ours.to_owned(),
+            Some((_, published)) => format!("{published}.{parameter}"),
+            None => weight.to_owned(),
         }
     }
 }

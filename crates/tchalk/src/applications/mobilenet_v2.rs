@@ -1,4 +1,4 @@
-//! MobileNetV2: depthwise convolutions between narrow ends (Sandler et al. 2018).
+//! MobileNetV2: inverted residual blocks with depthwise convolutions (Sandler et al. 2018).
 
 use super::architecture::{Architecture, NetworkBuilder};
 use crate::error::Result;
@@ -7,11 +7,11 @@ use crate::layers::{
 };
 use crate::model::Symbol;
 
-/// MobileNetV2 of the usual width.
+/// MobileNetV2 with width multiplier 1.
 pub(super) const MOBILENET_V2: Architecture =
     Architecture { name: "mobilenet_v2", min_size: 1, features, top };
 
-/// Expansion, channels, how many blocks, stride of the first.
+/// Expansion, channels, number of blocks, stride of the first block.
 const STAGES: [(usize, usize, usize, usize); 7] = [
     (1, 16, 1, 1),
     (6, 24, 2, 2),
@@ -46,7 +46,7 @@ fn convolution(net: &NetworkBuilder, filters: usize, kernel: usize) -> Conv2d {
     Conv2d::new(filters, kernel).use_bias(false).kernel_initializer(net.initializer())
 }
 
-/// A convolution, normalized and bent.
+/// A convolution with batch normalization and ReLU6.
 fn conv_norm_relu6(
     net: &mut NetworkBuilder,
     name: &str,
@@ -58,7 +58,7 @@ fn conv_norm_relu6(
     net.layer(&format!("{name}.2"), Relu6, &x)
 }
 
-/// Expands the channels, looks at each on its own, and brings them together again.
+/// An inverted residual block: expands the channels, convolves each one separately, and projects them.
 fn block(
     net: &mut NetworkBuilder,
     name: &str,

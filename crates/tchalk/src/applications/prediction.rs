@@ -1,5 +1,6 @@
-//! What a network says about one photo.
+//! The prediction for one photo.
 
+use super::weights::{IMAGENET_CLASSES, published};
 use crate::data::image_decoder::{AspectRatio, decode};
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
@@ -11,37 +12,37 @@ use std::collections::HashMap;
 use std::path::Path;
 use tch::{Kind, Tensor};
 
-/// What a network says about one photo: a probability for each class.
+/// The prediction for one photo: a probability for each class.
 #[derive(Clone, PartialEq)]
 pub struct Prediction {
     probabilities: Vec<f32>,
-    /// One for each class, or none where nobody knows them.
+    /// A name for each class; empty if they are unknown.
     class_names: Vec<String>,
 }
 
 impl Prediction {
-    /// The most probable class, as an index.
+    /// The index of the most probable class.
     pub fn class_index(&self) -> usize {
         self.ranking()[0]
     }
 
-    /// The name of the most probable class; its index, where no names are known.
+    /// The name of the most probable class, or `class` and its index if the names are unknown.
     pub fn class_name(&self) -> String {
         self.name(self.class_index())
     }
 
-    /// The probabilities of all classes; they add up to 1.
+    /// The probabilities of all classes; they sum to 1.
     pub fn probabilities(&self) -> Vec<f32> {
         self.probabilities.clone()
     }
 
     /// The `count` most probable classes, the most probable first: index, name, probability.
     pub fn top_classes(&self, count: usize) -> Vec<(usize, String, f32)> {
-        let top = self.ranking().into_iter().take(count);
-        top.map(|class| (class, self.name(class), self.probabilities[class])).collect()
+        let shown = self.ranking().into_iter().take(count);
+        shown.map(|class| (class, self.name(class), self.probabilities[class])).collect()
     }
 
-    /// The same as a table.
+    /// The `count` most probable classes as a table.
     pub fn top(&self, count: usize) -> Table {
         let rows = self.top_classes(count).into_iter().map(|(class, name, probability)| {
             [class.to_string(), name, format!("{:.1} %", 100.0 * probability)]
@@ -54,7 +55,7 @@ impl Prediction {
         self.class_names.get(class).cloned().unwrap_or_else(|| format!("class {class}"))
     }
 
-    /// The classes, the most probable first; of equal ones, the first.
+    /// The classes, the most probable first; equally probable ones in their order.
     fn ranking(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.probabilities.len()).collect();
         order.sort_by(|&a, &b| self.probabilities[b].total_cmp(&self.probabilities[a]));
@@ -76,16 +77,15 @@ impl Show for Prediction {
 }
 
 impl Model {
-    /// What the network says about the photo in a file, JPEG or PNG.
+    /// The prediction for the photo in a JPEG or PNG file.
     ///
-    /// The photo is resized until its shorter side is a little larger than what the network takes,
-    /// and its middle is cut out (the proportion is ImageNet's usual 224 of 256); values are brought
-    /// to 0 to 1, the rest is up to the network's first layer.
+    /// As usual for ImageNet, the photo is resized to 256/224 of the network's input size, and its center is
+    /// cropped. The values are from 0 to 1; further preprocessing belongs to the network.
     ///
     /// # Errors
     ///
-    /// If the file is no image, or the network does not turn images of 1 or 3 channels into
-    /// probabilities of classes.
+    /// If the file is not an image, or the network is not a classifier of images with 1 or 3 channels that
+    /// ends in Softmax.
     pub fn predict_file(&self, path: impl AsRef<Path>) -> Result<Prediction> {
         let path = &expand_home(path);
         let op = format!("Model::predict_file({:?})", path.display());
@@ -97,7 +97,7 @@ impl Model {
         };
         if !self.inner().ends_in_softmax() {
             let hint = "Add Softmax as the last layer.";
-            return Err(Error::invalid(op, "a network that gives probabilities", "scores", hint));
+            return Err(Error::invalid(op, "a network that predicts probabilities", "logits", hint));
         }
         let io = |error| Error::io(path, error, "Check the path.");
         let bytes = std::fs::read(path).map_err(io)?;
@@ -121,15 +121,15 @@ impl Model {
     }
 }
 
-/// Brightness as the eye sees it, ITU-R BT.601.
+/// The luma of ITU-R BT.601.
 fn to_gray(x: &Tensor) -> Tensor {
     let parts = Tensor::from_slice(&[0.299f32, 0.587, 0.114]).view([1, 3, 1, 1]);
     (x * parts).sum_dim_intlist(1i64, true, Kind::Float)
 }
 
-/// ImageNet's names for a network that was trained on it, where the bundle has them.
+/// ImageNet's class names for a network that was trained on it, if the bundle has them.
 fn class_names(network: &str, classes: usize) -> Result<Vec<String>> {
-    if super::weights::published(network).is_none() || classes != super::IMAGENET_CLASSES {
+    if published(network).is_none() || classes != IMAGENET_CLASSES {
         return Ok(Vec::new());
     }
     const FILE: &str = "weights/imagenet_class_index.json";
@@ -137,7 +137,7 @@ fn class_names(network: &str, classes: usize) -> Result<Vec<String>> {
     let Some(found) = bundle.read(&[FILE])? else { return Ok(Vec::new()) };
     // {"0": ["n01440764", "tench"], …}
     let listed: HashMap<String, (String, String)> = serde_json::from_slice(&found.bytes)
-        .map_err(|error| Error::bad_file(&found.path, format!("not class names: {error}"), ""))?;
+        .map_err(|error| Error::bad_file(&found.path, format!("it has no class names: {error}"), ""))?;
     let name =
         |class: usize| listed.get(&class.to_string()).map(|(_, name)| name.replace('_', " "));
     let names: Option<Vec<String>> = (0..classes).map(name).collect();

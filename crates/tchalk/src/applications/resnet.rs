@@ -1,4 +1,4 @@
-//! Residual networks: blocks that add something to their input (He et al. 2015).
+//! Residual networks: blocks with shortcut connections (He et al. 2015).
 
 use super::architecture::{Architecture, NetworkBuilder};
 use crate::error::Result;
@@ -13,7 +13,7 @@ pub(super) const RESNET18: Architecture = Architecture {
     top,
 };
 
-/// ResNet-50: blocks that work in a quarter of the channels.
+/// ResNet-50: bottleneck blocks, with a quarter of the channels inside.
 pub(super) const RESNET50: Architecture = Architecture {
     name: "resnet50",
     min_size: 1,
@@ -21,7 +21,7 @@ pub(super) const RESNET50: Architecture = Architecture {
     top,
 };
 
-/// Makes one block: its name, its input, the width, the stride.
+/// Adds one block with a name, an input, a width and a stride.
 type Block = fn(&mut NetworkBuilder, &str, &Symbol, usize, usize) -> Result<Symbol>;
 
 fn features(
@@ -88,7 +88,7 @@ fn bottleneck_block(
     add_shortcut(net, name, x, y, stride)
 }
 
-/// The input, brought to the shape of `y` where it has another, plus `y`.
+/// Adds the block's input to `y`, projected to the shape of `y` if necessary.
 fn add_shortcut(
     net: &mut NetworkBuilder,
     name: &str,

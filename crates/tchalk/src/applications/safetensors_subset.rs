@@ -1,45 +1,45 @@
-//! Some of the tensors of a safetensors file, as a file of their own.
+//! Some tensors of a safetensors file as a new file.
 //!
-//! A safetensors file is eight bytes, the length of its header; the header, which says in JSON what
-//! tensors there are and where; and their numbers. So its beginning is enough for the tensors that lie
-//! there.
+//! A safetensors file starts with the length of its header in eight bytes. The header lists the tensors and
+//! their offsets in JSON, and their numbers follow. So the beginning of a file is enough for the tensors that
+//! lie there.
 
 use safetensors::tensor::{Metadata, TensorView};
 use std::collections::HashMap;
 
-/// No header of ours is longer, in bytes.
+/// No header is longer.
 const MAX_HEADER_BYTES: u64 = 16 << 20;
 
-/// A file of these tensors, out of one that begins with `beginning`.
+/// A file of these tensors from a file that begins with `beginning`.
 ///
 /// # Errors
 ///
-/// What is wrong with it, in a few words: also the first name that it does not hold, or if some of the
-/// tensors lie behind the beginning.
+/// What is wrong with it, in a few words; also the first missing tensor, or if some of the tensors lie after
+/// the beginning.
 pub(super) fn extract(
     beginning: &[u8],
     names: &[String],
-    notes: &[(&str, &str)],
+    metadata: &[(&str, &str)],
 ) -> Result<Vec<u8>, String> {
     let start = beginning.get(..8).and_then(|start| start.try_into().ok()).map(u64::from_le_bytes);
     let size = match start {
         Some(size) if size <= MAX_HEADER_BYTES => size as usize,
-        _ => return Err("it is no safetensors file".into()),
+        _ => return Err("it is not a safetensors file".into()),
     };
-    let text = beginning.get(8..8 + size).ok_or("it breaks off")?;
+    let text = beginning.get(8..8 + size).ok_or("it ends too early")?;
     let header: Metadata =
         serde_json::from_slice(text).map_err(|error| format!("its header is damaged: {error}"))?;
     let numbers = &beginning[8 + size..];
     let views = names.iter().map(|name| {
         let info = header.info(name).ok_or_else(|| format!("it holds no {name:?}"))?;
         let (from, to) = info.data_offsets;
-        let bytes = numbers.get(from..to).ok_or("some of the base lies behind it")?;
+        let bytes = numbers.get(from..to).ok_or("some of the tensors lie after it")?;
         let view = TensorView::new(info.dtype, info.shape.clone(), bytes);
         Ok((name, view.map_err(|error| error.to_string())?))
     });
     let views = views.collect::<Result<Vec<_>, String>>()?;
-    let notes = notes.iter().map(|&(word, text)| (word.to_owned(), text.to_owned()));
-    safetensors::serialize(views, Some(notes.collect::<HashMap<_, _>>()))
+    let metadata = metadata.iter().map(|&(key, text)| (key.to_owned(), text.to_owned()));
+    safetensors::serialize(views, Some(metadata.collect::<HashMap<_, _>>()))
         .map_err(|error| error.to_string())
 }
 
@@ -69,20 +69,20 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_told() {
+    fn wrong_files_are_refused() {
         let refused = |bytes: &[u8], name: &str| extract(bytes, &names(&[name]), &[]).unwrap_err();
         let bytes = file();
-        assert!(refused(&bytes[..bytes.len() - 1], "c").contains("lies behind it"));
-        assert!(refused(&bytes[..20], "a").contains("breaks off"));
-        assert!(refused(b"short", "a").contains("no safetensors file"));
-        assert!(refused(&[0xff; 100], "a").contains("no safetensors file"));
+        assert!(refused(&bytes[..bytes.len() - 1], "c").contains("lie after it"));
+        assert!(refused(&bytes[..20], "a").contains("ends too early"));
+        assert!(refused(b"short", "a").contains("not a safetensors file"));
+        assert!(refused(&[0xff; 100], "a").contains("not a safetensors file"));
         assert_eq!(refused(&bytes, "x"), "it holds no \"x\"");
     }
 
     #[test]
-    fn a_file_of_some_tensors_holds_just_them() {
+    fn a_subset_holds_only_its_tensors() {
         let bytes = file();
-        // The beginning is enough for what lies there.
+        // The beginning is enough for the tensors there.
         assert!(extract(&bytes[..bytes.len() - 4], &names(&["a", "b"]), &[]).is_ok());
         let small = extract(&bytes, &names(&["c", "a"]), &[("from", "here")]).unwrap();
         let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! SqueezeNet: AlexNet's accuracy with a fiftieth of its weights (Iandola et al. 2016).
+//! SqueezeNet: the accuracy of AlexNet with 50 times fewer weights (Iandola et al. 2016).
 
 use super::architecture::{Architecture, NetworkBuilder};
 use crate::error::Result;
@@ -17,7 +17,7 @@ pub(super) const SQUEEZENET1_0: Architecture = Architecture {
     top,
 };
 
-/// SqueezeNet 1.1: as accurate, with less than half the work.
+/// SqueezeNet 1.1: as accurate, with less than half of the computation.
 pub(super) const SQUEEZENET1_1: Architecture = Architecture {
     name: "squeezenet1_1",
     min_size: 17,
@@ -29,11 +29,11 @@ pub(super) const SQUEEZENET1_1: Architecture = Architecture {
     top,
 };
 
-/// What follows the first convolution.
+/// A step after the first convolution.
 #[derive(Clone, Copy)]
 enum Step {
     Pool,
-    /// The filters that squeeze, and those of each of the two that expand.
+    /// The number of filters that squeeze, and of each of the two expanding convolutions.
     Fire(usize, usize),
 }
 use Step::{Fire, Pool};
@@ -45,7 +45,7 @@ fn features(
     steps: &[Step],
 ) -> Result<Symbol> {
     let mut x = net.layer("features.0", convolution(net, filters, kernel).stride(2), &x)?;
-    // Number 1 is the rectifier, which is inside the convolution here.
+    // Number 1 is the ReLU, which belongs to the convolution here.
     for (number, &step) in (2..).zip(steps) {
         let name = format!("features.{number}");
         x = match step {
@@ -66,7 +66,7 @@ fn convolution(net: &NetworkBuilder, filters: usize, kernel: usize) -> Conv2d {
     Conv2d::new(filters, kernel).activation(Relu).kernel_initializer(net.initializer())
 }
 
-/// Squeezes the channels, and expands them again by 1 × 1 and 3 × 3 convolutions side by side.
+/// A fire module: squeezes the channels, and expands them by parallel 1 × 1 and 3 × 3 convolutions.
 fn fire(
     net: &mut NetworkBuilder,
     name: &str,

@@ -1,12 +1,15 @@
-//! The networks against PyTorch's: the reference values were written by
-//! `tests/reference/applications.py`.
+//! The networks compared with PyTorch's. `tests/reference/applications.py` writes the reference values.
 
+use super::weights::TORCHVISION;
 use super::*;
-use crate::layers::Mode;
+use crate::error::Error;
+use crate::layers::{Mode, Softmax};
+use crate::model::{CallLayer, Input, Model};
 use std::collections::HashMap;
-use tch::Kind;
+use std::path::Path;
+use tch::{Device, Kind, Tensor};
 
-/// Numbers from −1 to 1, the same for the same name, as in the script.
+/// Pseudo-random numbers from −1 to 1 that depend on a name, as in the script.
 fn made_up(name: &str, shape: &[i64]) -> Tensor {
     let seed = name
         .bytes()
@@ -24,7 +27,7 @@ fn made_up(name: &str, shape: &[i64]) -> Tensor {
     Tensor::from_slice(&numbers).view(shape)
 }
 
-/// A made-up weight of this name, sized as in the script.
+/// A weight of this name with the same values as in the script.
 fn weight(name: &str, size: &[i64]) -> Tensor {
     let u = made_up(name, size);
     if name.ends_with("running_var") {
@@ -39,11 +42,11 @@ fn weight(name: &str, size: &[i64]) -> Tensor {
     }
 }
 
-/// The network with made-up weights, and what the files call them, in the network's order.
+/// The network with such weights, and their published names, in the network's order.
 fn network(application: Application) -> (Model, Vec<String>) {
     let application = application.weights(Weights::Random).classes(7);
     let (model, builder) =
-        application.build_untrained([3, 1, 1], Preprocessing::None, Device::Cpu).unwrap();
+        application.build_untrained(1, Preprocessing::None, Device::Cpu).unwrap();
     let names = model.weight_names();
     let theirs: Vec<String> = names.iter().map(|ours| builder.published_name(ours)).collect();
     for (ours, theirs) in names.iter().zip(&theirs) {
@@ -61,7 +64,7 @@ fn assert_close(what: &str, ours: &Tensor, theirs: &Tensor, tolerance: f64) {
     assert!(distance < tolerance, "{what}: {distance:e} of {scale:e}");
 }
 
-/// Runs the case forwards, and backwards where the file holds gradients.
+/// Runs the case forward, and backward if the file has gradients.
 fn check(case: &str, application: Application, size: [usize; 2]) {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference/applications.safetensors");
     let values: HashMap<String, Tensor> =
@@ -172,7 +175,7 @@ fn sizes_are_the_published_ones() {
 }
 
 #[test]
-fn the_smallest_images_go_through() {
+fn the_smallest_images_are_accepted() {
     for application in [resnet18(), squeezenet1_0(), squeezenet1_1(), mobilenet_v2()] {
         let side = application.architecture.min_size;
         let net = random(application).classes(5).input_shape([3, side, side]);
@@ -183,7 +186,7 @@ fn the_smallest_images_go_through() {
 }
 
 #[test]
-fn wrong_images_are_told() {
+fn wrong_images_are_refused() {
     let refusal =
         |application: Application| application.build(Device::Cpu).unwrap_err().to_string();
     assert_eq!(
@@ -200,8 +203,8 @@ fn wrong_images_are_told() {
     assert_eq!(gray.unwrap().output_shape(), [512, 1, 1]);
 }
 
-/// A file of the base's weights under torchvision's names, by whatever writes it.
-fn written(name: &str, write: impl Fn(&[(&str, &Tensor)], &Path)) -> (tempfile::TempDir, Weights) {
+/// A file of the base's weights with torchvision's names.
+fn weight_file(name: &str, write: impl Fn(&[(&str, &Tensor)], &Path)) -> (tempfile::TempDir, Weights) {
     let (model, theirs) = network(squeezenet1_1().without_top().input_shape([3, 32, 32]));
     let names = model.weight_names();
     let tensors: Vec<Tensor> = names.iter().map(|ours| model.weight(ours).unwrap()).collect();
@@ -222,8 +225,8 @@ fn safetensors_and_ot_files_fill_a_network() {
     let (wanted, _) = network(small());
     let wanted = wanted.call(&x).unwrap();
     let files = [
-        written("net.safetensors", |named, path| Tensor::write_safetensors(named, path).unwrap()),
-        written("net.ot", |named, path| Tensor::save_multi(named, path).unwrap()),
+        weight_file("net.safetensors", |named, path| Tensor::write_safetensors(named, path).unwrap()),
+        weight_file("net.ot", |named, path| Tensor::save_multi(named, path).unwrap()),
     ];
     for (_folder, weights) in files {
         let plain = small().weights(weights.clone()).preprocessing(false);
@@ -238,9 +241,9 @@ fn safetensors_and_ot_files_fill_a_network() {
 }
 
 #[test]
-fn weights_of_another_network_are_refused_and_named() {
+fn weights_of_another_network_are_refused() {
     let (_folder, weights) =
-        written("net.safetensors", |named, path| Tensor::write_safetensors(named, path).unwrap());
+        weight_file("net.safetensors", |named, path| Tensor::write_safetensors(named, path).unwrap());
     let refusal = |application: Application| {
         application.weights(weights.clone()).build(Device::Cpu).unwrap_err().to_string()
     };
@@ -281,7 +284,7 @@ fn the_tutorial_s_networks_have_their_published_sizes() {
 }
 
 #[test]
-fn every_network_comes_back_from_its_file_bit_for_bit() {
+fn every_network_is_saved_and_loaded_bit_for_bit() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("net.safetensors");
     let all = [resnet18(), resnet50(), squeezenet1_0(), squeezenet1_1(), mobilenet_v2()];
@@ -298,7 +301,7 @@ fn every_network_comes_back_from_its_file_bit_for_bit() {
 }
 
 #[test]
-fn the_built_in_base_has_vgg16_s_form_and_says_what_it_is() {
+fn the_built_in_base_is_built_like_vgg16_and_has_a_source() {
     let base = built_in_base().build(Device::Cpu).unwrap();
     let (input, output) = (base.input_shape(), base.output_shape());
     assert_eq!((&input[..], &output[..]), (&[3, 32, 32][..], &[160, 1, 1][..]));
@@ -325,7 +328,7 @@ fn the_built_in_base_has_vgg16_s_form_and_says_what_it_is() {
 }
 
 #[test]
-fn the_built_in_base_stands_in_and_says_why() {
+fn the_built_in_base_replaces_vgg16_and_says_why() {
     let why = Error::download("vgg16", "nobody answered", "Check the connection.");
     let asked = vgg16().without_top().input_shape([3, 48, 48]).or_built_in();
     asked.check_weights().unwrap();
@@ -342,14 +345,14 @@ fn the_built_in_base_stands_in_and_says_why() {
 }
 
 #[test]
-fn what_the_built_in_base_cannot_stand_in_for_is_told() {
+fn the_built_in_base_replaces_no_other_network() {
     let refusal =
         |application: Application| application.build(Device::Cpu).unwrap_err().to_string();
     let text = refusal(vgg16().or_built_in());
     assert_eq!(
         text,
         "applications::vgg16().or_built_in(): expected a network without its top, got one with it.\n\
-         The built-in base stands in for vgg16().without_top() alone."
+         The built-in base replaces only vgg16().without_top()."
     );
     assert!(refusal(resnet18().without_top().or_built_in()).contains("expected vgg16()"));
     let gray = vgg16().without_top().input_shape([1, 32, 32]).or_built_in();

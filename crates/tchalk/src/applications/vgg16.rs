@@ -1,4 +1,4 @@
-//! VGG16: sixteen layers with weights, small windows, five poolings (Simonyan and Zisserman 2014).
+//! VGG16: sixteen layers with weights, 3 × 3 kernels, five poolings (Simonyan and Zisserman 2014).
 
 use super::architecture::{Architecture, NetworkBuilder};
 use crate::error::Result;
@@ -7,14 +7,14 @@ use crate::layers::{
 };
 use crate::model::Symbol;
 
-/// VGG16. The layers have Keras's names, the files torchvision's.
+/// VGG16 with the layer names of Keras. The files have torchvision's names.
 pub(super) const VGG16: Architecture = Architecture { name: "vgg16", min_size: 32, features, top };
 
 /// The filters of the convolutions in each block.
 const BLOCKS: [&[usize]; 5] = [&[64; 2], &[128; 2], &[256; 3], &[512; 3], &[512; 3]];
 
 fn features(net: &mut NetworkBuilder, mut x: Symbol) -> Result<Symbol> {
-    // Torchvision numbers convolutions, rectifiers and poolings in one row.
+    // Torchvision numbers convolutions, ReLUs and poolings consecutively.
     let mut number = 0;
     for (block, filters) in (1..).zip(BLOCKS) {
         for (i, &filters) in (1..).zip(filters) {

@@ -1,4 +1,4 @@
-//! Finding the file that holds a network's weights: in the bundle, in the cache, on the network.
+//! Finds the file of a network's weights: in the bundle, in the cache, or by download.
 
 use super::safetensors_subset;
 use super::weight_file::WeightFile;
@@ -11,7 +11,7 @@ use crate::fetch::{cache, download};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// The file at `path`, or of that name in the bundle's folder `weights`.
+/// The file at `path`, or the file of that name in the bundle's folder `weights`.
 ///
 /// # Errors
 ///
@@ -28,15 +28,15 @@ pub(super) fn find_file(op: &str, path: &Path) -> Result<PathBuf> {
         }
     }
     let hint =
-        format!("A name without a folder is also looked for in {DATA_DIR_VARIABLE}/weights.");
+        format!("A file name without a folder is also searched in {DATA_DIR_VARIABLE}/weights.");
     Err(Error::invalid(op, "an existing file of weights", format!("{}", path.display()), hint))
 }
 
-/// What came of a search.
+/// The result of a search.
 pub(super) enum Lookup {
     /// The file.
     Found(PathBuf),
-    /// Why no place has it.
+    /// Why it was not found.
     Missing(Error),
 }
 
@@ -44,7 +44,7 @@ pub(super) enum Lookup {
 ///
 /// # Errors
 ///
-/// If the bundle has one that is damaged, or the reader presses stop.
+/// If the bundle has a damaged file, or the reader interrupts.
 pub(super) fn find_imagenet_weights(op: &str, name: &str, tensors: &[String]) -> Result<Lookup> {
     let published = published(name).expect("every network but the built-in has a published file");
     if let Some(path) = in_bundle(name, published, tensors)? {
@@ -57,7 +57,7 @@ pub(super) fn find_imagenet_weights(op: &str, name: &str, tensors: &[String]) ->
     }
 }
 
-/// A file with these tensors in the cache, or from the network.
+/// A file with these tensors from the cache, or downloaded.
 fn cached_or_downloaded(
     op: &str,
     name: &str,
@@ -83,12 +83,12 @@ fn cached_or_downloaded(
     found.map_err(|error| with_offline_hint(error, published))
 }
 
-/// What can be done without the network, added to what it said.
+/// Adds to a failed download what can be done without the internet.
 fn with_offline_hint(error: Error, published: &PublishedFile) -> Error {
     match error {
         Error::Download { file, problem, hint } => {
             let advice = format!(
-                "Without a network: put {} into the folder weights of {DATA_DIR_VARIABLE}, or build with \
+                "Without the internet: put {} into the folder weights of {DATA_DIR_VARIABLE}, or build with \
                  {}.",
                 published.file,
                 alternative(published)
@@ -100,7 +100,7 @@ fn with_offline_hint(error: Error, published: &PublishedFile) -> Error {
     }
 }
 
-/// What else can be built.
+/// What can be built without these weights.
 fn alternative(published: &PublishedFile) -> &'static str {
     match published.file.starts_with("vgg16") {
         true => "or_built_in() (without its top), or weights(Weights::Random)",
@@ -119,8 +119,8 @@ fn source(published: &PublishedFile) -> RemoteFile {
     }
 }
 
-/// The file of the bundle's folder `weights` that holds the tensors: the official one, or one whose
-/// name begins with the network's.
+/// A file with the tensors in the bundle's folder `weights`: the official one, or one whose name begins with
+/// the network's name.
 fn in_bundle(name: &str, published: &PublishedFile, tensors: &[String]) -> Result<Option<PathBuf>> {
     let Some(bundle) = Bundle::from_env()? else { return Ok(None) };
     let folder = bundle.folder().join("weights");
@@ -140,14 +140,14 @@ fn in_bundle(name: &str, published: &PublishedFile, tensors: &[String]) -> Resul
     Ok(None)
 }
 
-/// A file of the bundle, once its sum is right, where one is listed.
+/// A file of the bundle, once its checksum is right, if the bundle lists one.
 fn verified(bundle: &Bundle, path: PathBuf) -> Result<PathBuf> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     bundle.check_file(&format!("weights/{name}"), &path)?;
     Ok(path)
 }
 
-/// Fetches the base of a network alone and keeps it as a file of its own.
+/// Downloads the base of a network alone and keeps it as a separate file.
 fn download_base(
     name: &str,
     base: &BasePrefix,
@@ -164,16 +164,16 @@ fn download_base(
     download::store(&kept, folder, &bytes)
 }
 
-/// A file of these tensors, out of the beginning of a larger one.
+/// A file of these tensors from the beginning of a larger file.
 fn extract_base(
     base: &BasePrefix,
     tensors: &[String],
     get: impl Fn(Range<u64>) -> Result<Vec<u8>>,
 ) -> Result<Vec<u8>> {
     let wrong = |problem: String| {
-        Error::download(base.url, format!("what came is not the file: {problem}"), "")
+        Error::download(base.url, format!("the download is not the file: {problem}"), "")
     };
-    // One request: the beginning is the header and all that is needed, and one sum vouches for both.
+    // One request: the beginning has the header and the base, and one checksum covers both.
     let bytes = get(0..base.bytes)?;
     let sum = sha256_of(&bytes);
     if bytes.len() as u64 != base.bytes || sum != base.sha256 {
@@ -189,7 +189,7 @@ mod tests {
     use super::*;
     use crate::fetch::download::server::{Response, Server};
 
-    /// Two tensors of the base, one of the top, behind them.
+    /// Two tensors of the base, followed by one of the top.
     fn file() -> Vec<u8> {
         let header = r#"{"features.0.bias":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"#
             .to_owned()
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn the_base_of_a_network_far_away_is_fetched_alone_and_kept() {
+    fn the_base_is_downloaded_alone_and_kept() {
         let bytes = file();
         let file = bytes.clone();
         let server = Server::start(move |request| Response::rest(&file, request));
@@ -225,7 +225,7 @@ mod tests {
         let weight = open.read("features.0.weight").unwrap();
         assert_eq!(weight, tch::Tensor::from_slice(&[1f32, 2.0]));
         assert!(std::fs::metadata(&path).unwrap().len() < 600);
-        // The second time nobody is asked; what was damaged meanwhile is noticed.
+        // The second time nothing is downloaded, and a damaged file is noticed.
         let away = BasePrefix { url: "http://127.0.0.1:9/none", ..base };
         assert_eq!(download_base("net", &away, &names(), folder.path()).unwrap(), path);
         let mut damaged = std::fs::read(&path).unwrap();
@@ -236,16 +236,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_the_file_is_refused() {
+    fn another_file_is_refused() {
         let bytes = file();
         let base = base("a".into(), &bytes);
         let get = |range: Range<u64>| Ok(bytes[range.start as usize..range.end as usize].to_vec());
         assert!(extract_base(&base, &names(), get).is_ok());
         let top = ["head.fc.weight".to_owned()];
         let error = extract_base(&base, &top, get).unwrap_err().to_string();
-        assert!(error.contains("lies behind it"), "{error}");
+        assert!(error.contains("lie after it"), "{error}");
         let other = |range: Range<u64>| Ok(vec![7; (range.end - range.start) as usize]);
         let error = extract_base(&base, &names(), other).unwrap_err().to_string();
-        assert!(error.contains("not the file") && error.contains(base.sha256), "{error}");
+        assert!(error.contains("is not the file") && error.contains(base.sha256), "{error}");
     }
 }

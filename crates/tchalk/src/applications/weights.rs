@@ -1,29 +1,29 @@
-//! Weights: where they come from, and what they want to see.
+//! Where weights come from, and which preprocessing they need.
 
 use crate::files::expand_home;
 use crate::layers::Normalize;
 use std::path::PathBuf;
 
-/// Where the weights of a ready-made network come from.
+/// The source of a ready-made network's weights.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Weights {
-    /// Trained on ImageNet: 1.2 million photos of 1,000 classes. Looked for in the bundle
-    /// (`TCHALK_DATA_DIR`, folder `weights`), then in the cache, and fetched if they are in neither.
+    /// Trained on ImageNet: 1.2 million photos of 1,000 classes. They are searched in the bundle
+    /// (`TCHALK_DATA_DIR`, folder `weights`), then in the cache, and then downloaded.
     #[default]
     ImageNet,
     /// From this file; [`Weights::file`] makes it.
     File(PathBuf),
-    /// Fresh ones, drawn from the library's seed.
+    /// Random weights from the library's seed.
     Random,
-    /// Those that come with the library, for [`built_in_base`](super::built_in_base()) alone.
+    /// The weights of [`built_in_base`](super::built_in_base()), which come with the library.
     BuiltIn,
 }
 
 impl Weights {
     /// Weights from a file with torchvision's names: safetensors, PyTorch's `.pth` or `.pt`, or tch's
-    /// `.ot`. Only tensors are read; nothing that such a file may hold is ever run.
+    /// `.ot`. Only tensors are read, and nothing in the file is ever run.
     ///
-    /// A plain name without a folder is also looked for in the bundle, in `weights`.
+    /// A file name without a folder is also searched in the bundle's folder `weights`.
     pub fn file(path: impl Into<PathBuf>) -> Weights {
         Weights::File(expand_home(path.into()))
     }
@@ -31,46 +31,44 @@ impl Weights {
 
 /// What happens to images before the first layer with weights.
 ///
-/// Images come with values from 0 to 1. A network that learned from images with mean 0 and
-/// deviation 1 expects such images for ever after.
+/// Images have values from 0 to 1. A network that was trained on images with mean 0 and standard deviation 1
+/// needs such images when it is used, too.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum Preprocessing {
-    /// What the weights were trained with; for fresh weights, nothing.
+    /// What the weights were trained with; nothing for random weights.
     #[default]
     FromWeights,
-    /// Nothing: images come in as they are.
+    /// Nothing.
     None,
-    /// From each of the three channels its mean is subtracted, and the rest divided.
+    /// Subtracts a mean from each of the three channels, and divides by a standard deviation.
     Normalize {
         /// The means of red, green and blue, for values from 0 to 1.
         mean: [f64; 3],
-        /// What red, green and blue are divided by.
+        /// The standard deviations of red, green and blue.
         std: [f64; 3],
     },
 }
 
-/// What torchvision's networks were trained with.
+/// The preprocessing of torchvision's networks.
 pub(super) const TORCHVISION: Preprocessing =
     Preprocessing::Normalize { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 
 impl Preprocessing {
-    /// The layer that does it, if it is more than nothing.
+    /// The layer that does it, if there is one.
     pub(super) fn layer(self) -> Option<Normalize> {
         match self {
-            Preprocessing::Normalize { mean, std: deviation } => {
-                Some(Normalize::new(mean, deviation))
-            }
+            Preprocessing::Normalize { mean, std } => Some(Normalize::new(mean, std)),
             Preprocessing::FromWeights | Preprocessing::None => None,
         }
     }
 
-    /// What a note in a file of weights says, as "pixel values 0..255 minus mean [123,117,104]" or
-    /// "RGB/255, mean .485 .456 .406, std .229 .224 .225"; `None` if it says nothing of the kind.
+    /// Reads a note in the metadata of weights, such as "pixel values 0..255 minus mean [123,117,104]" or
+    /// "RGB/255, mean .485 .456 .406, std .229 .224 .225".
     pub(super) fn from_note(note: &str) -> Option<Preprocessing> {
         let mean = three_numbers_after(note, "mean")?;
         let bytes = note.contains("0..255") || note.contains("0-255");
         match three_numbers_after(note, "std") {
-            Some(deviation) if !bytes => Some(Preprocessing::Normalize { mean, std: deviation }),
+            Some(std) if !bytes => Some(Preprocessing::Normalize { mean, std }),
             None if bytes && !note.contains("std") => Some(Preprocessing::Normalize {
                 mean: mean.map(|mean| mean / 255.0),
                 std: [1.0 / 255.0; 3],
@@ -80,14 +78,14 @@ impl Preprocessing {
     }
 }
 
-/// `true` for what the weights want, `false` for nothing.
+/// `true` for the preprocessing of the weights, `false` for none.
 impl From<bool> for Preprocessing {
-    fn from(wanted: bool) -> Preprocessing {
-        if wanted { Preprocessing::FromWeights } else { Preprocessing::None }
+    fn from(enabled: bool) -> Preprocessing {
+        if enabled { Preprocessing::FromWeights } else { Preprocessing::None }
     }
 }
 
-/// The three numbers that follow a word.
+/// The three numbers after a word.
 fn three_numbers_after(text: &str, word: &str) -> Option<[f64; 3]> {
     let rest = text.split_once(word)?.1;
     let is_number = |c: char| c.is_ascii_digit() || c == '.';
@@ -96,7 +94,7 @@ fn three_numbers_after(text: &str, word: &str) -> Option<[f64; 3]> {
     Some([next()?, next()?, next()?])
 }
 
-/// The side of the images that a note speaks of, as "227x227".
+/// The width and height of the images in a note, such as "227x227".
 pub(super) fn image_size_from_note(note: &str) -> Option<usize> {
     let sizes = note.split(|c: char| !c.is_ascii_alphanumeric());
     let square = |text: &str| {
@@ -106,24 +104,27 @@ pub(super) fn image_size_from_note(note: &str) -> Option<usize> {
     sizes.filter_map(square).find(|side| (1..=2_000).contains(side))
 }
 
-/// A published file of weights. Sums and sizes are those that others have published for these files.
+/// The number of ImageNet's classes.
+pub(super) const IMAGENET_CLASSES: usize = 1000;
+
+/// A published file of weights, with the checksums and sizes that others have published.
 #[derive(Debug)]
 pub(super) struct PublishedFile {
-    /// The file's name, which ends with the first eight digits of its SHA-256.
+    /// The file name, which ends with the first eight digits of its SHA-256.
     pub(super) file: &'static str,
-    /// Its size in bytes, where that is known.
+    /// The size in bytes, if it is known.
     pub(super) size: Option<u64>,
-    /// Its whole SHA-256, where that is known.
+    /// The whole SHA-256, if it is known.
     pub(super) sha256: Option<&'static str>,
-    /// A safetensors file with the same weights, whose base can be fetched alone.
+    /// A safetensors file with the same weights, of which the base alone can be downloaded.
     pub(super) base: Option<BasePrefix>,
 }
 
-/// The beginning of a safetensors file: its header, and the weights of the base.
+/// The beginning of a safetensors file: its header and the weights of the base.
 #[derive(Debug)]
 pub(super) struct BasePrefix {
     pub(super) url: &'static str,
-    /// How many bytes that is, of how many.
+    /// The size of the beginning.
     pub(super) bytes: u64,
     pub(super) sha256: &'static str,
 }
@@ -133,13 +134,13 @@ impl PublishedFile {
         format!("https://download.pytorch.org/models/{}", self.file)
     }
 
-    /// The first digits of the file's SHA-256, in its name.
+    /// The first digits of the SHA-256, from the file name.
     pub(super) fn sha256_prefix(&self) -> &'static str {
         self.file.rsplit(['-', '.']).nth(1).unwrap_or_default()
     }
 }
 
-/// The files of torchvision's first version of each network.
+/// The file of torchvision's first version of a network.
 pub(super) fn published(name: &str) -> Option<&'static PublishedFile> {
     const fn file(file: &'static str) -> PublishedFile {
         PublishedFile { file, size: None, sha256: None, base: None }
@@ -197,15 +198,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn notes_say_what_weights_want() {
+    fn notes_in_metadata_are_read() {
         let caffe = "RGB order, pixel values 0..255 minus mean [123,117,104], no scaling; 227x227";
-        let Some(Preprocessing::Normalize { mean, std: deviation }) =
+        let Some(Preprocessing::Normalize { mean, std }) =
             Preprocessing::from_note(caffe)
         else {
             panic!("the note is understood")
         };
         assert_eq!(mean, [123.0 / 255.0, 117.0 / 255.0, 104.0 / 255.0]);
-        assert_eq!(deviation, [1.0 / 255.0; 3]);
+        assert_eq!(std, [1.0 / 255.0; 3]);
         assert_eq!(image_size_from_note(caffe), Some(227));
         let torch = "RGB/255, mean .485 .456 .406, std .229 .224 .225";
         assert_eq!(Preprocessing::from_note(torch), Some(TORCHVISION));
@@ -215,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_sums_of_published_files_agree() {
+    fn names_and_checksums_of_published_files_agree() {
         for name in
             ["vgg16", "resnet18", "resnet50", "squeezenet1_0", "squeezenet1_1", "mobilenet_v2"]
         {
