@@ -1,6 +1,6 @@
-//! The report, the matrix and the top-k accuracies are scikit-learn's.
+//! Classification report, confusion matrix and top-k accuracy compared with scikit-learn's.
 //!
-//! The reference values were written by `tests/reference/evaluate.py`.
+//! `tests/reference/evaluate.py` writes the reference values.
 
 use ndarray::{Array2, Array4};
 use serde_json::Value;
@@ -20,7 +20,7 @@ fn numbers(value: &Value) -> Vec<f64> {
 }
 
 fn predictions(case: &Value) -> Predictions {
-    let truth: Vec<usize> = numbers(&case["truth"]).iter().map(|&label| label as usize).collect();
+    let labels: Vec<usize> = numbers(&case["truth"]).iter().map(|&label| label as usize).collect();
     let rows: Vec<Vec<f64>> =
         case["probabilities"].as_array().unwrap().iter().map(numbers).collect();
     let classes = rows[0].len();
@@ -28,7 +28,7 @@ fn predictions(case: &Value) -> Predictions {
     let probabilities = Array2::from_shape_vec((rows.len(), classes), values).unwrap();
     let names = (0..classes).map(|class| class.to_string()).collect();
     let images = Array4::zeros((rows.len(), 2, 2, 1));
-    let set = Split::new("reference", images, truth, names).unwrap().to_tensors(Device::Cpu);
+    let set = Split::new("reference", images, labels, names).unwrap().to_tensors(Device::Cpu);
     Predictions::from_probabilities(probabilities, &set).unwrap()
 }
 
@@ -91,16 +91,16 @@ fn the_calibration_error_is_that_of_its_definition() {
     for case in cases() {
         let predictions = predictions(&case);
         let calibration = predictions.calibration_in(15).unwrap();
-        // Straight from the definition, bin by bin over all images.
-        let (rows, said) = (predictions.probabilities(), predictions.classes());
-        let truth = predictions.labels().unwrap();
-        let n = said.len() as f64;
+        // From the definition, bin by bin.
+        let (rows, predicted) = (predictions.probabilities(), predictions.classes());
+        let labels = predictions.labels().unwrap();
+        let n = predicted.len() as f64;
         let mut error = 0.0;
         for bin in 0..15 {
             let (low, high) = (f64::from(bin) / 15.0, f64::from(bin + 1) / 15.0);
-            let inside: Vec<usize> = (0..said.len())
+            let inside: Vec<usize> = (0..predicted.len())
                 .filter(|&i| {
-                    let confidence = f64::from(rows[[i, said[i]]]);
+                    let confidence = f64::from(rows[[i, predicted[i]]]);
                     low < confidence && confidence <= high
                 })
                 .collect();
@@ -109,8 +109,8 @@ fn the_calibration_error_is_that_of_its_definition() {
             }
             let count = inside.len() as f64;
             let confidence: f64 =
-                inside.iter().map(|&i| f64::from(rows[[i, said[i]]])).sum::<f64>() / count;
-            let accuracy = inside.iter().filter(|&&i| said[i] == truth[i]).count() as f64 / count;
+                inside.iter().map(|&i| f64::from(rows[[i, predicted[i]]])).sum::<f64>() / count;
+            let accuracy = inside.iter().filter(|&&i| predicted[i] == labels[i]).count() as f64 / count;
             error += count / n * (accuracy - confidence).abs();
         }
         let ours = calibration.error();

@@ -1,5 +1,4 @@
-//! Weights that others have trained, where `TCHALK_DATA_DIR` holds them; skipped, and said so, where
-//! it does not. And the built-in base, which is always there.
+//! Pretrained weights from `TCHALK_DATA_DIR`, skipped where that has none, and the built-in base.
 
 #[path = "common/bundle.rs"]
 mod bundle;
@@ -16,7 +15,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn squeezenet_knows_its_photos() {
+fn squeezenet_classifies_photos() {
     const FILE: &str = "weights/squeezenet1_0_deepcompression.safetensors";
     let Some(folder) = bundle(&[FILE, "imagenet-samples", "photos"]) else { return };
     let net = applications::squeezenet1_0().weights(Weights::file(folder.join(FILE)));
@@ -25,7 +24,7 @@ fn squeezenet_knows_its_photos() {
     let photos = files(&folder.join("imagenet-samples"));
     let (mut first, mut five) = (0, 0);
     for photo in &photos {
-        // The class leads the file's name.
+        // The file name begins with the class.
         let name = photo.file_name().unwrap().to_string_lossy();
         let truth: usize = name[..3].parse().unwrap();
         let top = net.predict_file(photo).unwrap().top_classes(5);
@@ -36,7 +35,7 @@ fn squeezenet_knows_its_photos() {
     eprintln!("SqueezeNet 1.0: {first} of {count} right, {five} among the first five");
     assert!(first * 100 >= 55 * count, "{first} of {count}");
 
-    // Several classes are cats, several are parrots.
+    // There are several classes of cats and of parrots.
     let cases = [
         ("cat_720p.jpg", &["cat", "tabby", "lynx"][..]),
         ("parrot.jpg", &["macaw", "lorikeet", "cockatoo", "parrot", "African gray"]),
@@ -46,13 +45,13 @@ fn squeezenet_knows_its_photos() {
         let prediction = net.predict_file(folder.join("photos").join(photo)).unwrap();
         eprintln!("{photo}: {:?}", prediction.top_classes(5));
         let top = prediction.top_classes(5);
-        let sensible = |name: &str| words.iter().any(|word| name.contains(word));
-        assert!(top.iter().any(|(_, name, _)| sensible(name)), "{photo}: {top:?}");
+        let is_right = |name: &str| words.iter().any(|word| name.contains(word));
+        assert!(top.iter().any(|(_, name, _)| is_right(name)), "{photo}: {top:?}");
     }
 }
 
 #[test]
-fn the_bundle_serves_as_imagenet() {
+fn imagenet_weights_are_found_in_the_bundle() {
     if bundle(&["weights/squeezenet1_1_notop.safetensors"]).is_none() {
         return;
     }
@@ -63,7 +62,7 @@ fn the_bundle_serves_as_imagenet() {
 }
 
 #[test]
-fn a_frozen_base_tells_ants_from_bees() {
+fn a_frozen_base_classifies_ants_and_bees() {
     const FILE: &str = "weights/squeezenet1_1_notop.safetensors";
     let Some(folder) = bundle(&[FILE, "hymenoptera"]) else { return };
     let base = applications::squeezenet1_1().weights(Weights::file(folder.join(FILE)));
@@ -72,7 +71,7 @@ fn a_frozen_base_tells_ants_from_bees() {
     let features = Sequential::new().add(&base).add(GlobalAveragePool2d);
     let features = features.build(Device::Cpu).unwrap();
     assert_eq!((features.output_shape(), features.trainable_count()), (vec![512], 0));
-    // The base never changes, so what it says of each photo is computed once.
+    // The base is frozen, so its features are computed once.
     let cached = |part: &str| {
         let photos = datasets::image_folder(folder.join("hymenoptera").join(part), [227, 227]);
         let set = photos.unwrap().to_tensors(Device::Cpu);
@@ -83,7 +82,7 @@ fn a_frozen_base_tells_ants_from_bees() {
     };
     let (train, val) = (cached("train"), cached("val"));
     assert_eq!((train.len(), val.len()), (244, 77));
-    // Each feature brought to mean 0 and deviation 1, judged by the training photos alone.
+    // Each feature is standardized with the statistics of the training photos.
     let numbers = |t: Tensor| Vec::<f64>::try_from(t.to_kind(Kind::Double)).unwrap();
     let (mean, deviation) =
         (train.x().mean_dim(0i64, false, Kind::Float), train.x().std_dim(0i64, false, false));
@@ -97,7 +96,7 @@ fn a_frozen_base_tells_ants_from_bees() {
     assert!(accuracy >= 0.88, "{accuracy}");
 }
 
-/// A residual network for CIFAR-10, with shortcuts without weights: 20 layers for 3 blocks a stage.
+/// A residual network for CIFAR-10 with parameter-free shortcuts: 20 layers with 3 blocks in each stage.
 fn cifar_resnet(blocks: usize) -> tchalk::Result<Model> {
     let conv = |name: &str, filters, stride, x: &Symbol| {
         let layer = Conv2d::new(filters, 3).stride(stride).padding(Padding::Explicit(1));
@@ -115,12 +114,12 @@ fn cifar_resnet(blocks: usize) -> tchalk::Result<Model> {
             let y = conv(&name("conv1"), filters, stride, &x)?;
             let y = Relu.call(&norm(&name("bn1"), &y)?)?;
             let y = norm(&name("bn2"), &conv(&name("conv2"), filters, 1, &y)?)?;
-            let mut around = x.clone();
+            let mut shortcut = x.clone();
             if stride == 2 {
-                around = MaxPool2d::new(1).stride(2).call(&around)?;
-                around = PadChannels::new(filters / 4, filters / 4).call(&around)?;
+                shortcut = MaxPool2d::new(1).stride(2).call(&shortcut)?;
+                shortcut = PadChannels::new(filters / 4, filters / 4).call(&shortcut)?;
             }
-            x = Relu.call(&Add::new().call(&[y, around])?)?;
+            x = Relu.call(&Add::new().call(&[y, shortcut])?)?;
         }
     }
     let x = Dense::new(10).named("linear").call(&GlobalAveragePool2d.call(&x)?)?;
@@ -141,7 +140,7 @@ fn lossless(folder: &Path) -> (Tensor, Vec<i64>) {
 }
 
 #[test]
-fn residual_networks_for_cifar10_are_right_about_their_training_images() {
+fn residual_networks_for_cifar10_classify_their_training_images() {
     const FILES: [&str; 2] =
         ["weights/resnet20-12fca82f.safetensors", "weights/resnet56-4bfd9763.safetensors"];
     let Some(folder) = bundle(&[FILES[0], FILES[1], LOSSLESS]) else { return };
@@ -151,15 +150,15 @@ fn residual_networks_for_cifar10_are_right_about_their_training_images() {
             net.set_weight(&name, &value).unwrap();
         }
         let (x, labels) = lossless(&folder);
-        let said = Vec::<i64>::try_from(net.call(&x).unwrap().argmax(1, false)).unwrap();
-        let right = said.iter().zip(&labels).filter(|(a, b)| a == b).count();
+        let predicted = Vec::<i64>::try_from(net.call(&x).unwrap().argmax(1, false)).unwrap();
+        let right = predicted.iter().zip(&labels).filter(|(a, b)| a == b).count();
         eprintln!("{file}: {right} of {} right", labels.len());
         assert!(right as f64 >= least * labels.len() as f64, "{right} of {}", labels.len());
     }
 }
 
 #[test]
-fn the_built_in_base_sees_more_than_a_random_one() {
+fn the_built_in_base_is_better_than_a_random_one() {
     let shapes = datasets::shapes().unwrap();
     let train = shapes.train.take(400).to_tensors(Device::Cpu);
     let test = shapes.test.take(400).to_tensors(Device::Cpu);

@@ -14,12 +14,12 @@ use tchalk::prelude::*;
 use tchalk::train::Note;
 use tchalk::train::{Callback, CallbackResult, Run};
 
-/// A small network that sees little, and learns with this rate.
-fn network(pooled: usize, rate: f64) -> Model {
-    let layers = Sequential::new().input_shape([3, 32, 32]).add(MaxPool2d::new(pooled));
+/// A small network for pooled images, compiled with this learning rate.
+fn network(pool: usize, learning_rate: f64) -> Model {
+    let layers = Sequential::new().input_shape([3, 32, 32]).add(MaxPool2d::new(pool));
     let layers = layers.add(Flatten).add(Dense::new(10)).add(Softmax);
     let model = layers.build(Device::Cpu).unwrap();
-    model.compile(RmsProp::new(rate), Loss::CategoricalCrossEntropy).unwrap();
+    model.compile(RmsProp::new(learning_rate), Loss::CategoricalCrossEntropy).unwrap();
     model
 }
 
@@ -28,11 +28,11 @@ fn weights(model: &Model) -> Vec<f32> {
     Vec::<f32>::try_from(weight).unwrap()
 }
 
-/// Presses stop when the training of this number begins, counted from 1.
+/// Interrupts when the training of this number begins, counted from 1.
 #[derive(Debug)]
-struct StopAtTraining(usize);
+struct InterruptTraining(usize);
 
-impl Callback for StopAtTraining {
+impl Callback for InterruptTraining {
     fn on_train_begin(&mut self, _run: &mut Run) -> CallbackResult {
         self.0 -= 1;
         if self.0 == 0 {
@@ -43,7 +43,7 @@ impl Callback for StopAtTraining {
 }
 
 #[test]
-fn members_of_one_form_differ_and_one_seed_gives_the_same_again() {
+fn members_differ_and_the_same_seed_gives_the_same_members() {
     let _alone = alone();
     let (train, test) = sets(300, 200);
     let run = || {
@@ -51,7 +51,7 @@ fn members_of_one_form_differ_and_one_seed_gives_the_same_again() {
         let model = network(4, 1e-3);
         let before = weights(&model);
         let ensemble = Ensemble::train(&model, 3, &train, Fit::new().epochs(2)).unwrap();
-        assert_eq!(weights(&model), before, "the reader's own network stays as it was");
+        assert_eq!(weights(&model), before, "the reader's own network is not trained");
         assert!(model.history().is_empty());
         ensemble
     };
@@ -74,7 +74,7 @@ fn members_of_one_form_differ_and_one_seed_gives_the_same_again() {
 }
 
 #[test]
-fn a_frozen_part_is_kept_by_every_member() {
+fn every_member_keeps_the_frozen_weights() {
     let _alone = alone();
     let (train, _) = sets(100, 10);
     let base = Sequential::new().input_shape([3, 32, 32]).add(Conv2d::new(4, 3).stride(4));
@@ -92,7 +92,7 @@ fn a_frozen_part_is_kept_by_every_member() {
 }
 
 #[test]
-fn snapshots_are_taken_where_the_rate_has_fallen() {
+fn snapshots_are_taken_at_low_learning_rates() {
     let _alone = alone();
     let (train, test) = sets(300, 200);
     let model = network(4, 1e-3);
@@ -105,7 +105,7 @@ fn snapshots_are_taken_where_the_rate_has_fallen() {
         let rates = history.values("rate").unwrap();
         assert!(rates[1] < 0.1 * rates[0] && rates[1] < 1e-4, "{rates:?}");
     }
-    // Each goes on where the one before it was.
+    // Each cycle continues where the one before it ended.
     assert!(histories[1].epochs()[0].loss < histories[0].epochs()[0].loss);
     let models = ensemble.models();
     assert_ne!(weights(&models[0]), weights(&models[1]));
@@ -123,7 +123,7 @@ fn snapshots_are_taken_where_the_rate_has_fallen() {
 }
 
 #[test]
-fn a_useless_member_does_a_stack_no_harm() {
+fn a_useless_member_does_not_harm_a_stack() {
     let _alone = alone();
     runtime::seed(3);
     let (train, test) = sets(800, 500);
@@ -151,7 +151,7 @@ fn a_useless_member_does_a_stack_no_harm() {
 }
 
 #[test]
-fn one_seed_gives_the_same_stack_again() {
+fn the_same_seed_gives_the_same_stack() {
     let _alone = alone();
     let (train, test) = sets(120, 60);
     let said = || {
@@ -164,7 +164,7 @@ fn one_seed_gives_the_same_stack_again() {
 }
 
 #[test]
-fn a_stack_on_what_was_trained_on_says_so() {
+fn a_stack_fitted_on_training_examples_has_a_note() {
     let _alone = alone();
     let (train, test) = sets(300, 300);
     let models = [network(4, 1e-3), network(8, 1e-3)];
@@ -187,12 +187,12 @@ fn a_stack_on_what_was_trained_on_says_so() {
 }
 
 #[test]
-fn stop_keeps_the_members_that_are_finished() {
+fn an_interrupt_keeps_the_finished_members() {
     let _alone = alone();
     let (train, test) = sets(120, 60);
     let models = [network(8, 1e-3), network(16, 1e-3)];
     let both = [&models[0], &models[1]];
-    let stopping = |training| Fit::new().epochs(2).callback(StopAtTraining(training));
+    let stopping = |training| Fit::new().epochs(2).callback(InterruptTraining(training));
     let kept = |ensemble: tchalk::Result<Ensemble>| {
         runtime::interrupt::clear();
         let ensemble = ensemble.unwrap();
@@ -214,7 +214,7 @@ fn stop_keeps_the_members_that_are_finished() {
 }
 
 #[test]
-fn a_budget_is_shared_by_the_members() {
+fn the_members_share_a_budget() {
     let _alone = alone();
     let (train, _) = sets(2_000, 10);
     let how = Fit::new().epochs(10).budget(runtime::Budget::Ci);
@@ -225,7 +225,7 @@ fn a_budget_is_shared_by_the_members() {
 }
 
 #[test]
-fn what_cannot_be_trained_together_is_told() {
+fn wrong_arguments_are_refused() {
     let _alone = alone();
     let (train, _) = sets(40, 10);
     let model = network(8, 1e-3);

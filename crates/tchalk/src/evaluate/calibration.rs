@@ -1,4 +1,4 @@
-//! Whether probabilities can be believed.
+//! Calibration: do the probabilities match the accuracy?
 
 use super::checks::{checked_probabilities, labels_of};
 use crate::display::{Content, Show};
@@ -9,24 +9,24 @@ use crate::train::Predictions;
 
 const BINS: usize = 10;
 
-/// The images whose most probable class had about the same probability.
+/// The images with about the same confidence: the probability of the predicted class.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CalibrationBin {
-    /// The probabilities are above this,
+    /// The confidence is above this,
     pub low: f64,
     /// and at most this.
     pub high: f64,
-    /// How many images.
+    /// The number of images.
     pub count: usize,
-    /// The mean probability of the class that was said; not a number where there are no images.
+    /// The mean confidence; not a number without images.
     pub confidence: f64,
-    /// The part that was right; not a number where there are no images.
+    /// The accuracy; not a number without images.
     pub accuracy: f64,
 }
 
-/// How sure a network was, and how often it was right.
+/// The confidence of a network beside its accuracy.
 ///
-/// Of all images of which it is 80 % sure, it should get 80 % right.
+/// A well calibrated network is right on 80 % of the images that it predicts with a probability of 80 %.
 #[derive(Clone, PartialEq)]
 pub struct Calibration {
     name: String,
@@ -34,35 +34,35 @@ pub struct Calibration {
 }
 
 impl Predictions {
-    /// How sure it was, and how often it was right, in ten equal steps of probability.
+    /// Confidence and accuracy in ten equal bins of confidence.
     ///
     /// # Errors
     ///
-    /// If there are no images, the set has no labels, or these are no probabilities.
+    /// If there are no images, the set has no labels, or these are not probabilities.
     pub fn calibration(&self) -> Result<Calibration> {
         self.calibration_in(BINS)
     }
 
-    /// The same in `bins` equal steps of probability.
+    /// Confidence and accuracy in `bins` equal bins of confidence.
     ///
     /// # Errors
     ///
-    /// As [`Predictions::calibration`], or if `bins` is 0.
+    /// As for [`Predictions::calibration`], or if `bins` is 0.
     pub fn calibration_in(&self, bins: usize) -> Result<Calibration> {
         const OP: &str = "Predictions::calibration";
-        let truth = labels_of(OP, self)?;
+        let labels = labels_of(OP, self)?;
         if bins == 0 {
             return Err(Error::invalid(OP, "at least 1 bin", "0", ""));
         }
         let rows = checked_probabilities(OP, self)?;
         let mut sums = vec![(0usize, 0.0f64, 0usize); bins];
-        for ((truth, said), row) in truth.into_iter().zip(self.classes()).zip(rows.rows()) {
-            let confidence = f64::from(row[said]);
-            // A bin is open below and closed above, as in Guo et al., On Calibration of Modern
-            // Neural Networks (2017).
+        for ((label, class), row) in labels.into_iter().zip(self.classes()).zip(rows.rows()) {
+            let confidence = f64::from(row[class]);
+            // A bin includes its upper end and not its lower end, as in Guo et al., On Calibration of
+            // Modern Neural Networks (2017).
             let bin = (confidence * bins as f64).ceil() as usize;
             let sum = &mut sums[bin.clamp(1, bins) - 1];
-            *sum = (sum.0 + 1, sum.1 + confidence, sum.2 + usize::from(truth == said));
+            *sum = (sum.0 + 1, sum.1 + confidence, sum.2 + usize::from(label == class));
         }
         let bins = sums.iter().enumerate().map(|(i, &(count, confidence, right))| CalibrationBin {
             low: i as f64 / bins as f64,
@@ -76,13 +76,13 @@ impl Predictions {
 }
 
 impl Calibration {
-    /// The bins, from unsure to sure.
+    /// The bins, the lowest confidence first.
     pub fn bins(&self) -> Vec<CalibrationBin> {
         self.bins.clone()
     }
 
-    /// The expected calibration error: how far confidence and accuracy are apart on average, 0 to 1,
-    /// each bin as often as it has images.
+    /// The expected calibration error: the mean distance of confidence and accuracy, 0 to 1, weighted by the
+    /// number of images in each bin.
     pub fn error(&self) -> f64 {
         let filled = self.bins.iter().filter(|bin| bin.count > 0);
         let sum: f64 =
@@ -90,7 +90,7 @@ impl Calibration {
         sum / self.count() as f64
     }
 
-    /// The mean confidence less the accuracy: above 0 for a network that is too sure of itself.
+    /// The mean confidence minus the accuracy: positive for an overconfident network.
     pub fn overconfidence(&self) -> f64 {
         let filled = self.bins.iter().filter(|bin| bin.count > 0);
         let sum: f64 = filled.map(|bin| bin.count as f64 * (bin.confidence - bin.accuracy)).sum();
@@ -101,22 +101,22 @@ impl Calibration {
         self.bins.iter().map(|bin| bin.count).sum()
     }
 
-    /// The reliability curve, and how many images are behind each of its points.
+    /// The reliability curve, and the number of images in each bin.
     ///
     /// # Errors
     ///
-    /// None for what [`Predictions::calibration`] made.
+    /// None for a result of [`Predictions::calibration`].
     pub fn figure(&self) -> Result<Figure> {
         let points = self.bins.iter().map(|bin| (bin.confidence, bin.accuracy));
         let points = points.filter(|(confidence, _)| confidence.is_finite()).collect();
-        let curve = LinePanel::new("part that is right")
-            .x_label("how sure it was, 0 to 1")
+        let curve = LinePanel::new("accuracy")
+            .x_label("confidence, 0 to 1")
             .y_range(0.0, 1.0)
             .line(Line::new("this network", points))
-            .line(Line::new("as sure as right", vec![(0.0, 0.0), (1.0, 1.0)]).reference().dashed());
+            .line(Line::new("perfect calibration", vec![(0.0, 0.0), (1.0, 1.0)]).reference().dashed());
         let counts = self.bins.iter().map(|bin| bin.count as f64);
         let counts = HistogramPanel::new("images")
-            .x_label("how sure it was, 0 to 1")
+            .x_label("confidence, 0 to 1")
             .counts(0.0, 1.0, counts);
         let title = format!(
             "{}: calibration error {:.1} % on {} images",
@@ -136,10 +136,10 @@ impl Show for Calibration {
 
 impl std::fmt::Debug for Calibration {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let sure = if self.overconfidence() > 0.0 { "too sure" } else { "not sure enough" };
+        let verdict = if self.overconfidence() > 0.0 { "overconfident" } else { "underconfident" };
         write!(
             f,
-            "{}: expected calibration error {:.2} % on {} images; on the whole {sure} by {:.2} %",
+            "{}: expected calibration error {:.2} % on {} images; {verdict} by {:.2} % on average",
             self.name,
             100.0 * self.error(),
             thousands(self.count()),
@@ -153,7 +153,7 @@ mod tests {
     use crate::evaluate::testing::predictions_of_rows;
 
     #[test]
-    fn the_error_is_that_of_a_hand_computation() {
+    fn the_error_is_that_of_a_computation_by_hand() {
         // Confidences 0.75 and 0.75 (one right), 1.0 (right), 0.5 (wrong).
         let predictions = predictions_of_rows(
             &[0, 1, 0, 1],
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn one_class_is_always_sure_and_right() {
+    fn a_network_with_one_class_is_perfectly_calibrated() {
         let calibration = predictions_of_rows(&[0, 0], &[&[1.0], &[1.0]]).calibration().unwrap();
         assert_eq!(calibration.error(), 0.0);
         assert_eq!(calibration.bins()[9].count, 2);

@@ -1,4 +1,4 @@
-//! How good each class is: precision, recall, F1.
+//! The classification report: precision, recall and F1 of each class.
 
 use super::checks::labels_of;
 use crate::display::{Content, Show};
@@ -7,24 +7,24 @@ use crate::table::Table;
 use crate::text::thousands;
 use crate::train::Predictions;
 
-/// How good the answers for one class are, or for all on average; from 0 to 1.
+/// The scores of one class, or their mean over all classes; from 0 to 1.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClassScore {
-    /// The class.
+    /// The name of the class.
     pub class: String,
-    /// Of the images said to be of this class, the part that is; 0 where there are none.
+    /// The fraction of the images predicted as this class that belong to it; 0 without such images.
     pub precision: f64,
-    /// Of the images of this class, the part that was found; 0 where there are none.
+    /// The fraction of this class's images that are predicted correctly; 0 without such images.
     pub recall: f64,
-    /// The harmonic mean of the two: high only where both are.
+    /// The harmonic mean of precision and recall.
     pub f1: f64,
-    /// How many images there are of this class.
+    /// The number of images of this class.
     pub support: usize,
-    /// How many images were said to be of this class.
+    /// The number of images predicted as this class.
     pub predicted: usize,
 }
 
-/// How good each class is, and all together: scikit-learn's `classification_report`.
+/// Precision, recall and F1 of each class and on average, like scikit-learn's `classification_report`.
 #[derive(Clone, PartialEq)]
 pub struct ClassificationReport {
     name: String,
@@ -42,32 +42,33 @@ impl Predictions {
     /// If there are no images, or the set has no labels.
     pub fn classification_report(&self) -> Result<ClassificationReport> {
         const OP: &str = "Predictions::report";
-        let truth = labels_of(OP, self)?;
+        let labels = labels_of(OP, self)?;
         let names = self.class_names();
+        // Support, predictions and correct predictions of each class.
         let mut counts = vec![[0usize; 3]; names.len()];
-        for (&truth, said) in truth.iter().zip(self.classes()) {
-            counts[truth][0] += 1;
-            counts[said][1] += 1;
-            counts[truth][2] += usize::from(truth == said);
+        for (&label, predicted) in labels.iter().zip(self.classes()) {
+            counts[label][0] += 1;
+            counts[predicted][1] += 1;
+            counts[label][2] += usize::from(label == predicted);
         }
-        let part = |of: f64, all: usize| if all == 0 { 0.0 } else { of / all as f64 };
-        let score = |(class, &[support, said, right]): (String, &[usize; 3])| ClassScore {
+        let ratio = |part: f64, all: usize| if all == 0 { 0.0 } else { part / all as f64 };
+        let score = |(class, &[support, predicted, correct]): (String, &[usize; 3])| ClassScore {
             class,
-            precision: part(right as f64, said),
-            recall: part(right as f64, support),
-            f1: part(2.0 * right as f64, support + said),
+            precision: ratio(correct as f64, predicted),
+            recall: ratio(correct as f64, support),
+            f1: ratio(2.0 * correct as f64, support + predicted),
             support,
-            predicted: said,
+            predicted,
         };
         let classes: Vec<ClassScore> = names.into_iter().zip(&counts).map(score).collect();
-        let n = truth.len();
-        let right: usize = counts.iter().map(|count| count[2]).sum();
-        // As scikit-learn does, only of classes that occur or were named.
+        let n = labels.len();
+        let correct: usize = counts.iter().map(|count| count[2]).sum();
+        // As in scikit-learn, classes that neither occur nor are predicted do not count.
         let seen = classes.iter().filter(|class| class.support + class.predicted > 0).count();
         let occurs = |class: &ClassScore| f64::from(u8::from(class.support + class.predicted > 0));
         Ok(ClassificationReport {
             name: self.set_name(),
-            accuracy: right as f64 / n as f64,
+            accuracy: correct as f64 / n as f64,
             macro_average: average("macro average", &classes, n, |c| occurs(c) / seen as f64),
             weighted_average: average("weighted average", &classes, n, |class| {
                 class.support as f64 / n as f64
@@ -107,18 +108,17 @@ impl ClassificationReport {
         self.classes.iter().find(|class| class.class == name).cloned()
     }
 
-    /// The part of all images that is right.
+    /// The fraction of all images that are predicted correctly.
     pub fn accuracy(&self) -> f64 {
         self.accuracy
     }
 
-    /// The mean over the classes, all alike, however many images each has. A class that neither
-    /// occurs nor was named is left out.
+    /// The unweighted mean over the classes that occur or are predicted.
     pub fn macro_average(&self) -> ClassScore {
         self.macro_average.clone()
     }
 
-    /// The mean over the classes, each as often as it has images.
+    /// The mean over the classes, weighted by their numbers of images.
     pub fn weighted_average(&self) -> ClassScore {
         self.weighted_average.clone()
     }
@@ -147,15 +147,15 @@ impl ClassificationReport {
         let accuracy = 100.0 * self.accuracy;
         let n = thousands(self.macro_average.support);
         table = table.footer(format!("{}: {accuracy:.2} % of {n} right", self.name));
-        let silent: Vec<&str> = self
+        let missing: Vec<&str> = self
             .classes
             .iter()
             .filter(|class| class.predicted == 0 && class.support > 0)
             .map(|class| class.class.as_str())
             .collect();
-        match silent.is_empty() {
+        match missing.is_empty() {
             true => table,
-            false => table.footer(format!("never said: {}", silent.join(", "))),
+            false => table.footer(format!("never predicted: {}", missing.join(", "))),
         }
     }
 }
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn scores_by_hand() {
-        // Two of class 0 found, one missed; one of class 1 found, one wrongly said.
+        // Class 0: two images found, one missed. Class 1: one found, one predicted wrongly.
         let report =
             certain_predictions(&[0, 0, 0, 1], &[0, 0, 1, 1], 2).classification_report().unwrap();
         let zero = report.class("class 0").unwrap();
@@ -190,10 +190,10 @@ mod tests {
     }
 
     #[test]
-    fn what_was_never_said_is_told_and_what_never_occurs_left_out() {
+    fn classes_that_are_never_predicted_are_listed() {
         let report = certain_predictions(&[0, 1], &[0, 0], 4).classification_report().unwrap();
         let text = format!("{report:?}");
-        assert!(text.contains("never said: class 1"), "{text}");
+        assert!(text.contains("never predicted: class 1"), "{text}");
         assert!(text.contains("class 3                   –       –      –"), "{text}");
         assert!((report.macro_average().recall - 0.5).abs() < 1e-12, "of two classes, not four");
     }

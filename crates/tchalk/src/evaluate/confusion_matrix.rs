@@ -1,4 +1,4 @@
-//! Which classes are taken for which.
+//! The confusion matrix: which classes are confused with which.
 
 use super::checks::labels_of;
 use crate::display::{Content, Show};
@@ -9,11 +9,11 @@ use crate::text::thousands;
 use crate::train::Predictions;
 use ndarray::Array2;
 
-/// With more classes the matrix is drawn smaller, and the worst pairs are written beside it.
+/// With more classes the matrix is drawn smaller, and the most confused pairs are listed beside it.
 const FEW_CLASSES: usize = 30;
 const MAX_PAIRS: usize = 18;
 
-/// How often each class was taken for each: a row for the truth, a column for what was said.
+/// How often each class was predicted for each: a row for each true class, a column for each predicted one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConfusionMatrix {
     name: String,
@@ -21,27 +21,27 @@ pub struct ConfusionMatrix {
     counts: Array2<usize>,
 }
 
-/// One class taken for another.
+/// A class that was confused with another.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConfusedPair {
-    /// What it is.
+    /// The true class.
     pub truth: String,
-    /// What it was taken for.
+    /// The predicted class.
     pub predicted: String,
-    /// How often.
+    /// How often this happened.
     pub count: usize,
-    /// Which part of the images of that class.
+    /// The fraction of the true class's images.
     pub fraction: f64,
 }
 
-/// The classes most often taken for one another.
+/// The pairs of classes that were confused most often.
 #[derive(Clone, PartialEq)]
 pub struct ConfusedPairs {
     pairs: Vec<ConfusedPair>,
 }
 
 impl Predictions {
-    /// How often each class was taken for each.
+    /// How often each class was predicted for each.
     ///
     /// # Errors
     ///
@@ -51,26 +51,25 @@ impl Predictions {
     }
 
     fn count_confusions(&self, op: &str) -> Result<ConfusionMatrix> {
-        let truth = labels_of(op, self)?;
+        let labels = labels_of(op, self)?;
         let classes = self.class_names();
         let mut counts = Array2::zeros((classes.len(), classes.len()));
-        for (truth, said) in truth.into_iter().zip(self.classes()) {
-            counts[[truth, said]] += 1;
+        for (label, predicted) in labels.into_iter().zip(self.classes()) {
+            counts[[label, predicted]] += 1;
         }
         Ok(ConfusionMatrix { name: self.set_name(), class_names: classes, counts })
     }
 
-    /// The `count` pairs of classes of which one was most often taken for the other; the first in
-    /// the order of the classes, where several are equal.
+    /// The `count` pairs of classes that were confused most often; equal pairs in the order of the classes.
     ///
     /// ```
     /// use tchalk::prelude::*;
     /// let test = datasets::shapes()?.test.take(20).to_tensors(Device::Cpu);
-    /// let always_a_circle = ndarray::Array2::from_shape_fn((20, 10), |(_, class)| {
+    /// let always_circle = ndarray::Array2::from_shape_fn((20, 10), |(_, class)| {
     ///     if class == 0 { 1.0 } else { 0.0 }
     /// });
-    /// let worst = Predictions::from_probabilities(always_a_circle, &test)?.most_confused(3)?;
-    /// assert_eq!(worst.pairs()[0].said, "circle");
+    /// let worst = Predictions::from_probabilities(always_circle, &test)?.most_confused(3)?;
+    /// assert_eq!(worst.pairs()[0].predicted, "circle");
     /// # Ok::<(), tchalk::Error>(())
     /// ```
     ///
@@ -83,12 +82,12 @@ impl Predictions {
 }
 
 impl ConfusionMatrix {
-    /// The counts `[classes, classes]`: the row is the truth, the column what was said.
+    /// The counts `[classes, classes]`: a row for each true class, a column for each predicted one.
     pub fn counts(&self) -> Array2<usize> {
         self.counts.clone()
     }
 
-    /// The counts as parts of their rows, 0 to 1; a class that does not occur has a row of zeros.
+    /// The counts as fractions of their rows, 0 to 1; a class without images has a row of zeros.
     pub fn fractions(&self) -> Array2<f64> {
         let sums = self.counts.sum_axis(ndarray::Axis(1));
         Array2::from_shape_fn(self.counts.dim(), |(row, column)| match sums[row] {
@@ -97,42 +96,42 @@ impl ConfusionMatrix {
         })
     }
 
-    /// The names of the classes, in the order of rows and columns.
+    /// The class names, in the order of the rows and columns.
     pub fn class_names(&self) -> Vec<String> {
         self.class_names.clone()
     }
 
-    /// The part on the diagonal, 0 to 1.
+    /// The fraction on the diagonal, 0 to 1.
     pub fn accuracy(&self) -> f64 {
         self.counts.diag().sum() as f64 / self.counts.sum() as f64
     }
 
-    /// The `count` pairs of classes of which one was most often taken for the other.
+    /// The `count` pairs of classes that were confused most often.
     pub fn most_confused(&self, count: usize) -> ConfusedPairs {
         let fractions = self.fractions();
         let off = self.counts.indexed_iter().filter(|&((a, b), &n)| a != b && n > 0);
         let mut pairs: Vec<ConfusedPair> = off
-            .map(|((truth, said), &count)| ConfusedPair {
+            .map(|((truth, predicted), &count)| ConfusedPair {
                 truth: self.class_names[truth].clone(),
-                predicted: self.class_names[said].clone(),
+                predicted: self.class_names[predicted].clone(),
                 count,
-                fraction: fractions[[truth, said]],
+                fraction: fractions[[truth, predicted]],
             })
             .collect();
-        // The sort keeps the order of equals.
+        // The sort is stable.
         pairs.sort_by_key(|pair| std::cmp::Reverse(pair.count));
         pairs.truncate(count);
         ConfusedPairs { pairs }
     }
 
-    /// The matrix, drawn: counts, and their parts of the row. With many classes colors stand for
-    /// numbers, and the pairs that are confused most are written beside them.
+    /// The matrix with its counts, colored by the fractions of the rows. With many classes there are only
+    /// colors, and the most confused pairs are listed beside them.
     ///
     /// # Errors
     ///
-    /// None for a matrix that [`Predictions::confusion_matrix`] made.
+    /// None for a result of [`Predictions::confusion_matrix`].
     pub fn figure(&self) -> Result<Figure> {
-        let axes = ("what it is", "what was said");
+        let axes = ("true class", "predicted class");
         let many = self.class_names.len() > FEW_CLASSES;
         let percent = format!("{:.1} % right", 100.0 * self.accuracy());
         let all = thousands(self.counts.sum());
@@ -143,7 +142,7 @@ impl ConfusionMatrix {
             let pairs = self.most_confused(MAX_PAIRS).pairs.into_iter();
             let bars = pairs
                 .map(|pair| (format!("{} → {}", pair.truth, pair.predicted), pair.count as f64));
-            panels.push(BarPanel::new("most confused: truth → said").bars(bars).into());
+            panels.push(BarPanel::new("most confused: true → predicted").bars(bars).into());
         }
         let columns = panels.len();
         Ok(Figure::grid(panels, columns)?.title(format!("{}: {percent}", self.name)))
@@ -156,12 +155,12 @@ impl Show for ConfusionMatrix {
     }
 }
 
-/// The counts with their classes; of many classes the worst pairs.
+/// The counts with their classes; with many classes the most confused pairs.
 impl std::fmt::Debug for ConfusionMatrix {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let all = thousands(self.counts.sum());
         let right = 100.0 * self.accuracy();
-        writeln!(f, "{}: {right:.1} % of {all} right; a row for each truth", self.name)?;
+        writeln!(f, "{}: {right:.1} % of {all} right; a row for each true class", self.name)?;
         if self.class_names.len() > FEW_CLASSES {
             return write!(f, "{:?}", self.most_confused(MAX_PAIRS));
         }
@@ -188,9 +187,9 @@ impl ConfusedPairs {
             let part = format!("{:.1} %", 100.0 * pair.fraction);
             [pair.truth.clone(), pair.predicted.clone(), thousands(pair.count), part]
         });
-        let table = Table::new(["it is", "it was taken for", "how often", "of its class"]);
+        let table = Table::new(["true class", "predicted class", "count", "of its class"]);
         let table = table.rows(rows).align_right(2).align_right(3);
-        if self.pairs.is_empty() { table.footer("No class was taken for another.") } else { table }
+        if self.pairs.is_empty() { table.footer("No classes were confused.") } else { table }
     }
 }
 
@@ -207,12 +206,11 @@ impl std::fmt::Debug for ConfusedPairs {
 }
 
 impl ConfusionMatrix {
-    /// A matrix of other counts, for whoever has counted elsewhere: `counts` `[classes, classes]`,
-    /// a row for each truth.
+    /// A matrix of counts `[classes, classes]` from elsewhere, with a row for each true class.
     ///
     /// # Errors
     ///
-    /// If there are no counts, or not a name for each row and column.
+    /// If there are no counts, or there is not one name for each row and column.
     pub fn new(
         name: impl Into<String>,
         classes: Vec<String>,
@@ -234,7 +232,7 @@ mod tests {
     use ndarray::array;
 
     #[test]
-    fn counts_and_fractions_are_those_of_the_rows() {
+    fn counts_and_fractions_belong_to_rows() {
         let matrix =
             certain_predictions(&[0, 0, 0, 1, 1], &[0, 1, 1, 1, 0], 3).confusion_matrix().unwrap();
         assert_eq!(matrix.counts(), array![[1, 2, 0], [1, 1, 0], [0, 0, 0]]);
@@ -245,13 +243,13 @@ mod tests {
     }
 
     #[test]
-    fn equal_probabilities_are_the_first_class() {
+    fn of_equal_probabilities_the_first_class_is_predicted() {
         let ties = predictions_of_rows(&[1, 0], &[&[0.5, 0.5], &[0.5, 0.5]]);
         assert_eq!(ties.confusion_matrix().unwrap().counts(), array![[1, 0], [1, 0]]);
     }
 
     #[test]
-    fn the_most_confused_come_first_and_equals_keep_their_order() {
+    fn the_most_confused_pairs_come_first_and_equal_pairs_keep_their_order() {
         let predictions = certain_predictions(&[0, 0, 1, 2, 2], &[1, 1, 0, 0, 1], 3);
         let pairs = predictions.most_confused(3).unwrap().pairs();
         let found: Vec<(&str, &str, usize)> =
@@ -261,17 +259,17 @@ mod tests {
         assert_eq!(found, expected);
         assert_eq!(pairs[0].fraction, 1.0);
         let none = certain_predictions(&[0, 1], &[0, 1], 2).most_confused(3).unwrap();
-        assert!(format!("{none:?}").contains("No class was taken for another"));
+        assert!(format!("{none:?}").contains("No classes were confused"));
     }
 
     #[test]
-    fn one_class_and_a_hundred_are_drawn_and_told() {
+    fn one_class_and_a_hundred_classes_are_drawn() {
         for classes in [1, 10, 100] {
-            let truth: Vec<usize> = (0..500).map(|i| i % classes).collect();
-            let said: Vec<usize> = (0..500).map(|i| (i * i) % classes).collect();
-            let matrix = certain_predictions(&truth, &said, classes).confusion_matrix().unwrap();
+            let labels: Vec<usize> = (0..500).map(|i| i % classes).collect();
+            let predicted: Vec<usize> = (0..500).map(|i| (i * i) % classes).collect();
+            let matrix = certain_predictions(&labels, &predicted, classes).confusion_matrix().unwrap();
             assert!(matrix.figure().unwrap().overlaps().is_empty(), "{classes}");
-            assert!(format!("{matrix:?}").contains("a row for each truth"));
+            assert!(format!("{matrix:?}").contains("a row for each true class"));
         }
     }
 }
