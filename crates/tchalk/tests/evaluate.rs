@@ -110,7 +110,8 @@ fn the_calibration_error_is_that_of_its_definition() {
             let count = inside.len() as f64;
             let confidence: f64 =
                 inside.iter().map(|&i| f64::from(rows[[i, predicted[i]]])).sum::<f64>() / count;
-            let accuracy = inside.iter().filter(|&&i| predicted[i] == labels[i]).count() as f64 / count;
+            let accuracy =
+                inside.iter().filter(|&&i| predicted[i] == labels[i]).count() as f64 / count;
             error += count / n * (accuracy - confidence).abs();
         }
         let ours = calibration.error();

@@ -290,7 +290,12 @@ impl Application {
         let op = format!("{}.input_shape({shape:?})", self.repr());
         let &[channels, height, width] = shape else {
             let hint = "Try .input_shape([3, 224, 224]).";
-            return Err(Error::invalid(op, "images [channels, height, width]", format!("{shape:?}"), hint));
+            return Err(Error::invalid(
+                op,
+                "images [channels, height, width]",
+                format!("{shape:?}"),
+                hint,
+            ));
         };
         if channels != 3 && self.weights != Weights::Random {
             let hint = "Gray images can be repeated in three equal channels.";
@@ -329,7 +334,8 @@ fn load_weights(
         match open.shape(&theirs) {
             Some(found) if without_trailing_ones(&found) == without_trailing_ones(&shape) => {}
             Some(found) => {
-                let problem = format!("{theirs:?} has the shape {found:?}, and {shape:?} is needed");
+                let problem =
+                    format!("{theirs:?} has the shape {found:?}, and {shape:?} is needed");
                 return Err(Error::bad_file(path, problem, hint));
             }
             None => {

@@ -68,11 +68,12 @@ impl Pickle {
     }
 
     fn tensors_in(&self, dict: ValueIndex) -> Vec<(String, TensorInfo)> {
-        let tensor = |&(key, value): &(ValueIndex, ValueIndex)| {
-            match (&self.values[key], &self.values[value]) {
-                (Value::Str(name), Value::Tensor(info)) => Some((name.to_string(), info.clone())),
-                _ => None,
-            }
+        let tensor = |&(key, value): &(ValueIndex, ValueIndex)| match (
+            &self.values[key],
+            &self.values[value],
+        ) {
+            (Value::Str(name), Value::Tensor(info)) => Some((name.to_string(), info.clone())),
+            _ => None,
         };
         match &self.values[dict] {
             Value::Dict { entries, .. } => entries.iter().filter_map(tensor).collect(),
@@ -82,7 +83,8 @@ impl Pickle {
 
     fn entry(&self, dict: ValueIndex, key: &str) -> Option<ValueIndex> {
         let Value::Dict { entries, .. } = &self.values[dict] else { return None };
-        let is_key = |index: ValueIndex| matches!(&self.values[index], Value::Str(it) if **it == *key);
+        let is_key =
+            |index: ValueIndex| matches!(&self.values[index], Value::Str(it) if **it == *key);
         entries.iter().find(|(key, _)| is_key(*key)).map(|&(_, value)| value)
     }
 }

@@ -243,7 +243,10 @@ impl<'a, R: Read> PickleMachine<'a, R> {
     }
 
     fn pop(&mut self) -> Result<ValueIndex, Problem> {
-        self.stack.pop().flatten().ok_or_else(|| "its pickle takes a value from an empty stack".into())
+        self.stack
+            .pop()
+            .flatten()
+            .ok_or_else(|| "its pickle takes a value from an empty stack".into())
     }
 
     fn pop_string(&mut self) -> Result<Rc<str>, Problem> {

@@ -97,7 +97,12 @@ impl Model {
         };
         if !self.inner().ends_in_softmax() {
             let hint = "Add Softmax as the last layer.";
-            return Err(Error::invalid(op, "a network that predicts probabilities", "logits", hint));
+            return Err(Error::invalid(
+                op,
+                "a network that predicts probabilities",
+                "logits",
+                hint,
+            ));
         }
         let io = |error| Error::io(path, error, "Check the path.");
         let bytes = std::fs::read(path).map_err(io)?;
@@ -136,8 +141,10 @@ fn class_names(network: &str, classes: usize) -> Result<Vec<String>> {
     let Some(bundle) = Bundle::from_env()? else { return Ok(Vec::new()) };
     let Some(found) = bundle.read(&[FILE])? else { return Ok(Vec::new()) };
     // {"0": ["n01440764", "tench"], …}
-    let listed: HashMap<String, (String, String)> = serde_json::from_slice(&found.bytes)
-        .map_err(|error| Error::bad_file(&found.path, format!("it has no class names: {error}"), ""))?;
+    let listed: HashMap<String, (String, String)> =
+        serde_json::from_slice(&found.bytes).map_err(|error| {
+            Error::bad_file(&found.path, format!("it has no class names: {error}"), "")
+        })?;
     let name =
         |class: usize| listed.get(&class.to_string()).map(|(_, name)| name.replace('_', " "));
     let names: Option<Vec<String>> = (0..classes).map(name).collect();

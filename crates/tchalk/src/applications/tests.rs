@@ -204,7 +204,10 @@ fn wrong_images_are_refused() {
 }
 
 /// A file of the base's weights with torchvision's names.
-fn weight_file(name: &str, write: impl Fn(&[(&str, &Tensor)], &Path)) -> (tempfile::TempDir, Weights) {
+fn weight_file(
+    name: &str,
+    write: impl Fn(&[(&str, &Tensor)], &Path),
+) -> (tempfile::TempDir, Weights) {
     let (model, theirs) = network(squeezenet1_1().without_top().input_shape([3, 32, 32]));
     let names = model.weight_names();
     let tensors: Vec<Tensor> = names.iter().map(|ours| model.weight(ours).unwrap()).collect();
@@ -225,7 +228,9 @@ fn safetensors_and_ot_files_fill_a_network() {
     let (wanted, _) = network(small());
     let wanted = wanted.call(&x).unwrap();
     let files = [
-        weight_file("net.safetensors", |named, path| Tensor::write_safetensors(named, path).unwrap()),
+        weight_file("net.safetensors", |named, path| {
+            Tensor::write_safetensors(named, path).unwrap()
+        }),
         weight_file("net.ot", |named, path| Tensor::save_multi(named, path).unwrap()),
     ];
     for (_folder, weights) in files {
@@ -242,8 +247,9 @@ fn safetensors_and_ot_files_fill_a_network() {
 
 #[test]
 fn weights_of_another_network_are_refused() {
-    let (_folder, weights) =
-        weight_file("net.safetensors", |named, path| Tensor::write_safetensors(named, path).unwrap());
+    let (_folder, weights) = weight_file("net.safetensors", |named, path| {
+        Tensor::write_safetensors(named, path).unwrap()
+    });
     let refusal = |application: Application| {
         application.weights(weights.clone()).build(Device::Cpu).unwrap_err().to_string()
     };

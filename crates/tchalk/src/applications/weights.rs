@@ -200,9 +200,7 @@ mod tests {
     #[test]
     fn notes_in_metadata_are_read() {
         let caffe = "RGB order, pixel values 0..255 minus mean [123,117,104], no scaling; 227x227";
-        let Some(Preprocessing::Normalize { mean, std }) =
-            Preprocessing::from_note(caffe)
-        else {
+        let Some(Preprocessing::Normalize { mean, std }) = Preprocessing::from_note(caffe) else {
             panic!("the note is understood")
         };
         assert_eq!(mean, [123.0 / 255.0, 117.0 / 255.0, 104.0 / 255.0]);

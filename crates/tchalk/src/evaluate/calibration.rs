@@ -113,11 +113,12 @@ impl Calibration {
             .x_label("confidence, 0 to 1")
             .y_range(0.0, 1.0)
             .line(Line::new("this network", points))
-            .line(Line::new("perfect calibration", vec![(0.0, 0.0), (1.0, 1.0)]).reference().dashed());
+            .line(
+                Line::new("perfect calibration", vec![(0.0, 0.0), (1.0, 1.0)]).reference().dashed(),
+            );
         let counts = self.bins.iter().map(|bin| bin.count as f64);
-        let counts = HistogramPanel::new("images")
-            .x_label("confidence, 0 to 1")
-            .counts(0.0, 1.0, counts);
+        let counts =
+            HistogramPanel::new("images").x_label("confidence, 0 to 1").counts(0.0, 1.0, counts);
         let title = format!(
             "{}: calibration error {:.1} % on {} images",
             self.name,

@@ -267,7 +267,8 @@ mod tests {
         for classes in [1, 10, 100] {
             let labels: Vec<usize> = (0..500).map(|i| i % classes).collect();
             let predicted: Vec<usize> = (0..500).map(|i| (i * i) % classes).collect();
-            let matrix = certain_predictions(&labels, &predicted, classes).confusion_matrix().unwrap();
+            let matrix =
+                certain_predictions(&labels, &predicted, classes).confusion_matrix().unwrap();
             assert!(matrix.figure().unwrap().overlaps().is_empty(), "{classes}");
             assert!(format!("{matrix:?}").contains("a row for each true class"));
         }
