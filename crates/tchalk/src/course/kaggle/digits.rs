@@ -75,17 +75,17 @@ pub(super) fn wanted() -> FileSet {
 }
 
 /// The digits from a bundle or the cache, or through the client, or a substitute.
-fn digit_recognizer_from(places: &Locations, client: Result<Client, Unusable>) -> Result<Dataset> {
-    let why = match places.find_locally(&wanted())? {
+fn digit_recognizer_from(locations: &Locations, client: Result<Client, Unusable>) -> Result<Dataset> {
+    let why = match locations.find_locally(&wanted())? {
         SearchResult::Found(files, source) => return from_files(&files, source),
         SearchResult::Missing(why) => why,
     };
-    let why_no_client = match (client, places.cache_folder(COMPETITION)) {
+    let why_no_client = match (client, locations.cache_folder(COMPETITION)) {
         (Err(why), _) => why.to_string(),
         (Ok(_), None) => "so nothing can be kept".into(),
         (Ok(client), Some(folder)) => match download_into(&folder, &client) {
             Ok(()) => {
-                if let SearchResult::Found(files, _) = places.find_locally(&wanted())? {
+                if let SearchResult::Found(files, _) = locations.find_locally(&wanted())? {
                     let folder = folder.display();
                     let source = format!("Fetched by Kaggle's client into {folder}. ({why}.)");
                     return from_files(&files, source);
@@ -96,7 +96,7 @@ fn digit_recognizer_from(places: &Locations, client: Result<Client, Unusable>) -
             Err(error) => error.short_message(),
         },
     };
-    made_from(&datasets::mnist_from(places)?, &format!("{why}, {why_no_client}"))
+    made_from(&datasets::mnist_from(locations)?, &format!("{why}, {why_no_client}"))
 }
 
 fn from_files(files: &[LoadedFile], source: String) -> Result<Dataset> {

@@ -73,9 +73,9 @@ pub fn files(digits: &Dataset) -> Result<Files> {
     files_from(digits, &Locations::from_env()?, Path::new(WRITTEN_TO))
 }
 
-fn files_from(digits: &Dataset, places: &Locations, folder: &Path) -> Result<Files> {
+fn files_from(digits: &Dataset, locations: &Locations, folder: &Path) -> Result<Files> {
     if !is_made(digits)
-        && let SearchResult::Found(files, _) = places.find_locally(&wanted())?
+        && let SearchResult::Found(files, _) = locations.find_locally(&wanted())?
     {
         let [train, test] = [&files[0].path, &files[1].path].map(Clone::clone);
         return Ok(Files { train, test, note: "The digits above were read from these.".into() });

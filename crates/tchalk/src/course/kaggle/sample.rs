@@ -27,11 +27,11 @@ pub fn sample_submission(digits: &Dataset) -> Result<Submission> {
     sample_from(digits, &Locations::from_env()?)
 }
 
-fn sample_from(digits: &Dataset, places: &Locations) -> Result<Submission> {
+fn sample_from(digits: &Dataset, locations: &Locations) -> Result<Submission> {
     let files = vec![RemoteFile::new("sample_submission.csv", DATA_PAGE)];
     let wanted = FileSet { folder: COMPETITION, files };
     if !is_made(digits)
-        && let SearchResult::Found(files, _) = places.find_locally(&wanted)?
+        && let SearchResult::Found(files, _) = locations.find_locally(&wanted)?
     {
         let sample = Submission::read(&files[0].path)?;
         if sample.len() == digits.test.len() {

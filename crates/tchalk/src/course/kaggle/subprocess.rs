@@ -179,7 +179,7 @@ fn without_secrets(text: &str, secrets: &[String]) -> String {
         let words = line.split(' ').map(|word| {
             let bare = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
             let hidden = std::mem::replace(&mut after, matches!(bare, "Bearer" | "Basic"));
-            if hidden && !bare.is_empty() || looks_secret(word) {
+            if hidden && !bare.is_empty() || resembles_secret(word) {
                 return HIDDEN.to_owned();
             }
             match (word.contains("://"), word.split_once('?')) {
@@ -193,7 +193,7 @@ fn without_secrets(text: &str, secrets: &[String]) -> String {
 }
 
 /// Whether the word holds a token's beginning, or as many hexadecimal digits as a key has.
-fn looks_secret(word: &str) -> bool {
+fn resembles_secret(word: &str) -> bool {
     let mut pieces = word.split(|c: char| !c.is_ascii_alphanumeric());
     word.contains("KGAT_")
         || pieces.any(|piece| piece.len() >= 32 && piece.bytes().all(|b| b.is_ascii_hexdigit()))
