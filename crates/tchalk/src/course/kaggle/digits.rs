@@ -75,7 +75,10 @@ pub(super) fn wanted() -> FileSet {
 }
 
 /// The digits from a bundle or the cache, or through the client, or a substitute.
-fn digit_recognizer_from(locations: &Locations, client: Result<Client, Unusable>) -> Result<Dataset> {
+fn digit_recognizer_from(
+    locations: &Locations,
+    client: Result<Client, Unusable>,
+) -> Result<Dataset> {
     let why = match locations.find_locally(&wanted())? {
         SearchResult::Found(files, source) => return from_files(&files, source),
         SearchResult::Missing(why) => why,
