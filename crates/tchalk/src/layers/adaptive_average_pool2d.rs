@@ -1,12 +1,12 @@
-//! Pooling to a size that is given.
+//! Average pooling to a given size.
 
 use super::{Layer, Mode, Shape, check_counts, check_size, image_axes};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-/// Averages windows so chosen that the output has a given size, whatever the input's: VGG16 pools to
-/// 7 by 7 before its classifier. Where the input is smaller, pixels are repeated.
+/// Averages windows whose size gives an output of a fixed size for any input: VGG16 pools to 7 by 7
+/// before its classifier. Where the input is smaller, pixels are repeated.
 ///
 /// # Shapes
 ///
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_image_is_pooled_to_the_size_asked_for() {
+    fn every_image_is_pooled_to_the_given_size() {
         let layer = AdaptiveAveragePool2d::new(7, 7);
         assert_eq!(layer.output_shape(&vec![512, 8, 20], "pool").unwrap(), [512, 7, 7]);
         assert_eq!(layer.output_shape(&vec![512, 1, 1], "pool").unwrap(), [512, 7, 7]);

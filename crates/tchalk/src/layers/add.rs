@@ -1,4 +1,4 @@
-//! Several inputs added up.
+//! The sum of several inputs.
 
 use super::merge::same_shapes;
 use super::{Merge, Shape};
@@ -6,7 +6,7 @@ use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-/// Adds several inputs up, number by number: the join of a skip connection.
+/// Adds several inputs element by element, as at the end of a skip connection.
 ///
 /// # Shapes
 ///
@@ -44,7 +44,7 @@ impl Merge for Add {
     }
 
     fn forward(&self, inputs: &[Tensor]) -> Tensor {
-        let (first, others) = inputs.split_first().expect("a join has inputs");
+        let (first, others) = inputs.split_first().expect("a merge has inputs");
         others.iter().fold(first.shallow_clone(), |sum, x| sum + x)
     }
 }

@@ -6,7 +6,7 @@ use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-/// The mean of several inputs, number by number: of several networks' probabilities, for example.
+/// The mean of several inputs element by element, for example of several networks' probabilities.
 ///
 /// # Shapes
 ///
@@ -44,7 +44,7 @@ impl Merge for Average {
     }
 
     fn forward(&self, inputs: &[Tensor]) -> Tensor {
-        let (first, others) = inputs.split_first().expect("a join has inputs");
+        let (first, others) = inputs.split_first().expect("a merge has inputs");
         let sum = others.iter().fold(first.shallow_clone(), |sum, x| sum + x);
         sum / inputs.len() as f64
     }

@@ -1,4 +1,4 @@
-//! Pooling: an image made smaller by averaging each window.
+//! Average pooling.
 
 use super::max_pool2d::check_padding;
 use super::window::Window;
@@ -7,8 +7,8 @@ use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-/// The mean of each window. As in Keras, padding is not counted: at the edges it is the mean of the
-/// pixels that are there.
+/// The mean of each window. As in Keras, padding does not count: at the edges it is the mean of the
+/// image's own pixels.
 ///
 /// # Shapes
 ///
@@ -30,18 +30,18 @@ pub struct AveragePool2d {
 }
 
 impl AveragePool2d {
-    /// Windows of `pool` by `pool` pixels, side by side.
+    /// Windows of `pool` by `pool` pixels, without overlap.
     pub fn new(pool: usize) -> AveragePool2d {
         AveragePool2d { pool, stride: pool, padding: Padding::Valid }
     }
 
-    /// How many pixels from one window to the next.
+    /// The distance from one window to the next, in pixels.
     pub fn stride(mut self, stride: usize) -> AveragePool2d {
         self.stride = stride;
         self
     }
 
-    /// How the edges are treated.
+    /// The padding at the edges.
     pub fn padding(mut self, padding: Padding) -> AveragePool2d {
         self.padding = padding;
         self
@@ -63,9 +63,9 @@ impl Layer for AveragePool2d {
     }
 
     fn output_shape(&self, input: &Shape, from: &str) -> Result<Shape> {
-        let places = self.window().output_shape(self, input, from)?;
+        let output = self.window().output_shape(self, input, from)?;
         check_padding(self, self.pool, self.padding)?;
-        Ok(places.to_vec())
+        Ok(output.to_vec())
     }
 
     fn forward(&self, x: &Tensor, _weights: &[Tensor], _mode: Mode) -> Tensor {
@@ -80,7 +80,7 @@ impl Layer for AveragePool2d {
         if padded == x.size() {
             return y;
         }
-        // Zeros that were put there are not pixels: divide by the share of the window that is.
+        // Padded zeros do not count: divide by the share of the window inside the image.
         let size = x.size();
         let there = Tensor::ones([1, 1, size[2], size[3]], (Kind::Float, x.device()));
         y / mean(&there).0.to_kind(x.kind())
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn silly_settings_are_refused() {
+    fn invalid_settings_are_refused() {
         let refusal = |layer: AveragePool2d| {
             layer.output_shape(&vec![6, 8, 8], "input").unwrap_err().to_string()
         };

@@ -1,17 +1,17 @@
-//! Batch normalization: each channel brought to one size.
+//! Batch normalization.
 
 use super::{Initializer, Layer, LayerId, Mode, Shape, WeightSpec, image_axes};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-/// Brings each channel to mean 0 and variance 1, then to a mean and a size that are learned: deep
+/// Normalizes each channel to mean 0 and variance 1, then applies a learned scale and offset. Deep
 /// networks learn faster with it (Ioffe and Szegedy 2015).
 ///
-/// While learning, mean and variance are the batch's own, and running averages are kept; in use the
-/// running averages serve. As in Keras, `momentum` is the part of the running average that stays
-/// (PyTorch calls the other part so), and the variance is the batch's plain one, divided by n. What
-/// PyTorch trained is used with `.momentum(0.9).epsilon(1e-5)`.
+/// In training it uses the batch's own mean and variance, and updates running averages; in inference it
+/// uses the running averages. As in Keras, `momentum` is the fraction of the running average that is
+/// kept (in PyTorch it is the other fraction), and the variance is divided by n. PyTorch's defaults are
+/// `.momentum(0.9).epsilon(1e-5)`.
 ///
 /// # Shapes
 ///
@@ -47,33 +47,33 @@ impl BatchNorm2d {
         BatchNorm2d { momentum: 0.99, epsilon: 1e-3, id: LayerId::new() }
     }
 
-    /// The part of the running averages that stays at each step, from 0 to 1.
+    /// The fraction of the running averages that is kept at each step, from 0 to 1.
     pub fn momentum(mut self, momentum: f64) -> BatchNorm2d {
         self.momentum = momentum;
         self
     }
 
-    /// What is added to the variance before its root divides, above 0.
+    /// A number above 0 that is added to the variance.
     pub fn epsilon(mut self, epsilon: f64) -> BatchNorm2d {
         self.epsilon = epsilon;
         self
     }
 
-    /// The batch's own mean and variance; the running averages move toward them.
+    /// Normalizes by the batch's own mean and variance, and updates the running averages.
     fn normalize_batch(&self, x: &Tensor, weights: &[Tensor]) -> Tensor {
-        // The averages are changed behind the back of the gradients, which don't need them.
+        // The averages change without autograd, which does not need them.
         let (mean, mut variance) = (weights[2].data(), weights[3].data());
         let size = x.size();
         let count = (size[0] * size[2] * size[3]) as f64;
         if count < 2.0 {
-            // A single number is its own mean and varies by nothing; libtorch refuses it.
+            // libtorch refuses a single number, whose variance is 0.
             let moved = mean.lerp(&x.detach().view([-1]), 1.0 - self.momentum);
             weights[2].data().copy_(&moved);
             let _ = variance.g_mul_scalar_(self.momentum);
             let shape = [1, -1, 1, 1];
             return x * 0.0 * weights[0].view(shape) + weights[1].view(shape);
         }
-        // libtorch averages the variance divided by n − 1, Keras the one divided by n.
+        // libtorch averages the variance divided by n − 1, Keras the variance divided by n.
         let _ = variance.g_mul_scalar_(count / (count - 1.0));
         let y = x.batch_norm(
             Some(&weights[0]),
@@ -96,13 +96,13 @@ impl Layer for BatchNorm2d {
     }
 
     fn repr(&self) -> String {
-        // What is not Keras's own is written.
-        let usual = BatchNorm2d::new();
+        // Only settings other than Keras's defaults.
+        let default = BatchNorm2d::new();
         let mut text = String::from("BatchNorm2d::new()");
-        if self.momentum != usual.momentum {
+        if self.momentum != default.momentum {
             text += &format!(".momentum({})", self.momentum);
         }
-        if self.epsilon != usual.epsilon {
+        if self.epsilon != default.epsilon {
             text += &format!(".epsilon({})", self.epsilon);
         }
         text
@@ -111,7 +111,12 @@ impl Layer for BatchNorm2d {
     fn output_shape(&self, input: &Shape, from: &str) -> Result<Shape> {
         if !(0.0..=1.0).contains(&self.momentum) {
             let got = self.momentum.to_string();
-            return Err(Error::invalid(self.repr(), "a part from 0 to 1", got, "Keras's is 0.99."));
+            return Err(Error::invalid(
+                self.repr(),
+                "a fraction from 0 to 1",
+                got,
+                "Keras's is 0.99.",
+            ));
         }
         if !(self.epsilon > 0.0 && self.epsilon.is_finite()) {
             let got = self.epsilon.to_string();
@@ -186,11 +191,11 @@ mod tests {
         assert!((weights[3].double_value(&[0]) - (0.75 + 0.25 * 3.5)).abs() < 1e-6);
         let before = weights[2].copy();
         let _ = layer.forward(&x, &weights, Mode::Inference);
-        assert_eq!(weights[2], before, "use changes nothing");
+        assert_eq!(weights[2], before, "inference changes nothing");
     }
 
     #[test]
-    fn gradients_pass_twice_before_they_return() {
+    fn a_layer_used_twice_has_gradients() {
         let weights = fresh(2);
         let weight = weights[0].set_requires_grad(true);
         let weights = [weight, weights[1].copy(), weights[2].copy(), weights[3].copy()];
@@ -213,18 +218,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_usual_is_written() {
+    fn repr_shows_what_is_not_the_default() {
         assert_eq!(BatchNorm2d::new().repr(), "BatchNorm2d::new()");
         let quick = BatchNorm2d::new().momentum(0.9).epsilon(1e-5);
         assert_eq!(quick.repr(), "BatchNorm2d::new().momentum(0.9).epsilon(0.00001)");
     }
 
     #[test]
-    fn silly_settings_are_refused() {
+    fn invalid_settings_are_refused() {
         let refusal = |layer: BatchNorm2d| {
             layer.output_shape(&vec![6, 8, 8], "input").unwrap_err().to_string()
         };
-        assert!(refusal(BatchNorm2d::new().momentum(1.5)).contains("a part from 0 to 1, got 1.5"));
+        assert!(
+            refusal(BatchNorm2d::new().momentum(1.5)).contains("a fraction from 0 to 1, got 1.5")
+        );
         assert!(refusal(BatchNorm2d::new().epsilon(0.0)).contains("above 0, got 0"));
         assert!(BatchNorm2d::new().output_shape(&vec![6], "flatten").is_err());
     }

@@ -1,4 +1,4 @@
-//! Several inputs side by side.
+//! The concatenation of several inputs.
 
 use super::merge::concatenated_shape;
 use super::{Merge, Shape};
@@ -6,12 +6,12 @@ use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-/// Puts several inputs side by side: the channels of images, or the features of vectors.
+/// Concatenates the channels of images, or the features of vectors.
 ///
 /// # Shapes
 ///
-/// Inputs `[channels, height, width]` that differ in their channels only, or vectors `[features]`; the
-/// output has the sum of the channels or features. No weights.
+/// Inputs `[channels, height, width]` of the same height and width, or vectors `[features]`; the output
+/// has the sum of the channels or features. No weights.
 ///
 /// ```
 /// use tchalk::layers::{Concatenate, Merge};
@@ -25,7 +25,7 @@ use tch::Tensor;
 pub struct Concatenate;
 
 impl Concatenate {
-    /// Its inputs side by side, in order.
+    /// The concatenation of its inputs, in order.
     pub fn new() -> Concatenate {
         Concatenate
     }

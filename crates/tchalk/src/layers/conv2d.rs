@@ -1,4 +1,4 @@
-//! Two-dimensional convolution: the same small pattern looked for everywhere in an image.
+//! Two-dimensional convolution.
 
 use super::activation;
 use super::window::Window;
@@ -10,10 +10,10 @@ use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-/// Looks for `filters` small patterns everywhere in an image.
+/// Applies `filters` small filters at every position of an image.
 ///
-/// Each filter is a block of weights as deep as the input has channels. It slides over the image,
-/// and at each place multiplies and adds up what it covers: large where the image looks like it.
+/// Each filter has a weight for each pixel of its window and each channel of the input. Its output at a
+/// position is the weighted sum of the pixels it covers: large where the image is similar to it.
 ///
 /// # Shapes
 ///
@@ -49,7 +49,7 @@ pub struct Conv2d {
 }
 
 impl Conv2d {
-    /// `filters` patterns of `kernel` by `kernel` pixels; stride 1, no padding, a bias, no
+    /// `filters` filters of `kernel` by `kernel` pixels, with stride 1, no padding, a bias and no
     /// activation.
     pub fn new(filters: usize, kernel: usize) -> Conv2d {
         Conv2d {
@@ -66,52 +66,49 @@ impl Conv2d {
         }
     }
 
-    /// How the edges are treated.
+    /// The padding at the edges.
     pub fn padding(mut self, padding: Padding) -> Conv2d {
         self.padding = padding;
         self
     }
 
-    /// How many pixels the filter moves from one place to the next.
+    /// The distance from one position of the filter to the next, in pixels.
     pub fn stride(mut self, stride: usize) -> Conv2d {
         self.stride = stride;
         self
     }
 
-    /// How many pixels lie from one of the filter's pixels to the next: 2 leaves one out between
-    /// them.
+    /// The distance between neighboring pixels of the filter: with 2, every other pixel is skipped.
     pub fn dilation(mut self, dilation: usize) -> Conv2d {
         self.dilation = dilation;
         self
     }
 
-    /// Splits channels and filters into so many groups that know nothing of each other; both must be
-    /// multiples of it.
+    /// Splits channels and filters into this many independent groups. Both must be multiples of it.
     pub fn groups(mut self, groups: usize) -> Conv2d {
         self.groups = groups;
         self
     }
 
-    /// Whether a number of its own is added to each filter's output. A batch normalization behind
-    /// makes it useless.
+    /// Whether each filter has a bias. A batch normalization after the layer makes it useless.
     pub fn use_bias(mut self, use_bias: bool) -> Conv2d {
         self.use_bias = use_bias;
         self
     }
 
-    /// Bends the outputs: `.activation(Relu)`.
+    /// The activation of the outputs: `.activation(Relu)`.
     pub fn activation(mut self, activation: impl Into<Activation>) -> Conv2d {
         self.activation = Some(activation.into());
         self
     }
 
-    /// How the filters are filled before training; biases begin with zero.
+    /// The initial values of the filters. Biases start at zero.
     pub fn kernel_initializer(mut self, initializer: Initializer) -> Conv2d {
         self.kernel_initializer = initializer;
         self
     }
 
-    /// The window that a filter looks through, and how it moves.
+    /// The filter's window.
     pub(crate) fn window(&self) -> Window {
         Window {
             size: self.kernel,
@@ -189,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn silly_settings_are_refused() {
+    fn invalid_settings_are_refused() {
         assert!(refusal(Conv2d::new(0, 3)).contains("a number of filters of at least 1, got 0"));
         assert!(refusal(Conv2d::new(8, 0)).contains("a window of at least 1, got 0"));
         assert!(refusal(Conv2d::new(8, 3).stride(0)).contains("a stride of at least 1, got 0"));
@@ -210,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn work_and_reach_are_counted() {
+    fn shapes_and_receptive_fields() {
         let layer = Conv2d::new(8, 3).groups(2).dilation(2).stride(2);
         let (input, output) = (vec![6, 9, 9], vec![8, 3, 3]);
         assert_eq!(layer.output_shape(&input, "input").unwrap(), output);

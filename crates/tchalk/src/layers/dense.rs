@@ -1,4 +1,4 @@
-//! The fully connected layer: every output looks at every input.
+//! The fully connected layer.
 
 use super::activation;
 use super::{
@@ -46,19 +46,19 @@ impl Dense {
         }
     }
 
-    /// Bends the outputs: `.activation(Relu)`.
+    /// The activation of the outputs: `.activation(Relu)`.
     pub fn activation(mut self, activation: impl Into<Activation>) -> Dense {
         self.activation = Some(activation.into());
         self
     }
 
-    /// Whether a number of its own is added to each output.
+    /// Whether each output has a bias.
     pub fn use_bias(mut self, use_bias: bool) -> Dense {
         self.use_bias = use_bias;
         self
     }
 
-    /// How the weights are filled before training; biases begin with zero.
+    /// The initial values of the weights. Biases start at zero.
     pub fn kernel_initializer(mut self, initializer: Initializer) -> Dense {
         self.kernel_initializer = initializer;
         self
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn silly_sizes_are_refused() {
+    fn invalid_sizes_are_refused() {
         let error = |layer: Dense| layer.output_shape(&vec![8], "flatten").unwrap_err().to_string();
         assert_eq!(
             error(Dense::new(0)),

@@ -1,4 +1,4 @@
-//! Depthwise convolution: each channel has patterns of its own.
+//! Depthwise convolution.
 
 use super::activation;
 use super::window::Window;
@@ -10,8 +10,9 @@ use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-/// Looks for a pattern of its own in each channel, and never mixes channels: a small part of the work
-/// of a [`Conv2d`](super::Conv2d). A `Conv2d` with kernel 1 usually does the mixing afterwards.
+/// Applies separate filters to each channel, without mixing channels. It needs a small part of the
+/// computation of a [`Conv2d`](super::Conv2d). A `Conv2d` with kernel 1 usually mixes the channels after
+/// it.
 ///
 /// # Shapes
 ///
@@ -46,8 +47,8 @@ pub struct DepthwiseConv2d {
 }
 
 impl DepthwiseConv2d {
-    /// One pattern of `kernel` by `kernel` pixels a channel; stride 1, no padding, a bias, no
-    /// activation.
+    /// One filter of `kernel` by `kernel` pixels for each channel, with stride 1, no padding, a bias and
+    /// no activation.
     pub fn new(kernel: usize) -> DepthwiseConv2d {
         DepthwiseConv2d {
             kernel,
@@ -62,43 +63,43 @@ impl DepthwiseConv2d {
         }
     }
 
-    /// How many patterns each channel has.
+    /// The number of filters for each channel.
     pub fn depth_multiplier(mut self, multiplier: usize) -> DepthwiseConv2d {
         self.depth_multiplier = multiplier;
         self
     }
 
-    /// How the edges are treated.
+    /// The padding at the edges.
     pub fn padding(mut self, padding: Padding) -> DepthwiseConv2d {
         self.padding = padding;
         self
     }
 
-    /// How many pixels the pattern moves from one place to the next.
+    /// The distance from one position of the filter to the next, in pixels.
     pub fn stride(mut self, stride: usize) -> DepthwiseConv2d {
         self.stride = stride;
         self
     }
 
-    /// How many pixels lie from one of the pattern's pixels to the next.
+    /// The distance between neighboring pixels of the filter.
     pub fn dilation(mut self, dilation: usize) -> DepthwiseConv2d {
         self.dilation = dilation;
         self
     }
 
-    /// Whether a number of its own is added to each output channel.
+    /// Whether each output channel has a bias.
     pub fn use_bias(mut self, use_bias: bool) -> DepthwiseConv2d {
         self.use_bias = use_bias;
         self
     }
 
-    /// Bends the outputs: `.activation(Relu6)`.
+    /// The activation of the outputs: `.activation(Relu6)`.
     pub fn activation(mut self, activation: impl Into<Activation>) -> DepthwiseConv2d {
         self.activation = Some(activation.into());
         self
     }
 
-    /// How the patterns are filled before training; biases begin with zero.
+    /// The initial values of the filters. Biases start at zero.
     pub fn kernel_initializer(mut self, initializer: Initializer) -> DepthwiseConv2d {
         self.kernel_initializer = initializer;
         self
@@ -168,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn silly_settings_are_refused() {
+    fn invalid_settings_are_refused() {
         let refusal = |layer: DepthwiseConv2d| {
             layer.output_shape(&vec![6, 8, 8], "input").unwrap_err().to_string()
         };
@@ -181,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn work_is_counted_a_channel() {
+    fn the_multiplier_multiplies_the_channels() {
         let layer = DepthwiseConv2d::new(3).depth_multiplier(2);
         let (input, output) = (vec![6, 8, 8], vec![12, 6, 6]);
         assert_eq!(layer.output_shape(&input, "input").unwrap(), output);

@@ -1,4 +1,4 @@
-//! Dropout: values left out at random while learning.
+//! Dropout.
 
 use super::{Layer, Mode, Shape};
 use crate::error::{Error, Result};
@@ -7,11 +7,11 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
-/// So many values share a stream of random numbers, whoever draws them.
+/// The number of values that share a stream of random numbers, independent of the number of threads.
 const STREAM_LENGTH: usize = 1 << 16;
 
-/// Leaves out a random part of the values while learning, so that the network cannot lean on any
-/// single one; the others grow by as much as is missing. Does nothing when the network is used.
+/// Sets a random fraction of the values to zero in training, so that the network cannot depend on any
+/// single one, and scales the others up to keep the mean. It does nothing in inference.
 ///
 /// # Shapes
 ///
@@ -32,44 +32,44 @@ pub struct Dropout {
 }
 
 impl Dropout {
-    /// Leaves out the fraction `rate` of the values, from 0 (none) to below 1.
+    /// Drops the fraction `rate` of the values, from 0 (none) to below 1.
     pub fn new(rate: f64) -> Dropout {
         Dropout { rate }
     }
 }
 
 impl Dropout {
-    /// What `x` is multiplied by: 0 for what is left out. On a processor libtorch draws these numbers
-    /// one after another by one thread, a tenth of the time of a small network's step.
+    /// The factors for `x`: 0 for dropped values. On a CPU libtorch draws these numbers in one thread,
+    /// which takes a tenth of a small network's step.
     fn mask(&self, x: &Tensor, seed: u64) -> Tensor {
         let mask = x.detach().empty_like();
         let count = mask.numel();
         if count == 0 {
             return mask;
         }
-        // SAFETY: a new tensor of so many numbers of type f32 without gaps, which nobody else knows.
+        // SAFETY: a new, dense tensor of `count` numbers of type f32, to which there is no other handle.
         let values =
             unsafe { std::slice::from_raw_parts_mut(mask.data_ptr().cast::<f32>(), count) };
         let kept = ((1.0 - self.rate) * 2f64.powi(32)).round() as u64;
-        let grown = (1.0 / (1.0 - self.rate)) as f32;
+        let scale = (1.0 / (1.0 - self.rate)) as f32;
         let threads = (tch::get_num_threads().max(1) as usize).min(count.div_ceil(STREAM_LENGTH));
         let share = count.div_ceil(STREAM_LENGTH).div_ceil(threads) * STREAM_LENGTH;
         std::thread::scope(|scope| {
             let mut parts = values.chunks_mut(share).enumerate();
             let first = parts.next();
             for (i, part) in parts {
-                scope.spawn(move || fill_mask(part, seed, i * share / STREAM_LENGTH, kept, grown));
+                scope.spawn(move || fill_mask(part, seed, i * share / STREAM_LENGTH, kept, scale));
             }
             if let Some((_, part)) = first {
-                fill_mask(part, seed, 0, kept, grown);
+                fill_mask(part, seed, 0, kept, scale);
             }
         });
         mask
     }
 }
 
-/// Fills `values` with `grown` where a random number of 32 bits is below `kept`, elsewhere with 0.
-fn fill_mask(values: &mut [f32], seed: u64, stream: usize, kept: u64, grown: f32) {
+/// Fills `values` with `scale` where a random number of 32 bits is below `kept`, elsewhere with 0.
+fn fill_mask(values: &mut [f32], seed: u64, stream: usize, kept: u64, scale: f32) {
     let mut bytes = [0; 4096];
     for (i, values) in values.chunks_mut(STREAM_LENGTH).enumerate() {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -78,7 +78,7 @@ fn fill_mask(values: &mut [f32], seed: u64, stream: usize, kept: u64, grown: f32
             rng.fill_bytes(&mut bytes);
             for (value, four) in values.iter_mut().zip(bytes.chunks_exact(4)) {
                 let drawn = u32::from_le_bytes([four[0], four[1], four[2], four[3]]);
-                *value = if u64::from(drawn) < kept { grown } else { 0.0 };
+                *value = if u64::from(drawn) < kept { scale } else { 0.0 };
             }
         }
     }
@@ -95,7 +95,7 @@ impl Layer for Dropout {
 
     fn output_shape(&self, input: &Shape, _from: &str) -> Result<Shape> {
         if !(0.0..1.0).contains(&self.rate) {
-            let hint = "0.25 leaves out a quarter of the values.";
+            let hint = "0.25 drops a quarter of the values.";
             return Err(Error::invalid(
                 self.repr(),
                 "a rate from 0 to below 1",
@@ -107,14 +107,14 @@ impl Layer for Dropout {
     }
 
     fn forward(&self, x: &Tensor, _weights: &[Tensor], mode: Mode) -> Tensor {
-        let left_out = mode == Mode::Training && self.rate > 0.0;
-        match left_out && x.device() == Device::Cpu && x.kind() == Kind::Float {
+        let active = mode == Mode::Training && self.rate > 0.0;
+        match active && x.device() == Device::Cpu && x.kind() == Kind::Float {
             true => {
-                // Follows libtorch's generator, which training starts anew at each step.
+                // From libtorch's generator, which training seeds again at each step.
                 let seed = Tensor::randint(i64::MAX, [1], (Kind::Int64, Device::Cpu));
                 x * self.mask(x, seed.int64_value(&[0]) as u64)
             }
-            false => x.dropout(self.rate, left_out),
+            false => x.dropout(self.rate, active),
         }
     }
 
@@ -129,7 +129,7 @@ mod tests {
     use tch::{Device, Kind};
 
     #[test]
-    fn a_rate_of_a_half_keeps_the_mean_and_nothing_happens_in_use() {
+    fn a_rate_of_a_half_keeps_the_mean_and_inference_changes_nothing() {
         tch::manual_seed(3);
         let x = Tensor::ones([100_000], (Kind::Float, Device::Cpu));
         let dropped = Dropout::new(0.5).forward(&x, &[], Mode::Training);
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn the_seed_decides_what_is_left_out_and_not_the_number_of_threads() {
+    fn the_seed_decides_what_is_dropped_and_not_the_number_of_threads() {
         let x = Tensor::ones([3, 7, 100, 100], (Kind::Float, Device::Cpu));
         let last = x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2]);
         let drop = |x: &Tensor, seed: u64, rate: f64| x * Dropout::new(rate).mask(x, seed);
@@ -149,7 +149,7 @@ mod tests {
         assert_ne!(first, drop(&x, 6, 0.3));
         assert_eq!(drop(&last, 5, 0.3).stride(), last.stride());
         let part = first.eq(0.0).to_kind(Kind::Double).mean(Kind::Double).double_value(&[]);
-        // Within four standard deviations of a draw of 210,000.
+        // Within four standard deviations of 210,000 draws.
         assert!((part - 0.3).abs() < 0.004, "{part}");
         // Streams differ from one another.
         let row = |at: i64| first.reshape([-1]).narrow(0, at, 1_000);
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_has_no_gradient() {
+    fn dropped_values_have_no_gradient() {
         let x = Tensor::ones([400], (Kind::Float, Device::Cpu)).set_requires_grad(true);
         let y = Dropout::new(0.5).forward(&x, &[], Mode::Training);
         y.sum(Kind::Float).backward();

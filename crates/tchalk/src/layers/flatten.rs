@@ -1,13 +1,12 @@
-//! An image laid out as one long vector.
+//! An image as one vector.
 
 use super::{Layer, Mode, Shape, check_size};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-/// Lays an image out as one long vector, for the layers that look at everything at once: channel by
-/// channel, and in each row by row. (Keras, whose images end with the channels, orders the vector
-/// otherwise.)
+/// Reshapes an image to one vector: channel by channel, and each channel row by row. (In Keras the
+/// channels are the last axis, so the order of the vector differs.)
 ///
 /// # Shapes
 ///

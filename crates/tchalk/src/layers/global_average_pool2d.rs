@@ -1,11 +1,11 @@
-//! Each channel becomes its mean.
+//! Average pooling over the whole image.
 
 use super::{Layer, Mode, Shape, image_axes};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-/// The mean of each channel over the whole image: how much of a pattern there is, not where. Takes
+/// The mean of each channel over the whole image: how much of a pattern there is, not where. It takes
 /// images of any size.
 ///
 /// # Shapes

@@ -1,4 +1,4 @@
-//! Each channel becomes its largest value.
+//! Max pooling over the whole image.
 
 use super::{Layer, Mode, Shape, image_axes};
 use crate::error::Result;
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 /// The largest value of each channel over the whole image: whether a pattern is there, not where.
-/// Takes images of any size.
+/// It takes images of any size.
 ///
 /// # Shapes
 ///

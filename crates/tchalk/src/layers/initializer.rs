@@ -1,12 +1,12 @@
-//! How weights are filled before training.
+//! The initial values of weights.
 
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
-/// How a weight is filled before training.
+/// The initial values of a weight.
 ///
-/// Inputs are the numbers that feed one output, outputs those that one input feeds, each counted
-/// with the pixels of the window.
+/// In the formulas, inputs is the number of values that one output depends on, and outputs is the number
+/// of outputs that one value influences; both count the pixels of the window.
 ///
 /// ```
 /// use tchalk::layers::Initializer;
@@ -24,13 +24,13 @@ pub enum Initializer {
     /// layer to layer (Glorot and Bengio 2010). Keras's default for kernels.
     #[default]
     GlorotUniform,
-    /// Normal with variance 2 / (inputs + outputs), without what lies beyond two standard
-    /// deviations of the bell that is cut.
+    /// Normal with variance 2 / (inputs + outputs), truncated at two standard deviations of the original
+    /// distribution.
     GlorotNormal,
-    /// Uniform in ±√(6 / inputs): for layers before a [`Relu`](super::Relu), which silences half of
-    /// them (He et al. 2015).
+    /// Uniform in ±√(6 / inputs), for layers before a [`Relu`](super::Relu), which sets half of the values
+    /// to zero (He et al. 2015).
     HeUniform,
-    /// Normal with variance 2 / inputs, cut like [`Initializer::GlorotNormal`].
+    /// Normal with variance 2 / inputs, truncated like [`Initializer::GlorotNormal`].
     HeNormal,
     /// All zero: Keras's default for biases.
     Zeros,
@@ -38,12 +38,12 @@ pub enum Initializer {
     Ones,
     /// All this value.
     Constant(f64),
-    /// Each output repeats one input: a convolution that changes nothing. Where there are more
-    /// outputs than inputs, it begins again with the first input.
+    /// Each output equals one input: a convolution that changes nothing. With more outputs than inputs,
+    /// the inputs repeat.
     Dirac,
 }
 
-/// The standard deviation of a standard normal distribution that is cut at ±2.
+/// The standard deviation of a standard normal distribution that is truncated at ±2.
 const TRUNCATED_DEVIATION: f64 = 0.879_625_661_034_239_8;
 
 impl Initializer {
@@ -75,30 +75,30 @@ fn uniform(mut filled: Tensor, limit: f64) -> Tensor {
     filled.uniform_(-limit, limit)
 }
 
-/// Draws from a normal distribution cut at two of its standard deviations, so stretched that
-/// `deviation` is what is left.
+/// Draws from a normal distribution truncated at two of its standard deviations, and scales the result
+/// to the standard deviation `deviation`.
 fn truncated_normal(mut filled: Tensor, deviation: f64) -> Tensor {
     // erf(2/√2): how much of the distribution lies inside.
     const INSIDE: f64 = 0.954_499_736_103_641_6;
-    let stretch = std::f64::consts::SQRT_2 * deviation / TRUNCATED_DEVIATION;
-    filled.uniform_(-INSIDE, INSIDE).erfinv() * stretch
+    let scale = std::f64::consts::SQRT_2 * deviation / TRUNCATED_DEVIATION;
+    filled.uniform_(-INSIDE, INSIDE).erfinv() * scale
 }
 
 fn dirac(filled: &mut Tensor, sizes: &[i64]) {
     let inputs = sizes.get(1).copied().unwrap_or(1);
     for output in 0..sizes.first().copied().unwrap_or(0) {
-        let mut place = filled.get(output);
+        let mut element = filled.get(output);
         if sizes.len() > 1 {
-            place = place.get(output % inputs);
+            element = element.get(output % inputs);
         }
         for &size in &sizes[2.min(sizes.len())..] {
-            place = place.get(size / 2);
+            element = element.get(size / 2);
         }
-        let _ = place.fill_(1.0);
+        let _ = element.fill_(1.0);
     }
 }
 
-/// How many numbers feed one output, and how many outputs one input feeds.
+/// The number of values that one output depends on, and of outputs that one value influences.
 fn fans(shape: &[usize]) -> (usize, usize) {
     match shape {
         [] => (1, 1),
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn normal_weights_are_cut_and_keep_their_variance() {
+    fn normal_weights_are_truncated_and_have_the_right_variance() {
         let cases = [
             (Initializer::GlorotNormal, 2.0 / (96.0 * 9.0)),
             (Initializer::HeNormal, 2.0 / (32.0 * 9.0)),
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_fills_are_what_they_say() {
+    fn constant_initializers() {
         for (initializer, value) in [
             (Initializer::Ones, 1.0),
             (Initializer::Constant(0.25), 0.25),

@@ -1,35 +1,34 @@
-//! Which layers are the same one.
+//! The identity of a layer.
 
 use std::any::Any;
 use std::sync::{Arc, Mutex, Weak};
 
-/// Who a layer is: made with the layer and kept by its clones, which share their weights wherever
-/// they are used.
+/// The identity of a layer. Its clones keep it, and so they share their weights in all networks.
 ///
-/// It remembers, without keeping them alive, the weights that networks have made for the layer. All
-/// identities compare equal, so that two layers are equal when their numbers are.
+/// It holds weak references to the layers with weights that networks have built. All identities compare
+/// equal, so that layers with the same settings are equal.
 #[derive(Clone, Default)]
 pub struct LayerId(Arc<Mutex<Vec<Weak<dyn Any + Send + Sync>>>>);
 
 impl LayerId {
-    /// Somebody new.
+    /// A new identity.
     pub fn new() -> LayerId {
         LayerId::default()
     }
 
-    /// What is remembered and still in use.
+    /// The built layers that are still in use.
     pub(crate) fn known(&self) -> Vec<Arc<dyn Any + Send + Sync>> {
         let mut known = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         known.retain(|weak| weak.strong_count() > 0);
         known.iter().filter_map(Weak::upgrade).collect()
     }
 
-    /// Remembers one more.
+    /// Adds a built layer.
     pub(crate) fn remember(&self, one: Weak<dyn Any + Send + Sync>) {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(one);
     }
 
-    /// Whether this is the same layer as `other`: a clone of it.
+    /// Whether this is the identity of the same layer or of a clone of it.
     pub(crate) fn is(&self, other: &LayerId) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
@@ -55,7 +54,7 @@ mod tests {
     use crate::layers::{Dense, Layer};
 
     #[test]
-    fn a_clone_is_the_same_layer_and_another_is_only_equal() {
+    fn a_clone_is_the_same_layer() {
         let layer = Dense::new(3);
         let (same, other) = (layer.clone(), Dense::new(3));
         let id = |layer: &Dense| layer.identity().unwrap();
@@ -64,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_uses_is_forgotten() {
+    fn unused_layers_are_dropped() {
         let id = LayerId::new();
         let one: Arc<dyn Any + Send + Sync> = Arc::new(5);
         id.remember(Arc::downgrade(&one));

@@ -1,4 +1,4 @@
-//! Pooling: an image made smaller by keeping the largest value of each window.
+//! Max pooling.
 
 use super::window::Window;
 use super::{Layer, Mode, Padding, Shape};
@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-/// Keeps the largest value of each window: what was found counts, where exactly does not.
+/// The largest value of each window: whether a pattern is there counts, not its exact position.
 ///
 /// # Shapes
 ///
@@ -31,26 +31,26 @@ pub struct MaxPool2d {
 }
 
 impl MaxPool2d {
-    /// Windows of `pool` by `pool` pixels, side by side.
+    /// Windows of `pool` by `pool` pixels, without overlap.
     pub fn new(pool: usize) -> MaxPool2d {
         MaxPool2d { pool, stride: pool, padding: Padding::Valid, ceil: false }
     }
 
-    /// How many pixels from one window to the next. `MaxPool2d::new(1).stride(2)` keeps every other
-    /// pixel.
+    /// The distance from one window to the next, in pixels. `MaxPool2d::new(1).stride(2)` keeps every
+    /// other pixel.
     pub fn stride(mut self, stride: usize) -> MaxPool2d {
         self.stride = stride;
         self
     }
 
-    /// How the edges are treated. Padding never wins.
+    /// The padding at the edges. A padded pixel is never the largest.
     pub fn padding(mut self, padding: Padding) -> MaxPool2d {
         self.padding = padding;
         self
     }
 
-    /// Lets a last window stick out at the bottom and the right, and looks at what it covers, where
-    /// otherwise the last pixels would be left out: PyTorch's `ceil_mode`.
+    /// Allows a last window that extends beyond the bottom and the right edge, so that no pixels are left
+    /// out: PyTorch's `ceil_mode`.
     pub fn ceil(mut self) -> MaxPool2d {
         self.ceil = true;
         self
@@ -62,7 +62,7 @@ impl MaxPool2d {
     }
 }
 
-/// Refuses explicit padding that a whole window fits into: it would have nothing to look at.
+/// Refuses explicit padding of more than half a window, since a window could then lie outside the image.
 pub(super) fn check_padding(layer: &dyn Layer, pool: usize, padding: Padding) -> Result<()> {
     match padding {
         Padding::Explicit(pixels) if pixels > pool / 2 => Err(Error::invalid(
@@ -85,9 +85,9 @@ impl Layer for MaxPool2d {
     }
 
     fn output_shape(&self, input: &Shape, from: &str) -> Result<Shape> {
-        let places = self.window().output_shape(self, input, from)?;
+        let output = self.window().output_shape(self, input, from)?;
         check_padding(self, self.pool, self.padding)?;
-        Ok(places.to_vec())
+        Ok(output.to_vec())
     }
 
     fn forward(&self, x: &Tensor, _weights: &[Tensor], _mode: Mode) -> Tensor {
@@ -108,7 +108,7 @@ mod tests {
     use tch::{Device, Kind};
 
     #[test]
-    fn a_window_that_sticks_out_counts_when_asked() {
+    fn ceil_mode_keeps_a_window_beyond_the_edge() {
         let x = Tensor::arange(25, (Kind::Float, Device::Cpu)).view([1, 1, 5, 5]);
         let pool = |layer: MaxPool2d| {
             let y = layer.forward(&x, &[], Mode::Inference);
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn silly_settings_are_refused() {
+    fn invalid_settings_are_refused() {
         let refusal =
             |layer: MaxPool2d| layer.output_shape(&vec![6, 8, 8], "input").unwrap_err().to_string();
         assert!(refusal(MaxPool2d::new(0)).contains("a window of at least 1"));

@@ -1,25 +1,25 @@
-//! Several inputs become one.
+//! Layers with several inputs.
 
 use super::{Named, Settings, Shape, shape_text};
 use crate::error::{Error, Result};
 use tch::Tensor;
 
-/// A step of a network with several inputs and one output. It has no weights.
+/// A layer with several inputs, one output and no weights.
 pub trait Merge: Settings {
-    /// The name that automatic names are made of: `add` becomes `add`, `add_1`, …
+    /// The stem of automatic names, and its name in saved models: `add` becomes `add`, `add_1`, …
     fn kind(&self) -> &'static str;
 
-    /// The call that makes it, as messages and summaries show it: `Concatenate::new()`.
+    /// The call that creates it, as messages and summaries show it: `Concatenate::new()`.
     fn repr(&self) -> String;
 
-    /// The output's shape for inputs of these shapes, which come from the layers named `from`.
+    /// The output's shape for inputs of these shapes from the layers named `from`.
     ///
     /// # Errors
     ///
-    /// If the inputs do not fit together; the message names the first that does not fit.
+    /// If the inputs do not fit together. The message names the first that does not fit.
     fn output_shape(&self, inputs: &[Shape], from: &[String]) -> Result<Shape>;
 
-    /// The output for batches: each input is `[batch, …its shape]`.
+    /// The output for batches, each `[batch, …its shape]`.
     fn forward(&self, inputs: &[Tensor]) -> Tensor;
 
     /// The same under a name of your own.
@@ -31,7 +31,7 @@ pub trait Merge: Settings {
     }
 }
 
-/// The one shape that all inputs have.
+/// The shape that all inputs share.
 pub(super) fn same_shapes(merge: &dyn Merge, inputs: &[Shape], from: &[String]) -> Result<Shape> {
     let first = first(merge, inputs)?;
     match inputs.iter().position(|shape| shape != first) {
@@ -67,7 +67,7 @@ pub(super) fn concatenated_shape(
     let mut shape = first.clone();
     let total = inputs.iter().try_fold(0usize, |sum, shape| sum.checked_add(shape[0]));
     shape[0] = total.ok_or_else(|| {
-        Error::invalid(merge.repr(), "inputs that memory holds", both(inputs, from, 0), "")
+        Error::invalid(merge.repr(), "inputs that fit into memory", both(inputs, from, 0), "")
     })?;
     Ok(shape)
 }
@@ -80,7 +80,7 @@ fn first<'a>(merge: &dyn Merge, inputs: &'a [Shape]) -> Result<&'a Shape> {
     Err(Error::invalid(merge.repr(), "at least two inputs", got, "Try .call(&[a, b])."))
 }
 
-/// The first input and the one that does not go with it.
+/// The first input and the one that does not fit it.
 fn both(inputs: &[Shape], from: &[String], other: usize) -> String {
     let one = |at: usize| {
         let name = from.get(at).map_or("?", String::as_str);
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_named() {
+    fn inputs_that_do_not_fit_are_named() {
         let error = shape(&Concatenate, &[&[2, 4, 5], &[2, 4, 5], &[2, 3, 5]]).unwrap_err();
         assert_eq!(
             error.to_string(),

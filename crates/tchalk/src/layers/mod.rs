@@ -1,18 +1,18 @@
-//! One step of a network: each layer in a file of its own.
+//! The layers of networks.
 //!
-//! A layer is a plain value that says what it does to shapes and tensors; its weights live in the
-//! [`Model`](crate::model::Model) that it becomes part of. Shapes leave out the batch: an image is
+//! A layer is a plain value that describes what it does to shapes and tensors. Its weights are in the
+//! [`Model`](crate::model::Model) that it is part of. Shapes leave out the batch: an image is
 //! `[channels, height, width]`, a vector `[features]`. Names and defaults are Keras's.
 //!
 //! | to | layers |
 //! |---|---|
 //! | learn | [`Dense`], [`Conv2d`], [`DepthwiseConv2d`], [`BatchNorm2d`] |
-//! | bend | [`Relu`], [`Relu6`], [`LeakyRelu`], [`Elu`], [`Gelu`], [`Silu`], [`Tanh`], [`Sigmoid`], [`Softmax`] |
+//! | activate | [`Relu`], [`Relu6`], [`LeakyRelu`], [`Elu`], [`Gelu`], [`Silu`], [`Tanh`], [`Sigmoid`], [`Softmax`] |
 //! | pool | [`MaxPool2d`], [`AveragePool2d`], [`AdaptiveAveragePool2d`], [`GlobalAveragePool2d`], [`GlobalMaxPool2d`] |
 //! | rearrange | [`Flatten`], [`Reshape`], [`ZeroPad2d`], [`PadChannels`], [`Resize`] |
 //! | scale | [`Rescale`], [`Normalize`] |
-//! | leave out | [`Dropout`] |
-//! | join | [`Concatenate`], [`Add`], [`Average`] |
+//! | regularize | [`Dropout`] |
+//! | merge | [`Concatenate`], [`Add`], [`Average`] |
 
 mod activation;
 mod adaptive_average_pool2d;
@@ -80,22 +80,21 @@ use tch::Tensor;
 /// The shape of one example, without the batch: `[channels, height, width]` or `[features]`.
 pub type Shape = Vec<usize>;
 
-/// What a layer wants to learn: one entry of [`Layer::weights`].
+/// A weight of a layer: one entry of [`Layer::weights`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct WeightSpec {
     /// The last part of the weight's name: `weight` or `bias`.
     pub name: &'static str,
     /// Its shape, in libtorch's order.
     pub shape: Vec<usize>,
-    /// How it is filled before training.
+    /// Its initial values.
     pub initializer: Initializer,
-    /// Whether training changes it; the running means of a normalization, for example, are not
-    /// learned.
+    /// Whether it has a gradient. The running means of a normalization, for example, have none.
     pub trainable: bool,
 }
 
 impl WeightSpec {
-    /// A weight that training changes.
+    /// A weight with a gradient.
     pub(crate) fn new(
         name: &'static str,
         shape: Vec<usize>,
@@ -104,7 +103,7 @@ impl WeightSpec {
         WeightSpec { name, shape, initializer, trainable: true }
     }
 
-    /// A weight that the layer itself keeps, and gradients leave alone.
+    /// A weight without a gradient, which the layer itself updates.
     pub(crate) fn buffer(
         name: &'static str,
         shape: Vec<usize>,
@@ -114,12 +113,12 @@ impl WeightSpec {
     }
 }
 
-/// How a forward pass is meant.
+/// The mode of a forward pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Learning: dropout drops, batch normalization uses the batch's own mean and variance.
+    /// Dropout is active, and batch normalization uses the batch's own mean and variance.
     Training,
-    /// Using what was learned.
+    /// The network is used, not trained.
     Inference,
 }
 
@@ -138,29 +137,29 @@ impl<T: Serialize + Any + Debug + Send + Sync> Settings for T {
 
 /// One step of a network.
 pub trait Layer: Settings {
-    /// The name that automatic names are made of: `conv2d` becomes `conv2d`, `conv2d_1`, …
+    /// The stem of automatic names, and the layer's name in saved models: `conv2d` becomes `conv2d`, `conv2d_1`, …
     fn kind(&self) -> &'static str;
 
-    /// The call that makes this layer, as messages and summaries show it: `Conv2d::new(32, 3)`.
+    /// The call that creates this layer, as messages and summaries show it: `Conv2d::new(32, 3)`.
     fn repr(&self) -> String;
 
-    /// The output's shape for an input of shape `input`, which comes from the layer named `from`.
+    /// The output's shape for an input of shape `input` from the layer named `from`.
     ///
     /// # Errors
     ///
-    /// If this layer cannot take such an input; the message says what it could take.
+    /// If this layer cannot take such an input. The message says what it can take.
     fn output_shape(&self, input: &Shape, from: &str) -> Result<Shape>;
 
-    /// The weights this layer needs for inputs of shape `input`; none by default.
+    /// The weights for inputs of shape `input`. The default is none.
     fn weights(&self, _input: &Shape) -> Vec<WeightSpec> {
         Vec::new()
     }
 
-    /// The output for a batch: `x` is `[batch, …input shape]`, the result `[batch, …output shape]`.
+    /// The output `[batch, …output shape]` for a batch `x`, `[batch, …input shape]`.
     fn forward(&self, x: &Tensor, weights: &[Tensor], mode: Mode) -> Tensor;
 
-    /// Who this layer is. Clones of one layer are the same one, and share their weights wherever
-    /// they are used. Only layers with weights need it.
+    /// The layer's identity. Clones of a layer share it, and therefore their weights. Only layers with
+    /// weights need it.
     fn identity(&self) -> Option<LayerId> {
         None
     }
@@ -173,13 +172,13 @@ pub trait Layer: Settings {
         Named::new(name, self)
     }
 
-    /// Whether a layer without weights does something else in training than in use, as dropout does.
+    /// Whether a layer without weights depends on the mode, as dropout does.
     fn depends_on_mode(&self) -> bool {
         false
     }
 
-    /// Whether nobody looks at its output again on the way back, neither itself nor its input, so that
-    /// a rectifier behind it may write over the output and save the memory for another.
+    /// Whether the layer's own backward pass does not need its output, so that a ReLU after it may
+    /// overwrite the output and save memory.
     fn output_unused_in_backward(&self) -> bool {
         false
     }
@@ -190,34 +189,34 @@ pub trait Layer: Settings {
         None
     }
 
-    /// The side of the window through which one output sees the input, and how far the window moves
-    /// from one output to the next; nothing for a layer whose outputs see everything.
+    /// The side of the window of the input that one output depends on, and the stride from one window to
+    /// the next. `None` for a layer whose outputs depend on the whole input.
     fn kernel_and_stride(&self) -> Option<(usize, usize)> {
         Some((1, 1))
     }
 }
 
-/// `[3, 32, 32]`, or `[channels, height, width]` for the named axes.
+/// A shape for messages: `[3, 32, 32]`.
 pub(crate) fn shape_text(shape: &[usize]) -> String {
     format!("{shape:?}")
 }
 
-/// The three axes of an image, or the error that says who wanted one.
+/// The three axes of an image, or an error where the input is none.
 pub(crate) fn image_axes(layer: &dyn Layer, input: &Shape, from: &str) -> Result<[usize; 3]> {
     <[usize; 3]>::try_from(input.as_slice()).map_err(|_| {
         Error::invalid(
             layer.repr(),
             "images [channels, height, width]",
             format!("{} from {from:?}", shape_text(input)),
-            "It has to come before Flatten.",
+            "Put it before Flatten.",
         )
     })
 }
 
-/// Far more than any layer has of anything; beyond it, a file is damaged or a number mistyped.
+/// The largest setting. A larger number is mistyped or comes from a damaged file.
 const MAX_COUNT: usize = 1 << 24;
 
-/// Refuses settings, each named with its article, that are below 1 or beyond all reason.
+/// Refuses settings, each named with its article, that are below 1 or above [`MAX_COUNT`].
 pub(crate) fn check_counts(layer: &dyn Layer, settings: &[(&str, usize)]) -> Result<()> {
     for &(name, value) in settings {
         let expected = match value {
@@ -230,12 +229,21 @@ pub(crate) fn check_counts(layer: &dyn Layer, settings: &[(&str, usize)]) -> Res
     Ok(())
 }
 
-/// Refuses outputs and weights that no memory holds.
-pub(crate) fn check_size(layer: &dyn Layer, shape: &[usize]) -> Result<()> {
-    let numbers = shape.iter().try_fold(1usize, |product, &n| product.checked_mul(n));
-    if numbers.is_some_and(|numbers| numbers <= 1 << 36) {
+/// The largest number of elements of an output, or of all weights. More come from a mistyped number or a
+/// damaged file.
+pub(crate) const MAX_NUMBERS: usize = 1 << 36;
+
+/// Refuses a tensor of more than [`MAX_NUMBERS`] elements before any memory is allocated.
+pub(crate) fn check_numbers(op: &str, shape: &[usize]) -> Result<()> {
+    let count = shape.iter().try_fold(1usize, |product, &n| product.checked_mul(n));
+    if count.is_some_and(|count| count <= MAX_NUMBERS) {
         return Ok(());
     }
-    let expected = "at most 2³⁶ numbers";
-    Err(Error::invalid(layer.repr(), expected, shape_text(shape), "Look for a mistyped number."))
+    let hint = "Look for a mistyped number, or use smaller images, fewer filters, or more pooling.";
+    Err(Error::invalid(op, "at most 2³⁶ numbers", shape_text(shape), hint))
+}
+
+/// Refuses an output or a weight of a layer that is too large.
+pub(crate) fn check_size(layer: &dyn Layer, shape: &[usize]) -> Result<()> {
+    check_numbers(&layer.repr(), shape)
 }

@@ -1,12 +1,12 @@
-//! Each channel minus its mean, divided by its standard deviation.
+//! Normalization with a given mean and standard deviation.
 
 use super::{Layer, Mode, Shape};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-/// Subtracts from each channel a mean and divides it by a standard deviation, both given: what a
-/// pre-trained network was fed with.
+/// Subtracts a given mean from each channel and divides it by a given standard deviation, as a
+/// pre-trained network expects its input.
 ///
 /// # Shapes
 ///
@@ -57,7 +57,7 @@ impl Layer for Normalize {
             && self.deviation.iter().all(|&it| it.is_finite() && it != 0.0);
         if !usable {
             let got = format!("{} and {}", short(&self.mean), short(&self.deviation));
-            let hint = "A channel that never varies can be left as it is with 1.";
+            let hint = "For a channel that never varies use 1.";
             return Err(Error::invalid(self.repr(), "numbers that divide", got, hint));
         }
         Ok(input.clone())
@@ -74,7 +74,7 @@ impl Layer for Normalize {
     }
 }
 
-/// Up to four numbers, with three digits each; of more, how many.
+/// Up to four numbers with three digits each, or the number of numbers.
 fn short(values: &[f64]) -> String {
     if values.len() > 4 {
         return format!("[… {} numbers]", values.len());
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_numbers_are_written_short() {
+    fn repr_rounds_numbers() {
         let layer = Normalize::new([123.0 / 255.0, 0.5, 0.0], [1.0 / 255.0; 3]);
         assert_eq!(layer.repr(), "Normalize::new([0.482, 0.500, 0], [3.92e-3, 3.92e-3, 3.92e-3])");
         let layer = Normalize::new([0.0; 512], [1.0; 512]);

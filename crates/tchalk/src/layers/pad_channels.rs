@@ -1,4 +1,4 @@
-//! Channels of zeros before and after the others.
+//! Zero padding of channels.
 
 use super::{Layer, Mode, Shape, check_counts, check_size, image_axes};
 use crate::error::Result;
@@ -25,7 +25,7 @@ pub struct PadChannels {
 }
 
 impl PadChannels {
-    /// So many channels before, and so many after.
+    /// `before` channels before the others and `after` channels after them.
     pub fn new(before: usize, after: usize) -> PadChannels {
         PadChannels { before, after }
     }

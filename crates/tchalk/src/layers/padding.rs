@@ -1,8 +1,8 @@
-//! What happens at the edges of an image.
+//! The padding at the edges of an image.
 
 use serde::{Deserialize, Serialize};
 
-/// What happens at the edges when a window moves over an image.
+/// The padding at the edges of an image, over which a window moves.
 ///
 /// ```
 /// use tchalk::layers::{Conv2d, Layer, Padding};
@@ -17,18 +17,18 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Padding {
-    /// The window stays inside; the output is smaller. Keras's default.
+    /// No padding: the window stays inside, and the output is smaller. Keras's default.
     #[default]
     Valid,
-    /// Zeros around the image make the output as large as the input (divided by the stride,
-    /// rounded up). An odd one out goes to the bottom and the right, as in Keras.
+    /// Padding that makes the output as large as the input, divided by the stride and rounded up. An odd
+    /// pixel is added at the bottom and the right, as in Keras.
     Same,
     /// This many pixels on each of the four sides, as in PyTorch.
     Explicit(usize),
 }
 
 impl Padding {
-    /// The length of the output along one axis, if the window fits at all.
+    /// The length of the output along one axis, if the window fits.
     pub(crate) fn output_length(self, input: usize, window: usize, stride: usize) -> Option<usize> {
         match self {
             Padding::Same => Some(input.div_ceil(stride)),
@@ -39,7 +39,7 @@ impl Padding {
         }
     }
 
-    /// How much to add before and after along one axis.
+    /// The padding before and after along one axis.
     pub(crate) fn amounts(self, input: usize, window: usize, stride: usize) -> (usize, usize) {
         match self {
             Padding::Valid => (0, 0),
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn an_odd_one_goes_to_the_end() {
+    fn an_odd_pixel_is_added_at_the_end() {
         assert_eq!(Padding::Same.amounts(7, 3, 1), (1, 1));
         assert_eq!(Padding::Same.amounts(8, 3, 2), (0, 1));
         assert_eq!(Padding::Same.amounts(7, 2, 1), (0, 1));

@@ -1,4 +1,4 @@
-//! Layers from their saved settings.
+//! Creates layers from saved settings.
 
 use super::*;
 use crate::error::{Error, Result};
@@ -6,12 +6,12 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::sync::Arc;
 
-/// The layer of this kind with these settings, as [`Settings::config`] gave them. Whether they make
-/// sense is seen, as with a layer that a reader made, when the network is built.
+/// The layer of this kind with these settings, as [`Settings::config`] returns them. The settings are
+/// checked when the network is built.
 ///
 /// # Errors
 ///
-/// If there is no such kind, or a setting is missing, unknown or of the wrong type.
+/// If the kind is unknown, or a setting is missing, unknown or of the wrong type.
 ///
 /// ```
 /// use tchalk::layers::{Dense, Layer, Settings, registry};
@@ -51,17 +51,17 @@ pub fn from_config(kind: &str, config: &Value) -> Result<Arc<dyn Layer>> {
     }
 }
 
-/// The join of this kind, as [`Settings::config`] gave it.
+/// The merge of this kind with these settings, as [`Settings::config`] returns them.
 ///
 /// # Errors
 ///
-/// As those of [`from_config`].
+/// The same as those of [`from_config`].
 pub fn merge_from_config(kind: &str, config: &Value) -> Result<Arc<dyn Merge>> {
     match kind {
         "add" => merge::<Add>(kind, config),
         "average" => merge::<Average>(kind, config),
         "concatenate" => merge::<Concatenate>(kind, config),
-        _ => Err(unknown("a join", kind)),
+        _ => Err(unknown("a merge", kind)),
     }
 }
 
@@ -88,8 +88,7 @@ fn read<T: DeserializeOwned>(kind: &str, config: &Value) -> Result<T> {
 }
 
 fn unknown(what: &str, kind: &str) -> Error {
-    let hint =
-        "The file was damaged, or saved by a newer version or with a layer of its author's own.";
+    let hint = "The file was damaged, or saved by a newer version or with a custom layer.";
     let kind: String = kind.chars().take(80).collect();
     let expected = format!("{what} that this version of the library knows");
     Error::invalid("a saved network", expected, format!("the kind {kind:?}"), hint)
@@ -142,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn every_layer_comes_back_from_its_settings() {
+    fn every_layer_is_restored_from_its_settings() {
         for layer in all() {
             let text = layer.config().to_string();
             let config = serde_json::from_str(&text).unwrap();
@@ -156,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn every_join_comes_back_from_its_settings() {
+    fn every_merge_is_restored_from_its_settings() {
         for join in [&Add as &dyn Merge, &Average, &Concatenate] {
             let back = merge_from_config(join.kind(), &join.config()).unwrap();
             assert_eq!(format!("{back:?}"), format!("{join:?}"));
@@ -164,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_said() {
+    fn unknown_kinds_and_settings_are_refused() {
         let error = |kind: &str, config| from_config(kind, &config).unwrap_err().to_string();
         assert!(error("lstm", json!({})).contains("got the kind \"lstm\""));
         assert!(merge_from_config("dense", &json!({})).is_err());

@@ -1,11 +1,11 @@
-//! All values times one number, plus another.
+//! Scaling and shifting of all values.
 
 use super::{Layer, Mode, Shape};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-/// Multiplies all values by one number and adds another: Keras's `Rescaling`.
+/// Multiplies all values by a scale and adds an offset: Keras's `Rescaling`.
 ///
 /// # Shapes
 ///
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn endless_numbers_are_refused() {
+    fn infinite_numbers_are_refused() {
         let error = Rescale::new(1.0 / 0.0).output_shape(&vec![3], "input").unwrap_err();
         assert!(error.to_string().contains("expected finite numbers, got inf and 0"));
     }

@@ -1,15 +1,15 @@
-//! The same numbers in another shape.
+//! Reshaping.
 
 use super::{Layer, Mode, Shape, check_size, shape_text};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-/// Gives the numbers another shape, in their order: channel by channel, and in each row by row.
+/// Changes the shape and keeps the order of the numbers: channel by channel, and each channel row by row.
 ///
 /// # Shapes
 ///
-/// Output the shape that is given, which has as many numbers as the input; no weights.
+/// Output of the given shape, with as many numbers as the input; no weights.
 ///
 /// ```
 /// use tchalk::layers::{Layer, Reshape};
@@ -40,13 +40,13 @@ impl Layer for Reshape {
 
     fn output_shape(&self, input: &Shape, from: &str) -> Result<Shape> {
         check_size(self, &self.shape)?;
-        let (wanted, there) =
+        let (expected, got) =
             (self.shape.iter().product::<usize>(), input.iter().product::<usize>());
-        if wanted != there || self.shape.is_empty() {
+        if expected != got || self.shape.is_empty() {
             return Err(Error::invalid(
                 self.repr(),
-                format!("an input of {wanted} numbers"),
-                format!("{there}, {} from {from:?}", shape_text(input)),
+                format!("an input of {expected} numbers"),
+                format!("{got}, {} from {from:?}", shape_text(input)),
                 "Shapes are [channels, height, width], without the batch.",
             ));
         }
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_neither_made_nor_lost() {
+    fn the_number_of_numbers_stays_the_same() {
         let error = Reshape::new([1, 28, 28]).output_shape(&vec![783], "input").unwrap_err();
         assert!(error.to_string().contains("an input of 784 numbers, got 783, [783] from"));
         assert!(Reshape::new([]).output_shape(&vec![1], "input").is_err());

@@ -1,15 +1,15 @@
-//! Images of another size.
+//! Resizing of images.
 
 use super::{Layer, Mode, Shape, check_counts, check_size, image_axes};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-/// Makes images larger or smaller: each new pixel is a mixture of its four neighbors (bilinear, the
-/// pixels' middles aligned, Keras's `Resizing`).
+/// Resizes images: each new pixel is interpolated from its four neighbors (bilinear, with aligned pixel
+/// centers, Keras's `Resizing`).
 ///
-/// An image that becomes much smaller loses most of its pixels on the way and looks rough;
-/// [`antialias`](Resize::antialias) averages them instead, as programs for photographs do.
+/// An image that becomes much smaller loses most of its pixels and looks rough.
+/// [`antialias`](Resize::antialias) averages them instead, as photo software does.
 ///
 /// # Shapes
 ///
@@ -31,12 +31,12 @@ pub struct Resize {
 }
 
 impl Resize {
-    /// Makes images of `rows` by `columns` pixels, whatever their proportions.
+    /// Resizes to `rows` by `columns` pixels, whatever the aspect ratio.
     pub fn new(rows: usize, columns: usize) -> Resize {
         Resize { rows, columns, antialias: false }
     }
 
-    /// Averages over all pixels where images become smaller.
+    /// Whether to average over all pixels where images become smaller.
     pub fn antialias(mut self, antialias: bool) -> Resize {
         self.antialias = antialias;
         self
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn antialias_averages_what_becomes_smaller() {
+    fn antialias_averages_smaller_images() {
         let x = Tensor::from_slice(&[0f32, 0.0, 8.0, 0.0, 0.0, 0.0, 0.0, 0.0]).view([1, 1, 1, 8]);
         let rough = Resize::new(1, 2).forward(&x, &[], Mode::Inference);
         assert_eq!(rough, Tensor::from_slice(&[4f32, 0.0]).view([1, 1, 1, 2]));
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn silly_sizes_are_refused() {
+    fn invalid_sizes_are_refused() {
         let error = Resize::new(0, 4).output_shape(&vec![3, 8, 8], "input").unwrap_err();
         assert!(error.to_string().contains("a number of rows of at least 1, got 0"));
         assert!(Resize::new(4, 4).output_shape(&vec![8], "flatten").is_err());

@@ -1,27 +1,27 @@
-//! A window that moves over an image: what convolution and pooling have in common.
+//! The moving window of convolution and pooling.
 
 use super::{Layer, Padding, Shape, check_counts, check_size, image_axes};
 use crate::error::{Error, Result};
 use tch::Tensor;
 
-/// A square window and how it moves.
+/// A square window that moves over an image.
 pub(crate) struct Window {
     pub(crate) size: usize,
     pub(crate) stride: usize,
     pub(crate) padding: Padding,
-    /// Pixels from one of the window's pixels to the next; 1 for a window without holes.
+    /// The distance between neighboring pixels of the window; 1 for a window without gaps.
     pub(crate) dilation: usize,
-    /// Whether a last window that sticks out counts.
+    /// Whether a last window that extends beyond the edge counts.
     pub(crate) ceil: bool,
 }
 
 impl Window {
-    /// From the window's first pixel to its last, both counted.
+    /// The side of the window including its gaps.
     pub(crate) fn effective_size(&self) -> usize {
         (self.size - 1) * self.dilation + 1
     }
 
-    /// Checks the window, and says how many places there are for it: `[channels, height, width]`.
+    /// Checks the window and returns the output's shape `[channels, height, width]`.
     pub(crate) fn output_shape(
         &self,
         layer: &dyn Layer,
@@ -41,7 +41,7 @@ impl Window {
                 Ok([channels, down, across])
             }
             _ => {
-                let inside = match self.padding {
+                let least = match self.padding {
                     Padding::Explicit(pixels) => self.effective_size().saturating_sub(2 * pixels),
                     _ => self.effective_size(),
                 };
@@ -55,7 +55,7 @@ impl Window {
                 };
                 Err(Error::invalid(
                     layer.repr(),
-                    format!("images of at least {inside} by {inside} pixels"),
+                    format!("images of at least {least} by {least} pixels"),
                     format!("{height} by {width} from {from:?}"),
                     hint,
                 ))
@@ -68,15 +68,16 @@ impl Window {
             return self.padding.output_length(input, self.effective_size(), self.stride);
         }
         let (before, after) = self.padding.amounts(input, self.effective_size(), self.stride);
-        let room = (input + before + after + self.stride - 1).checked_sub(self.effective_size())?;
-        let places = room / self.stride + 1;
-        // A window that would begin in the padding at the end does not count.
-        let outside = (places - 1) * self.stride >= input + before;
-        Some(places - usize::from(outside))
+        let length =
+            (input + before + after + self.stride - 1).checked_sub(self.effective_size())?;
+        let count = length / self.stride + 1;
+        // A window that would start in the padding at the end does not count.
+        let outside = (count - 1) * self.stride >= input + before;
+        Some(count - usize::from(outside))
     }
 
-    /// Pads a batch of images with `value`. Even padding is left to the operation itself (returned
-    /// as rows and columns on each side); only uneven padding costs a copy.
+    /// Pads a batch of images with `value`. Equal padding on both sides is left to the operation itself
+    /// and returned as rows and columns. Only unequal padding costs a copy.
     pub(crate) fn pad(&self, x: &Tensor, value: f64) -> (Tensor, [i64; 2]) {
         let size = x.size();
         let amounts = |axis: usize| {
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn channels_in_the_last_place_are_recognized() {
+    fn channels_on_the_last_axis_are_recognized() {
         let window =
             Window { size: 3, stride: 1, padding: Padding::Valid, dilation: 1, ceil: false };
         let refuse = |shape: [usize; 3]| {
@@ -148,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn holes_make_a_window_reach_further() {
+    fn gaps_make_a_window_larger() {
         let window =
             Window { size: 3, stride: 1, padding: Padding::Valid, dilation: 2, ceil: false };
         assert_eq!(window.effective_size(), 5);

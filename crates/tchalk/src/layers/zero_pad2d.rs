@@ -1,11 +1,11 @@
-//! A margin of zeros around an image.
+//! Zero padding around an image.
 
 use super::{Layer, Mode, Shape, check_size, image_axes};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-/// Puts a margin of zeros around images.
+/// Adds a margin of zeros around images.
 ///
 /// # Shapes
 ///
@@ -29,12 +29,12 @@ pub struct ZeroPad2d {
 }
 
 impl ZeroPad2d {
-    /// So many pixels on each of the four sides.
+    /// `pixels` pixels on each of the four sides.
     pub fn new(pixels: usize) -> ZeroPad2d {
         ZeroPad2d::sides(pixels, pixels, pixels, pixels)
     }
 
-    /// Each side on its own, in pixels.
+    /// The padding of each side, in pixels.
     pub fn sides(top: usize, bottom: usize, left: usize, right: usize) -> ZeroPad2d {
         ZeroPad2d { top, bottom, left, right }
     }
@@ -60,7 +60,12 @@ impl Layer for ZeroPad2d {
             |before: usize, size: usize, after: usize| before.checked_add(size)?.checked_add(after);
         let sizes = (along(self.top, height, self.bottom), along(self.left, width, self.right));
         let (Some(height), Some(width)) = sizes else {
-            return Err(Error::invalid(self.repr(), "a margin of some pixels", "more", ""));
+            return Err(Error::invalid(
+                self.repr(),
+                "a smaller margin",
+                "more pixels than memory holds",
+                "",
+            ));
         };
         let output = vec![channels, height, width];
         check_size(self, &output)?;
@@ -77,12 +82,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_sides_are_where_they_are_said_to_be() {
+    fn each_side_has_its_own_padding() {
         let x = Tensor::from_slice(&[5f32]).view([1, 1, 1, 1]);
         let y = ZeroPad2d::sides(0, 1, 2, 0).forward(&x, &[], Mode::Inference);
         let expected = Tensor::from_slice2(&[[0f32, 0.0, 5.0], [0.0, 0.0, 0.0]]);
         assert_eq!(y, expected.view([1, 1, 2, 3]));
-        let silly = ZeroPad2d::new(usize::MAX).output_shape(&vec![1, 1, 1], "input");
-        assert!(silly.unwrap_err().to_string().contains("a margin of some pixels"));
+        let huge = ZeroPad2d::new(usize::MAX).output_shape(&vec![1, 1, 1], "input");
+        assert!(huge.unwrap_err().to_string().contains("a smaller margin"));
     }
 }

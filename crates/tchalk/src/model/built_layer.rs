@@ -1,4 +1,4 @@
-//! A layer in use: its weights, and whether they are frozen.
+//! A layer with its weights and its frozen flag.
 
 use crate::error::{Error, Result};
 use crate::layers::{Layer, Mode, Shape, WeightSpec, shape_text};
@@ -7,20 +7,20 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock, Weak};
 use tch::{Device, Tensor};
 
-/// A layer with its weights. Every network that uses the layer holds the same cell, so that weights
-/// and frozen flag are shared.
+/// A layer with its weights. All networks that use the layer hold the same `BuiltLayer`, so they share
+/// its weights and its frozen flag.
 pub(crate) struct BuiltLayer {
-    /// The order in which several cells are locked, so that no two threads wait for each other.
+    /// The order in which layers are locked, so that two threads never wait for each other.
     pub(super) lock_order: u64,
     pub(crate) layer: Arc<dyn Layer>,
     /// The layer without its softmax, where it has one that a step of its own runs.
     without_softmax: Option<Arc<dyn Layer>>,
     pub(super) specs: Vec<WeightSpec>,
-    /// One tensor for each spec, or none before the first network is built with this cell. Held
-    /// only to fetch the handles.
+    /// One tensor for each spec, or none before the first network with this layer is built. The lock is
+    /// held only to copy the handles.
     weights: Mutex<Vec<Tensor>>,
     frozen: AtomicBool,
-    /// A step of training has the weights to itself, everybody else shares them.
+    /// A training step locks the weights exclusively, all other uses share the lock.
     pub(super) access_lock: RwLock<()>,
 }
 
@@ -31,7 +31,7 @@ impl std::fmt::Debug for BuiltLayer {
 }
 
 impl BuiltLayer {
-    /// A cell that no other network knows.
+    /// A layer that no other network uses.
     pub(super) fn new(layer: Arc<dyn Layer>, input: &Shape) -> Arc<BuiltLayer> {
         let specs = layer.weights(input);
         BuiltLayer::with(layer, specs, Vec::new(), false)
@@ -59,7 +59,7 @@ impl BuiltLayer {
     pub(super) fn copy_to(&self, device: Device) -> Arc<BuiltLayer> {
         let copied = |weight: &Tensor| {
             let there = weight.detach().to_device(device);
-            // On the same device nothing has been copied yet.
+            // `to_device` copies nothing where the device is the same.
             let own = if device == weight.device() { there.copy() } else { there };
             own.set_requires_grad(weight.requires_grad())
         };
@@ -67,8 +67,8 @@ impl BuiltLayer {
         BuiltLayer::with(self.layer.clone(), self.specs.clone(), weights, self.is_frozen())
     }
 
-    /// The cell of `layer`: the one that a clone of it was used with before, or a new one. A clone
-    /// that was changed since is another layer.
+    /// `layer` with its weights: those that a clone of it already has, or new ones. A clone with changed
+    /// settings is another layer.
     pub(super) fn for_layer(
         layer: Arc<dyn Layer>,
         input: &Shape,
@@ -79,23 +79,23 @@ impl BuiltLayer {
         };
         let known =
             identity.known().into_iter().filter_map(|one| one.downcast::<BuiltLayer>().ok());
-        match known.into_iter().find(|cell| cell.is_for(&*layer)) {
-            Some(cell) => cell.reuse(&*layer, input, from),
+        match known.into_iter().find(|built| built.is_for(&*layer)) {
+            Some(built) => built.reuse(&*layer, input, from),
             None => {
-                let cell = BuiltLayer::new(layer, input);
-                let one: Weak<dyn Any + Send + Sync> = Arc::downgrade(&(cell.clone() as Arc<_>));
+                let built = BuiltLayer::new(layer, input);
+                let one: Weak<dyn Any + Send + Sync> = Arc::downgrade(&(built.clone() as Arc<_>));
                 identity.remember(one);
-                Ok(cell)
+                Ok(built)
             }
         }
     }
 
-    /// Whether the cell was made for this layer, unchanged.
+    /// Whether this was built from a clone of `layer` with the same settings.
     pub(super) fn is_for(&self, layer: &dyn Layer) -> bool {
         self.layer.kind() == layer.kind() && self.layer.config() == layer.config()
     }
 
-    /// The cell for a second use, whose inputs must go with the weights there are.
+    /// This layer for a second use. Its input must fit the existing weights.
     pub(super) fn reuse(
         self: Arc<BuiltLayer>,
         layer: &dyn Layer,
@@ -110,7 +110,7 @@ impl BuiltLayer {
             format!("{}, used again", layer.repr()),
             format!("an input for the weights it has, {}", weights.join(" and ")),
             format!("{} from {from:?}", shape_text(input)),
-            format!("Make a second layer with {} for it.", layer.repr()),
+            format!("Create a second layer with {} for it.", layer.repr()),
         ))
     }
 
@@ -128,12 +128,12 @@ impl BuiltLayer {
         self.without_softmax.as_ref().unwrap_or(&self.layer).forward(x, weights, mode)
     }
 
-    /// Handles on the weights, in the order of the specs.
+    /// The weights, in the order of the specs.
     pub(crate) fn tensors(&self) -> Vec<Tensor> {
         self.lock_weights().iter().map(Tensor::shallow_clone).collect()
     }
 
-    /// Fills the weights, where this has not been done, from libtorch's generator.
+    /// Initializes the weights from libtorch's generator, if there are none yet.
     pub(super) fn initialize(&self, device: Device) {
         let mut weights = self.lock_weights();
         if weights.is_empty() {
@@ -145,7 +145,7 @@ impl BuiltLayer {
         }
     }
 
-    /// Takes these tensors for weights: they have the shapes of the specs.
+    /// Replaces the weights by tensors with the shapes of the specs.
     pub(super) fn set_weights(&self, tensors: Vec<Tensor>) {
         let trained = |spec: &WeightSpec| spec.trainable && !self.is_frozen();
         let tensors = self.specs.iter().zip(tensors);
@@ -153,24 +153,24 @@ impl BuiltLayer {
             tensors.map(|(spec, t)| t.set_requires_grad(trained(spec))).collect();
     }
 
-    /// Where the weights are, if there are any.
+    /// The device of the weights, if there are any.
     pub(super) fn device(&self) -> Option<Device> {
         self.lock_weights().first().map(Tensor::device)
     }
 
-    /// How many numbers the weights are, and how many of them training changes.
+    /// The number of parameters, and of those that training changes.
     pub(super) fn parameter_counts(&self) -> (usize, usize) {
         let size = |spec: &WeightSpec| spec.shape.iter().product::<usize>();
         let trained = self.specs.iter().filter(|spec| spec.trainable && !self.is_frozen());
         (self.specs.iter().map(size).sum(), trained.map(size).sum())
     }
 
-    /// Whether the layer runs as in use even while the network learns.
+    /// Whether the layer is frozen: training leaves its weights alone, and it runs in inference mode.
     pub(crate) fn is_frozen(&self) -> bool {
         self.frozen.load(Ordering::SeqCst)
     }
 
-    /// Freezes the layer or sets it free.
+    /// Freezes or unfreezes the layer.
     pub(super) fn set_frozen(&self, frozen: bool) {
         let _alone = self.access_lock.write().unwrap_or_else(|poisoned| poisoned.into_inner());
         self.frozen.store(frozen, Ordering::SeqCst);
@@ -180,8 +180,7 @@ impl BuiltLayer {
         }
     }
 
-    /// Whether the output is the same for the same input, however often the network has learned in
-    /// between.
+    /// Whether training does not change the output for the same input.
     pub(super) fn is_constant(&self) -> bool {
         self.is_frozen() || (self.specs.is_empty() && !self.layer.depends_on_mode())
     }

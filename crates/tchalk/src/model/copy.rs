@@ -1,4 +1,4 @@
-//! A network of the same form, with weights of its own.
+//! A copy of a network, with weights of its own.
 
 use super::built_layer::BuiltLayer;
 use super::graph::{Graph, Node, Op};
@@ -8,22 +8,22 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use tch::{Device, no_grad};
 
-/// What has been copied already, by where the original is, so that what is shared stays shared.
+/// The copies so far, by the address of the original, so that shared layers stay shared.
 struct Copies {
-    /// Where the copies are.
+    /// The device of the copies.
     device: Device,
-    cells: HashMap<usize, Arc<BuiltLayer>>,
+    built_layers: HashMap<usize, Arc<BuiltLayer>>,
     models: HashMap<usize, Model>,
 }
 
 impl Model {
-    /// A network of the same layers with the same weights, which are its own: whatever is done to
-    /// the copy, this network stays as it is. (A clone shares the weights.) What `compile` chose is
-    /// not copied, as with Keras's `clone_model`.
+    /// A network with the same layers and its own copy of the weights. Changing the copy does not
+    /// change this network. (A clone shares the weights.) The settings of `compile` are not copied, as
+    /// with Keras's `clone_model`.
     ///
     /// # Errors
     ///
-    /// If there is no memory for the weights.
+    /// If there is not enough memory for the weights.
     ///
     /// ```
     /// use tchalk::prelude::*;
@@ -37,15 +37,15 @@ impl Model {
         self.copy_to(self.inner.device)
     }
 
-    /// The same, with the copy on another device.
+    /// The same, with the copy on `device`.
     pub(crate) fn copy_to(&self, device: Device) -> Result<Model> {
         check_memory("Model::copy", self.parameter_count())?;
         let _access = self.inner.program.inference();
-        Copies { device, cells: HashMap::new(), models: HashMap::new() }.model(self)
+        Copies { device, built_layers: HashMap::new(), models: HashMap::new() }.model(self)
     }
 
-    /// Takes over from the network that this is a copy of: which layers are frozen, and the weights.
-    /// Those of layers that stay frozen only where `frozen_too` says so. The caller has access to the
+    /// Copies the frozen flags and the weights of the network that this is a copy of. The weights of
+    /// layers that stay frozen are copied only with `include_frozen`. The caller holds the lock of the
     /// original.
     pub(crate) fn copy_weights_from(&self, original: &Program, include_frozen: bool) {
         for (own, from) in self.inner.program.built_layers().zip(original.built_layers()) {
@@ -67,15 +67,15 @@ impl Model {
 
 impl Copies {
     fn model(&mut self, model: &Model) -> Result<Model> {
-        let place = Arc::as_ptr(&model.inner) as usize;
-        if let Some(known) = self.models.get(&place) {
+        let address = Arc::as_ptr(&model.inner) as usize;
+        if let Some(known) = self.models.get(&address) {
             return Ok(known.clone());
         }
         let inner = model.inner();
         let nodes = inner.graph.nodes.iter().map(|node| {
             let op = match &node.op {
                 Op::Input => Op::Input,
-                Op::Layer(cell) => Op::Layer(self.cell(cell)),
+                Op::Layer(built) => Op::Layer(self.built(built)),
                 Op::Merge(merge) => Op::Merge(merge.clone()),
                 Op::Model(inside) => Op::Model(self.model(inside)?),
             };
@@ -87,15 +87,15 @@ impl Copies {
         let title = inner.name.clone();
         let copy =
             Model::without_weights("Model::copy", title, inner.has_given_name, graph, self.device)?;
-        self.models.insert(place, copy.clone());
+        self.models.insert(address, copy.clone());
         copy.set_source(model.source());
         Ok(copy)
     }
 
-    fn cell(&mut self, cell: &Arc<BuiltLayer>) -> Arc<BuiltLayer> {
-        let place = Arc::as_ptr(cell) as usize;
+    fn built(&mut self, built: &Arc<BuiltLayer>) -> Arc<BuiltLayer> {
+        let address = Arc::as_ptr(built) as usize;
         let device = self.device;
-        self.cells.entry(place).or_insert_with(|| cell.copy_to(device)).clone()
+        self.built_layers.entry(address).or_insert_with(|| built.copy_to(device)).clone()
     }
 }
 
@@ -103,7 +103,7 @@ impl Copies {
 mod tests {
     use crate::prelude::*;
 
-    /// A frozen model inside, used twice, and a layer used twice.
+    /// A frozen nested model used twice, and a layer used twice.
     fn network() -> Model {
         let base = Sequential::new().input_shape([4]).add(Dense::new(4)).add(Relu).name("base");
         let base = base.build(Device::Cpu).unwrap();
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_answers_alike_and_goes_its_own_way() {
+    fn a_copy_gives_the_same_outputs_and_has_its_own_weights() {
         let model = network();
         let copy = model.copy().unwrap();
         let x = Tensor::rand([3, 4], (Kind::Float, Device::Cpu));
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_follows_its_original() {
+    fn a_copy_takes_over_weights_and_frozen_flags() {
         let model = network();
         let copy = model.copy().unwrap();
         let x = Tensor::rand([3, 4], (Kind::Float, Device::Cpu));
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shared_or_frozen_stays_so() {
+    fn a_copy_keeps_what_is_shared_and_frozen() {
         let (model, copy) = (network(), network().copy().unwrap());
         assert_eq!(copy.parameter_count(), model.parameter_count());
         assert_eq!(copy.trainable_count(), model.trainable_count());

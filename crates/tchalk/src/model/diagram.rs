@@ -1,4 +1,4 @@
-//! A network as a drawing.
+//! A network as a diagram.
 
 use super::graph::{Graph, Op};
 use super::{Model, Step, StepOp};
@@ -7,8 +7,8 @@ use crate::plot::{Diagram, DiagramGroup, DiagramNode, NodeKind};
 use crate::text::thousands;
 
 impl Model {
-    /// The graph, drawn: layers as boxes, shapes on the ways between them, models inside as frames
-    /// that open and close with a click. What is frozen has a sign.
+    /// The diagram of the network: layers as boxes, shapes on the edges between them, nested models as
+    /// frames that open and close with a click. Frozen layers have a sign.
     ///
     /// ```
     /// use tchalk::prelude::*;
@@ -39,12 +39,12 @@ impl Model {
             };
             let counted = first.iter().any(|(path, _)| path == &step.path);
             let parameters = match step.built_layer() {
-                Some(cell) if counted => cell.parameter_counts().0,
+                Some(built) if counted => built.parameter_counts().0,
                 _ => 0,
             };
             let frozen = step
                 .built_layer()
-                .is_some_and(|cell| cell.is_frozen() && cell.parameter_counts().0 > 0);
+                .is_some_and(|built| built.is_frozen() && built.parameter_counts().0 > 0);
             let mut node = DiagramNode::new(&step.path, title, node_kind(step))
                 .subtitle(subtitle(step, counted || step.built_layer().is_none()))
                 .parameters(parameters)
@@ -63,7 +63,7 @@ impl Model {
         diagram
     }
 
-    /// The frames of the models in `graph`, those inside them included.
+    /// The frames of the models in `graph`, including nested ones.
     fn groups(&self, graph: &Graph, prefix: &str, mut diagram: Diagram) -> Diagram {
         for node in &graph.nodes {
             let Op::Model(model) = &node.op else { continue };
@@ -71,11 +71,11 @@ impl Model {
             let inside = format!("{path}/");
             let within = |path: &str| path.starts_with(&inside);
             if !self.inner.program.steps.iter().any(|step| within(&step.path)) {
-                continue; // It gives what it takes: nothing stands in it.
+                continue; // The model returns its input and holds no layer.
             }
-            let cells = self.inner.program.named_layers().iter();
-            let cells: Vec<_> = cells.filter(|(path, _)| within(path)).collect();
-            let parameters = cells.iter().map(|(_, cell)| cell.parameter_counts().0).sum();
+            let built_layers = self.inner.program.named_layers().iter();
+            let built_layers: Vec<_> = built_layers.filter(|(path, _)| within(path)).collect();
+            let parameters = built_layers.iter().map(|(_, built)| built.parameter_counts().0).sum();
             let frozen = model.trainable_count() == 0 && model.parameter_count() > 0;
             let mut group =
                 DiagramGroup::new(&path, &node.name).parameters(parameters).frozen(frozen);
@@ -93,7 +93,7 @@ fn format_shape(shape: &Shape) -> String {
     shape.iter().map(|&n| thousands(n)).collect::<Vec<_>>().join(" × ")
 }
 
-/// What a layer does, which is what its color says.
+/// The kind of a layer, which decides its color.
 fn node_kind(step: &Step) -> NodeKind {
     match (&step.op, step.kind()) {
         (StepOp::Input, _) => NodeKind::Input,
@@ -113,12 +113,12 @@ fn node_kind(step: &Step) -> NodeKind {
     }
 }
 
-/// The call that made the layer, in few words: `Conv2d 64 3×3 relu` for
+/// A short form of the call that creates the layer: `Conv2d 64 3×3 relu` for
 /// `Conv2d::new(64, 3).activation(Relu)`.
 fn subtitle(step: &Step, is_first: bool) -> String {
     let written = match &step.op {
         StepOp::Input | StepOp::Softmax => return "Input".into(),
-        StepOp::Layer(cell) => cell.layer.repr(),
+        StepOp::Layer(built) => built.layer.repr(),
         StepOp::Merge(merge) => merge.repr(),
     };
     let words = short_repr(&written, step.kind().contains("conv"));
@@ -154,7 +154,7 @@ mod tests {
     use crate::prelude::*;
 
     #[test]
-    fn calls_become_few_words() {
+    fn calls_are_shortened() {
         assert_eq!(short_repr("Conv2d::new(64, 3).activation(Relu)", true), "Conv2d 64 3×3 relu");
         assert_eq!(short_repr("DepthwiseConv2d::new(3)", true), "DepthwiseConv2d 3×3");
         assert_eq!(short_repr("Dense::new(512)", false), "Dense 512");

@@ -1,4 +1,5 @@
-//! Files of tensors, in the safetensors format: a header that says what is where, then the numbers.
+//! Files of tensors in the safetensors format: a header with names, shapes and offsets, then the
+//! numbers.
 
 use crate::error::{Error, Result};
 use crate::files::write_atomically;
@@ -10,13 +11,13 @@ use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use tch::{Device, Kind, Tensor};
 
-/// The length of the header's length.
+/// The bytes that hold the header's length.
 const LENGTH_BYTES: u64 = 8;
-/// A header larger than this is a mistake or an attack.
+/// A larger header comes from a damaged or malicious file.
 const MAX_HEADER: u64 = 64 << 20;
 
-/// An open file whose header has been read and checked against the file's size. The numbers are read
-/// tensor by tensor, when they are wanted.
+/// An open file. Its header has been read and checked against the file's size. The numbers are read
+/// one tensor at a time, on demand.
 pub(crate) struct TensorFile {
     path: PathBuf,
     file: File,
@@ -64,7 +65,7 @@ impl TensorFile {
         &self.path
     }
 
-    /// A text that the header holds besides the tensors.
+    /// An entry of the header's metadata.
     pub(crate) fn note(&self, key: &str) -> Option<&str> {
         self.header.metadata().as_ref()?.get(key).map(String::as_str)
     }
@@ -74,8 +75,8 @@ impl TensorFile {
         self.header.offset_keys()
     }
 
-    /// The shape of a tensor and the kind of its numbers, if there is one of that name. The kind is
-    /// nothing where it is none that weights have.
+    /// The shape and the kind of the tensor of this name, if there is one. The kind is `None` where
+    /// weights cannot have it.
     pub(crate) fn info(&self, name: &str) -> Option<(Vec<usize>, Option<Kind>)> {
         let info = self.header.info(name)?;
         let kind = match info.dtype {
@@ -88,12 +89,12 @@ impl TensorFile {
         Some((info.shape.clone(), kind))
     }
 
-    /// How a kind of numbers is called in messages.
+    /// The name of a tensor's kind, for messages.
     pub(crate) fn kind_name(&self, name: &str) -> String {
         self.header.info(name).map_or(String::new(), |info| format!("{:?}", info.dtype))
     }
 
-    /// The tensor of this name, on the CPU; its kind is one that weights have.
+    /// The tensor of this name, on the CPU. The caller has checked its kind with [`TensorFile::info`].
     pub(crate) fn read(&mut self, name: &str) -> Result<Tensor> {
         let (shape, kind) = self.info(name).expect("the name was looked up");
         let kind = kind.expect("the kind was looked at");
@@ -107,7 +108,7 @@ impl TensorFile {
     }
 }
 
-/// The first name that the header, a JSON object, holds twice.
+/// The first name that stands twice in the header, a JSON object.
 fn duplicate_name(text: &[u8]) -> serde_json::Result<Option<String>> {
     struct Names;
     impl<'de> Visitor<'de> for Names {
@@ -130,7 +131,7 @@ fn duplicate_name(text: &[u8]) -> serde_json::Result<Option<String>> {
     serde_json::Deserializer::from_slice(text).deserialize_map(Names)
 }
 
-/// What the format's own errors mean.
+/// The meaning of the format's own errors in plain words.
 fn plain_message(message: &str) -> String {
     if message.contains("invalid offset for tensor") {
         "the tensors overlap, or leave gaps".into()
@@ -141,8 +142,8 @@ fn plain_message(message: &str) -> String {
     }
 }
 
-/// Writes tensors `f32` under their names, with notes in the header. The file appears only when it
-/// is complete; folders on the way to it are made.
+/// Writes `f32` tensors by name, with metadata in the header. The file appears only when it is
+/// complete. Missing folders are created.
 pub(crate) fn write(
     path: &Path,
     notes: &[(&str, String)],
@@ -164,7 +165,7 @@ pub(crate) fn write(
         ));
     }
     let mut header = format!("{{{}}}", parts.join(","));
-    // The numbers begin at a multiple of eight.
+    // The numbers start at a multiple of eight bytes.
     header.push_str(&" ".repeat(header.len().wrapping_neg() % LENGTH_BYTES as usize));
 
     let write = |file: &mut BufWriter<File>| {

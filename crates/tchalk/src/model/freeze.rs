@@ -1,25 +1,24 @@
-//! Keeping what has been learned: layers that training leaves alone.
+//! Frozen layers, which training does not change.
 
 use super::{Model, Step};
 use crate::error::{Error, Result};
 
 impl Model {
-    /// Freezes all layers: training does not change their weights, and they always run as in use,
-    /// dropout and batch normalization included. So what a frozen part gives can be computed once.
-    /// (Keras lets dropout go on in frozen layers.)
+    /// Freezes all layers: training does not change their weights, and they always run in inference
+    /// mode, including dropout and batch normalization. So the output of a frozen part can be computed
+    /// once and cached. (In Keras, dropout stays active in frozen layers.)
     ///
-    /// Other networks that use the same layers see them frozen, too. After freezing or setting free,
-    /// compile again.
+    /// The layers are frozen in all networks that use them. After freezing or unfreezing, compile again.
     pub fn freeze(&self) {
         self.set_frozen(true, |_| true);
     }
 
-    /// Sets all layers free again, frozen by whatever call.
+    /// Unfreezes all layers.
     pub fn unfreeze(&self) {
         self.set_frozen(false, |_| true);
     }
 
-    /// Freezes one layer or one model inside: `"vgg16"`, `"vgg16/block1_conv1"`.
+    /// Freezes one layer or one nested model: `"vgg16"`, `"vgg16/block1_conv1"`.
     ///
     /// # Errors
     ///
@@ -30,7 +29,7 @@ impl Model {
         Ok(())
     }
 
-    /// Sets one layer or one model inside free again.
+    /// Unfreezes one layer or one nested model.
     ///
     /// # Errors
     ///
@@ -41,7 +40,7 @@ impl Model {
         Ok(())
     }
 
-    /// Freezes a layer and all that lead to it; leaves the others as they are.
+    /// Freezes a layer and all layers that lead to it, and leaves the others unchanged.
     ///
     /// # Errors
     ///
@@ -56,18 +55,18 @@ impl Model {
     /// # Ok::<(), tchalk::Error>(())
     /// ```
     pub fn freeze_until(&self, path: &str) -> Result<()> {
-        let place = self.step_index("Model::freeze_until", path)?;
+        let index = self.step_index("Model::freeze_until", path)?;
         let program = &self.inner.program;
-        let leading = program.needed(&[], &[place]);
+        let leading = program.needed(&[], &[index]);
         for (step, _) in program.steps.iter().zip(leading).filter(|(_, leads)| *leads) {
-            if let Some(cell) = step.built_layer() {
-                cell.set_frozen(true);
+            if let Some(built) = step.built_layer() {
+                built.set_frozen(true);
             }
         }
         Ok(())
     }
 
-    /// The place of a path, or the error that says which there are.
+    /// The step of a path, or an error that names existing paths.
     pub(crate) fn step_index(&self, op: &str, path: &str) -> Result<usize> {
         self.inner.program.find(path).ok_or_else(|| {
             let paths = self.layer_paths();
@@ -83,19 +82,19 @@ impl Model {
 
     fn set_frozen(&self, frozen: bool, which: impl Fn(&Step) -> bool) {
         for step in self.inner.program.steps.iter().filter(|step| which(step)) {
-            if let Some(cell) = step.built_layer() {
-                cell.set_frozen(frozen);
+            if let Some(built) = step.built_layer() {
+                built.set_frozen(frozen);
             }
         }
     }
 }
 
-/// Whether a step is this layer, or stands in this model.
+/// Whether a step is this layer, or belongs to this nested model.
 fn is_at_path(step: &Step, path: &str) -> bool {
     step.path.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// The first few and the last.
+/// The first three paths and the last one.
 fn shortened_list(paths: &[String]) -> String {
     match paths {
         [first, second, third, .., last] if paths.len() > 4 => {

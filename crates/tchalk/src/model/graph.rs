@@ -1,69 +1,67 @@
-//! The graph of a network: named nodes, each fed by earlier ones.
+//! The graph of a network: named nodes, each with earlier nodes as inputs.
 
 use super::built_layer::BuiltLayer;
 use super::{Model, names};
 use crate::error::{Error, Result};
-use crate::layers::{Merge, Shape, shape_text};
+use crate::layers::{Merge, Shape, check_numbers};
 use std::sync::Arc;
 
-/// More numbers than this in one value, or in all weights, are a mistake or an attack.
-pub(super) const MAX_NUMBERS: usize = 1 << 36;
-/// More layers than this are, too.
+/// More layers come from a mistake or a malicious file.
 const MAX_NODES: usize = 100_000;
-/// Models in models in models, at most.
+/// The maximum depth of nested models.
 const MAX_DEPTH: usize = 50;
 
-/// What a node does.
+/// The operation of a node.
 #[derive(Debug, Clone)]
 pub(crate) enum Op {
-    /// Takes what the network is given.
+    /// An input of the network.
     Input,
-    /// Runs a layer.
+    /// A layer.
     Layer(Arc<BuiltLayer>),
-    /// Brings several values together.
+    /// Merges several values.
     Merge(Arc<dyn Merge>),
-    /// Runs a whole network.
+    /// A nested network.
     Model(Model),
 }
 
 impl Op {
-    /// What automatic names are made of.
+    /// The stem of automatic names.
     pub(super) fn kind(&self) -> String {
         match self {
             Op::Input => "input".into(),
-            Op::Layer(cell) => cell.layer.kind().into(),
+            Op::Layer(built) => built.layer.kind().into(),
             Op::Merge(merge) => merge.kind().into(),
             Op::Model(model) => model.inner().name.clone(),
         }
     }
 
-    /// The call that made it.
+    /// The call that creates it.
     pub(super) fn repr(&self) -> String {
         match self {
             Op::Input => "Input::new".into(),
-            Op::Layer(cell) => cell.layer.repr(),
+            Op::Layer(built) => built.layer.repr(),
             Op::Merge(merge) => merge.repr(),
             Op::Model(model) => format!("the model {:?}", model.name()),
         }
     }
 
-    /// Where the weights are that two uses of one layer share; nothing where nothing is shared.
+    /// The address of what two uses of one layer or model share, if they share anything.
     pub(super) fn shared(&self) -> Option<usize> {
         match self {
             Op::Input | Op::Merge(_) => None,
-            Op::Layer(cell) => Some(Arc::as_ptr(cell) as usize),
+            Op::Layer(built) => Some(Arc::as_ptr(built) as usize),
             Op::Model(model) => Some(Arc::as_ptr(&model.inner) as usize),
         }
     }
 
-    /// The shape of the output for these inputs.
+    /// The output's shape for these inputs.
     pub(super) fn output_shape(&self, inputs: &[Shape], from: &[String]) -> Result<Shape> {
         match self {
             Op::Input => unreachable!("an input's shape is given"),
-            Op::Layer(cell) => match (inputs, from) {
-                ([input], [from]) => cell.layer.output_shape(input, from),
+            Op::Layer(built) => match (inputs, from) {
+                ([input], [from]) => built.layer.output_shape(input, from),
                 _ => Err(Error::invalid(
-                    cell.layer.repr(),
+                    built.layer.repr(),
                     "one input",
                     inputs.len().to_string(),
                     "Concatenate::new().call(&[a, b]) makes one of several.",
@@ -75,17 +73,17 @@ impl Op {
     }
 }
 
-/// One step in its place.
+/// One node: an operation with its name and its inputs.
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
     pub(crate) name: String,
     pub(crate) op: Op,
-    /// The nodes that feed it, all of them earlier.
+    /// The nodes whose outputs it takes, all of them earlier ones.
     pub(crate) inputs: Vec<usize>,
     pub(crate) shape: Shape,
 }
 
-/// Nodes in an order in which they can run.
+/// All nodes of a network, in an order in which they can run.
 #[derive(Debug, Clone)]
 pub(crate) struct Graph {
     pub(crate) nodes: Vec<Node>,
@@ -94,8 +92,7 @@ pub(crate) struct Graph {
 }
 
 impl Graph {
-    /// Gives the nodes their names: `draft` holds what each does, the name it was given, what feeds
-    /// it, and its shape.
+    /// Names the nodes. `draft` holds for each its operation, its given name, its inputs and its shape.
     pub(super) fn new(
         op: &str,
         draft: Vec<(Op, Option<String>, Vec<usize>, Shape)>,
@@ -112,7 +109,7 @@ impl Graph {
         Ok(graph)
     }
 
-    /// How many nodes there are, those of models inside included, as often as they stand there.
+    /// The number of nodes. Those of nested models count once for each use.
     pub(super) fn size(&self) -> usize {
         self.nodes.iter().fold(0, |sum: usize, node| {
             sum.saturating_add(match &node.op {
@@ -122,7 +119,7 @@ impl Graph {
         })
     }
 
-    /// How deep models stand in models.
+    /// The depth of nested models.
     pub(super) fn depth(&self) -> usize {
         let inside = self.nodes.iter().map(|node| match &node.op {
             Op::Model(model) => 1 + model.inner().depth,
@@ -131,7 +128,7 @@ impl Graph {
         inside.max().unwrap_or(0)
     }
 
-    /// Refuses what no reader means.
+    /// Refuses too many layers, too deep nesting and too large outputs.
     pub(super) fn check_size(&self, op: &str) -> Result<()> {
         if self.size() > MAX_NODES {
             let got = self.size().to_string();
@@ -147,20 +144,20 @@ impl Graph {
         Ok(())
     }
 
-    /// The place of a node.
+    /// The index of the node of this name.
     pub(super) fn find(&self, name: &str) -> Option<usize> {
         self.nodes.iter().position(|node| node.name == name)
     }
 
-    /// Whether each node feeds the next and nothing else: an image of it needs no arrows.
+    /// Whether each node is the only input of the next one.
     pub(super) fn is_chain(&self) -> bool {
         self.outputs == [self.nodes.len() - 1]
             && self.nodes[0].inputs.is_empty()
             && self.nodes.iter().enumerate().skip(1).all(|(i, node)| node.inputs == [i - 1])
     }
 
-    /// The part of the graph that `outputs` need, with these as its outputs, and which of the
-    /// graph's inputs are left.
+    /// The part of the graph that `outputs` need, with these as its outputs, and the indices of the
+    /// inputs that are left.
     pub(super) fn pruned(&self, outputs: &[usize]) -> (Graph, Vec<usize>) {
         let mut needed = vec![false; self.nodes.len()];
         outputs.iter().for_each(|&output| needed[output] = true);
@@ -169,32 +166,18 @@ impl Graph {
                 self.nodes[i].inputs.iter().for_each(|&input| needed[input] = true);
             }
         }
-        let mut places = vec![usize::MAX; self.nodes.len()];
+        let mut indices = vec![usize::MAX; self.nodes.len()];
         let mut nodes = Vec::new();
         for (i, node) in self.nodes.iter().enumerate().filter(|(i, _)| needed[*i]) {
-            places[i] = nodes.len();
-            let inputs = node.inputs.iter().map(|&input| places[input]).collect();
+            indices[i] = nodes.len();
+            let inputs = node.inputs.iter().map(|&input| indices[input]).collect();
             nodes.push(Node { inputs, ..node.clone() });
         }
         let kept: Vec<usize> = (0..self.inputs.len())
             .filter(|&at| needed.get(self.inputs[at]) == Some(&true))
             .collect();
-        let inputs = kept.iter().map(|&at| places[self.inputs[at]]).collect();
-        let outputs = outputs.iter().map(|&output| places[output]).collect();
+        let inputs = kept.iter().map(|&at| indices[self.inputs[at]]).collect();
+        let outputs = outputs.iter().map(|&output| indices[output]).collect();
         (Graph { nodes, inputs, outputs }, kept)
-    }
-}
-
-/// Refuses a value of absurd size, before anything is made of it.
-pub(super) fn check_numbers(op: &str, shape: &[usize]) -> Result<()> {
-    let count = shape.iter().try_fold(1usize, |product, &n| product.checked_mul(n));
-    match count {
-        Some(count) if count <= MAX_NUMBERS => Ok(()),
-        _ => Err(Error::invalid(
-            op,
-            format!("at most {MAX_NUMBERS} numbers"),
-            shape_text(shape),
-            "Use smaller images, fewer filters, or a pooling before it.",
-        )),
     }
 }

@@ -1,49 +1,49 @@
-//! A network from a file.
+//! Loads a network from a file.
 //!
-//! A file may be damaged or malicious. Every number in it is looked at before anything is made of it:
-//! layers and models refer to earlier ones only, so that nothing can go in circles; memory is taken
-//! only for tensors that are in the file with the shape that the network wants.
+//! A file may be damaged or malicious, so every number in it is checked before it is used. Layers and
+//! models may refer only to earlier ones, so there are no circles. Memory is allocated only for tensors
+//! that the file holds with the shape that the network expects.
 
 use super::built_layer::BuiltLayer;
 use super::file::TensorFile;
-use super::graph::{Graph, Node, Op, check_numbers};
+use super::graph::{Graph, Node, Op};
 use super::save::{KEY, SavedModel, SavedNetwork, SavedNode, SavedOp, VERSION};
 use super::{Model, names};
 use crate::error::{Error, Result};
 use crate::files::expand_home;
-use crate::layers::{Layer, Shape, registry, shape_text};
+use crate::layers::{Layer, Shape, check_numbers, registry, shape_text};
 use serde_json::Value;
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use tch::{Device, Kind};
 
-/// No number in the description of a layer is larger.
+/// The largest number in a layer's settings.
 const MAX_SETTING: u64 = 1 << 28;
 
 impl Model {
-    /// Makes a network again from a file that [`Model::save`] wrote, on `device`, with its weights
-    /// and with the layers frozen that were. Nothing in the file is run.
+    /// Loads a network from a file that [`Model::save`] wrote, with its weights and frozen flags, onto
+    /// `device`. No code in the file is run.
     ///
     /// # Errors
     ///
-    /// If there is no such file, it is damaged or holds no network, or it was written by a later
-    /// version or with layers that this one does not know.
+    /// If there is no such file, it is damaged or holds no network, or a later version wrote it, or it
+    /// has layers that this version does not know.
     pub fn load(path: impl AsRef<Path>, device: Device) -> Result<Model> {
         let mut file = TensorFile::open(&expand_home(path))?;
         let model = load_network(&file, device)?;
-        let cells = model.inner.program.named_layers().to_vec();
-        check_tensors(&file, &cells)?;
-        for (path, cell) in &cells {
-            let names = cell.specs.iter().map(|spec| format!("{path}.{}", spec.name));
+        let built_layers = model.inner.program.named_layers().to_vec();
+        check_tensors(&file, &built_layers)?;
+        for (path, built) in &built_layers {
+            let names = built.specs.iter().map(|spec| format!("{path}.{}", spec.name));
             let read = names.map(|name| Ok(file.read(&name)?.to_device(device)));
-            cell.set_weights(read.collect::<Result<_>>()?);
+            built.set_weights(read.collect::<Result<_>>()?);
         }
         Ok(model)
     }
 }
 
-/// An error that says which file, what of it, and what is wrong.
+/// The error of a file with a problem.
 fn file_error(file: &TensorFile, problem: impl Into<String>) -> Error {
     Error::bad_file(file.path(), problem, "")
 }
@@ -87,7 +87,7 @@ fn load_network(file: &TensorFile, device: Device) -> Result<Model> {
             ));
         }
         let made = registry::from_config(&layer.kind, &layer.config).map_err(within)?;
-        layers.push(LayerLoader { layer: Some(made), frozen: layer.frozen, cell: None });
+        layers.push(LayerLoader { layer: Some(made), frozen: layer.frozen, built: None });
     }
     let mut models: Vec<Model> = Vec::new();
     for saved in &saved.models {
@@ -100,25 +100,25 @@ fn load_network(file: &TensorFile, device: Device) -> Result<Model> {
     models.pop().ok_or_else(|| file_error(file, "the description of the network holds no model"))
 }
 
-/// A layer, from its description to its first use.
+/// A layer of the file: its description until its first use, then the built layer.
 struct LayerLoader {
     layer: Option<Arc<dyn Layer>>,
     frozen: bool,
-    cell: Option<Arc<BuiltLayer>>,
+    built: Option<Arc<BuiltLayer>>,
 }
 
 impl LayerLoader {
-    fn cell(&mut self, input: &Shape, from: &str) -> Result<Arc<BuiltLayer>> {
-        if let Some(cell) = &self.cell {
-            cell.layer.output_shape(input, from)?;
-            return cell.clone().reuse(&*cell.layer, input, from);
+    fn built(&mut self, input: &Shape, from: &str) -> Result<Arc<BuiltLayer>> {
+        if let Some(built) = &self.built {
+            built.layer.output_shape(input, from)?;
+            return built.clone().reuse(&*built.layer, input, from);
         }
         let layer = self.layer.take().expect("a layer is taken once");
         check_numbers(&layer.repr(), &layer.output_shape(input, from)?)?;
-        let cell = BuiltLayer::new(layer, input);
-        cell.set_frozen(self.frozen);
-        self.cell = Some(cell.clone());
-        Ok(cell)
+        let built = BuiltLayer::new(layer, input);
+        built.set_frozen(self.frozen);
+        self.built = Some(built.clone());
+        Ok(built)
     }
 }
 
@@ -144,7 +144,7 @@ fn load_graph(saved: &SavedModel, layers: &mut [LayerLoader], models: &[Model]) 
         check_numbers(&format!("{op}, {:?}", node.name), &node.shape)?;
         nodes.push(node);
     }
-    let are_inputs = |place: &usize| matches!(nodes.get(*place), Some(Node { op: Op::Input, .. }));
+    let are_inputs = |index: &usize| matches!(nodes.get(*index), Some(Node { op: Op::Input, .. }));
     let inputs: HashSet<usize> = saved.inputs.iter().copied().collect();
     let listed = inputs.len() == saved.inputs.len() && saved.inputs.iter().all(are_inputs);
     let count = nodes.iter().filter(|node| matches!(node.op, Op::Input)).count();
@@ -178,12 +178,12 @@ fn load_node(
             }
             (Op::Input, shape.clone())
         }
-        SavedOp::Layer(place) => {
-            let (Some(layer), [input]) = (layers.get_mut(*place), &shapes[..]) else {
-                let got = format!("layer {place} with {} inputs", shapes.len());
+        SavedOp::Layer(index) => {
+            let (Some(layer), [input]) = (layers.get_mut(*index), &shapes[..]) else {
+                let got = format!("layer {index} with {} inputs", shapes.len());
                 return Err(Error::invalid(op, "a layer of this file with one input", got, ""));
             };
-            let does = Op::Layer(layer.cell(input, &from[0])?);
+            let does = Op::Layer(layer.built(input, &from[0])?);
             let shape = does.output_shape(&shapes, &from)?;
             (does, shape)
         }
@@ -192,10 +192,10 @@ fn load_node(
             let shape = does.output_shape(&shapes, &from)?;
             (does, shape)
         }
-        SavedOp::Model(place) => {
-            let Some(model) = models.get(*place) else {
+        SavedOp::Model(index) => {
+            let Some(model) = models.get(*index) else {
                 let expected = "a model that comes before this one";
-                return Err(Error::invalid(op, expected, format!("model {place}"), ""));
+                return Err(Error::invalid(op, expected, format!("model {index}"), ""));
             };
             let does = Op::Model(model.clone());
             let shape = does.output_shape(&shapes, &from)?;
@@ -205,7 +205,7 @@ fn load_node(
     Ok(Node { name: saved.name.clone(), op: does, inputs: saved.inputs.clone(), shape })
 }
 
-/// A name as [`names::all`] gives them: `dense`, or `dense:2` for a second use.
+/// A name as [`names::assign`] gives them: `dense`, or `dense:2` for a second use.
 fn check_name(op: &str, name: &str) -> Result<()> {
     match name.rsplit_once(':') {
         Some((name, uses)) if uses.parse::<u32>().is_ok_and(|uses| uses > 1) => {
@@ -215,7 +215,7 @@ fn check_name(op: &str, name: &str) -> Result<()> {
     }
 }
 
-/// Whether all numbers are such that sizes can be computed with them.
+/// Whether all numbers are small enough to compute sizes with them.
 fn has_reasonable_numbers(config: &Value) -> bool {
     match config {
         Value::Number(number) => match (number.as_u64(), number.as_i64()) {
@@ -229,11 +229,11 @@ fn has_reasonable_numbers(config: &Value) -> bool {
     }
 }
 
-/// The file holds the tensors that the network wants, and no others.
-fn check_tensors(file: &TensorFile, cells: &[(String, Arc<BuiltLayer>)]) -> Result<()> {
+/// The file holds exactly the tensors that the network expects.
+fn check_tensors(file: &TensorFile, built_layers: &[(String, Arc<BuiltLayer>)]) -> Result<()> {
     let mut wanted = HashSet::new();
-    for (path, cell) in cells {
-        for spec in &cell.specs {
+    for (path, built) in built_layers {
+        for spec in &built.specs {
             let name = format!("{path}.{}", spec.name);
             match file.info(&name) {
                 None => return Err(file_error(file, format!("the weight {name:?} is missing"))),

@@ -1,4 +1,4 @@
-//! Weights from a file into a network that is there, by name.
+//! Loads weights by name into an existing network.
 
 use super::Model;
 use super::file::TensorFile;
@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use std::path::Path;
 use tch::{Tensor, no_grad};
 
-/// What [`Model::load_weights`] found: which tensors went into the network, and which did not.
+/// The result of [`Model::load_weights`]: which tensors were loaded, and which were not.
 #[derive(Clone, PartialEq)]
 pub struct LoadReport {
     file: String,
@@ -22,32 +22,32 @@ pub struct LoadReport {
 }
 
 impl LoadReport {
-    /// The weights that were filled from the file.
+    /// The weights that were loaded from the file.
     pub fn matched(&self) -> Vec<String> {
         self.matched.clone()
     }
 
-    /// The weights of the network that the file does not hold; they stay as they were.
+    /// The weights of the network that the file does not hold. They are unchanged.
     pub fn missing(&self) -> Vec<String> {
         self.missing.clone()
     }
 
-    /// The tensors of the file that the network has no weight for.
+    /// The tensors of the file that are no weight of the network.
     pub fn unexpected(&self) -> Vec<String> {
         self.unexpected.clone()
     }
 
-    /// The weights that the file holds in another shape or kind; they stay as they were.
+    /// The weights that the file holds in another shape or kind. They are unchanged.
     pub fn misshaped(&self) -> Vec<String> {
         self.misshaped.iter().map(|(name, ..)| name.clone()).collect()
     }
 
-    /// Whether every weight was filled and every tensor used.
+    /// Whether every weight was loaded and every tensor used.
     pub fn is_complete(&self) -> bool {
         self.missing.is_empty() && self.unexpected.is_empty() && self.misshaped.is_empty()
     }
 
-    /// A line for each tensor that did not go where it could have, and a count of those that did.
+    /// A row for each tensor that was not loaded, and the number of loaded ones.
     pub fn table(&self) -> Table {
         let missing = self.missing.iter().map(|name| {
             [name.clone(), "missing".into(), "in the network, not in the file: kept".into()]
@@ -88,13 +88,13 @@ impl Show for LoadReport {
 }
 
 impl Model {
-    /// Fills the weights from a safetensors file, by name, and says which tensors found their place.
-    /// Weights that the file does not hold, or in another shape, stay as they are. Numbers of 16 or
-    /// 64 bits become `f32`.
+    /// Loads the weights by name from a safetensors file, and reports which tensors matched. Weights
+    /// that the file does not hold, or holds in another shape, are unchanged. Numbers of 16 or 64 bits
+    /// become `f32`.
     ///
     /// # Errors
     ///
-    /// If there is no such file, it is damaged, or not one of its tensors has a place.
+    /// If there is no such file, it is damaged, or none of its tensors matches.
     ///
     /// ```
     /// use tchalk::prelude::*;
@@ -151,10 +151,10 @@ impl Model {
                 first(file.names().first()),
                 first(weights.first().map(|(name, _)| name)),
             );
-            let hint = "weight_names() lists what the network wants.";
+            let hint = "weight_names() lists the names that the network expects.";
             return Err(Error::bad_file(file.path(), problem, hint));
         }
-        // The weights change only when the whole file has been read.
+        // The whole file is read before any weight changes.
         let names = report.matched.iter();
         let read = names.map(|name| file.read(name)).collect::<Result<Vec<Tensor>>>()?;
         let _alone = self.inner.program.training();

@@ -1,9 +1,26 @@
-//! What a network is: a graph of named layers, their shapes, and their weights.
+//! Networks: a graph of named layers with shapes and weights.
 //!
-//! [`Sequential`] builds it layer by layer, [`Input`] and `call` as one writes a formula; both make
-//! the same thing. A [`Model`] is a handle. Cloning it shares the weights, as a Keras model does, and
-//! every method takes `&self`, so a cell never uses a model up. A model can stand in another one as a
-//! layer does, and is addressed by path: `vgg16/block5_conv3`. Training it is in [`crate::train`].
+//! [`Sequential`] builds a network layer by layer, [`Input`] and `call` build it as a formula; both give
+//! a [`Model`]. A `Model` is a handle: clones share the weights, and all methods take `&self`. A model
+//! can be a layer of another one. Its layers then have paths such as `vgg16/block5_conv3`.
+//!
+//! A `Graph` (`graph.rs`) is the network as it was built. It is flattened to a list of steps, the `Program`
+//! (`program.rs`), and that is what runs. A softmax inside a layer is a step of its own there, so that a
+//! loss can read the logits.
+//!
+//! | what a `Model` can do | methods | file |
+//! |---|---|---|
+//! | be built | [`Sequential::build`], [`Model::new`] | `sequential.rs`, `symbol.rs` |
+//! | say what it is | [`name`](Model::name), [`input_shape`](Model::input_shape), [`layer_names`](Model::layer_names), [`layer_paths`](Model::layer_paths), [`source`](Model::source) | `mod.rs` |
+//! | run | [`call`](Model::call), [`call_all`](Model::call_all) | `mod.rs`, `program.rs` |
+//! | show itself | [`summary`](Model::summary), [`diagram`](Model::diagram) | `summary.rs`, `diagram.rs` |
+//! | give and take weights | [`weight`](Model::weight), [`set_weight`](Model::set_weight), [`parameter_count`](Model::parameter_count) | `weights.rs` |
+//! | freeze layers | [`freeze`](Model::freeze), [`freeze_at`](Model::freeze_at), [`freeze_until`](Model::freeze_until), [`unfreeze`](Model::unfreeze) | `freeze.rs` |
+//! | give inner outputs, be cut | [`activations`](Model::activations), [`feature_extractor`](Model::feature_extractor), [`split_at_pools`](Model::split_at_pools) | `parts.rs` |
+//! | be copied | [`copy`](Model::copy), [`reinitialized`](Model::reinitialized) | `copy.rs`, `reinitialize.rs` |
+//! | be saved and loaded | [`save`](Model::save), [`load`](Model::load), [`load_weights`](Model::load_weights) | `save.rs`, `load.rs`, `load_weights.rs`, `file.rs` |
+//! | learn, be measured, predict | [`compile`](Model::compile), [`fit`](Model::fit), [`evaluate`](Model::evaluate), [`predict`](Model::predict) | [`crate::train`] |
+//! | name what a photo shows | [`predict_file`](Model::predict_file) | [`crate::applications`] |
 
 mod built_layer;
 mod copy;
@@ -32,10 +49,10 @@ pub(crate) use program::{Executor, Program, Step, StepOp};
 
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
-use crate::layers::{Shape, shape_text};
+use crate::layers::{MAX_NUMBERS, Shape, check_numbers, shape_text};
 use crate::runtime;
 use crate::text::thousands;
-use graph::{Graph, MAX_NUMBERS};
+use graph::Graph;
 use std::any::Any;
 use std::sync::{Arc, Mutex};
 use tch::{Device, Kind, Tensor, no_grad};
@@ -46,21 +63,21 @@ pub struct Model {
     pub(crate) inner: Arc<Inner>,
 }
 
-/// What the handles share. The graph never changes; weights and frozen flags are in its cells, which
-/// other networks may hold, too.
+/// The data that all handles of a network share. The graph never changes. Weights and frozen flags are
+/// in its built layers, which other networks may share.
 pub(crate) struct Inner {
-    /// The name, or what automatic names are made of.
+    /// The given name, or the stem of automatic names.
     name: String,
-    /// Whether the reader gave the name.
+    /// Whether the user gave the name.
     has_given_name: bool,
     pub(crate) graph: Graph,
     pub(crate) program: Program,
-    /// How deep models stand in this one.
+    /// The depth of nested models.
     depth: usize,
-    /// How many nodes there are, those of models inside included, as often as they stand there.
+    /// The number of nodes. Those of nested models count once for each use.
     size: usize,
     pub(crate) device: Device,
-    /// Where the weights came from, in a sentence; empty where they were drawn.
+    /// The origin of the weights, in a sentence; empty for random ones.
     source: Mutex<String>,
     /// What training keeps with the network.
     pub(crate) training: Mutex<TrainingSlot>,
@@ -80,37 +97,37 @@ impl Inner {
         self.graph.nodes[self.graph.outputs[0]].shape.clone()
     }
 
-    /// The layer that gives the output.
+    /// The step that gives the output.
     pub(crate) fn last_step(&self) -> &Step {
         &self.program.steps[self.program.outputs[0]]
     }
 
-    /// The call that made the layer that gives the output.
+    /// The call that creates the last layer.
     pub(crate) fn last_repr(&self) -> String {
         match &self.last_step().op {
             StepOp::Input => "nothing".into(),
-            StepOp::Layer(cell) => cell.layer.repr(),
+            StepOp::Layer(built) => built.layer.repr(),
             StepOp::Merge(merge) => merge.repr(),
             StepOp::Softmax => "Softmax".into(),
         }
     }
 
-    /// Whether the last layer is a softmax, which the loss then takes care of.
+    /// Whether the last step is a softmax.
     pub(crate) fn ends_in_softmax(&self) -> bool {
         self.last_step().kind() == "softmax"
     }
 
     /// The weights that training changes, in order.
     pub(crate) fn trainable_weights(&self) -> Vec<Tensor> {
-        let free = self.program.built_layers().filter(|cell| !cell.is_frozen());
-        let weights = free.flat_map(|cell| cell.tensors().into_iter().zip(&cell.specs));
+        let free = self.program.built_layers().filter(|built| !built.is_frozen());
+        let weights = free.flat_map(|built| built.tensors().into_iter().zip(&built.specs));
         weights.filter_map(|(tensor, spec)| spec.trainable.then_some(tensor)).collect()
     }
 }
 
 impl Model {
-    /// The network of a graph whose shapes have been checked. Weights that are not there yet are
-    /// drawn, in the order of the layers.
+    /// The network of a graph whose shapes have been checked. Missing weights are initialized in the
+    /// order of the layers.
     pub(crate) fn from_graph(
         op: &str,
         title: String,
@@ -120,16 +137,16 @@ impl Model {
     ) -> Result<Model> {
         let model = Model::without_weights(op, title, given, graph, device)?;
         let program = &model.inner.program;
-        if program.built_layers().any(|cell| cell.device().is_none() && !cell.specs.is_empty()) {
+        if program.built_layers().any(|built| built.device().is_none() && !built.specs.is_empty()) {
             check_memory(op, model.parameter_count())?;
-            // libtorch's generator is shared by the whole process: start it anew for every model.
+            // The whole process shares libtorch's generator, so it is seeded again for every model.
             tch::manual_seed(runtime::seed::derive("weights"));
-            program.built_layers().for_each(|cell| cell.initialize(device));
+            program.built_layers().for_each(|built| built.initialize(device));
         }
         Ok(model)
     }
 
-    /// The network of a graph, with the weights that are there already and no others.
+    /// The network of a graph, with the existing weights only.
     fn without_weights(
         op: &str,
         title: String,
@@ -139,14 +156,14 @@ impl Model {
     ) -> Result<Model> {
         graph.check_size(op)?;
         let program = Program::from_graph(&graph);
-        let cells: Vec<_> = program.built_layers().collect();
+        let built_layers: Vec<_> = program.built_layers().collect();
         let mut total = 0usize;
-        for spec in cells.iter().flat_map(|cell| &cell.specs) {
-            graph::check_numbers(op, &spec.shape)?;
+        for spec in built_layers.iter().flat_map(|built| &built.specs) {
+            check_numbers(op, &spec.shape)?;
             total = total.saturating_add(spec.shape.iter().product());
         }
-        graph::check_numbers(op, &[total])?;
-        let away = cells.iter().find(|cell| cell.device().is_some_and(|at| at != device));
+        check_numbers(op, &[total])?;
+        let away = built_layers.iter().find(|built| built.device().is_some_and(|at| at != device));
         if let Some(away) = away {
             return Err(Error::invalid(
                 op,
@@ -171,30 +188,29 @@ impl Model {
         Ok(Model { inner: Arc::new(inner) })
     }
 
-    /// What the handles share.
+    /// The shared data.
     pub(crate) fn inner(&self) -> &Inner {
         &self.inner
     }
 
-    /// The name: the one that was given, or `sequential`.
+    /// The given name, or `sequential`.
     pub fn name(&self) -> String {
         self.inner.name.clone()
     }
 
-    /// Where the weights came from, in a sentence, for a network of [`crate::applications`]: a stand-in
-    /// never passes for the real thing. Empty for all others, also those built around such a network or
-    /// read from a file.
+    /// The origin of the weights, in a sentence, for a network of [`crate::applications`]. So a
+    /// substitute is never mistaken for the original. Empty for all other networks, including those
+    /// built around such a network or loaded from a file.
     pub fn source(&self) -> String {
         self.inner.source.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
     }
 
-    /// Says where the weights came from.
+    /// Sets the origin of the weights.
     pub(crate) fn set_source(&self, source: String) {
         *self.inner.source.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = source;
     }
 
-    /// The shape of one input: `[channels, height, width]` or `[features]`. Of several inputs, the
-    /// first.
+    /// The shape of one example of the first input: `[channels, height, width]` or `[features]`.
     pub fn input_shape(&self) -> Vec<usize> {
         self.inner.input_shape()
     }
@@ -205,7 +221,7 @@ impl Model {
         graph.inputs.iter().map(|&input| graph.nodes[input].shape.clone()).collect()
     }
 
-    /// The shape of one output, for a classifier `[classes]`. Of several outputs, the first.
+    /// The shape of one example of the first output, for a classifier `[classes]`.
     pub fn output_shape(&self) -> Vec<usize> {
         self.inner.output_shape()
     }
@@ -216,44 +232,42 @@ impl Model {
         graph.outputs.iter().map(|&output| graph.nodes[output].shape.clone()).collect()
     }
 
-    /// Where the weights are.
+    /// The device of the weights.
     pub fn device(&self) -> Device {
         self.inner.device
     }
 
-    /// The names of the layers, in order; a model inside is one of them.
+    /// The names of the layers, in order. A nested model counts as one layer.
     pub fn layer_names(&self) -> Vec<String> {
         let nodes = self.inner.graph.nodes.iter();
         let layers = nodes.filter(|node| !matches!(node.op, graph::Op::Input));
         layers.map(|node| node.name.clone()).collect()
     }
 
-    /// The paths of all layers, those of models inside included: `vgg16/block1_conv1`, …
+    /// The paths of all layers, including those of nested models: `vgg16/block1_conv1`, …
     pub fn layer_paths(&self) -> Vec<String> {
         let steps = self.inner.program.steps.iter();
         let layers = steps.filter(|step| step.is_layer());
         layers.map(|step| step.path.clone()).collect()
     }
 
-    /// Runs a batch `[batch, …input shape]` through the network as it is used, not trained, and
-    /// returns `[batch, …output shape]`. No gradients are kept. A network of several inputs takes a
-    /// list of them.
+    /// Runs a batch `[batch, …input shape]` through the network in inference mode, without gradients,
+    /// and returns `[batch, …output shape]`. A network with several inputs takes a list of batches.
     ///
-    /// Called with a [`Symbol`], a value that does not exist yet, the network becomes part of
-    /// another one, and the result is a symbol, too.
+    /// Called with a [`Symbol`], the network becomes part of another one, and the result is a symbol.
     ///
     /// # Errors
     ///
-    /// If the batch has another shape than the network takes, or the network has several outputs.
+    /// If the batch does not have the network's input shape, or the network has several outputs.
     pub fn call<X: ModelInput + ?Sized>(&self, x: &X) -> Result<X::Output> {
         x.call_model(self)
     }
 
-    /// Runs a batch through a network of several outputs, and returns all of them, in order.
+    /// Runs a batch through a network with several outputs, and returns all of them, in order.
     ///
     /// # Errors
     ///
-    /// If the batch has another shape than the network takes, or the network has several inputs.
+    /// If the batch does not have the network's input shape, or the network has several inputs.
     pub fn call_all(&self, x: &Tensor) -> Result<Vec<Tensor>> {
         self.run_steps("Model::call_all", &[x], &self.inner.program.outputs)
     }
@@ -283,7 +297,7 @@ impl Model {
         Ok(no_grad(|| self.inner.program.inference().run(&known, targets)))
     }
 
-    /// The inputs of a call, checked, on the network's device.
+    /// The inputs of a call, checked and moved to the network's device.
     fn checked_inputs(&self, op: &str, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let shapes = self.input_shapes();
         if inputs.len() != shapes.len() {
@@ -314,7 +328,7 @@ impl Model {
         Ok(inputs.iter().map(|x| x.to_device(device).to_kind(Kind::Float)).collect())
     }
 
-    /// The output's shape where this network is a layer of another one.
+    /// The output's shape where this network is nested in another one.
     fn nested_shape(&self, inputs: &[Shape], from: &[String]) -> Result<Shape> {
         let op = format!("the model {:?}", self.name());
         if self.inner.graph.outputs.len() != 1 {
@@ -330,7 +344,7 @@ impl Model {
             };
             let got = inputs.iter().zip(from);
             let got = got.map(|(shape, from)| format!("{} from {from:?}", shape_text(shape)));
-            let hint = "Build it with the input_shape that it is to take here.";
+            let hint = "Build it with the input_shape that it gets here.";
             let got = got.collect::<Vec<_>>().join(" and ");
             return Err(Error::invalid(op, all(&shapes), got, hint));
         }
@@ -338,7 +352,7 @@ impl Model {
     }
 }
 
-/// Asks for the memory of so many numbers, so that a refusal is an error and no abort.
+/// Allocates the memory of this many numbers, so that a lack of memory is an error and not an abort.
 fn check_memory(op: &str, numbers: usize) -> Result<()> {
     debug_assert!(numbers <= MAX_NUMBERS);
     if numbers < 1 << 28 {
@@ -395,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn probabilities_add_up_and_a_wrong_batch_is_told() {
+    fn the_sum_of_probabilities_is_one_and_a_wrong_batch_is_refused() {
         let model = small();
         let y = model.call(&Tensor::rand([4, 1, 6, 6], (Kind::Float, Device::Cpu))).unwrap();
         let sums = y.sum_dim_intlist(1i64, false, Kind::Float);

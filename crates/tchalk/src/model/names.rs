@@ -1,10 +1,10 @@
-//! The names of the layers in one graph.
+//! The names of the layers of a graph.
 
 use super::graph::Op;
 use crate::error::{Error, Result};
 use std::collections::{HashMap, HashSet};
 
-/// What a node wants to be called.
+/// A node's given name, or what its automatic name is made from.
 pub(super) struct NameRequest {
     given: Option<String>,
     kind: String,
@@ -18,8 +18,8 @@ impl NameRequest {
     }
 }
 
-/// A name for each node. What was given is kept; the others get `dense`, `dense_1`, … in order. A
-/// layer that stands there a second time is called `dense:2`.
+/// A name for each node. Given names are kept, the others become `dense`, `dense_1`, … in order. The
+/// second use of a layer is `dense:2`.
 pub(super) fn assign(op: &str, wanted: &[NameRequest]) -> Result<Vec<String>> {
     let mut owners: HashMap<&str, &NameRequest> = HashMap::new();
     for one in wanted {
@@ -41,7 +41,7 @@ pub(super) fn assign(op: &str, wanted: &[NameRequest]) -> Result<Vec<String>> {
     }
     let mut taken: HashSet<String> = owners.keys().map(|&name| name.to_owned()).collect();
     let mut counts: HashMap<&str, usize> = HashMap::new();
-    // The name and the number of uses of each layer so far.
+    // The name and the number of uses of each shared layer so far.
     let mut used: HashMap<(usize, Option<&str>), (String, usize)> = HashMap::new();
     let mut names = Vec::with_capacity(wanted.len());
     for one in wanted {
@@ -73,7 +73,7 @@ pub(super) fn assign(op: &str, wanted: &[NameRequest]) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Refuses names that could not be told apart in a path.
+/// Refuses names that would make a path ambiguous.
 pub(super) fn check(op: &str, name: &str) -> Result<()> {
     let bad = |c: char| matches!(c, '/' | ':') || c.is_control();
     if !name.is_empty() && name.len() <= 200 && !name.contains(bad) {

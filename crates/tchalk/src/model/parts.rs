@@ -1,4 +1,4 @@
-//! Parts of a network: what an inner layer gives, and networks that end there.
+//! Parts of a network: the outputs of inner layers, and networks that end there.
 
 use super::graph::{Graph, Node, Op};
 use super::{Model, StepOp};
@@ -6,8 +6,8 @@ use crate::error::{Error, Result};
 use tch::Tensor;
 
 impl Model {
-    /// The network from the input to one of its layers, with the same weights: training one trains
-    /// the other.
+    /// The network from the input to one of its layers. It shares the weights, so training one trains the
+    /// other.
     ///
     /// # Errors
     ///
@@ -29,13 +29,12 @@ impl Model {
         Model::from_graph(&op, title, false, graph, self.inner.device)
     }
 
-    /// What layers give for a batch `[batch, …input shape]`: a tensor for each path, in order. No
-    /// more is computed than they need, and no gradients are kept.
+    /// The outputs of layers for a batch `[batch, …input shape]`: one tensor for each path, in order. The
+    /// network runs only as far as needed, without gradients.
     ///
     /// # Errors
     ///
-    /// If there is no layer of one of the paths, or the batch has another shape than the network
-    /// takes.
+    /// If there is no layer of one of the paths, or the batch does not have the network's input shape.
     ///
     /// ```
     /// use tchalk::prelude::*;
@@ -48,24 +47,24 @@ impl Model {
     /// ```
     pub fn activations(&self, paths: &[impl AsRef<str>], x: &Tensor) -> Result<Vec<Tensor>> {
         const OP: &str = "Model::activations";
-        let places = paths.iter().map(|path| self.step_index(OP, path.as_ref()));
-        self.run_steps(OP, &[x], &places.collect::<Result<Vec<_>>>()?)
+        let indices = paths.iter().map(|path| self.step_index(OP, path.as_ref()));
+        self.run_steps(OP, &[x], &indices.collect::<Result<Vec<_>>>()?)
     }
 
-    /// The paths of the convolution layers, in order, those in models inside included.
+    /// The paths of the convolution layers, in order, including those of nested models.
     pub fn conv_layers(&self) -> Vec<String> {
-        let cells = self.inner.program.named_layers().iter();
-        let convolutions = cells.filter(|(_, cell)| cell.layer.kind().contains("conv"));
+        let built_layers = self.inner.program.named_layers().iter();
+        let convolutions = built_layers.filter(|(_, built)| built.layer.kind().contains("conv"));
         convolutions.map(|(path, _)| path.clone()).collect()
     }
 
-    /// The network in consecutive parts, each ending in a pooling layer, with the same weights: the
-    /// first takes the network's input, each other one what the part before it gives. What comes
-    /// after the last pooling is left out, and so is a pooling that a branch goes around.
+    /// The network in consecutive parts, each of which ends in a pooling layer. They share its weights.
+    /// The input of each part is the output of the one before. The layers after the last pooling are
+    /// left out, and so are poolings with a branch around them.
     ///
     /// # Errors
     ///
-    /// If the network has several inputs, or no pooling layer that all goes through.
+    /// If the network has several inputs, or no pooling layer without a branch around it.
     ///
     /// ```
     /// use tchalk::prelude::*;
@@ -102,31 +101,31 @@ impl Model {
         Ok(parts)
     }
 
-    /// The steps that are `needed` to get from `begin` to `end`, as a network.
+    /// The `needed` steps from `begin` to `end`, as a network.
     fn submodel(&self, op: &str, begin: usize, end: usize, needed: &[bool]) -> Result<Model> {
         let steps = &self.inner.program.steps;
         let leaf = |path: &str| path.rsplit('/').next().unwrap_or(path).replace(':', "_");
-        let mut places = vec![usize::MAX; steps.len()];
-        places[begin] = 0;
+        let mut indices = vec![usize::MAX; steps.len()];
+        indices[begin] = 0;
         let shape = steps[begin].shape.clone();
         let mut draft = vec![(Op::Input, Some("input".to_owned()), Vec::new(), shape)];
         for (i, step) in steps.iter().enumerate().filter(|(i, _)| needed[*i]) {
-            let action = match &step.op {
+            let op = match &step.op {
                 StepOp::Input => unreachable!("a path from an input to a pooling passes no other"),
                 StepOp::Softmax => {
                     // The layer before it has it for its activation.
-                    places[i] = places[step.inputs[0]];
+                    indices[i] = indices[step.inputs[0]];
                     continue;
                 }
-                StepOp::Layer(cell) => Op::Layer(cell.clone()),
+                StepOp::Layer(built) => Op::Layer(built.clone()),
                 StepOp::Merge(merge) => Op::Merge(merge.clone()),
             };
             let name = leaf(&step.path);
             let free =
                 name != "input" && draft.iter().all(|(_, given, ..)| given.as_ref() != Some(&name));
-            let inputs = step.inputs.iter().map(|&input| places[input]).collect();
-            places[i] = draft.len();
-            draft.push((action, free.then_some(name), inputs, step.shape.clone()));
+            let inputs = step.inputs.iter().map(|&input| indices[input]).collect();
+            indices[i] = draft.len();
+            draft.push((op, free.then_some(name), inputs, step.shape.clone()));
         }
         let last = draft.len() - 1;
         let graph = Graph::new(op, draft, vec![0], vec![last])?;
@@ -135,20 +134,20 @@ impl Model {
     }
 }
 
-fn step_is_input(model: &Model, place: usize) -> bool {
-    matches!(model.inner.program.steps[place].op, StepOp::Input)
+fn step_is_input(model: &Model, index: usize) -> bool {
+    matches!(model.inner.program.steps[index].op, StepOp::Input)
 }
 
-/// The graph that ends at `path`, and which of the inputs it still has.
+/// The graph that ends at `path`, and the indices of the inputs it still has.
 fn graph_up_to(model: &Model, path: &str) -> Result<(Graph, Vec<usize>)> {
     let graph = &model.inner.graph;
     let (name, inside) = match path.split_once('/') {
         Some((name, inside)) => (name, Some(inside)),
         None => (path, None),
     };
-    let place = graph.find(name).expect("the path was looked up");
-    let (Some(inside), Op::Model(nested)) = (inside, &graph.nodes[place].op) else {
-        return Ok(graph.pruned(&[place]));
+    let index = graph.find(name).expect("the path was looked up");
+    let (Some(inside), Op::Model(nested)) = (inside, &graph.nodes[index].op) else {
+        return Ok(graph.pruned(&[index]));
     };
     let (part, kept) = graph_up_to(nested, inside)?;
     let inner = nested.inner();
@@ -159,12 +158,12 @@ fn graph_up_to(model: &Model, path: &str) -> Result<(Graph, Vec<usize>)> {
         part,
         inner.device,
     )?;
-    let node = &graph.nodes[place];
+    let node = &graph.nodes[index];
     let inputs = kept.iter().map(|&at| node.inputs[at]).collect();
     let shape = part.output_shape();
     let cut = Node { name: node.name.clone(), op: Op::Model(part), inputs, shape };
-    let mut nodes = graph.nodes[..place].to_vec();
+    let mut nodes = graph.nodes[..index].to_vec();
     nodes.push(cut);
-    let whole = Graph { nodes, inputs: graph.inputs.clone(), outputs: vec![place] };
-    Ok(whole.pruned(&[place]))
+    let whole = Graph { nodes, inputs: graph.inputs.clone(), outputs: vec![index] };
+    Ok(whole.pruned(&[index]))
 }

@@ -1,4 +1,4 @@
-//! A graph laid out flat, models inside models included: what actually runs.
+//! The graph as a flat list of steps, including those of nested models: what runs.
 
 use super::built_layer::BuiltLayer;
 use super::graph::{Graph, Op};
@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, RwLockReadGuard, RwLockWriteGuard};
 use tch::{Kind, Tensor};
 
-/// What a step does.
+/// The operation of a step.
 #[derive(Debug, Clone)]
 pub(crate) enum StepOp {
     Input,
@@ -17,13 +17,13 @@ pub(crate) enum StepOp {
     Softmax,
 }
 
-/// One step: a layer, wherever it stands.
+/// One step of a program.
 #[derive(Debug, Clone)]
 pub(crate) struct Step {
-    /// The name, with those of the models around it: `vgg16/block5_conv3`.
+    /// The name, after the names of the models around it: `vgg16/block5_conv3`.
     pub(crate) path: String,
     pub(crate) op: StepOp,
-    /// The steps that feed it, all of them earlier.
+    /// The steps whose outputs it takes, all of them earlier ones.
     pub(crate) inputs: Vec<usize>,
     pub(crate) shape: Shape,
 }
@@ -32,7 +32,7 @@ impl Step {
     /// The layer of this step, if it is one.
     pub(crate) fn built_layer(&self) -> Option<&Arc<BuiltLayer>> {
         match &self.op {
-            StepOp::Layer(cell) => Some(cell),
+            StepOp::Layer(built) => Some(built),
             _ => None,
         }
     }
@@ -41,7 +41,7 @@ impl Step {
     pub(crate) fn kind(&self) -> &'static str {
         match &self.op {
             StepOp::Input => "input",
-            StepOp::Layer(cell) => cell.layer.kind(),
+            StepOp::Layer(built) => built.layer.kind(),
             StepOp::Merge(merge) => merge.kind(),
             StepOp::Softmax => "softmax",
         }
@@ -59,29 +59,29 @@ pub(crate) struct Program {
     pub(crate) steps: Vec<Step>,
     pub(crate) inputs: Vec<usize>,
     pub(crate) outputs: Vec<usize>,
-    /// Where a path leads: to the step itself, for a model to its output.
+    /// The step of each path. For a nested model it is the step of its output.
     step_of_path: HashMap<String, usize>,
     /// The layers, once each, in order, with the path of their first use.
-    cells: Vec<(String, Arc<BuiltLayer>)>,
-    /// The layers with weights, once each, in the order in which they are locked.
+    named_layers: Vec<(String, Arc<BuiltLayer>)>,
+    /// The layers with weights, once each, in the order of locking.
     locked_layers: Vec<Arc<BuiltLayer>>,
 }
 
 impl Program {
     pub(super) fn from_graph(graph: &Graph) -> Program {
         let mut program = Program::default();
-        let places = program.flatten(graph, "", None);
-        program.inputs = graph.inputs.iter().map(|&input| places[input]).collect();
-        program.outputs = graph.outputs.iter().map(|&output| places[output]).collect();
+        let indices = program.flatten(graph, "", None);
+        program.inputs = graph.inputs.iter().map(|&input| indices[input]).collect();
+        program.outputs = graph.outputs.iter().map(|&output| indices[output]).collect();
         let mut seen = HashSet::new();
-        let cells =
+        let built_layers =
             program.steps.iter().filter_map(|step| Some((step.path.clone(), step.built_layer()?)));
-        let new = cells.filter(|(_, cell)| seen.insert(Arc::as_ptr(cell)));
-        program.cells = new.map(|(path, cell)| (path, cell.clone())).collect();
-        let mut gates: Vec<Arc<BuiltLayer>> = program.built_layers().cloned().collect();
-        gates.retain(|cell| !cell.specs.is_empty());
-        gates.sort_by_key(|cell| cell.lock_order);
-        program.locked_layers = gates;
+        let new = built_layers.filter(|(_, built)| seen.insert(Arc::as_ptr(built)));
+        program.named_layers = new.map(|(path, built)| (path, built.clone())).collect();
+        let mut locked: Vec<Arc<BuiltLayer>> = program.built_layers().cloned().collect();
+        locked.retain(|built| !built.specs.is_empty());
+        locked.sort_by_key(|built| built.lock_order);
+        program.locked_layers = locked;
         program
     }
 
@@ -121,19 +121,19 @@ impl Program {
         step_of_node
     }
 
-    /// Where this path leads.
+    /// The step of this path.
     pub(crate) fn find(&self, path: &str) -> Option<usize> {
         self.step_of_path.get(path).copied()
     }
 
     /// The layers, once each, in order.
     pub(crate) fn built_layers(&self) -> impl Iterator<Item = &Arc<BuiltLayer>> {
-        self.cells.iter().map(|(_, cell)| cell)
+        self.named_layers.iter().map(|(_, built)| built)
     }
 
     /// The layers, once each, in order, with the path of their first use.
     pub(crate) fn named_layers(&self) -> &[(String, Arc<BuiltLayer>)] {
-        &self.cells
+        &self.named_layers
     }
 
     /// The step that gives the logits: the one before a final softmax, or the output itself where
@@ -148,7 +148,7 @@ impl Program {
         if output.kind() == kind { output.inputs[0] } else { self.outputs[0] }
     }
 
-    /// Which steps have to run for `targets`, when the values of `known` are there.
+    /// Which steps have to run for `targets` where the values of `known` are available.
     pub(crate) fn needed(&self, known: &[usize], targets: &[usize]) -> Vec<bool> {
         let mut needed = vec![false; self.steps.len()];
         targets.iter().for_each(|&target| needed[target] = true);
@@ -162,8 +162,8 @@ impl Program {
         needed
     }
 
-    /// Whether a step is a rectifier that may write over its input: the input was computed in this run,
-    /// by a layer that does not look at it again, and nobody else is waiting for it.
+    /// Whether a step is a ReLU that may overwrite its input: the input was computed in this run, by a
+    /// layer whose backward pass does not need it, and no other step uses it.
     fn runs_in_place(&self, step: usize, needed: &[bool], uses: &[usize]) -> bool {
         let step = &self.steps[step];
         step.kind() == "relu"
@@ -171,19 +171,18 @@ impl Program {
             && needed[step.inputs[0]]
             && self.steps[step.inputs[0]]
                 .built_layer()
-                .is_some_and(|cell| cell.layer.output_unused_in_backward())
+                .is_some_and(|built| built.layer.output_unused_in_backward())
     }
 
-    /// The steps whose outputs never change while the network learns and that feed one whose does:
-    /// what they give can be computed once. `target` is where the learning starts from, usually
-    /// [`Program::logits`].
+    /// The last steps whose outputs training does not change: they can be computed once and cached.
+    /// `target` is the step that the loss reads, usually [`Program::logits`].
     ///
-    /// A network without a frozen part has its inputs for a frontier.
+    /// The frontier of a network without a frozen part is its inputs.
     pub(crate) fn frozen_frontier(&self, target: usize) -> Vec<usize> {
         let needed = self.needed(&[], &[target]);
         let mut constant = vec![false; self.steps.len()];
         for (i, step) in self.steps.iter().enumerate() {
-            let itself = step.built_layer().is_none_or(|cell| cell.is_constant());
+            let itself = step.built_layer().is_none_or(|built| built.is_constant());
             constant[i] = itself && step.inputs.iter().all(|&input| constant[input]);
         }
         let mut frontier = vec![false; self.steps.len()];
@@ -197,24 +196,24 @@ impl Program {
         (0..self.steps.len()).filter(|&i| frontier[i]).collect()
     }
 
-    /// The right to use the weights, beside others who do no more than that.
+    /// An executor in inference mode. Several may use the weights at the same time.
     pub(crate) fn inference(&self) -> Executor<'_> {
-        let gates = self.locked_layers.iter().map(|cell| {
+        let locked = self.locked_layers.iter().map(|built| {
             WeightLock::Shared(
-                cell.access_lock.read().unwrap_or_else(|poisoned| poisoned.into_inner()),
+                built.access_lock.read().unwrap_or_else(|poisoned| poisoned.into_inner()),
             )
         });
-        Executor { program: self, mode: Mode::Inference, mixed: false, _gates: gates.collect() }
+        Executor { program: self, mode: Mode::Inference, mixed: false, _gates: locked.collect() }
     }
 
-    /// The right to change the weights: for one step of training, while all others wait.
+    /// An executor in training mode for one training step. It has the weights exclusively.
     pub(crate) fn training(&self) -> Executor<'_> {
-        let gates = self.locked_layers.iter().map(|cell| {
+        let locked = self.locked_layers.iter().map(|built| {
             WeightLock::Exclusive(
-                cell.access_lock.write().unwrap_or_else(|poisoned| poisoned.into_inner()),
+                built.access_lock.write().unwrap_or_else(|poisoned| poisoned.into_inner()),
             )
         });
-        Executor { program: self, mode: Mode::Training, mixed: false, _gates: gates.collect() }
+        Executor { program: self, mode: Mode::Training, mixed: false, _gates: locked.collect() }
     }
 }
 
@@ -223,8 +222,8 @@ enum WeightLock<'a> {
     Exclusive(#[allow(dead_code)] RwLockWriteGuard<'a, ()>),
 }
 
-/// A program with the right to run. Never ask for a second one while one is held: the first may wait
-/// for a thread that waits for the second.
+/// Runs a program while it holds the locks of its weights. A thread must not hold two executors: the
+/// threads could wait for each other forever.
 pub(crate) struct Executor<'a> {
     program: &'a Program,
     mode: Mode,
@@ -233,15 +232,15 @@ pub(crate) struct Executor<'a> {
 }
 
 impl Executor<'_> {
-    /// Lets convolutions and dense layers compute in `bfloat16`; what adds up many numbers or has
-    /// small ones keeps 32 bits, and so do all weights and the outputs. (libtorch's own autocast
-    /// knows only `float16` through `tch`, whose small range would need the loss to be scaled.)
+    /// Lets convolutions and dense layers compute in `bfloat16`. Sums of many numbers, small numbers,
+    /// all weights and the outputs keep 32 bits. (Through `tch`, libtorch's own autocast supports only
+    /// `float16`, whose small range would need loss scaling.)
     pub(crate) fn mixed_precision(mut self, mixed: bool) -> Self {
         self.mixed = mixed;
         self
     }
 
-    /// A layer's input and weights in the precision in which it computes.
+    /// A layer's input and weights in the precision of its computation.
     fn to_compute_precision(
         &self,
         kind: &str,
@@ -262,37 +261,37 @@ impl Executor<'_> {
         }
     }
 
-    /// The outputs of the steps `targets`, given those of some steps; `known` has to hold all that
-    /// they need. A value is let go as soon as nothing needs it any more.
+    /// The outputs of the steps `targets`, computed from the outputs of the steps `known`. A value is
+    /// dropped as soon as no step needs it.
     ///
-    /// Under [`Program::training`] layers that are not frozen run in training mode.
+    /// With [`Program::training`], layers that are not frozen run in training mode.
     pub(crate) fn run(&self, known: &[(usize, &Tensor)], targets: &[usize]) -> Vec<Tensor> {
         let steps = &self.program.steps;
-        let places: Vec<usize> = known.iter().map(|(place, _)| *place).collect();
-        let needed = self.program.needed(&places, targets);
+        let indices: Vec<usize> = known.iter().map(|(index, _)| *index).collect();
+        let needed = self.program.needed(&indices, targets);
         let mut uses = vec![0usize; steps.len()];
         targets.iter().for_each(|&target| uses[target] += 1);
         for step in steps.iter().zip(&needed).filter_map(|(step, needed)| needed.then_some(step)) {
             step.inputs.iter().for_each(|&input| uses[input] += 1);
         }
         let mut values: Vec<Option<Tensor>> = steps.iter().map(|_| None).collect();
-        for (place, value) in known.iter().filter(|(place, _)| uses[*place] > 0) {
-            values[*place] = Some(value.shallow_clone());
+        for (index, value) in known.iter().filter(|(index, _)| uses[*index] > 0) {
+            values[*index] = Some(value.shallow_clone());
         }
         for (i, step) in steps.iter().enumerate().filter(|(i, _)| needed[*i]) {
             let of = |&input: &usize| -> &Tensor {
                 values[input].as_ref().expect("a step runs after those that feed it")
             };
             let value = match &step.op {
-                StepOp::Input => panic!("nothing was given for the input {:?}", step.path),
+                StepOp::Input => panic!("no value for the input {:?}", step.path),
                 StepOp::Layer(_) if self.program.runs_in_place(i, &needed, &uses) => {
                     values[step.inputs[0]].as_mut().expect("it has run").relu_()
                 }
-                StepOp::Layer(cell) => {
-                    let mode = if cell.is_frozen() { Mode::Inference } else { self.mode };
-                    let (kind, x) = (cell.layer.kind(), of(&step.inputs[0]));
-                    let (x, weights) = self.to_compute_precision(kind, x, cell.tensors());
-                    cell.forward(&x, &weights, mode)
+                StepOp::Layer(built) => {
+                    let mode = if built.is_frozen() { Mode::Inference } else { self.mode };
+                    let (kind, x) = (built.layer.kind(), of(&step.inputs[0]));
+                    let (x, weights) = self.to_compute_precision(kind, x, built.tensors());
+                    built.forward(&x, &weights, mode)
                 }
                 StepOp::Softmax => of(&step.inputs[0]).softmax(-1, Kind::Float),
                 StepOp::Merge(merge) => {
@@ -317,7 +316,7 @@ impl Executor<'_> {
         if self.mixed { value.to_kind(Kind::Float) } else { value.shallow_clone() }
     }
 
-    /// The network's only input, and its only or first output, for a batch.
+    /// The first output for a batch of the only input.
     pub(crate) fn forward(&self, x: &Tensor) -> Tensor {
         self.run_to(x, self.program.outputs[0])
     }
@@ -338,7 +337,7 @@ mod tests {
     use crate::prelude::*;
     use tch::no_grad;
 
-    /// A frozen base with dropout in it, a branch around its end, and a free head.
+    /// A frozen base with dropout, a branch around its end, and a trainable head.
     fn model() -> Model {
         let base = Sequential::new().input_shape([2, 8, 8]).add(Conv2d::new(3, 3)).add(Relu);
         let base = base.add(Dropout::new(0.5)).add(MaxPool2d::new(2)).name("base");
@@ -357,11 +356,11 @@ mod tests {
     fn paths(model: &Model) -> Vec<String> {
         let program = &model.inner.program;
         let frontier = program.frozen_frontier(program.logits());
-        frontier.into_iter().map(|place| program.steps[place].path.clone()).collect()
+        frontier.into_iter().map(|index| program.steps[index].path.clone()).collect()
     }
 
     #[test]
-    fn the_frontier_is_where_learning_begins() {
+    fn the_frontier_is_before_the_first_trainable_layers() {
         let model = model();
         assert_eq!(paths(&model), ["flatten_1", "concatenate"], "{:?}", model.summary());
         model.unfreeze_at("base/conv2d").unwrap();
@@ -371,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn from_the_frontier_on_the_outputs_are_the_same() {
+    fn outputs_computed_from_the_frontier_are_the_same() {
         let model = model();
         let program = &model.inner.program;
         let x = Tensor::rand([5, 2, 8, 8], (Kind::Float, Device::Cpu));
@@ -379,12 +378,12 @@ mod tests {
         let access = program.inference();
         let values = no_grad(|| access.run(&[(program.inputs[0], &x)], &frontier));
         let known: Vec<(usize, &Tensor)> = frontier.iter().copied().zip(&values).collect();
-        let scores = access.run(&known, &[program.logits()]).remove(0);
-        assert_eq!(scores, access.logits(&x));
+        let logits = access.run(&known, &[program.logits()]).remove(0);
+        assert_eq!(logits, access.logits(&x));
     }
 
     #[test]
-    fn only_what_is_needed_runs() {
+    fn only_needed_steps_run() {
         let model = model();
         let program = &model.inner.program;
         let needed = program.needed(&[], &[program.find("flatten_1").unwrap()]);
@@ -394,11 +393,11 @@ mod tests {
     }
 
     #[test]
-    fn a_rectifier_writes_over_nothing_that_is_looked_at_again() {
+    fn relu_overwrites_only_values_that_nothing_needs() {
         let input = Input::new("x", [2, 6, 6]);
         let conv = Conv2d::new(3, 3).call(&input).unwrap();
-        let bent = Conv2d::new(3, 3).activation(Tanh).call(&Relu.call(&conv).unwrap()).unwrap();
-        let both = Add::new().call(&[Relu.call(&bent).unwrap(), bent]).unwrap();
+        let tanh = Conv2d::new(3, 3).activation(Tanh).call(&Relu.call(&conv).unwrap()).unwrap();
+        let both = Add::new().call(&[Relu.call(&tanh).unwrap(), tanh]).unwrap();
         let scores = Dense::new(2).call(&Flatten.call(&both).unwrap()).unwrap();
         let model = Model::new("m", &input, &scores, Device::Cpu).unwrap();
         let program = &model.inner.program;
@@ -424,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn mixed_precision_comes_near_the_full_one_and_its_gradients_are_full() {
+    fn mixed_precision_is_close_to_full_precision_and_has_full_gradients() {
         let layers = Sequential::new().input_shape([3, 8, 8]).add(Conv2d::new(8, 3)).add(Relu);
         let layers = layers.add(Flatten).add(Dropout::new(0.0)).add(Dense::new(4)).add(Softmax);
         let model = layers.build(Device::Cpu).unwrap();

@@ -1,4 +1,4 @@
-//! A network of the same form that has learned nothing yet.
+//! A network of the same layers with newly initialized weights.
 
 use super::Model;
 use crate::error::Result;
@@ -6,12 +6,12 @@ use crate::runtime;
 use tch::no_grad;
 
 impl Model {
-    /// A network of the same layers whose weights are its own and drawn anew, as if it had just been
-    /// built. Frozen layers keep what they know. What `compile` chose is not copied.
+    /// A network of the same layers with its own, newly initialized weights, as if it had just been
+    /// built. Frozen layers keep their weights. The settings of `compile` are not copied.
     ///
     /// # Errors
     ///
-    /// If there is no memory for the weights.
+    /// If there is not enough memory for the weights.
     ///
     /// ```
     /// use tchalk::prelude::*;
@@ -23,14 +23,14 @@ impl Model {
     pub fn reinitialized(&self) -> Result<Model> {
         let fresh = self.copy()?;
         let program = &fresh.inner.program;
-        // As for a network that is built: libtorch's generator is shared by the whole process.
+        // As in `Model::from_graph`: the whole process shares libtorch's generator.
         tch::manual_seed(runtime::seed::derive("weights"));
-        for cell in program.built_layers().filter(|cell| !cell.is_frozen()) {
-            for (spec, mut weight) in cell.specs.iter().zip(cell.tensors()) {
+        for built in program.built_layers().filter(|built| !built.is_frozen()) {
+            for (spec, mut weight) in built.specs.iter().zip(built.tensors()) {
                 no_grad(|| weight.copy_(&spec.initializer.fill(&spec.shape)));
             }
         }
-        if program.built_layers().any(|cell| !cell.is_frozen() && !cell.specs.is_empty()) {
+        if program.built_layers().any(|built| !built.is_frozen() && !built.specs.is_empty()) {
             fresh.set_source(String::new());
         }
         Ok(fresh)
@@ -42,7 +42,7 @@ mod tests {
     use crate::prelude::*;
 
     #[test]
-    fn what_is_free_is_drawn_anew_and_what_is_frozen_stays() {
+    fn trainable_layers_are_reinitialized_and_frozen_ones_stay() {
         let base = Sequential::new().input_shape([1, 6, 6]).add(Conv2d::new(2, 3));
         let base = base.add(BatchNorm2d::new()).name("base").build(Device::Cpu).unwrap();
         base.freeze();
@@ -58,7 +58,7 @@ mod tests {
             let same = name.starts_with("base/") || name.ends_with("bias");
             assert_eq!(old == new, same, "{name}");
         }
-        // What happens to the one does not happen to the other.
+        // A change of one does not change the other.
         fresh.set_weight("base/conv2d.bias", &Tensor::from_slice(&[5f32, 5.0])).unwrap();
         let bias = model.weight("base/conv2d.bias").unwrap();
         assert_eq!(bias, Tensor::from_slice(&[1f32, 2.0]));

@@ -1,8 +1,8 @@
-//! A network as a file: its weights, and how to build it.
+//! Saves a network: its weights and its architecture.
 //!
-//! The file is in the safetensors format, so that other programs can read the weights. Its metadata
-//! holds, under `tchalk`, the architecture as JSON: the layers, and models as lists of nodes, each
-//! fed by earlier ones. Nothing in it is ever run.
+//! The file has the safetensors format, so that other programs can read the weights. The entry `tchalk`
+//! of its metadata holds the architecture as JSON: the layers, and the models as lists of nodes with
+//! earlier nodes as inputs. Nothing in it is code.
 
 use super::built_layer::BuiltLayer;
 use super::graph::Op;
@@ -15,9 +15,9 @@ use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Where the architecture is in the file's metadata.
+/// The key of the architecture in the file's metadata.
 pub(super) const KEY: &str = "tchalk";
-/// Counts up whenever older versions could misread what is written.
+/// It increases whenever older versions could misread the file.
 pub(super) const VERSION: u64 = 1;
 
 /// An architecture.
@@ -26,7 +26,7 @@ pub(super) const VERSION: u64 = 1;
 pub(super) struct SavedNetwork {
     pub(super) version: u64,
     pub(super) layers: Vec<SavedLayer>,
-    /// Each may hold earlier ones; the last is the network itself.
+    /// Each may contain earlier ones. The last is the network itself.
     pub(super) models: Vec<SavedModel>,
 }
 
@@ -42,7 +42,7 @@ pub(super) struct SavedLayer {
 #[serde(deny_unknown_fields)]
 pub(super) struct SavedModel {
     pub(super) name: String,
-    /// Whether the reader gave the name.
+    /// Whether the user gave the name.
     pub(super) named: bool,
     pub(super) nodes: Vec<SavedNode>,
     pub(super) inputs: Vec<usize>,
@@ -63,25 +63,24 @@ pub(super) enum SavedOp {
     Input {
         shape: Shape,
     },
-    /// A place among the layers.
+    /// The index of a layer.
     Layer(usize),
     Merge {
         kind: String,
         config: Value,
     },
-    /// A place among the models, before this one.
+    /// The index of an earlier model.
     Model(usize),
 }
 
 impl Model {
-    /// Writes the network, its weights and what is frozen to a file in the safetensors format, from
-    /// which [`Model::load`] makes it again without the code that built it. What `compile` chose is
-    /// not in it.
+    /// Saves the architecture, the weights and the frozen flags to a file in the safetensors format.
+    /// [`Model::load`] loads it without the code that built the network. The settings of `compile` are
+    /// not saved.
     ///
     /// # Errors
     ///
-    /// If the file cannot be written. One that was there before stays as it was until the new one is
-    /// complete.
+    /// If the file cannot be written. An existing file is replaced only when the new one is complete.
     ///
     /// ```
     /// use tchalk::prelude::*;
@@ -100,7 +99,7 @@ impl Model {
         self.write(&expand_home(path), &[("format", "pt".into()), (KEY, network)])
     }
 
-    /// Writes the weights alone, by name, to a file in the safetensors format.
+    /// Saves only the weights, by name, to a file in the safetensors format.
     ///
     /// # Errors
     ///
@@ -118,39 +117,39 @@ impl Model {
     }
 
     fn description(&self) -> SavedNetwork {
-        let cells: Vec<&Arc<BuiltLayer>> = self.inner.program.built_layers().collect();
-        let layers = cells.iter().map(|cell| SavedLayer {
-            kind: cell.layer.kind().into(),
-            config: cell.layer.config(),
-            frozen: cell.is_frozen(),
+        let built_layers: Vec<&Arc<BuiltLayer>> = self.inner.program.built_layers().collect();
+        let layers = built_layers.iter().map(|built| SavedLayer {
+            kind: built.layer.kind().into(),
+            config: built.layer.config(),
+            frozen: built.is_frozen(),
         });
         let layers = layers.collect();
         let (mut known, mut models) = (Vec::new(), Vec::new());
-        self.describe(&cells, &mut known, &mut models);
+        self.describe(&built_layers, &mut known, &mut models);
         SavedNetwork { version: VERSION, layers, models }
     }
 
-    /// Appends this model, after those inside it, unless it is there already; returns its place.
+    /// Appends this model after its nested ones, unless it is there already. Returns its index.
     fn describe(
         &self,
-        cells: &[&Arc<BuiltLayer>],
+        built_layers: &[&Arc<BuiltLayer>],
         known: &mut Vec<Model>,
         models: &mut Vec<SavedModel>,
     ) -> usize {
-        if let Some(place) = known.iter().position(|model| Arc::ptr_eq(&model.inner, &self.inner)) {
-            return place;
+        if let Some(index) = known.iter().position(|model| Arc::ptr_eq(&model.inner, &self.inner)) {
+            return index;
         }
         let nodes = self.inner.graph.nodes.iter().map(|node| {
             let op = match &node.op {
                 Op::Input => SavedOp::Input { shape: node.shape.clone() },
-                Op::Layer(cell) => {
-                    let place = cells.iter().position(|known| Arc::ptr_eq(known, cell));
-                    SavedOp::Layer(place.expect("a model's layers are those of its graph"))
+                Op::Layer(built) => {
+                    let index = built_layers.iter().position(|known| Arc::ptr_eq(known, built));
+                    SavedOp::Layer(index.expect("a model's layers are those of its graph"))
                 }
                 Op::Merge(merge) => {
                     SavedOp::Merge { kind: merge.kind().into(), config: merge.config() }
                 }
-                Op::Model(model) => SavedOp::Model(model.describe(cells, known, models)),
+                Op::Model(model) => SavedOp::Model(model.describe(built_layers, known, models)),
             };
             SavedNode { name: node.name.clone(), op, inputs: node.inputs.clone() }
         });

@@ -1,14 +1,14 @@
-//! Building a network layer by layer.
+//! Builds a network layer by layer.
 
 use super::built_layer::BuiltLayer;
-use super::graph::{Graph, Op, check_numbers};
+use super::graph::{Graph, Op};
 use super::{Model, names};
 use crate::error::{Error, Result};
-use crate::layers::{Layer, LayerId, Named, Shape};
+use crate::layers::{Layer, LayerId, Named, Shape, check_numbers};
 use std::sync::Arc;
 use tch::Device;
 
-/// A network described layer by layer, each fed by the one before.
+/// A network as a list of layers. The input of each is the output of the one before.
 ///
 /// ```
 /// use tchalk::prelude::*;
@@ -25,7 +25,7 @@ use tch::Device;
 /// # Ok::<(), tchalk::Error>(())
 /// ```
 ///
-/// A network can be a layer of another one, which then shares its weights:
+/// A network can be a layer of another one, which shares its weights:
 ///
 /// ```
 /// use tchalk::prelude::*;
@@ -40,11 +40,11 @@ pub struct Sequential {
     name: Option<String>,
     input_shape: Option<Shape>,
     parts: Vec<(LayerOrModel, Option<String>)>,
-    /// Whether this is a copy of a description: what is built of it has weights of its own.
+    /// Whether this is a clone: networks built from it have weights of their own.
     copied: bool,
 }
 
-/// What can be added to a [`Sequential`]: a layer, or a network.
+/// An item of a [`Sequential`]: a layer or a whole network.
 #[derive(Debug, Clone)]
 pub struct LayerOrModel(LayerOrModelKind);
 
@@ -78,8 +78,8 @@ impl From<Model> for LayerOrModel {
     }
 }
 
-/// A copy of the description. Networks built of it share no weights with those built of the
-/// original, except for whole networks inside.
+/// A copy of the list. Networks built from it share no weights with networks built from the original,
+/// except for nested networks.
 impl Clone for Sequential {
     fn clone(&self) -> Sequential {
         Sequential {
@@ -92,44 +92,44 @@ impl Clone for Sequential {
 }
 
 impl Sequential {
-    /// A network without layers.
+    /// An empty list of layers.
     pub fn new() -> Sequential {
         Sequential::default()
     }
 
-    /// A name for the network, by which it is addressed inside another one.
+    /// The network's name, with which its paths start where it is nested in another one.
     pub fn name(mut self, name: &str) -> Sequential {
         self.name = Some(name.to_owned());
         self
     }
 
     /// The shape of one input: `[channels, height, width]` for images, `[features]` for vectors.
-    /// Not needed where the first layer is a network.
+    /// The default is the input shape of a network that is the first layer.
     pub fn input_shape(mut self, shape: impl Into<Vec<usize>>) -> Sequential {
         self.input_shape = Some(shape.into());
         self
     }
 
-    /// Puts a layer, or a whole network, behind the layers so far.
+    /// Appends a layer or a whole network.
     #[allow(clippy::should_implement_trait)] // Keras's name; nobody adds networks with `+`.
     pub fn add(mut self, layer: impl Into<LayerOrModel>) -> Sequential {
         self.parts.push((layer.into(), None));
         self
     }
 
-    /// Puts a layer or a network behind the layers so far, under this name.
+    /// Appends a layer or a whole network under this name.
     pub fn add_named(mut self, name: &str, layer: impl Into<LayerOrModel>) -> Sequential {
         self.parts.push((layer.into(), Some(name.to_owned())));
         self
     }
 
-    /// Checks that the layers fit together, and makes the network on `device` with fresh weights,
-    /// drawn from the library's seed.
+    /// Checks that the layers fit together, and builds the network on `device`. The library's seed
+    /// decides its initial weights.
     ///
     /// # Errors
     ///
-    /// If the input's shape was not given or is empty, there are no layers, two of them have one
-    /// name, or a layer cannot take what the one before it gives; the message names both.
+    /// If the input shape is missing or empty, there are no layers, two layers have the same name, or a
+    /// layer cannot take the output of the one before it. The message names both.
     pub fn build(self, device: Device) -> Result<Model> {
         const OP: &str = "Sequential::build";
         let first = self.parts.first().and_then(|(part, _)| match &part.0 {
@@ -166,16 +166,16 @@ impl Sequential {
             vec![(Op::Input, Some("input".into()), Vec::new(), input_shape)];
         let mut wanted = vec![names::NameRequest::of(&Op::Input, Some("input".into()))];
         for (part, name) in self.parts {
-            let shape = draft.last().expect("it begins with the input").3.clone();
+            let shape = draft.last().expect("the input is the first").3.clone();
             let from = names::assign(op, &wanted)?.pop().unwrap_or_default();
-            let (action, given) = match part.0 {
+            let (op, given) = match part.0 {
                 LayerOrModelKind::Layer(layer, given) => {
                     check_numbers(&layer.repr(), &layer.output_shape(&shape, &from)?)?;
-                    let cell = match self.copied {
+                    let built = match self.copied {
                         true => built_layer_of_copy(&mut own, layer, &shape, &from)?,
                         false => BuiltLayer::for_layer(layer, &shape, &from)?,
                     };
-                    (Op::Layer(cell), given)
+                    (Op::Layer(built), given)
                 }
                 LayerOrModelKind::Model(model) => {
                     let given = model.inner().has_given_name.then(|| model.name());
@@ -183,16 +183,16 @@ impl Sequential {
                 }
             };
             let given = name.or(given);
-            let output = action.output_shape(&[shape], &[from])?;
-            wanted.push(names::NameRequest::of(&action, given.clone()));
-            draft.push((action, given, vec![draft.len() - 1], output));
+            let output = op.output_shape(&[shape], &[from])?;
+            wanted.push(names::NameRequest::of(&op, given.clone()));
+            draft.push((op, given, vec![draft.len() - 1], output));
         }
         let last = draft.len() - 1;
         Graph::new(op, draft, vec![0], vec![last])
     }
 }
 
-/// The cell of a layer in a copied description: shared inside it, and with nobody else.
+/// The built layer of a cloned list: shared within the network, and with no other.
 fn built_layer_of_copy(
     own: &mut Vec<(LayerId, Arc<BuiltLayer>)>,
     layer: Arc<dyn Layer>,
@@ -200,12 +200,12 @@ fn built_layer_of_copy(
     from: &str,
 ) -> Result<Arc<BuiltLayer>> {
     let Some(identity) = layer.identity() else { return Ok(BuiltLayer::new(layer, shape)) };
-    match own.iter().find(|(id, cell)| id.is(&identity) && cell.is_for(&*layer)) {
-        Some((_, cell)) => cell.clone().reuse(&*layer, shape, from),
+    match own.iter().find(|(id, built)| id.is(&identity) && built.is_for(&*layer)) {
+        Some((_, built)) => built.clone().reuse(&*layer, shape, from),
         None => {
-            let cell = BuiltLayer::new(layer, shape);
-            own.push((identity, cell.clone()));
-            Ok(cell)
+            let built = BuiltLayer::new(layer, shape);
+            own.push((identity, built.clone()));
+            Ok(built)
         }
     }
 }

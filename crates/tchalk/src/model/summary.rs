@@ -7,7 +7,7 @@ use crate::table::Table;
 use crate::text::thousands;
 use std::collections::HashMap;
 
-/// What [`Model::summary_with`] adds to the table of layers.
+/// The optional columns and rows of [`Model::summary_with`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Summary {
     expanded: bool,
@@ -17,40 +17,39 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Nothing more than [`Model::summary`] shows.
+    /// The columns of [`Model::summary`].
     pub fn new() -> Summary {
         Summary::default()
     }
 
-    /// The layers of models inside, set in below their model.
+    /// Adds the layers of nested models, indented below their model.
     pub fn expanded(mut self) -> Summary {
         self.expanded = true;
         self
     }
 
-    /// How many multiplications, each with its addition, one example costs in each layer with
-    /// weights.
+    /// Adds the number of multiply-adds of each layer for one example.
     pub fn multiply_adds(mut self) -> Summary {
         self.multiply_adds = true;
         self
     }
 
-    /// The memory that the outputs of the layers take for one example, in `f32`: what training keeps
-    /// for the way back.
+    /// Adds the memory of each layer's output for one example, in `f32`. Training keeps these outputs for
+    /// the backward pass.
     pub fn memory(mut self) -> Summary {
         self.memory = true;
         self
     }
 
-    /// The side of the square of the input, in pixels, that one output looks at, the edges of the
-    /// image left aside.
+    /// Adds the receptive field: the side, in pixels, of the square of the input that one output
+    /// depends on, away from the edges.
     pub fn receptive_field(mut self) -> Summary {
         self.receptive_field = true;
         self
     }
 }
 
-/// One line of the table.
+/// One row of the table.
 struct Row {
     name: String,
     repr: String,
@@ -63,30 +62,29 @@ struct Row {
     field: Option<ReceptiveField>,
 }
 
-/// The square of the input that one output sees: its side, and the distance from one output's to
-/// the next one's.
+/// The part of the input that one output depends on: the side of the square, and the distance between
+/// the squares of neighboring outputs.
 #[derive(Clone, Copy)]
 enum ReceptiveField {
     Square { side: usize, step: usize },
-    Everything,
+    WholeInput,
 }
 
 impl Model {
-    /// A table of the layers: name, the call that made it, output shape, number of parameters,
-    /// whether training changes it, and, where a layer is fed by another than the one before it, by
-    /// which. A model inside is one line.
+    /// A table of the layers: name, the call that creates it, output shape, number of parameters, and
+    /// whether training changes it; in networks with branches also its inputs. A nested model is one row.
     pub fn summary(&self) -> Table {
         self.summary_with(Summary::new())
     }
 
-    /// The table of the layers, with more in it.
+    /// The table of the layers with optional columns.
     ///
     /// ```
     /// use tchalk::prelude::*;
     /// let layers = Sequential::new().input_shape([3, 32, 32]).add(Conv2d::new(8, 3));
     /// let model = layers.add(MaxPool2d::new(2)).build(Device::Cpu)?;
     /// let table = model.summary_with(Summary::new().multiply_adds().receptive_field());
-    /// assert!(format!("{table:?}").contains("194,400"), "30 × 30 places, 8 × 3 × 9 weights");
+    /// assert!(format!("{table:?}").contains("194,400"), "30 × 30 positions, 8 × 3 × 9 weights");
     /// # Ok::<(), tchalk::Error>(())
     /// ```
     pub fn summary_with(&self, options: Summary) -> Table {
@@ -127,7 +125,7 @@ impl Model {
             if options.receptive_field {
                 texts.push(match row.field {
                     Some(ReceptiveField::Square { side, .. }) => format!("{side} × {side}"),
-                    Some(ReceptiveField::Everything) => "all".into(),
+                    Some(ReceptiveField::WholeInput) => "all".into(),
                     None => String::new(),
                 });
             }
@@ -156,7 +154,7 @@ impl Model {
         }
     }
 
-    #[allow(clippy::too_many_arguments)] // What changes from model to model inside.
+    #[allow(clippy::too_many_arguments)] // They change from one nested model to the next.
     fn rows(
         &self,
         graph: &Graph,
@@ -181,7 +179,7 @@ impl Model {
                 false => program.steps.iter().filter(inside).collect(),
             };
             if depth > 0 && matches!(node.op, Op::Input) {
-                continue; // The line of the model says what feeds it.
+                continue; // The row of the model names its inputs.
             }
             let mut row = Row {
                 name: format!("{}{}", "  ".repeat(depth), node.name),
@@ -214,13 +212,14 @@ impl Model {
         }
     }
 
-    /// How many parameters stand first in these steps, and whether they are trained.
+    /// Sets the row's number of parameters and whether they are trained. Shared layers count where they
+    /// are used first.
     fn count_parameters(&self, shared: Option<usize>, path: &str, steps: &[&Step], row: &mut Row) {
         let first: HashMap<String, _> = self.inner.program.named_layers().iter().cloned().collect();
         let layers = steps.iter().filter(|step| step.built_layer().is_some());
         let own = layers.filter_map(|step| first.get(&step.path));
-        let (total, trained) = own.fold((0, 0), |(total, trained), cell| {
-            let (all, free) = cell.parameter_counts();
+        let (total, trained) = own.fold((0, 0), |(total, trained), built| {
+            let (all, free) = built.parameter_counts();
             (total + all, trained + free)
         });
         let again = shared.is_some() && path.rsplit('/').next().is_some_and(|n| n.contains(':'));
@@ -228,27 +227,27 @@ impl Model {
             true => "shared".into(),
             false => thousands(total),
         };
-        // Also a layer without weights can be frozen: dropout is.
-        let cells: Vec<_> = steps.iter().filter_map(|step| step.built_layer()).collect();
-        let frozen = cells.iter().filter(|cell| cell.is_frozen()).count();
-        let weighted = cells.iter().any(|cell| cell.parameter_counts().0 > 0);
+        // A layer without weights, such as dropout, can be frozen, too.
+        let built_layers: Vec<_> = steps.iter().filter_map(|step| step.built_layer()).collect();
+        let frozen = built_layers.iter().filter(|built| built.is_frozen()).count();
+        let weighted = built_layers.iter().any(|built| built.parameter_counts().0 > 0);
         row.trained = match (frozen, weighted) {
             (0, true) => "yes",
             (0, false) => "",
-            (n, _) if n == cells.len() => "frozen",
+            (n, _) if n == built_layers.len() => "frozen",
             _ if trained == 0 && !again => "frozen",
             _ => "in part",
         }
         .into();
     }
 
-    /// Multiply-adds of one step for one example: each number of a kernel is used once at every
-    /// place of the output.
+    /// Multiply-adds of one step for one example: each weight of a kernel is used once at every position
+    /// of the output.
     fn multiply_adds(&self, step: &Step) -> usize {
-        let Some(cell) = step.built_layer() else { return 0 };
-        let places: usize = step.shape.get(1..).unwrap_or_default().iter().product();
-        let kernels = cell.specs.iter().filter(|spec| spec.shape.len() > 1);
-        kernels.map(|spec| spec.shape.iter().product::<usize>() * places).sum()
+        let Some(built) = step.built_layer() else { return 0 };
+        let positions: usize = step.shape.get(1..).unwrap_or_default().iter().product();
+        let kernels = built.specs.iter().filter(|spec| spec.shape.len() > 1);
+        kernels.map(|spec| spec.shape.iter().product::<usize>() * positions).sum()
     }
 
     /// Multiply-adds of the whole network for one example.
@@ -256,16 +255,15 @@ impl Model {
         self.inner.program.steps.iter().map(|step| self.multiply_adds(step)).sum()
     }
 
-    /// The side of the square of the input that one output of the layer at this path sees; nothing
-    /// where it sees everything.
+    /// The side of the receptive field of the layer at this path, or `None` where it is the whole input.
     pub(crate) fn receptive_field_side(&self, path: &str) -> Option<usize> {
         match self.receptive_fields().get(path)? {
             ReceptiveField::Square { side, .. } => Some(*side),
-            ReceptiveField::Everything => None,
+            ReceptiveField::WholeInput => None,
         }
     }
 
-    /// What one output of each step sees of the input.
+    /// The receptive field of each step, by path.
     fn receptive_fields(&self) -> HashMap<String, ReceptiveField> {
         let steps = &self.inner.program.steps;
         let mut fields: Vec<ReceptiveField> = Vec::with_capacity(steps.len());
@@ -276,11 +274,11 @@ impl Model {
                     ReceptiveField::Square { side: a, step },
                     ReceptiveField::Square { side: b, step: other },
                 ) => ReceptiveField::Square { side: a.max(b), step: step.max(other) },
-                _ => ReceptiveField::Everything,
+                _ => ReceptiveField::WholeInput,
             });
             let before = widest.unwrap_or(ReceptiveField::Square { side: 1, step: 1 });
             let window = match &step.op {
-                StepOp::Layer(cell) => cell.layer.kernel_and_stride(),
+                StepOp::Layer(built) => built.layer.kernel_and_stride(),
                 _ => Some((1, 1)),
             };
             fields.push(match (before, window) {
@@ -290,20 +288,20 @@ impl Model {
                         step: step.saturating_mul(stride),
                     }
                 }
-                _ => ReceptiveField::Everything,
+                _ => ReceptiveField::WholeInput,
             });
         }
         steps.iter().map(|step| step.path.clone()).zip(fields).collect()
     }
 }
 
-/// How many numbers a layer gives for one example.
+/// The size of a layer's output for one example.
 fn numbers(step: &Step) -> usize {
-    // A softmax inside a layer is no line of the table.
+    // A softmax inside a layer has no row of its own.
     if matches!(step.op, StepOp::Softmax) { 0 } else { step.shape.iter().product() }
 }
 
-/// So many `f32` numbers as KiB or MiB.
+/// The memory of this many `f32` numbers.
 fn format_memory(numbers: usize) -> String {
     let kib = numbers as f64 * 4.0 / 1024.0;
     if kib < 1000.0 { format!("{kib:.1} KiB") } else { format!("{:.1} MiB", kib / 1024.0) }

@@ -1,23 +1,23 @@
-//! Building a network as one writes a formula: a value that does not exist yet goes through layers.
+//! Builds a network as one writes a formula: layers are called with symbolic values.
 
 use super::built_layer::BuiltLayer;
-use super::graph::{Graph, Op, check_numbers};
+use super::graph::{Graph, Op};
 use super::{Model, names};
 use crate::error::{Error, Result};
-use crate::layers::{Layer, Merge, Named, Shape, shape_text};
+use crate::layers::{Layer, Merge, Named, Shape, check_numbers, shape_text};
 use std::borrow::Borrow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tch::{Device, Tensor};
 
-/// Where a network begins.
+/// The start of a network.
 #[derive(Debug, Clone, Copy)]
 pub struct Input;
 
 impl Input {
-    /// A value that the network will be given: `[channels, height, width]` for images, `[features]`
-    /// for vectors, the batch left out.
+    /// A symbolic input of a network. Its shape leaves out the batch: `[channels, height, width]` for
+    /// images, `[features]` for vectors.
     ///
     /// ```
     /// use tchalk::prelude::*;
@@ -26,19 +26,19 @@ impl Input {
     /// assert_eq!(x.shape(), [8, 30, 30]);
     /// # Ok::<(), tchalk::Error>(())
     /// ```
-    #[allow(clippy::new_ret_no_self)] // What it makes goes through layers as any other value does.
+    #[allow(clippy::new_ret_no_self)] // Its result is a symbol like any other.
     pub fn new(name: &str, shape: impl Into<Vec<usize>>) -> Symbol {
         Symbol::new(Op::Input, Some(name.to_owned()), Vec::new(), shape.into())
     }
 }
 
-/// A value that does not exist yet: what a layer will give once the network runs.
+/// A symbolic value: the output that a layer will have once the network runs.
 #[derive(Clone)]
 pub struct Symbol(Arc<SymbolNode>);
 
-/// How a symbol came to be.
+/// A symbol's operation and inputs.
 struct SymbolNode {
-    /// Later ones have larger numbers, so this is an order in which they can run.
+    /// Later symbols have larger numbers, so the numbers are an order in which they can run.
     number: u64,
     op: Op,
     given: Option<String>,
@@ -48,9 +48,9 @@ struct SymbolNode {
 
 impl std::fmt::Debug for Symbol {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let made = &self.0;
-        let name = made.given.clone().unwrap_or_else(|| made.op.kind());
-        write!(f, "a value {} from {name:?}", shape_text(&made.shape))
+        let node = &self.0;
+        let name = node.given.clone().unwrap_or_else(|| node.op.kind());
+        write!(f, "a value {} from {name:?}", shape_text(&node.shape))
     }
 }
 
@@ -61,12 +61,12 @@ impl Symbol {
         Symbol(Arc::new(SymbolNode { number, op, given, inputs, shape }))
     }
 
-    /// The shape, the batch left out.
+    /// The shape, without the batch.
     pub fn shape(&self) -> Vec<usize> {
         self.0.shape.clone()
     }
 
-    /// What `op` gives for these inputs.
+    /// The output of `op` for these inputs.
     fn apply(op: Op, given: Option<String>, inputs: &[&Symbol]) -> Result<Symbol> {
         let shapes: Vec<Shape> = inputs.iter().map(|input| input.shape()).collect();
         shapes.iter().try_for_each(|shape| check_numbers(&op.repr(), shape))?;
@@ -92,7 +92,7 @@ impl Symbol {
         Symbol::apply(Op::Layer(built), name, &[self])
     }
 
-    /// What a network gives.
+    /// The output of a network.
     pub(super) fn apply_model(model: &Model, inputs: &[&Symbol]) -> Result<Symbol> {
         let given = model.inner().has_given_name.then(|| model.name());
         Symbol::apply(Op::Model(model.clone()), given, inputs)
@@ -103,8 +103,8 @@ impl Symbol {
     }
 }
 
-/// Runs `check` with the names that its inputs would have in a network. Those are looked for only
-/// when something is wrong.
+/// Runs `check` with the names that its inputs would have in a network. The names are computed only for
+/// an error message.
 fn with_input_names<T>(inputs: &[&Symbol], check: impl Fn(&[String]) -> Result<T>) -> Result<T> {
     let kinds: Vec<String> = inputs.iter().map(|input| input.0.op.kind()).collect();
     let first = check(&kinds);
@@ -115,14 +115,14 @@ fn with_input_names<T>(inputs: &[&Symbol], check: impl Fn(&[String]) -> Result<T
     let wanted = order.iter().map(|s| names::NameRequest::of(&s.0.op, s.0.given.clone()));
     match names::assign("Model::new", &wanted.collect::<Vec<_>>()) {
         Ok(names) => {
-            let place = |input: &&Symbol| order.iter().position(|symbol| symbol.is(input));
-            check(&inputs.iter().map(|i| names[place(i).unwrap_or(0)].clone()).collect::<Vec<_>>())
+            let index = |input: &&Symbol| order.iter().position(|symbol| symbol.is(input));
+            check(&inputs.iter().map(|i| names[index(i).unwrap_or(0)].clone()).collect::<Vec<_>>())
         }
         Err(_) => first,
     }
 }
 
-/// All that these were made from, and they themselves, in the order in which they were made.
+/// These symbols and all symbols they depend on, in the order of their creation.
 fn ancestors<'a>(of: impl Iterator<Item = &'a Symbol>) -> Vec<Symbol> {
     let mut waiting: Vec<Symbol> = of.cloned().collect();
     let mut seen = HashSet::new();
@@ -137,9 +137,9 @@ fn ancestors<'a>(of: impl Iterator<Item = &'a Symbol>) -> Vec<Symbol> {
     found
 }
 
-/// One value or several: what [`Model::new`] takes for inputs and outputs.
+/// One symbol or several: the inputs or outputs of [`Model::new`].
 pub trait Symbols {
-    /// Them, in order.
+    /// The symbols, in order.
     fn symbols(&self) -> Vec<Symbol>;
 }
 
@@ -173,13 +173,13 @@ impl<T: Symbols + ?Sized> Symbols for &T {
     }
 }
 
-/// `layer.call(&x)`: what the layer gives for a value that does not exist yet.
+/// `layer.call(&x)`: the symbolic output of a layer.
 pub trait CallLayer {
-    /// The value after the layer. A layer called twice shares its weights.
+    /// The layer's output. A layer that is called twice shares its weights.
     ///
     /// # Errors
     ///
-    /// If the layer cannot take a value of this shape; the message says what it could take.
+    /// If the layer cannot take a value of this shape. The message says what it can take.
     fn call(&self, x: &Symbol) -> Result<Symbol>;
 }
 
@@ -195,13 +195,13 @@ impl<L: Layer + Clone> CallLayer for Named<L> {
     }
 }
 
-/// `Concatenate::new().call(&[a, b])`: what several values become.
+/// `Concatenate::new().call(&[a, b])`: the symbolic output of a merge.
 pub trait CallMerge {
-    /// The one value made of several.
+    /// The merge's output.
     ///
     /// # Errors
     ///
-    /// If they do not go together; the message says why.
+    /// If the inputs do not fit together. The message says why.
     fn call<S: Borrow<Symbol>>(&self, inputs: &[S]) -> Result<Symbol>;
 }
 
@@ -226,8 +226,8 @@ fn apply_merge<S: Borrow<Symbol>>(
     Symbol::apply(Op::Merge(Arc::new(merge)), name, &inputs)
 }
 
-/// What a network can be called with: tensors, which run through it, or symbols, which make it part
-/// of another network.
+/// The input of [`Model::call`]: tensors, which run through the network, or symbols, which make it part
+/// of another one.
 pub trait ModelInput {
     /// A tensor for tensors, a symbol for symbols.
     type Output;
@@ -237,12 +237,12 @@ pub trait ModelInput {
     fn call_model(&self, model: &Model) -> Result<Self::Output>;
 }
 
-/// One of what a network can be called with.
+/// One of several inputs of [`Model::call`].
 pub trait ModelInputItem {
     /// A tensor for tensors, a symbol for symbols.
     type Output;
 
-    /// Calls the model with as many as it has inputs.
+    /// Calls the model with all its inputs.
     #[doc(hidden)]
     fn call_model_with(model: &Model, inputs: &[&Self]) -> Result<Self::Output>;
 }
@@ -311,14 +311,13 @@ impl<T: ModelInput + ?Sized> ModelInput for &T {
 }
 
 impl Model {
-    /// The network that makes `outputs` of `inputs`, each one value or several, with fresh weights
-    /// on `device`, drawn from the library's seed. Layers that belong to another network already
-    /// share their weights with it.
+    /// The network from `inputs` to `outputs`, each one symbol or several, on `device`. The library's
+    /// seed decides its initial weights. Layers that another network uses share their weights with it.
     ///
     /// # Errors
     ///
-    /// If the outputs need an input that is not listed, or one that is listed is not needed, two
-    /// layers have one name, or a shared layer is on another device.
+    /// If the outputs need an input that is not listed, a listed input is not needed, two layers have
+    /// the same name, or a shared layer is on another device.
     ///
     /// ```
     /// use tchalk::prelude::*;
@@ -346,22 +345,22 @@ impl Model {
         }
         let order = ancestors(outputs.iter());
         check_inputs(&op, &inputs, &order)?;
-        let places: HashMap<u64, usize> =
+        let indices: HashMap<u64, usize> =
             order.iter().enumerate().map(|(i, symbol)| (symbol.0.number, i)).collect();
-        let place = |symbol: &Symbol| places[&symbol.0.number];
+        let index = |symbol: &Symbol| indices[&symbol.0.number];
         let draft = order.iter().map(|symbol| {
-            let made = &symbol.0;
-            let inputs = made.inputs.iter().map(place).collect();
-            (made.op.clone(), made.given.clone(), inputs, made.shape.clone())
+            let node = &symbol.0;
+            let inputs = node.inputs.iter().map(index).collect();
+            (node.op.clone(), node.given.clone(), inputs, node.shape.clone())
         });
         let (inputs, outputs) =
-            (inputs.iter().map(place).collect(), outputs.iter().map(place).collect());
+            (inputs.iter().map(index).collect(), outputs.iter().map(index).collect());
         let graph = Graph::new(&op, draft.collect(), inputs, outputs)?;
         Model::from_graph(&op, name.to_owned(), true, graph, device)
     }
 }
 
-/// The inputs that are listed are those that the outputs need.
+/// Checks that the listed inputs are those that the outputs need.
 fn check_inputs(op: &str, inputs: &[Symbol], order: &[Symbol]) -> Result<()> {
     for (i, input) in inputs.iter().enumerate() {
         let refused =
@@ -383,12 +382,12 @@ fn check_inputs(op: &str, inputs: &[Symbol], order: &[Symbol]) -> Result<()> {
             return refused("inputs with sizes of at least 1", got, "");
         }
     }
-    let stranger = order.iter().find(|symbol| {
+    let unlisted = order.iter().find(|symbol| {
         matches!(symbol.0.op, Op::Input) && !inputs.iter().any(|input| input.is(symbol))
     });
-    let Some(stranger) = stranger else { return Ok(()) };
-    let name = stranger.0.given.clone().unwrap_or_default();
-    let fed = order.iter().find(|symbol| symbol.0.inputs.iter().any(|input| input.is(stranger)));
+    let Some(unlisted) = unlisted else { return Ok(()) };
+    let name = unlisted.0.given.clone().unwrap_or_default();
+    let fed = order.iter().find(|symbol| symbol.0.inputs.iter().any(|input| input.is(unlisted)));
     let fed = match fed {
         Some(fed) => format!(", which feeds {}", fed.0.op.repr()),
         None => String::new(),

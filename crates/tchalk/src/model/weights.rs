@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use std::sync::Arc;
 use tch::{Tensor, no_grad};
 
-/// A weight and where it stands.
+/// A weight with its name.
 pub(crate) struct Weight {
     /// The path of its layer and its own name: `vgg16/block1_conv1.bias`.
     pub(crate) name: String,
@@ -16,28 +16,28 @@ pub(crate) struct Weight {
 }
 
 impl Weight {
-    /// Whether training may change it: running means, which are not learned, included.
+    /// Whether training may change it, including running means, which have no gradient.
     pub(crate) fn may_change(&self) -> bool {
         !self.frozen
     }
 }
 
 impl Model {
-    /// How many numbers the network holds. Those of a layer that is used twice count once.
+    /// The number of parameters. Those of a layer that is used twice count once.
     pub fn parameter_count(&self) -> usize {
-        self.inner.program.built_layers().map(|cell| cell.parameter_counts().0).sum()
+        self.inner.program.built_layers().map(|built| built.parameter_counts().0).sum()
     }
 
-    /// How many of them training changes: not those of frozen layers, nor running means.
+    /// The number of parameters that training changes: without frozen layers and running means.
     pub fn trainable_count(&self) -> usize {
-        self.inner.program.built_layers().map(|cell| cell.parameter_counts().1).sum()
+        self.inner.program.built_layers().map(|built| built.parameter_counts().1).sum()
     }
 
-    /// The names of the weights, in order: `conv2d.weight`, `conv2d.bias`, … In a model inside they
-    /// begin with its path: `vgg16/block5_conv3.weight`.
+    /// The names of the weights, in order: `conv2d.weight`, `conv2d.bias`, … In a nested model they start
+    /// with its path: `vgg16/block5_conv3.weight`.
     pub fn weight_names(&self) -> Vec<String> {
-        let cells = self.inner.program.named_layers();
-        cells.iter().flat_map(|(path, cell)| names(path, cell)).collect()
+        let built_layers = self.inner.program.named_layers();
+        built_layers.iter().flat_map(|(path, built)| names(path, built)).collect()
     }
 
     /// A copy of one weight: `[filters, channels, height, width]` for the kernel of a convolution,
@@ -68,13 +68,13 @@ impl Model {
     }
 
     fn find_weight(&self, op: &str, name: &str, _access: &Executor<'_>) -> Result<Tensor> {
-        // Every path leads to the weight, also that of a layer's second use.
+        // The paths of all uses of a layer lead to its weights.
         let steps = self.inner.program.steps.iter();
         let found = steps
-            .filter_map(|step| step.built_layer().map(|cell| (&step.path, cell)))
-            .find_map(|(path, cell)| {
-                let place = names(path, cell).iter().position(|found| found == name)?;
-                Some(cell.tensors().remove(place))
+            .filter_map(|step| step.built_layer().map(|built| (&step.path, built)))
+            .find_map(|(path, built)| {
+                let index = names(path, built).iter().position(|found| found == name)?;
+                Some(built.tensors().remove(index))
             });
         found.ok_or_else(|| {
             Error::invalid(
@@ -88,21 +88,21 @@ impl Model {
 }
 
 impl Program {
-    /// Handles on all weights, in order.
+    /// All weights, in order.
     pub(crate) fn weights(&self) -> Vec<Weight> {
-        let cells = self.named_layers();
-        let of = |(path, cell): &(String, Arc<BuiltLayer>)| {
-            let weights = names(path, cell).into_iter().zip(cell.tensors()).zip(&cell.specs);
+        let built_layers = self.named_layers();
+        let of = |(path, built): &(String, Arc<BuiltLayer>)| {
+            let weights = names(path, built).into_iter().zip(built.tensors()).zip(&built.specs);
             let weights = weights.map(|((name, tensor), spec)| {
-                let frozen = cell.is_frozen();
+                let frozen = built.is_frozen();
                 Weight { name, tensor, trainable: spec.trainable && !frozen, frozen }
             });
             weights.collect::<Vec<_>>()
         };
-        cells.iter().flat_map(of).collect()
+        built_layers.iter().flat_map(of).collect()
     }
 }
 
-fn names(path: &str, cell: &BuiltLayer) -> Vec<String> {
-    cell.specs.iter().map(|spec| format!("{path}.{}", spec.name)).collect()
+fn names(path: &str, built: &BuiltLayer) -> Vec<String> {
+    built.specs.iter().map(|spec| format!("{path}.{}", spec.name)).collect()
 }
