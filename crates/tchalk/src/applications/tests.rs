@@ -347,7 +347,7 @@ fn the_built_in_base_replaces_vgg16_and_says_why() {
     );
     assert!(!source.contains("Check the connection"), "{source}");
     let base = vgg16().without_top().build_fallback(&why, Device::Cpu).unwrap();
-    assert_eq!(base.input_shape(), [3, 224, 224], "as VGG16 where nothing is said");
+    assert_eq!(base.input_shape(), [3, 224, 224], "the default size of VGG16");
 }
 
 #[test]
