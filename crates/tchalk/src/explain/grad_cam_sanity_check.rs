@@ -34,8 +34,8 @@ pub struct GradCamSanityCheck {
 /// let layers = Sequential::new().input_shape([3, 32, 32]).add(Conv2d::new(4, 3)).add(Relu);
 /// let model = layers.add(Flatten).add(Dense::new(10)).add(Softmax).build(Device::Cpu)?;
 /// let photo = datasets::shapes()?.test.image(0);
-/// let check = explain::grad_cam_check(&model, "conv2d", &photo)?;
-/// assert_eq!(check.learned().classes(), check.shuffled().classes());
+/// let check = explain::grad_cam_sanity_check(&model, "conv2d", &photo)?;
+/// assert_eq!(check.trained().classes(), check.shuffled().classes());
 /// # Ok::<(), tchalk::Error>(())
 /// ```
 pub fn grad_cam_sanity_check(
