@@ -43,7 +43,7 @@ pub fn grad_cam_sanity_check(
     layer: &str,
     image: &impl AsInput,
 ) -> Result<GradCamSanityCheck> {
-    const OP: &str = "explain::grad_cam_check";
+    const OP: &str = "explain::grad_cam_sanity_check";
     let x = batch_of_one(OP, model, image)?;
     let learned = class_maps(OP, model, layer, &x, None)?;
     let classes = learned.classes();
