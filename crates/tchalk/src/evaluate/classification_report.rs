@@ -41,7 +41,7 @@ impl Predictions {
     ///
     /// If there are no images, or the set has no labels.
     pub fn classification_report(&self) -> Result<ClassificationReport> {
-        const OP: &str = "Predictions::report";
+        const OP: &str = "Predictions::classification_report";
         let labels = labels_of(OP, self)?;
         let names = self.class_names();
         // Support, predictions and correct predictions of each class.
