@@ -90,10 +90,10 @@ impl<T: std::fmt::Debug + ?Sized> ShowDebug for &T {
     }
 }
 
-/// A notice to the user: what stands in for what, what was left out.
-pub(crate) struct Notice(pub(crate) String);
+/// A message to the user: what stands in for what, what was left out.
+pub(crate) struct Message(pub(crate) String);
 
-impl Show for Notice {
+impl Show for Message {
     fn content(&self) -> Content {
         Content::html(self.0.clone(), format!("<p>{}</p>", escape_html(&self.0)))
     }

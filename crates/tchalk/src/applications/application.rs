@@ -8,7 +8,7 @@ use super::weight_lookup::{Lookup, find_file, find_imagenet_weights};
 use super::weights::{
     IMAGENET_CLASSES, Preprocessing, TORCHVISION, Weights, image_size_from_note, published,
 };
-use crate::display::{Notice, Show};
+use crate::display::{Message, Show};
 use crate::error::{Error, Result};
 use crate::layers::{Layer, Softmax};
 use crate::model::{CallLayer, Input, Model, Symbol};
@@ -242,7 +242,7 @@ impl Application {
         );
         let model = base.build(device)?;
         model.set_source(source.clone());
-        Notice(source).show();
+        Message(source).show();
         Ok(model)
     }
 

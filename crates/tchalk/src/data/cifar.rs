@@ -41,13 +41,14 @@ pub(crate) fn read_archive(bytes: &[u8], path: &Path) -> Result<(Records, Record
         let mut entry = entry.map_err(broken)?;
         // Members are found by name, and nothing is written, so paths cannot escape.
         let name = entry.path().map_err(broken)?.file_name().map(|name| name.to_owned());
-        let Some(place) = BATCHES.iter().position(|batch| name.as_deref() == Some(batch.as_ref()))
+        let Some(position) =
+            BATCHES.iter().position(|batch| name.as_deref() == Some(batch.as_ref()))
         else {
             continue;
         };
         let mut batch = Vec::new();
         entry.by_ref().take(MAX_BYTES).read_to_end(&mut batch).map_err(broken)?;
-        batches[place] = Some(batch);
+        batches[position] = Some(batch);
     }
     from_batches(batches, path)
 }
@@ -162,7 +163,7 @@ mod tests {
         .map(|(i, &name)| (name, record(i as u8, [0, 0, 0])))
         .collect();
         let (train, test) = read_archive(&packed(&members), Path::new("x")).unwrap();
-        assert_eq!(train.1, [1, 0, 2, 3, 4], "by number, not by place in the archive");
+        assert_eq!(train.1, [1, 0, 2, 3, 4], "by number, not by position in the archive");
         assert_eq!(test.1, [5]);
     }
 

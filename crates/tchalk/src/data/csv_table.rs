@@ -141,12 +141,12 @@ impl CsvTable {
     ///
     /// If there is no column of that name.
     pub fn column(&self, name: &str) -> Result<Vec<String>> {
-        let Some(place) = self.columns.iter().position(|column| column == name) else {
+        let Some(position) = self.columns.iter().position(|column| column == name) else {
             let names = first_and_last(&self.columns, |name| name.clone());
             let expected = format!("one of {}", names.join(", "));
             return Err(Error::invalid("CsvTable::column", expected, format!("{name:?}"), ""));
         };
-        let cell = |row| self.record(row).get(place).map(text).unwrap_or_default();
+        let cell = |row| self.record(row).get(position).map(text).unwrap_or_default();
         Ok((0..self.len()).map(cell).collect())
     }
 

@@ -40,8 +40,8 @@ fn decompress(bytes: &[u8], path: &Path) -> Result<Vec<u8>> {
     Ok(unpacked)
 }
 
-fn read_u32(bytes: &[u8], place: usize) -> Option<u32> {
-    let four = bytes.get(4 * place..4 * place + 4)?;
+fn read_u32(bytes: &[u8], index: usize) -> Option<u32> {
+    let four = bytes.get(4 * index..4 * index + 4)?;
     Some(u32::from_be_bytes(four.try_into().ok()?))
 }
 

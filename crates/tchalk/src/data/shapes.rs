@@ -31,7 +31,7 @@ const SIZE: usize = 32;
 const SEED: u64 = 0x7463_6861_6c6b;
 
 /// `count` images `u8 [count, 32, 32, 3]` and their labels, with the classes equally frequent and
-/// in random order. Another `stream` draws others of the same kind.
+/// in random order. Another `stream` gives others of the same kind.
 pub(crate) fn draw(count: usize, stream: u64) -> (Array4<u8>, Vec<usize>) {
     let mut rng = ChaCha8Rng::seed_from_u64(SEED);
     rng.set_stream(stream);
@@ -59,23 +59,23 @@ fn image(label: usize, rng: &mut ChaCha8Rng) -> Vec<u8> {
     let dots: Vec<(Point, f32, Color)> = (0..below(4, rng))
         .map(|_| {
             let size = SIZE as f32;
-            let place = [uniform(0.0, size, rng), uniform(0.0, size, rng)];
+            let point = [uniform(0.0, size, rng), uniform(0.0, size, rng)];
             let color = mix(ground, shape_color, uniform(0.15, 0.5, rng));
-            (place, uniform(1.0, 2.6, rng), color)
+            (point, uniform(1.0, 2.6, rng), color)
         })
         .collect();
     let mut pixels = Vec::with_capacity(SIZE * SIZE * 3);
     for row in 0..SIZE {
         for column in 0..SIZE {
-            let place = [column as f32 + 0.5, row as f32 + 0.5];
-            let along = (place[0] - middle) * slope[0] + (place[1] - middle) * slope[1];
+            let point = [column as f32 + 0.5, row as f32 + 0.5];
+            let along = (point[0] - middle) * slope[0] + (point[1] - middle) * slope[1];
             let mut color = mix(ground, far_ground, (0.5 + along / SIZE as f32).clamp(0.0, 1.0));
             for &(dot, size, dot_color) in &dots {
-                let distance = length([place[0] - dot[0], place[1] - dot[1]]) - size;
+                let distance = length([point[0] - dot[0], point[1] - dot[1]]) - size;
                 color = mix(color, dot_color, coverage(distance));
             }
             // The coordinates relative to the shape: not rotated, with radius 1.
-            let from = [(place[0] - center[0]) / radius, (place[1] - center[1]) / radius];
+            let from = [(point[0] - center[0]) / radius, (point[1] - center[1]) / radius];
             let inside = [cos * from[0] + sin * from[1], cos * from[1] - sin * from[0]];
             let light = 1.0 + shade[0] * inside[0] + shade[1] * inside[1];
             let lit = shape_color.map(|channel| channel * light);
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_draws_other_images() {
+    fn another_stream_gives_other_images() {
         assert_ne!(draw(10, 0).0, draw(10, 1).0);
     }
 

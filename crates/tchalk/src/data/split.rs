@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn kept_classes_are_numbered_anew() {
+    fn kept_classes_get_new_numbers() {
         let few = uneven().filter_classes(&["many"]).unwrap();
         assert_eq!(
             (few.len(), few.labels()[0], few.class_names()),

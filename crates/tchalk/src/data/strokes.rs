@@ -96,7 +96,7 @@ impl Handwriting {
             } else {
                 // Ends vary more than the points between them.
                 let end = if i == 0 || i == stroke.len() - 1 { 1.5 } else { 1.0 };
-                curve.push(point.map(|place| place + noise(self.point_noise * end, rng)));
+                curve.push(point.map(|coordinate| coordinate + noise(self.point_noise * end, rng)));
             }
         }
         line.extend(spline(&curve));

@@ -166,10 +166,10 @@ impl TensorSet {
         Some(labels.into_iter().map(|label| label as usize).collect())
     }
 
-    /// The examples at these places (`i64` on the set's device), moved to `device`.
-    pub(crate) fn pick(&self, places: &Tensor, device: Device) -> (Tensor, Option<Tensor>) {
-        let places = places.to_device(self.x.device());
-        let pick = |from: &Tensor| no_grad(|| from.index_select(0, &places).to_device(device));
+    /// The examples at these indices (`i64` on the set's device), moved to `device`.
+    pub(crate) fn pick(&self, indices: &Tensor, device: Device) -> (Tensor, Option<Tensor>) {
+        let indices = indices.to_device(self.x.device());
+        let pick = |from: &Tensor| no_grad(|| from.index_select(0, &indices).to_device(device));
         (pick(&self.x), self.y.as_ref().map(pick))
     }
 
@@ -191,14 +191,14 @@ impl TensorSet {
     /// # Errors
     ///
     /// If the examples are no images of one or three channels.
-    pub(crate) fn images(&self, places: &[usize]) -> Result<Vec<ArcArray<u8, Ix3>>> {
+    pub(crate) fn images(&self, indices: &[usize]) -> Result<Vec<ArcArray<u8, Ix3>>> {
         let shape = self.example_shape();
         let &[channels @ (1 | 3), height, width] = &shape[..] else {
             let got = format!("{shape:?}");
             return Err(Error::invalid("images of a set", "[1 or 3, height, width]", got, ""));
         };
-        let places: Vec<i64> = places.iter().map(|&place| place as i64).collect();
-        let (x, _) = self.pick(&Tensor::from_slice(&places), Device::Cpu);
+        let indices: Vec<i64> = indices.iter().map(|&index| index as i64).collect();
+        let (x, _) = self.pick(&Tensor::from_slice(&indices), Device::Cpu);
         let bytes = to_bytes(&x.permute([0, 2, 3, 1]));
         Ok(bytes
             .chunks_exact(channels * height * width)

@@ -91,8 +91,8 @@ mod tests {
             let record = [vec![label as u8], vec![7; 3072]].concat();
             std::fs::write(folder.join(name), record).unwrap();
         }
-        let places = Locations::only(Some(Bundle::open(home.path()).unwrap()));
-        let dataset = cifar10_from(&places).unwrap();
+        let locations = Locations::only(Some(Bundle::open(home.path()).unwrap()));
+        let dataset = cifar10_from(&locations).unwrap();
         assert_eq!((dataset.train.len(), dataset.test.labels()), (5, vec![5]));
         assert!(dataset.source().contains("no checksum verifies"));
     }
@@ -102,8 +102,8 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         std::fs::create_dir(home.path().join("cifar10")).unwrap();
         std::fs::write(home.path().join("cifar10/cifar-10-binary.tar.gz"), "damaged").unwrap();
-        let places = Locations::only(Some(Bundle::open(home.path()).unwrap()));
-        let error = cifar10_from(&places).unwrap_err().to_string();
+        let locations = Locations::only(Some(Bundle::open(home.path()).unwrap()));
+        let error = cifar10_from(&locations).unwrap_err().to_string();
         assert!(error.contains("the archive is broken"), "{error}");
     }
 }

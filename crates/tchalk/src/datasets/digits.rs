@@ -1,6 +1,6 @@
 //! MNIST and Fashion-MNIST, which has the same format.
 
-use super::samples::{stand_in_for, strokes};
+use super::samples::{digit_classes, stand_in_for, strokes};
 use crate::data::{Dataset, Split, idx};
 use crate::error::{Error, Result};
 use crate::fetch::bundle;
@@ -38,7 +38,7 @@ pub fn fashion_mnist() -> Result<Dataset> {
 
 /// MNIST from these locations, or the built-in strokes.
 pub(crate) fn mnist_from(locations: &Locations) -> Result<Dataset> {
-    match load(locations, "MNIST", &published_mnist(), classes())? {
+    match load(locations, "MNIST", &published_mnist(), digit_classes())? {
         Ok(mnist) => Ok(mnist),
         Err(why) => Ok(stand_in_for(strokes()?, "MNIST", &why)),
     }
@@ -55,11 +55,6 @@ fn fashion_mnist_from(locations: &Locations) -> Result<Dataset> {
         );
         Error::invalid("datasets::fashion_mnist", "its four files", format!("none: {why}"), hint)
     })
-}
-
-/// The digits as class names.
-pub(crate) fn classes() -> Vec<String> {
-    ('0'..='9').map(String::from).collect()
 }
 
 const FASHION_CLASSES: [&str; 10] = [
@@ -167,12 +162,12 @@ fn file_set<const N: usize>(
 
 /// A set of four idx files, or why it is not available.
 fn load(
-    places: &Locations,
+    locations: &Locations,
     name: &str,
     wanted: &FileSet,
     classes: Vec<String>,
 ) -> Result<Result<Dataset, String>> {
-    let (files, source) = match places.find(wanted)? {
+    let (files, source) = match locations.find(wanted)? {
         SearchResult::Found(files, source) => (files, source),
         SearchResult::Missing(why) => return Ok(Err(why)),
     };
@@ -227,14 +222,14 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         small_set(home.path(), "mnist");
         small_set(home.path(), "fashion-mnist");
-        let places = Locations::only(Some(Bundle::open(home.path()).unwrap()));
-        let mnist = mnist_from(&places).unwrap();
+        let locations = Locations::only(Some(Bundle::open(home.path()).unwrap()));
+        let mnist = mnist_from(&locations).unwrap();
         assert_eq!((mnist.name().as_str(), mnist.train.labels()), ("MNIST", vec![9, 0]));
         assert!(mnist.source().contains("no checksum verifies"), "{}", mnist.source());
-        let fashion = fashion_mnist_from(&places).unwrap();
+        let fashion = fashion_mnist_from(&locations).unwrap();
         assert_eq!(fashion.test.image(0).class_name().unwrap(), "ankle boot");
         std::fs::remove_file(home.path().join("mnist/t10k-labels-idx1-ubyte")).unwrap();
-        let error = mnist_from(&places).unwrap_err().to_string();
+        let error = mnist_from(&locations).unwrap_err().to_string();
         assert!(error.contains("neither mnist/t10k-labels-idx1-ubyte nor"), "{error}");
     }
 }

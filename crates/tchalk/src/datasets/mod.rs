@@ -26,4 +26,5 @@ pub use digits::{fashion_mnist, mnist};
 pub use folders::{image_dataset, image_folder};
 pub use samples::{shapes, strokes};
 
-pub(crate) use digits::{classes as digit_classes, mnist_from};
+pub(crate) use digits::mnist_from;
+pub(crate) use samples::digit_classes;

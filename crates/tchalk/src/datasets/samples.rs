@@ -39,7 +39,12 @@ pub fn shapes() -> Result<Dataset> {
 pub fn strokes() -> Result<Dataset> {
     let source = "These are the built-in strokes, digits drawn by the library: nobody wrote them, \
                   and they are not MNIST.";
-    draw_dataset("strokes", source, drawn_strokes::draw, [6_000, 1_000], super::digits::classes())
+    draw_dataset("strokes", source, drawn_strokes::draw, [6_000, 1_000], digit_classes())
+}
+
+/// The digits as class names.
+pub(crate) fn digit_classes() -> Vec<String> {
+    ('0'..='9').map(String::from).collect()
 }
 
 /// A sample that `draw` draws, with this many images for training and for testing.

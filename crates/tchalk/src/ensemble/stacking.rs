@@ -6,7 +6,7 @@ use super::members::{Member, checked_labels, checked_members};
 use super::meta_learner::MetaLearner;
 use super::train::{TrainedMembers, prepare, train_reinitialized};
 use crate::data::TensorSet;
-use crate::display::{Notice, Show};
+use crate::display::{Message, Show};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::runtime::seed::{rng, shuffle};
@@ -111,7 +111,7 @@ impl Ensemble {
             for note in member.model().leakage_notes(&outputs.set) {
                 let name = member.name();
                 let note = format!("the set that {op} learned from is not new to {name}: {note}");
-                Notice(note.clone()).show();
+                Message(note.clone()).show();
                 self.notes.push(note);
             }
         }

@@ -4,7 +4,7 @@ use super::Ensemble;
 use super::aggregation::Aggregation;
 use super::members::{Member, checked_members};
 use crate::data::TensorSet;
-use crate::display::{Notice, Show};
+use crate::display::{Message, Show};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::plot::Figure;
@@ -80,7 +80,7 @@ impl TrainedMembers {
         };
         let note =
             format!("{finished} of {} members are finished and kept: {reason}", self.planned);
-        Notice(note.clone()).show();
+        Message(note.clone()).show();
         self.notes.push(note);
         Ok(false)
     }

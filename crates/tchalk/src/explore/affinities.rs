@@ -104,8 +104,7 @@ mod tests {
     fn both_sides_see_the_same_and_all_adds_up_to_one() {
         let indices = vec![1, 2, 0, 2, 1, 0, 2, 0];
         let squares = vec![1.0, 4.0, 1.0, 1.0, 1.0, 4.0, 5.0, 6.0];
-        let p =
-            affinities(&Neighbors { count: 2, indices: indices, squared_distances: squares }, 1.5);
+        let p = affinities(&Neighbors { count: 2, indices, squared_distances: squares }, 1.5);
         let entry = |i: usize, j: u32| {
             let range = p.starts[i]..p.starts[i + 1];
             let at = p.columns[range.clone()].iter().position(|&column| column == j);

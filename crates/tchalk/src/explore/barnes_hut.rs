@@ -10,7 +10,7 @@
 const ANGLE: f32 = 0.35;
 /// A group of at most so many points is not divided.
 const LEAF: usize = 8;
-/// How many bits of each coordinate tell places apart.
+/// How many bits of each coordinate tell points apart.
 const BITS: u32 = 20;
 
 /// A group of points.
@@ -22,7 +22,7 @@ struct Node<const D: usize> {
     far: f32,
     /// The node that comes next if this one is done.
     next: u32,
-    /// Its points, by place in the tree's order; none where it has been divided.
+    /// Its points, by index in the tree's order; none where it has been divided.
     first: u32,
     last: u32,
 }
@@ -41,7 +41,7 @@ impl<const D: usize> Tree<D> {
         Tree { nodes: Vec::new(), points: Vec::new(), order: Vec::new(), codes: Vec::new() }
     }
 
-    /// Sorts these points in, in place of those before. They are finite.
+    /// Sorts these points in, instead of the previous ones. They are finite.
     pub(super) fn rebuild(&mut self, points: &[[f32; D]]) {
         let (mut low, mut high) = ([f32::INFINITY; D], [f32::NEG_INFINITY; D]);
         for point in points {
@@ -109,10 +109,10 @@ impl<const D: usize> Tree<D> {
         self.nodes[at].next = self.nodes.len() as u32;
     }
 
-    /// What pushes the point at this place in the tree's order: with `q = 1 / (1 + distance²)` to
+    /// What pushes the point at this index in the tree's order: with `q = 1 / (1 + distance²)` to
     /// every other point, the sum of `q² (point - other)`, and the sum of `q`.
-    pub(super) fn repulsion(&self, place: usize) -> ([f32; D], f32) {
-        let point = self.points[place];
+    pub(super) fn repulsion(&self, index: usize) -> ([f32; D], f32) {
+        let point = self.points[index];
         let (mut force, mut sum) = ([0.0; D], 0.0);
         let mut add = |other: &[f32; D], count: f32, square: f32| {
             let q = 1.0 / (1.0 + square);
@@ -178,9 +178,9 @@ mod tests {
         let mut tree = Tree::new();
         tree.rebuild(points);
         let (mut wrong, mut all) = (0.0, 0.0);
-        for place in 0..points.len() {
-            let (force, sum) = tree.repulsion(place);
-            let (right, right_sum) = exact(points, tree.order[place] as usize);
+        for index in 0..points.len() {
+            let (force, sum) = tree.repulsion(index);
+            let (right, right_sum) = exact(points, tree.order[index] as usize);
             assert!((f64::from(sum) / right_sum - 1.0).abs() < tolerance);
             for k in 0..D {
                 wrong += (f64::from(force[k]) - right[k]).powi(2);

@@ -1,12 +1,10 @@
 //! Points that stand for images: where PCA and t-SNE end.
 
 use super::neighbors::nearest;
-use super::observations::Metadata;
-use super::{Observations, scatter_plot};
+use super::observations::{Metadata, Observations, Rows};
 use crate::data::TensorSet;
 use crate::display::{Content, Show};
 use crate::error::{Error, Result};
-use crate::plot::{Figure, Scatter3d};
 use crate::text::thousands;
 use ndarray::{ArcArray2, Array2, Axis};
 use std::sync::Arc;
@@ -103,7 +101,7 @@ impl Embedding {
         self.metadata.labels.to_vec()
     }
 
-    /// The names of the classes; a label is a place in this list.
+    /// The names of the classes; a label is an index of this list.
     pub fn classes(&self) -> Vec<String> {
         self.metadata.classes.to_vec()
     }
@@ -168,19 +166,6 @@ impl Embedding {
             });
         Ok(same.sum::<usize>() as f64 / (self.len() * neighbors) as f64)
     }
-
-    /// The points in the first two dimensions, colored by class. On a page, moving over them shows
-    /// the images that they stand for. Beside them stands how many of the ten nearest points have
-    /// the same class ([`Embedding::purity`] of what is drawn).
-    pub fn scatter(&self) -> Figure {
-        scatter_plot::scatter(self)
-    }
-
-    /// The points in the first three dimensions. On a page they turn with the mouse, a finger or the
-    /// arrow keys; elsewhere they stand still.
-    pub fn scatter_3d(&self) -> Scatter3d {
-        scatter_plot::scatter_3d(self)
-    }
 }
 
 impl std::fmt::Debug for Embedding {
@@ -195,6 +180,16 @@ impl std::fmt::Debug for Embedding {
             write!(f, "; {}", self.note)?;
         }
         Ok(())
+    }
+}
+
+impl Observations for Embedding {
+    fn to_rows(&self) -> Result<Rows> {
+        let mut rows = self.points().to_rows()?;
+        rows.metadata = self.metadata.clone();
+        // A point is no image, even where it stands for one.
+        rows.metadata.shape = None;
+        Ok(rows)
     }
 }
 

@@ -1,6 +1,5 @@
 //! What can be explored: images, tensors, arrays, points; all of them rows of numbers.
 
-use super::Embedding;
 use crate::data::{Split, TensorSet, to_bytes};
 use crate::error::{Error, Result};
 use ndarray::{ArcArray, Array2, Ix4};
@@ -8,7 +7,7 @@ use std::sync::Arc;
 use tch::{Device, Kind, Tensor};
 
 /// Numbers that can be explored, a row for each example: a [`Split`], a [`TensorSet`], an
-/// [`Embedding`], an `Array2<f32>`, a [`Tensor`] `[n, …]`.
+/// [`Embedding`](super::Embedding), an `Array2<f32>`, a [`Tensor`] `[n, …]`.
 ///
 /// An image is one row, pixel by pixel and, within a pixel, channel by channel, with values in
 /// \[0, 1\].
@@ -98,7 +97,7 @@ impl Observations for Split {
             shape: Some([height, width, channels]),
             images: matches!(channels, 1 | 3).then_some(images),
         };
-        Ok(Rows { matrix, scale: 1.0 / 255.0, metadata: metadata })
+        Ok(Rows { matrix, scale: 1.0 / 255.0, metadata })
     }
 }
 
@@ -108,7 +107,7 @@ impl Observations for TensorSet {
         let metadata = Metadata::of(self)?;
         let x = if metadata.shape.is_some() { x.permute([0, 2, 3, 1]) } else { x };
         let numbers = x.size()[1..].iter().product::<i64>();
-        Ok(Rows { matrix: x.reshape([n as i64, numbers]), scale: 1.0, metadata: metadata })
+        Ok(Rows { matrix: x.reshape([n as i64, numbers]), scale: 1.0, metadata })
     }
 }
 
@@ -144,16 +143,6 @@ impl Observations for Array2<f32> {
         let matrix = Tensor::from_slice(numbers).view([self.nrows() as i64, self.ncols() as i64]);
         let matrix = matrix.to_device(Device::cuda_if_available());
         Ok(Rows { matrix, scale: 1.0, metadata: Metadata::default() })
-    }
-}
-
-impl Observations for Embedding {
-    fn to_rows(&self) -> Result<Rows> {
-        let mut rows = self.points().to_rows()?;
-        rows.metadata = self.metadata.clone();
-        // A point is no image, even where it stands for one.
-        rows.metadata.shape = None;
-        Ok(rows)
     }
 }
 

@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn more_numbers_than_examples_are_no_trouble() {
+    fn more_numbers_than_examples_are_allowed() {
         let wide = Array2::from_shape_fn((4, 50), |(i, j)| ((i * 7 + j * 3) % 11) as f32);
         let pca = Pca::new(3).fit(&wide).unwrap();
         let tall = pca.components();

@@ -12,12 +12,27 @@ const NEIGHBORS: usize = 10;
 /// Up to so many points that number is worked out unasked.
 const MOST_FOR_PURITY: usize = 20_000;
 
-pub(super) fn scatter(embedding: &Embedding) -> Figure {
+impl Embedding {
+    /// The points in the first two dimensions, colored by class. On a page, moving over them shows
+    /// the images that they stand for. Beside them stands how many of the ten nearest points have
+    /// the same class ([`Embedding::purity`] of what is drawn).
+    pub fn scatter(&self) -> Figure {
+        scatter(self)
+    }
+
+    /// The points in the first three dimensions. On a page they turn with the mouse, a finger or the
+    /// arrow keys; elsewhere they stand still.
+    pub fn scatter_3d(&self) -> Scatter3d {
+        scatter_3d(self)
+    }
+}
+
+fn scatter(embedding: &Embedding) -> Figure {
     let chosen = sample(embedding);
     let drawn = embedding.first(2);
     let at = |i: usize| {
-        let place = |axis: usize| drawn.points.get((i, axis)).copied().map_or(0.0, f64::from);
-        (place(0), place(1))
+        let coordinate = |axis: usize| drawn.points.get((i, axis)).copied().map_or(0.0, f64::from);
+        (coordinate(0), coordinate(1))
     };
     let mut panel = ScatterPanel::new("");
     for (class, members) in classes(embedding, &chosen) {
@@ -42,7 +57,7 @@ pub(super) fn scatter(embedding: &Embedding) -> Figure {
     figure.title(embedding.name())
 }
 
-pub(super) fn scatter_3d(embedding: &Embedding) -> Scatter3d {
+fn scatter_3d(embedding: &Embedding) -> Scatter3d {
     let chosen = sample(embedding);
     let drawn = embedding.first(3);
     let at = |i: usize| {

@@ -171,7 +171,7 @@ impl Tsne {
             let divergence = || format!("  divergence {:.3}", map.divergence(&p, map.q_sum));
             progress.done_with(step + 1, divergence);
         }
-        if !map.points.iter().flatten().all(|place| place.is_finite()) {
+        if !map.points.iter().flatten().all(|x| x.is_finite()) {
             let hint = "Take a smaller one, or none: it is chosen by the number of examples.";
             return Err(Error::invalid(
                 op,
@@ -206,9 +206,9 @@ fn start<const D: usize>(rows: &Rows, op: &str) -> Result<Vec<[f32; D]>> {
     })?;
     let mut rng = seed::rng("tsne");
     let mut chance = || 0.02 * (seed::unit(&mut rng) - 0.5);
-    let place = |i: usize, axis: usize| if axis < k { numbers[i * k + axis] } else { 0.0 };
+    let coordinate = |i: usize, axis: usize| if axis < k { numbers[i * k + axis] } else { 0.0 };
     Ok((0..n)
-        .map(|i| std::array::from_fn(|axis| INITIAL_SPREAD * (place(i, axis) + chance())))
+        .map(|i| std::array::from_fn(|axis| INITIAL_SPREAD * (coordinate(i, axis) + chance())))
         .collect())
 }
 
@@ -252,9 +252,9 @@ impl<const D: usize> Map<D> {
             for (part, forces) in self.forces.chunks_mut(each).enumerate() {
                 scope.spawn(move || {
                     for (i, force) in forces.iter_mut().enumerate() {
-                        let place = part * each + i;
-                        let (push, sum) = tree.repulsion(place);
-                        let attraction = attraction(points, p, tree.order[place] as usize);
+                        let index = part * each + i;
+                        let (push, sum) = tree.repulsion(index);
+                        let attraction = attraction(points, p, tree.order[index] as usize);
                         *force = (attraction, push, sum);
                     }
                 });
@@ -349,7 +349,7 @@ mod tests {
     fn equal_examples_are_drawn_all_the_same() {
         let points = Array2::from_elem((50, 4), 1.5f32);
         let map = Tsne::new(2).perplexity(5.0).iterations(50).fit(&points).unwrap();
-        assert!(map.points().iter().all(|place| place.is_finite()));
+        assert!(map.points().iter().all(|x| x.is_finite()));
     }
 
     #[test]

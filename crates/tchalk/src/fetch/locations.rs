@@ -119,14 +119,14 @@ impl Locations {
         };
         match in_cache(wanted, &folder)? {
             Some(found) => {
-                let (place, sums) = (folder.display(), checksum_note(wanted));
-                let source = format!("Read from the cache, {place}, {sums}. ({why}.)");
+                let (shown, sums) = (folder.display(), checksum_note(wanted));
+                let source = format!("Read from the cache, {shown}, {sums}. ({why}.)");
                 Ok(SearchResult::Found(found, source))
             }
             None => {
-                let place = folder.display();
+                let shown = folder.display();
                 Ok(SearchResult::Missing(format!(
-                    "{why}, the cache ({place}) has no complete copy"
+                    "{why}, the cache ({shown}) has no complete copy"
                 )))
             }
         }
@@ -217,7 +217,7 @@ mod tests {
         FileSet { folder: "set", files: vec![file("a.gz"), file("b.gz")] }
     }
 
-    fn places(bundle: Option<&Path>, cache: &Path) -> Locations {
+    fn locations(bundle: Option<&Path>, cache: &Path) -> Locations {
         let bundle = bundle.map(|folder| Bundle::open(folder).unwrap());
         Locations { bundle, cache: Some(cache.to_owned()), offline: true }
     }
@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn the_bundle_comes_before_the_cache_and_the_source_says_why() {
         let (bundle, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let find = || places(Some(bundle.path()), cache.path()).find(&wanted());
+        let find = || locations(Some(bundle.path()), cache.path()).find(&wanted());
         let text = sentence(find().unwrap());
         assert!(text.contains("has no set, the cache (") && text.contains("OFFLINE"), "{text}");
         put(cache.path(), &["a.gz", "b.gz"]);
@@ -248,7 +248,7 @@ mod tests {
         put(bundle.path(), &["a", "b.gz"]);
         let text = sentence(find().unwrap());
         assert!(text.contains("Read from") && text.contains("no checksum verifies"), "{text}");
-        let text = sentence(places(None, cache.path()).find(&wanted()).unwrap());
+        let text = sentence(locations(None, cache.path()).find(&wanted()).unwrap());
         assert!(text.contains("TCHALK_DATA_DIR is not set"), "{text}");
     }
 
@@ -256,10 +256,10 @@ mod tests {
     fn half_a_set_is_an_error_in_a_bundle_and_not_enough_in_the_cache() {
         let (bundle, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         put(cache.path(), &["a.gz"]);
-        let text = sentence(places(None, cache.path()).find(&wanted()).unwrap());
+        let text = sentence(locations(None, cache.path()).find(&wanted()).unwrap());
         assert!(text.starts_with("missing"), "{text}");
         put(bundle.path(), &["a.gz"]);
-        let error = places(Some(bundle.path()), cache.path()).find(&wanted()).err().unwrap();
+        let error = locations(Some(bundle.path()), cache.path()).find(&wanted()).err().unwrap();
         assert!(error.to_string().contains("neither set/b nor set/b.gz"), "{error}");
     }
 }

@@ -35,6 +35,11 @@ impl Op {
         }
     }
 
+    /// What its name is made from.
+    pub(super) fn name_request(&self, given: Option<String>) -> names::NameRequest {
+        names::NameRequest { given, kind: self.kind(), repr: self.repr(), shared: self.shared() }
+    }
+
     /// The call that creates it.
     pub(super) fn repr(&self) -> String {
         match self {
@@ -99,7 +104,7 @@ impl Graph {
         inputs: Vec<usize>,
         outputs: Vec<usize>,
     ) -> Result<Graph> {
-        let wanted = draft.iter().map(|(op, given, ..)| names::NameRequest::of(op, given.clone()));
+        let wanted = draft.iter().map(|(op, given, ..)| op.name_request(given.clone()));
         let names = names::assign(op, &wanted.collect::<Vec<_>>())?;
         let nodes = draft.into_iter().zip(names);
         let nodes =

@@ -12,7 +12,7 @@ use std::path::Path;
 use tch::{Tensor, no_grad};
 
 /// The result of [`Model::load_weights`]: which tensors were loaded, and which were not.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct LoadReport {
     file: String,
     matched: Vec<String>,
@@ -111,58 +111,62 @@ impl Model {
     pub fn load_weights(&self, path: impl AsRef<Path>) -> Result<LoadReport> {
         let path = expand_home(path);
         let mut file = TensorFile::open(&path)?;
-        let mut report = LoadReport {
-            file: path.display().to_string(),
-            matched: Vec::new(),
-            missing: Vec::new(),
-            unexpected: Vec::new(),
-            misshaped: Vec::new(),
-        };
-        let weights: Vec<(String, Tensor)> = {
-            let weights = self.inner.program.weights().into_iter();
-            weights.map(|weight| (weight.name, weight.tensor)).collect()
-        };
-        let mut values = Vec::new();
-        for (name, weight) in &weights {
-            let size: Vec<usize> = weight.size().iter().map(|&n| n as usize).collect();
-            match file.info(name) {
-                None => report.missing.push(name.clone()),
-                Some((shape, Some(_))) if shape == size => {
-                    report.matched.push(name.clone());
-                    values.push(weight);
-                }
-                Some((shape, kind)) => {
-                    let kind = kind
-                        .map_or(format!(" of kind {}", file.kind_name(name)), |_| String::new());
-                    let got = format!("{}{kind}", shape_text(&shape));
-                    report.misshaped.push((name.clone(), shape_text(&size), got));
-                }
-            }
-        }
-        let known: HashSet<&String> = weights.iter().map(|(name, _)| name).collect();
-        report.unexpected = file.names().into_iter().filter(|name| !known.contains(name)).collect();
-        if report.matched.is_empty() && !weights.is_empty() {
-            let first =
-                |names: Option<&String>| names.map_or("none".into(), |name| format!("{name:?}"));
-            let problem = format!(
-                "none of its {} tensors has the name and the shape of a weight; the first is {}, the \
-                 network's first is {}",
-                file.names().len(),
-                first(file.names().first()),
-                first(weights.first().map(|(name, _)| name)),
-            );
-            let hint = "weight_names() lists the names that the network expects.";
-            return Err(Error::bad_file(file.path(), problem, hint));
+        let weights = self.inner.program.weights().into_iter();
+        let weights: Vec<_> = weights.map(|weight| (weight.name, weight.tensor)).collect();
+        let (report, matched) = compare(&file, &weights);
+        if matched.is_empty() && !weights.is_empty() {
+            return Err(nothing_matches(&file, &weights[0].0));
         }
         // The whole file is read before any weight changes.
         let names = report.matched.iter();
         let read = names.map(|name| file.read(name)).collect::<Result<Vec<Tensor>>>()?;
         let _alone = self.inner.program.training();
         no_grad(|| {
-            for (weight, value) in values.iter().zip(&read) {
+            for (weight, value) in matched.iter().zip(&read) {
                 weight.shallow_clone().copy_(value);
             }
         });
         Ok(report)
     }
+}
+
+/// Which of the weights the file has, and the tensors of those it has in the same shape.
+fn compare<'a>(
+    file: &TensorFile,
+    weights: &'a [(String, Tensor)],
+) -> (LoadReport, Vec<&'a Tensor>) {
+    let mut report =
+        LoadReport { file: file.path().display().to_string(), ..LoadReport::default() };
+    let mut matched = Vec::new();
+    for (name, weight) in weights {
+        let size: Vec<usize> = weight.size().iter().map(|&n| n as usize).collect();
+        match file.info(name) {
+            None => report.missing.push(name.clone()),
+            Some((shape, Some(_))) if shape == size => {
+                report.matched.push(name.clone());
+                matched.push(weight);
+            }
+            Some((shape, kind)) => {
+                let kind =
+                    kind.map_or(format!(" of kind {}", file.kind_name(name)), |_| String::new());
+                let got = format!("{}{kind}", shape_text(&shape));
+                report.misshaped.push((name.clone(), shape_text(&size), got));
+            }
+        }
+    }
+    let known: HashSet<&String> = weights.iter().map(|(name, _)| name).collect();
+    report.unexpected = file.names().into_iter().filter(|name| !known.contains(name)).collect();
+    (report, matched)
+}
+
+fn nothing_matches(file: &TensorFile, first_weight: &str) -> Error {
+    let names = file.names();
+    let first = names.first().map_or("none".into(), |name| format!("{name:?}"));
+    let problem = format!(
+        "none of its {} tensors has the name and the shape of a weight; the first is {first}, \
+                 the network's first is {first_weight:?}",
+        names.len(),
+    );
+    let hint = "weight_names() lists the names that the network expects.";
+    Error::bad_file(file.path(), problem, hint)
 }

@@ -251,18 +251,6 @@ impl Model {
         layers.map(|step| step.path.clone()).collect()
     }
 
-    /// Runs a batch `[batch, …input shape]` through the network in inference mode, without gradients,
-    /// and returns `[batch, …output shape]`. A network with several inputs takes a list of batches.
-    ///
-    /// Called with a [`Symbol`], the network becomes part of another one, and the result is a symbol.
-    ///
-    /// # Errors
-    ///
-    /// If the batch does not have the network's input shape, or the network has several outputs.
-    pub fn call<X: ModelInput + ?Sized>(&self, x: &X) -> Result<X::Output> {
-        x.call_model(self)
-    }
-
     /// Runs a batch through a network with several outputs, and returns all of them, in order.
     ///
     /// # Errors

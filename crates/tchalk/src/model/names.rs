@@ -1,21 +1,15 @@
 //! The names of the layers of a graph.
 
-use super::graph::Op;
 use crate::error::{Error, Result};
 use std::collections::{HashMap, HashSet};
 
 /// A node's given name, or what its automatic name is made from.
 pub(super) struct NameRequest {
-    given: Option<String>,
-    kind: String,
-    repr: String,
-    shared: Option<usize>,
-}
-
-impl NameRequest {
-    pub(super) fn of(op: &Op, given: Option<String>) -> NameRequest {
-        NameRequest { given, kind: op.kind(), repr: op.repr(), shared: op.shared() }
-    }
+    pub(super) given: Option<String>,
+    pub(super) kind: String,
+    pub(super) repr: String,
+    /// What two uses of one layer have in common.
+    pub(super) shared: Option<usize>,
 }
 
 /// A name for each node. Given names are kept, the others become `dense`, `dense_1`, … in order. The

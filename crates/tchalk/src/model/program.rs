@@ -164,7 +164,7 @@ impl Program {
 
     /// Whether a step is a ReLU that may overwrite its input: the input was computed in this run, by a
     /// layer whose backward pass does not need it, and no other step uses it.
-    fn runs_in_place(&self, step: usize, needed: &[bool], uses: &[usize]) -> bool {
+    fn runs_inplace(&self, step: usize, needed: &[bool], uses: &[usize]) -> bool {
         let step = &self.steps[step];
         step.kind() == "relu"
             && uses[step.inputs[0]] == 1
@@ -284,7 +284,7 @@ impl Executor<'_> {
             };
             let value = match &step.op {
                 StepOp::Input => panic!("no value for the input {:?}", step.path),
-                StepOp::Layer(_) if self.program.runs_in_place(i, &needed, &uses) => {
+                StepOp::Layer(_) if self.program.runs_inplace(i, &needed, &uses) => {
                     values[step.inputs[0]].as_mut().expect("it has run").relu_()
                 }
                 StepOp::Layer(built) => {
@@ -406,7 +406,7 @@ mod tests {
             let mut uses = vec![0; program.steps.len()];
             program.steps.iter().for_each(|step| step.inputs.iter().for_each(|&i| uses[i] += 1));
             targets.iter().for_each(|&target| uses[target] += 1);
-            program.runs_in_place(program.find(path).unwrap(), &needed, &uses)
+            program.runs_inplace(program.find(path).unwrap(), &needed, &uses)
         };
         let (conv, output) = (program.find("conv2d").unwrap(), program.outputs[0]);
         assert!(over(&[output], "relu"));

@@ -164,7 +164,7 @@ impl Sequential {
         let mut own: Vec<(LayerId, Arc<BuiltLayer>)> = Vec::new();
         let mut draft: Vec<(Op, Option<String>, Vec<usize>, Shape)> =
             vec![(Op::Input, Some("input".into()), Vec::new(), input_shape)];
-        let mut wanted = vec![names::NameRequest::of(&Op::Input, Some("input".into()))];
+        let mut wanted = vec![Op::Input.name_request(Some("input".into()))];
         for (part, name) in self.parts {
             let shape = draft.last().expect("the input is the first").3.clone();
             let from = names::assign(op, &wanted)?.pop().unwrap_or_default();
@@ -184,7 +184,7 @@ impl Sequential {
             };
             let given = name.or(given);
             let output = op.output_shape(&[shape], &[from])?;
-            wanted.push(names::NameRequest::of(&op, given.clone()));
+            wanted.push(op.name_request(given.clone()));
             draft.push((op, given, vec![draft.len() - 1], output));
         }
         let last = draft.len() - 1;

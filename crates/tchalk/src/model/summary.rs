@@ -70,6 +70,53 @@ enum ReceptiveField {
     WholeInput,
 }
 
+impl Summary {
+    /// The headings of the columns, and which columns are aligned right.
+    fn headings(&self, chain: bool) -> (Vec<String>, Vec<usize>) {
+        let mut headings = vec!["layer", "made by", "output shape", "parameters"];
+        let mut right = vec![2, 3];
+        if !chain {
+            headings.push("connected to");
+        }
+        headings.push("trained");
+        let optional = [
+            (self.multiply_adds, "multiply-adds"),
+            (self.memory, "memory"),
+            (self.receptive_field, "sees pixels"),
+        ];
+        for (_, heading) in optional.iter().filter(|(wanted, _)| *wanted) {
+            right.push(headings.len());
+            headings.push(heading);
+        }
+        (headings.into_iter().map(str::to_owned).collect(), right)
+    }
+
+    /// The cells of a row.
+    fn cells(&self, row: &Row, chain: bool) -> Vec<String> {
+        let shape = row.shape.iter().map(|&n| thousands(n)).collect::<Vec<_>>();
+        let mut cells =
+            vec![row.name.clone(), row.repr.clone(), shape.join(" × "), row.parameters.clone()];
+        if !chain {
+            cells.push(row.connected.clone());
+        }
+        cells.push(row.trained.clone());
+        if self.multiply_adds {
+            cells.push(thousands(row.multiply_adds));
+        }
+        if self.memory {
+            cells.push(format_memory(row.numbers));
+        }
+        if self.receptive_field {
+            cells.push(match row.field {
+                Some(ReceptiveField::Square { side, .. }) => format!("{side} × {side}"),
+                Some(ReceptiveField::WholeInput) => "all".into(),
+                None => String::new(),
+            });
+        }
+        cells
+    }
+}
+
 impl Model {
     /// A table of the layers: name, the call that creates it, output shape, number of parameters, and
     /// whether training changes it; in networks with branches also its inputs. A nested model is one row.
@@ -93,65 +140,27 @@ impl Model {
         let mut chain = self.inner.graph.is_chain();
         self.rows(&self.inner.graph, "", 0, options.expanded, &fields, &mut chain, &mut rows);
 
-        let mut headings = vec!["layer", "made by", "output shape", "parameters"];
-        let mut right = vec![2, 3];
-        if !chain {
-            headings.push("connected to");
-        }
-        headings.push("trained");
-        let optional = [
-            (options.multiply_adds, "multiply-adds"),
-            (options.memory, "memory"),
-            (options.receptive_field, "sees pixels"),
-        ];
-        for (_, heading) in optional.iter().filter(|(wanted, _)| *wanted) {
-            right.push(headings.len());
-            headings.push(heading);
-        }
-        let texts = rows.iter().map(|row| {
-            let shape = row.shape.iter().map(|&n| thousands(n)).collect::<Vec<_>>();
-            let mut texts =
-                vec![row.name.clone(), row.repr.clone(), shape.join(" × "), row.parameters.clone()];
-            if !chain {
-                texts.push(row.connected.clone());
-            }
-            texts.push(row.trained.clone());
-            if options.multiply_adds {
-                texts.push(thousands(row.multiply_adds));
-            }
-            if options.memory {
-                texts.push(format_memory(row.numbers));
-            }
-            if options.receptive_field {
-                texts.push(match row.field {
-                    Some(ReceptiveField::Square { side, .. }) => format!("{side} × {side}"),
-                    Some(ReceptiveField::WholeInput) => "all".into(),
-                    None => String::new(),
-                });
-            }
-            texts
-        });
-        let texts = texts.collect();
-        let headings = headings.into_iter().map(str::to_owned).collect();
+        let (headings, right) = options.headings(chain);
+        let texts = rows.iter().map(|row| options.cells(row, chain)).collect();
         let table = right.into_iter().fold(Table::of_columns(headings, texts), Table::align_right);
+        self.footers(&options).into_iter().fold(table, Table::footer)
+    }
+
+    /// The lines below the table.
+    fn footers(&self, options: &Summary) -> Vec<String> {
         let total = thousands(self.parameter_count());
         let trainable = thousands(self.trainable_count());
-        let table = table.footer(format!("{total} parameters, {trainable} of them trainable"));
+        let mut lines = vec![format!("{total} parameters, {trainable} of them trainable")];
         let steps = &self.inner.program.steps;
-        let table = match options.multiply_adds {
-            true => {
-                let sum: usize = steps.iter().map(|step| self.multiply_adds(step)).sum();
-                table.footer(format!("{} multiply-adds for one example", thousands(sum)))
-            }
-            false => table,
-        };
-        match options.memory {
-            true => {
-                let sum = steps.iter().map(numbers).sum();
-                table.footer(format!("{} for the outputs of one example", format_memory(sum)))
-            }
-            false => table,
+        if options.multiply_adds {
+            let sum: usize = steps.iter().map(|step| self.multiply_adds(step)).sum();
+            lines.push(format!("{} multiply-adds for one example", thousands(sum)));
         }
+        if options.memory {
+            let sum = steps.iter().map(numbers).sum();
+            lines.push(format!("{} for the outputs of one example", format_memory(sum)));
+        }
+        lines
     }
 
     #[allow(clippy::too_many_arguments)] // They change from one nested model to the next.

@@ -112,7 +112,7 @@ fn with_input_names<T>(inputs: &[&Symbol], check: impl Fn(&[String]) -> Result<T
         return first;
     }
     let order = ancestors(inputs.iter().copied());
-    let wanted = order.iter().map(|s| names::NameRequest::of(&s.0.op, s.0.given.clone()));
+    let wanted = order.iter().map(|s| s.0.op.name_request(s.0.given.clone()));
     match names::assign("Model::new", &wanted.collect::<Vec<_>>()) {
         Ok(names) => {
             let index = |input: &&Symbol| order.iter().position(|symbol| symbol.is(input));
@@ -224,6 +224,20 @@ fn apply_merge<S: Borrow<Symbol>>(
 ) -> Result<Symbol> {
     let inputs: Vec<&Symbol> = inputs.iter().map(Borrow::borrow).collect();
     Symbol::apply(Op::Merge(Arc::new(merge)), name, &inputs)
+}
+
+impl Model {
+    /// Runs a batch `[batch, …input shape]` through the network in inference mode, without gradients,
+    /// and returns `[batch, …output shape]`. A network with several inputs takes a list of batches.
+    ///
+    /// Called with a [`Symbol`], the network becomes part of another one, and the result is a symbol.
+    ///
+    /// # Errors
+    ///
+    /// If the batch does not have the network's input shape, or the network has several outputs.
+    pub fn call<X: ModelInput + ?Sized>(&self, x: &X) -> Result<X::Output> {
+        x.call_model(self)
+    }
 }
 
 /// The input of [`Model::call`]: tensors, which run through the network, or symbols, which make it part

@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_no_break_space_is_as_wide_as_a_space_and_keeps_words_together() {
+    fn a_no_break_blank_is_as_wide_as_a_blank_and_keeps_words_together() {
         assert_eq!(width("a\u{a0}b", 11.0, false), width("a b", 11.0, false));
         let room = width("a\u{a0}b", 11.0, false) - 1.0;
         assert_eq!(wrapped("a b", 11.0, room, 2), ["a", "b"]);

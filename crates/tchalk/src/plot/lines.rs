@@ -222,12 +222,8 @@ fn legend_rows<'a, 'b>(
 }
 
 impl Frame<'_> {
-    /// Draws the frame; the result says where a value belongs.
-    pub(super) fn draw(
-        &self,
-        canvas: &mut Canvas,
-        area: Area,
-    ) -> impl Fn(f64, f64) -> (f64, f64) + use<> {
+    /// Draws the title and the legend; returns the area below them.
+    fn draw_heading(&self, canvas: &mut Canvas, area: Area) -> Area {
         let below = legend_height(self.title, self.legend, area.width);
         let room = area.width / 4.0;
         let name = |entry: &LegendEntry| LABEL.shortened(entry.name, room);
@@ -250,8 +246,16 @@ impl Frame<'_> {
             }
         }
         canvas.heading(Area { width: right - area.x, ..area }, self.title);
-        let area = Area { y: area.y + below, height: area.height - below, ..area };
+        Area { y: area.y + below, height: area.height - below, ..area }
+    }
 
+    /// Draws the frame; the result says where a value belongs.
+    pub(super) fn draw(
+        &self,
+        canvas: &mut Canvas,
+        area: Area,
+    ) -> impl Fn(f64, f64) -> (f64, f64) + use<> {
+        let area = self.draw_heading(canvas, area);
         let (x_ticks, y_ticks) = (self.x.ticks(), self.y.ticks());
         let before = TICK.widest(y_ticks.iter().map(|(_, text)| text)) + 8.0;
         // The last tick label may reach over the end of its axis by half its width.

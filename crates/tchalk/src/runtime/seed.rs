@@ -11,10 +11,10 @@ use std::sync::Mutex;
 
 struct State {
     seed: u64,
-    draws: Option<HashMap<String, u64>>,
+    counts: Option<HashMap<String, u64>>,
 }
 
-static STATE: Mutex<State> = Mutex::new(State { seed: 42, draws: None });
+static STATE: Mutex<State> = Mutex::new(State { seed: 42, counts: None });
 
 /// Sets the seed, 42 by default, and restarts all generators.
 ///
@@ -28,7 +28,7 @@ static STATE: Mutex<State> = Mutex::new(State { seed: 42, draws: None });
 /// ```
 pub fn seed(value: u64) {
     let mut state = STATE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    *state = State { seed: value, draws: None };
+    *state = State { seed: value, counts: None };
 }
 
 /// The next seed for this purpose; not negative, as libtorch requires.
@@ -40,7 +40,7 @@ pub(crate) fn derive(purpose: &str) -> i64 {
 pub(crate) fn rng(purpose: &str) -> ChaCha8Rng {
     let mut state = STATE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let seed = state.seed;
-    let count = state.draws.get_or_insert_default().entry(purpose.to_owned()).or_default();
+    let count = state.counts.get_or_insert_default().entry(purpose.to_owned()).or_default();
     *count += 1;
     generator(seed, purpose, *count)
 }
@@ -100,11 +100,11 @@ mod tests {
     #[test]
     fn generators_differ_by_seed_purpose_and_count() {
         let first = |seed, purpose, count| generator(seed, purpose, count).next_u64();
-        let draws = [first(1, "a", 1), first(2, "a", 1), first(1, "b", 1), first(1, "a", 2)];
-        for (i, a) in draws.iter().enumerate() {
-            assert!(!draws[i + 1..].contains(a));
+        let values = [first(1, "a", 1), first(2, "a", 1), first(1, "b", 1), first(1, "a", 2)];
+        for (i, a) in values.iter().enumerate() {
+            assert!(!values[i + 1..].contains(a));
         }
-        assert_eq!(draws[0], first(1, "a", 1));
+        assert_eq!(values[0], first(1, "a", 1));
     }
 
     #[test]

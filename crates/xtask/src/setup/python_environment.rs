@@ -177,12 +177,21 @@ pub fn why_conda_is_unused() -> Option<String> {
 /// Makes the environment, if it is not ready.
 pub fn ensure(paths: &Paths, provided: &Provided) -> Result<PythonEnvironment> {
     let environment = environment(paths)?;
+    if !is_ready(&environment) {
+        paths.require_writable()?;
+        make(&environment, paths, provided)?;
+    }
+    Ok(environment)
+}
+
+/// Whether the environment can be used as it is; prints why not.
+fn is_ready(environment: &PythonEnvironment) -> bool {
     if let Some(active) = &environment.active {
         let folder = active.prefix.display();
         eprintln!("libtorch {} is the one of the active environment {folder}", active.version());
     }
     match environment.state() {
-        EnvironmentState::Ready => return Ok(environment),
+        EnvironmentState::Ready => return true,
         EnvironmentState::Missing | EnvironmentState::Interrupted => {}
         EnvironmentState::MovedFrom(before) => {
             eprintln!("  it was moved here from {}; making it again", before.display());
@@ -194,7 +203,11 @@ pub fn ensure(paths: &Paths, provided: &Provided) -> Result<PythonEnvironment> {
             eprintln!("  it contains libtorch {found} instead of {TORCH}; making it again");
         }
     }
-    paths.require_writable()?;
+    false
+}
+
+/// Makes the environment and installs its packages.
+fn make(environment: &PythonEnvironment, paths: &Paths, provided: &Provided) -> Result<()> {
     if let Some(why) = why_conda_is_unused() {
         eprintln!("{why}; set-up makes its own environment");
     }
@@ -202,7 +215,7 @@ pub fn ensure(paths: &Paths, provided: &Provided) -> Result<PythonEnvironment> {
         eprintln!("there is an NVIDIA driver, but {why}");
     }
     let wheels = provided.wheels.as_deref();
-    let PythonEnvironment { folder, build, .. } = &environment;
+    let PythonEnvironment { folder, build, .. } = environment;
     let lock_folder = paths.root.join("python");
     step("Python environment with JupyterLab (about 120 packages)", || {
         pip::create_environment(folder)?;
@@ -227,7 +240,7 @@ pub fn ensure(paths: &Paths, provided: &Provided) -> Result<PythonEnvironment> {
     if *build == TorchBuild::Cuda {
         torch_build::forget_bundle(&paths.home)?;
     }
-    Ok(environment)
+    Ok(())
 }
 
 #[cfg(test)]

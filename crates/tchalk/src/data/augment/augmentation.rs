@@ -150,16 +150,16 @@ impl Augmentation {
         const COLUMNS: usize = 8;
         const VARIANTS: usize = 4;
         let examples = set.sample(COLUMNS.min(set.len()))?.to_tensors(Device::Cpu);
-        let places: Vec<usize> = (0..examples.len()).collect();
+        let indices: Vec<usize> = (0..examples.len()).collect();
         let (classes, labels) = (set.class_names(), examples.label_vec().unwrap_or_default());
         let caption =
             |&i: &usize| Caption::new(labels.get(i).map_or("", |&label| classes[label].as_str()));
-        let mut images = examples.images(&places)?;
-        let mut captions: Vec<Caption> = places.iter().map(caption).collect();
+        let mut images = examples.images(&indices)?;
+        let mut captions: Vec<Caption> = indices.iter().map(caption).collect();
         for _ in 0..VARIANTS {
             let seed = runtime::seed::derive("preview") as u64;
-            images.extend(examples.with_x(self.apply(&examples.x(), seed)?).images(&places)?);
-            captions.extend(places.iter().map(|_| Caption::new("")));
+            images.extend(examples.with_x(self.apply(&examples.x(), seed)?).images(&indices)?);
+            captions.extend(indices.iter().map(|_| Caption::new("")));
         }
         let title = format!("{} - originals, and variants under them", set.name());
         Ok(image_grid(&images, &captions, examples.len())?.title(title))

@@ -192,9 +192,9 @@ impl Header {
         // Without the word where there is no room for it, else without the number.
         let short = self.aside.replace(" parameters", "");
         let frozen = if self.aside.ends_with(FROZEN) { FROZEN } else { "" };
-        let fitting =
+        let shortened =
             [self.aside.as_str(), &short, frozen].into_iter().find(|t| SMALL_TEXT.width(t) <= left);
-        if let Some(aside) = fitting.filter(|text| !text.is_empty()) {
+        if let Some(aside) = shortened.filter(|text| !text.is_empty()) {
             let set = SMALL_TEXT.anchor(Anchor::End);
             texts.push((area.right() - 10.0, area.y + 17.0, aside.to_owned(), set));
         }

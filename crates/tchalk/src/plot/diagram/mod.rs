@@ -12,12 +12,8 @@ mod structure;
 
 pub use node_kind::NodeKind;
 
-use super::figure::{Figure, Panel, WIDTH_INSIDE};
-use crate::display::{Content, Show};
 use crate::error::{Error, Result};
-use crate::text::{escape_html, thousands};
-use panel::DiagramPanel;
-use std::path::Path;
+use crate::text::thousands;
 
 /// One layer of a [`Diagram`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -210,27 +206,6 @@ impl Diagram {
         }
     }
 
-    /// The diagram as a figure.
-    ///
-    /// # Errors
-    ///
-    /// If there are no layers, two parts have the same id, an edge leads to an unknown part, or the
-    /// edges form a cycle.
-    pub fn figure(&self) -> Result<Figure> {
-        self.check()?;
-        let painting = DiagramPanel::new(self, WIDTH_INSIDE)?;
-        Ok(Figure::grid(vec![Panel::new(painting)], 1)?.title(&self.title))
-    }
-
-    /// Writes the diagram to a file; the extension selects the format: `.svg` or `.png`.
-    ///
-    /// # Errors
-    ///
-    /// As [`Diagram::figure`] and [`Figure::save`].
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        self.figure()?.save(path)
-    }
-
     fn check(&self) -> Result<()> {
         let refuse = |expected: &str, got: String| {
             Err(Error::invalid(format!("diagram of {:?}", self.title), expected, got, ""))
@@ -291,34 +266,6 @@ impl Diagram {
         }
     }
 
-    /// The diagram for a page. With nested models it is drawn open and closed, and a click on a line
-    /// switches between the two without a script.
-    fn to_html(&self) -> Result<String> {
-        let drawn = |diagram: &Diagram| Ok::<String, Error>(diagram.figure()?.to_html());
-        if self.groups.is_empty() {
-            return drawn(self);
-        }
-        let closed = drawn(&self.clone().collapsed())?;
-        let opened = match self.groups.iter().any(|group| group.open) {
-            true => drawn(self)?,
-            false => drawn(&self.clone().expanded())?,
-        };
-        let outermost = self.groups.iter().filter(|group| group.parent.is_none());
-        let names: Vec<String> = outermost
-            .map(|group| {
-                format!("<b>{}</b> ({})", escape_html(&group.title), self.layer_count(group))
-            })
-            .collect();
-        let open = if self.groups.iter().any(|group| group.open) { " open" } else { "" };
-        Ok(format!(
-            "<style>.tchalk-diagram[open]>summary .tchalk-closed{{display:none}}\
-             .tchalk-diagram>summary{{cursor:pointer}}</style>\
-             <details class=\"tchalk-diagram\"{open}><summary>nested models: {}; click to open or \
-             close<div class=\"tchalk-closed\">{closed}</div></summary>{opened}</details>",
-            names.join(", ")
-        ))
-    }
-
     /// `13 layers`: how many layers a nested model has.
     fn layer_count(&self, group: &DiagramGroup) -> String {
         fn count(diagram: &Diagram, id: &str) -> usize {
@@ -340,18 +287,10 @@ impl std::fmt::Debug for Diagram {
     }
 }
 
-impl Show for Diagram {
-    fn content(&self) -> Content {
-        match self.to_html() {
-            Ok(html) => Content::html(format!("{self:?}"), html),
-            Err(error) => Content::text(error.to_string()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::display::Show;
 
     #[test]
     fn what_cannot_be_drawn_is_refused() {

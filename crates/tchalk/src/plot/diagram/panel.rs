@@ -4,10 +4,13 @@ use super::card::{Card, FROZEN, Header, SMALL_TEXT};
 use super::labels::labels;
 use super::scene::{Limits, Scene, compose};
 use super::{Diagram, NodeKind};
+use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use crate::plot::canvas::{Anchor, Area, Canvas, TextStyle};
-use crate::plot::figure::Draw;
+use crate::plot::figure::{Draw, Figure, Panel, WIDTH_INSIDE};
 use crate::plot::theme::Ink;
+use crate::text::escape_html;
+use std::path::Path;
 
 /// Widths of boxes and heights of columns that are tried.
 const CARD_WIDTHS: [f64; 5] = [186.0, 164.0, 144.0, 126.0, 106.0];
@@ -22,9 +25,69 @@ const HEAD: f64 = 6.0;
 /// An entry of the legend: position, color if it has one, and text.
 type LegendEntry = (f64, f64, Option<Ink>, String);
 
+impl Diagram {
+    /// The diagram as a figure.
+    ///
+    /// # Errors
+    ///
+    /// If there are no layers, two parts have the same id, an edge leads to an unknown part, or the
+    /// edges form a cycle.
+    pub fn figure(&self) -> Result<Figure> {
+        self.check()?;
+        let painting = DiagramPanel::new(self, WIDTH_INSIDE)?;
+        Ok(Figure::grid(vec![Panel::new(painting)], 1)?.title(&self.title))
+    }
+
+    /// Writes the diagram to a file; the extension selects the format: `.svg` or `.png`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Diagram::figure`] and [`Figure::save`].
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.figure()?.save(path)
+    }
+
+    /// The diagram for a page. With nested models it is drawn open and closed, and a click on a line
+    /// switches between the two without a script.
+    fn to_html(&self) -> Result<String> {
+        let drawn = |diagram: &Diagram| Ok::<String, Error>(diagram.figure()?.to_html());
+        if self.groups.is_empty() {
+            return drawn(self);
+        }
+        let closed = drawn(&self.clone().collapsed())?;
+        let opened = match self.groups.iter().any(|group| group.open) {
+            true => drawn(self)?,
+            false => drawn(&self.clone().expanded())?,
+        };
+        let outermost = self.groups.iter().filter(|group| group.parent.is_none());
+        let names: Vec<String> = outermost
+            .map(|group| {
+                format!("<b>{}</b> ({})", escape_html(&group.title), self.layer_count(group))
+            })
+            .collect();
+        let open = if self.groups.iter().any(|group| group.open) { " open" } else { "" };
+        Ok(format!(
+            "<style>.tchalk-diagram[open]>summary .tchalk-closed{{display:none}}\
+             .tchalk-diagram>summary{{cursor:pointer}}</style>\
+             <details class=\"tchalk-diagram\"{open}><summary>nested models: {}; click to open or \
+             close<div class=\"tchalk-closed\">{closed}</div></summary>{opened}</details>",
+            names.join(", ")
+        ))
+    }
+}
+
+impl Show for Diagram {
+    fn content(&self) -> Content {
+        match self.to_html() {
+            Ok(html) => Content::html(format!("{self:?}"), html),
+            Err(error) => Content::text(error.to_string()),
+        }
+    }
+}
+
 /// A diagram with its layout.
 #[derive(Debug)]
-pub(super) struct DiagramPanel {
+struct DiagramPanel {
     diagram: Diagram,
     scene: Scene,
     /// The shapes written beside lines: the left end of each text's baseline, and the text.
@@ -35,7 +98,7 @@ pub(super) struct DiagramPanel {
 impl DiagramPanel {
     /// Chooses the width of the boxes and the height of the columns so that the diagram fits into
     /// `room`.
-    pub(super) fn new(diagram: &Diagram, room: f64) -> Result<DiagramPanel> {
+    fn new(diagram: &Diagram, room: f64) -> Result<DiagramPanel> {
         let mut best: Option<(f64, Scene)> = None;
         for card in CARD_WIDTHS {
             for column in COLUMN_HEIGHTS {
