@@ -7,6 +7,12 @@
 //! | `cache` | where are downloads kept? |
 //! | `remote_file` | where is a file published, and which size and checksums has it? |
 //! | `download` | how does it get here? |
+//!
+//! A sample stands in for a set only if none of the three has it, and the source of the data says so in a
+//! sentence. A damaged file in a bundle is an error. A remote file has only sizes and checksums that were
+//! published; where none was, that of the first download is recorded. The request of a download runs on a
+//! thread of its own, so an interrupt works whatever the network does. No test uses the network: the
+//! tests have a web server that misbehaves as real ones do (`download/server.rs`).
 
 pub(crate) mod bundle;
 pub(crate) mod cache;

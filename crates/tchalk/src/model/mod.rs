@@ -21,6 +21,14 @@
 //! | be saved and loaded | [`save`](Model::save), [`load`](Model::load), [`load_weights`](Model::load_weights) | `save.rs`, `load.rs`, `load_weights.rs`, `file.rs` |
 //! | learn, be measured, predict | [`compile`](Model::compile), [`fit`](Model::fit), [`evaluate`](Model::evaluate), [`predict`](Model::predict) | [`crate::train`] |
 //! | name what a photo shows | [`predict_file`](Model::predict_file) | [`crate::applications`] |
+//!
+//! A `BuiltLayer` holds the weights and the frozen flag of a layer; all networks that use the layer share
+//! it. A training step has the layers of its network to itself (`Program::training`), everything else
+//! shares them (`Program::inference`). The locks are always taken in one order, so there is no deadlock.
+//!
+//! A saved model is a safetensors file with its architecture as JSON under `tchalk` in the metadata.
+//! Nothing in it is run, and memory is allocated only for tensors that are in the file with the expected
+//! shape. The format's names are kept: `tests/old_files.rs` loads files of earlier versions.
 
 mod built_layer;
 mod copy;

@@ -14,6 +14,13 @@
 //! figure.save(std::env::temp_dir().join("learning.png"))?;
 //! # Ok::<(), tchalk::Error>(())
 //! ```
+//!
+//! A panel says how high it is at a given width, and draws on a `Canvas`, which writes SVG and records
+//! where each text is: `assert_tidy` fails if two texts touch or one leaves the sheet. Panels name what a
+//! color is for (`Ink`), never the color. On a page inks become CSS variables that follow the page's
+//! light or dark theme, in a file they become the colors of a [`Theme`]. `scatter3d.js` is the only
+//! script on a page; below it is a still SVG. `cargo xtask gallery` draws every figure from built-in
+//! data.
 
 mod axis;
 mod bars;

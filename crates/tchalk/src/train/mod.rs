@@ -18,6 +18,11 @@
 //! interrupted. A budget with a time limit measures the first two seconds and then plans the epochs that
 //! fit (`fit/budget_clock.rs`). What a network was trained on is kept with it (`measure/leakage.rs`), so
 //! that evaluations can report leakage.
+//!
+//! On a CPU, convolutions get their input channels-last (`memory_layout.rs`), an update is one loop
+//! (`optimizers/fused.rs`), and freed memory stays in the process for the next step
+//! (`runtime/memory.rs`). Errors that libtorch raises become an [`Error`](crate::Error) in
+//! `catch_panic.rs`. Callbacks get a [`Run`]; the model is not locked while they run.
 
 mod batch_source;
 mod callbacks;

@@ -1,4 +1,13 @@
 //! `cargo xtask test`: everything that must hold before a change is good.
+//!
+//! Unit tests are beside the code. Numbers are compared with PyTorch, Keras and scikit-learn:
+//! `tests/reference/` of the library holds small files of values and the scripts that computed them
+//! (`references`). `for_keras_users` is a page of the documentation: its right column is doctests, its
+//! left one is run with Keras. Official data and weights are used where `TCHALK_DATA_DIR` has them; tests
+//! without them are listed as skipped. The kernel's protocol tests act as Jupyter does, one of them in a
+//! browser. The gallery is drawn and every notebook is executed. `architecture` holds ARCHITECTURE.md and
+//! CONTRIBUTING.md against the code; `cloud` and `exercise` find editions of the notebooks that differ
+//! from their source.
 
 pub mod architecture;
 pub mod cloud;

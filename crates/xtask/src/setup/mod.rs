@@ -1,4 +1,30 @@
 //! Set-up: everything that a notebook needs, in order. What is already there costs nothing.
+//!
+//! Each step checks whether its work is done, and writes its result under another name before it renames
+//! it, so an interrupted step leaves nothing half-made. Heavy parts are in the cache, in folders named by
+//! a key of what they were made from:
+//!
+//! | part | key |
+//! |---|---|
+//! | Python environment with JupyterLab and libtorch | lock files, Python version, CPU or CUDA |
+//! | glue, compiled | versions of torch-sys and libtorch |
+//! | glue, linked | the same, and the environment |
+//! | kernel | `Cargo.lock`, the kernel's sources, rustc |
+//! | template, one for each checkout | library, dependencies, kernel, glue, rustc |
+//!
+//! A read-only cache is used as it is; what belongs to a checkout is then in the user's own cache
+//! (`common/paths.rs`). The glue has libtorch's folder as `RPATH`, which has priority over
+//! `LD_LIBRARY_PATH`. `preflight` finds what would make a later step or a notebook fail, and `doctor`
+//! prints it. Variables of the user's that would do harm are removed from the environment of every
+//! program (`common/variables.rs`). `provided.rs` says what need not be built or downloaded, because a
+//! release or a bundle brings it. `old_caches.rs` reports earlier set-ups that were interrupted, moved or
+//! of another version.
+//!
+//! `torch_build.rs` chooses libtorch with or without CUDA: by `TCHALK_LIBTORCH`, the NVIDIA driver
+//! (`nvidia.rs`), and what the last bundle lacked. libtorch is the one in PyTorch's wheel, or that of the
+//! active Python environment (`active_environment.rs`). rust-analyzer needs the sources of the standard
+//! library; where the `rust-src` component is missing, `rust_src.rs` restores them from the toolchain's
+//! documentation.
 
 pub mod active_environment;
 pub mod bundled_data;

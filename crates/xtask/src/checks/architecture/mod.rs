@@ -7,6 +7,7 @@
 mod modules;
 mod numbers;
 mod plan;
+mod questions;
 mod source;
 mod vocabulary;
 
@@ -52,7 +53,8 @@ pub fn run(paths: &Paths) -> Result<()> {
     let without = Plan { exceptions: Vec::new(), ..Plan::read(&plan_text(&paths.root)?) };
     let bare = house.faults(&without);
     house.print(&bare, plan.exceptions.len());
-    check(house.faults(&plan))
+    check(house.faults(&plan))?;
+    check(Faults { other: questions::faults(&paths.root)?, ..Faults::default() })
 }
 
 /// An error that names what does not fit ARCHITECTURE.md.
@@ -60,7 +62,7 @@ fn check(faults: Faults) -> Result<()> {
     let all = [faults.other, faults.upward, faults.circles].concat();
     match all.is_empty() {
         true => Ok(()),
-        false => bail!("the code differs from ARCHITECTURE.md:\n{}", all.join("\n")),
+        false => bail!("the code differs from its documents:\n{}", all.join("\n")),
     }
 }
 
@@ -317,5 +319,11 @@ mod tests {
     fn the_code_is_as_architecture_md_says() {
         let (house, plan) = read(&Paths::find().unwrap().root).unwrap();
         check(house.faults(&plan)).unwrap();
+    }
+
+    #[test]
+    fn documents_name_files_that_exist_and_that_answer() {
+        let found = questions::faults(&Paths::find().unwrap().root).unwrap();
+        assert_eq!(found, Vec::<String>::new());
     }
 }
