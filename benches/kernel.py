@@ -1,6 +1,6 @@
 """How long cells take: tchalk's kernel, stock Evcxr, and ipykernel with PyTorch doing the like.
 
-    kernel.py KERNEL…      each KERNEL is tchalk, tchalk-reserve, rust (stock evcxr_jupyter) or python3
+    kernel.py KERNEL…      each KERNEL is tchalk, tchalk-prewarmed, rust (stock evcxr_jupyter) or python3
 
 Every kernel runs the same cells, one notebook after another, `--rounds` times in turns. Printed are
 the time from start to the first result, in the first round (in which stock Evcxr builds everything) and
@@ -66,10 +66,10 @@ PYTHON = [
 
 def run_notebook(name):
     """Seconds to the first result, and of each later cell."""
-    os.environ["TCHALK_RESERVE"] = "1" if name == "tchalk-reserve" else "0"
+    os.environ["TCHALK_PREWARM"] = "1" if name == "tchalk-prewarmed" else "0"
     cells = PYTHON if name == "python3" else RUST
     begun = time.perf_counter()
-    kernel = "tchalk" if name == "tchalk-reserve" else name
+    kernel = "tchalk" if name == "tchalk-prewarmed" else name
     manager, client = start_new_kernel(kernel_name=kernel, startup_timeout=600)
     times = []
     try:
@@ -82,9 +82,9 @@ def run_notebook(name):
                 raise SystemExit(f"{name}: {code!r} failed: {reply['content'].get('evalue')}")
             now = time.perf_counter()
             times.append(now - (cell_begun if times else begun))
-        if name == "tchalk-reserve":
+        if name == "tchalk-prewarmed":
             # The next round finds a reserve: what a class finds from the second start on.
-            socket = pathlib.Path(os.environ["TCHALK_STATE"]) / "reserve/socket"
+            socket = pathlib.Path(os.environ["TCHALK_STATE"]) / "prewarmed/socket"
             deadline = time.monotonic() + 120
             while not socket.exists() and time.monotonic() < deadline:
                 time.sleep(0.2)
@@ -99,8 +99,8 @@ def main():
     parser.add_argument("kernels", nargs="+")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    if "tchalk-reserve" in arguments.kernels:
-        run_notebook("tchalk-reserve")
+    if "tchalk-prewarmed" in arguments.kernels:
+        run_notebook("tchalk-prewarmed")
     results = {name: [] for name in arguments.kernels}
     for _ in range(arguments.rounds):
         for name in arguments.kernels:

@@ -176,7 +176,7 @@ class Kernel:
         from jupyter_client import KernelManager
 
         self.manager = KernelManager(kernel_name="tchalk")
-        self.manager.start_kernel(cwd=str(folder), env={**os.environ, "TCHALK_RESERVE": "0"})
+        self.manager.start_kernel(cwd=str(folder), env={**os.environ, "TCHALK_PREWARM": "0"})
         atexit.register(self.manager.shutdown_kernel, now=True)
         self.client = self.manager.blocking_client()
         self.client.start_channels()

@@ -145,7 +145,7 @@ Environment:
   TCHALK_BUDGET     class (about two minutes for each training; the default without a GPU),
                     full (everything as written; the default with a GPU), ci (seconds)
   TCHALK_HOME       the cache for heavy parts (default: tchalk in your cache folder)
-  TCHALK_RESERVE    0 starts no kernel in advance for the next notebook (it takes 0.5 GB)
+  TCHALK_PREWARM    0 starts no kernel in advance for the next notebook (it takes 0.5 GB)
   TCHALK_LIBTORCH   cpu or cuda, instead of looking for an NVIDIA GPU; environment for the libtorch
                     of the active Python environment (conda's is used without it, if it fits)
 ";

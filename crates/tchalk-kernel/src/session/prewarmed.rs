@@ -6,7 +6,7 @@
 //! connection file, the working folder and the environment ([`adopt`]), and from then on only represents
 //! it: when either of the two ends, so does the other. A prewarmed kernel only serves a kernel with the
 //! same fingerprint: template, program, and the variables that are read at a start. It ends if nobody
-//! wants it for an hour, or when its fingerprint is outdated. `TCHALK_RESERVE=0` turns prewarmed kernels
+//! wants it for an hour, or when its fingerprint is outdated. `TCHALK_PREWARM=0` turns prewarmed kernels
 //! off.
 
 use super::session_folder::{Session, use_folder};
@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-const SWITCH: &str = "TCHALK_RESERVE";
+const SWITCH: &str = "TCHALK_PREWARM";
 /// A prewarmed kernel ends after this time.
 const MAX_WAIT: Duration = Duration::from_secs(3600);
 /// How often processes check on each other.
@@ -74,7 +74,7 @@ fn is_wanted() -> bool {
 }
 
 fn folder(home: &Home) -> Result<PathBuf> {
-    user_dir::alias(&user_dir::writable_state(&home.state)?.join("reserve"))
+    user_dir::alias(&user_dir::writable_state(&home.state)?.join("prewarmed"))
 }
 
 fn environment() -> BTreeMap<String, String> {
@@ -182,7 +182,7 @@ pub fn wait_for_notebook() -> Result<Option<Adoption>> {
     // SAFETY: setsid has no preconditions; it fails harmlessly for the leader of a group.
     unsafe { libc::setsid() };
     let home = Home::from_env()?;
-    user_dir::ensure_private(&user_dir::writable_state(&home.state)?.join("reserve"))?;
+    user_dir::ensure_private(&user_dir::writable_state(&home.state)?.join("prewarmed"))?;
     let folder = folder(&home)?;
     let lock = File::create(folder.join("lock"))?;
     if !try_lock(&lock) {

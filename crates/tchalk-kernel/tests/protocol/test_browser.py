@@ -131,7 +131,7 @@ class Browser(unittest.TestCase):
         self.page = Page(self.folder)
 
     def tearDown(self):
-        images = pathlib.Path(os.environ.get("TCHALK_PICTURES", self.folder))
+        images = pathlib.Path(os.environ.get("TCHALK_SCREENSHOTS", self.folder))
         images.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(images / "lab.png")
         self.page.close()

@@ -42,14 +42,14 @@ def processes():
 class Prewarmed(unittest.TestCase):
     """A prewarmed kernel waits for the next notebook."""
 
-    SOCKET = SESSIONS.parent / "reserve" / "socket"
+    SOCKET = SESSIONS.parent / "prewarmed" / "socket"
 
     def setUp(self):
-        os.environ["TCHALK_RESERVE"] = "1"
+        os.environ["TCHALK_PREWARM"] = "1"
         self.before = folders()
 
     def tearDown(self):
-        os.environ["TCHALK_RESERVE"] = "0"
+        os.environ["TCHALK_PREWARM"] = "0"
         self.assertTrue(until(self.gone, 150), "a prewarmed kernel is left")
 
     def gone(self):
@@ -143,7 +143,7 @@ class Prewarmed(unittest.TestCase):
 
     def test_prewarming_can_be_turned_off(self):
         program = KernelManager(kernel_name="tchalk").kernel_spec.argv[0]
-        off = {**os.environ, "TCHALK_RESERVE": "0"}
+        off = {**os.environ, "TCHALK_PREWARM": "0"}
         self.assertEqual(subprocess.run([program, "--prewarm"], env=off, timeout=20).returncode, 0)
         self.assertFalse(self.warming() or self.SOCKET.exists())
 

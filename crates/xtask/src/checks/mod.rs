@@ -147,7 +147,7 @@ fn check_kernel(paths: &Paths, ready: &Ready, checks: &mut Checks) {
     }
     // No prewarmed kernel may run beside a test.
     let beside =
-        [("TCHALK_RESERVE", OsString::from("0")), ("TCHALK_PICTURES", paths.pages().into())];
+        [("TCHALK_PREWARM", OsString::from("0")), ("TCHALK_SCREENSHOTS", paths.pages().into())];
     checks.count("the kernel's protocol", || {
         run_python_tests(paths, ready, "crates/tchalk-kernel/tests/protocol", &beside)
     });

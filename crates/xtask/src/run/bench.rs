@@ -44,7 +44,7 @@ fn kernels(paths: &Paths) -> Result<()> {
     let folder = paths.state.join("bench");
     let ipykernel = json!([reference, "-m", "ipykernel_launcher", "-f", "{connection_file}"]);
     register(&folder, "python3", &ipykernel, &json!({}))?;
-    let mut names = vec!["tchalk", "tchalk-reserve", "python3"];
+    let mut names = vec!["tchalk", "tchalk-prewarmed", "python3"];
     let mut library = None;
     if first_line("evcxr_jupyter", &["--help"]).is_some() {
         // Stock Evcxr builds an ordinary library, with torch-sys's C++ code, in its own folder and links it into

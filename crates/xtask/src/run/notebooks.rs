@@ -52,7 +52,7 @@ pub fn execute(
         };
     }
     // There is no next notebook to prewarm a kernel for.
-    python.env("TCHALK_RESERVE", "0");
+    python.env("TCHALK_PREWARM", "0");
     python
         .arg(paths.root.join("python/run_notebook.py"))
         .arg(notebook)

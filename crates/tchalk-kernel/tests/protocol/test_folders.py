@@ -52,7 +52,7 @@ class Places(unittest.TestCase):
         """A notebook whose kernel has this state and these variables."""
         name = f"tchalk-{next(self.numbers)}"
         start = SPEC.argv if umask is None else ["sh", "-c", f"umask {umask}; exec {shlex.join(SPEC.argv)}"]
-        environment = {**SPEC.env, "TCHALK_STATE": str(state), "TCHALK_RESERVE": "0", **variables}
+        environment = {**SPEC.env, "TCHALK_STATE": str(state), "TCHALK_PREWARM": "0", **variables}
         spec = {**SPEC.to_dict(), "argv": start, "env": environment}
         kernels = self.folder / "jupyter/kernels" / name
         kernels.mkdir(parents=True)
@@ -91,11 +91,11 @@ class Places(unittest.TestCase):
 
     def test_a_prewarmed_kernel_waits_at_any_path(self):
         state = self.state(self.folder / ODD)
-        environment = {**os.environ, **SPEC.env, "TCHALK_STATE": str(state), "TCHALK_RESERVE": "1"}
+        environment = {**os.environ, **SPEC.env, "TCHALK_STATE": str(state), "TCHALK_PREWARM": "1"}
         environment["PATH"] = SPEC.env["PATH"].replace("${PATH}", os.environ["PATH"])
         prewarmed = subprocess.Popen([SPEC.argv[0], "--prewarm"], env=environment, stderr=subprocess.PIPE)
         try:
-            waits = until(lambda: (state / "reserve/socket").exists() or prewarmed.poll() is not None, 120)
+            waits = until(lambda: (state / "prewarmed/socket").exists() or prewarmed.poll() is not None, 120)
             self.assertTrue(waits and prewarmed.poll() is None, prewarmed.poll())
         finally:
             prewarmed.kill()
