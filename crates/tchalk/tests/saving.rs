@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use refused::refused;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use tchalk::Error;
 use tchalk::prelude::*;
 use tempfile::TempDir;
 
@@ -138,8 +139,8 @@ fn a_file_appears_whole_and_folders_are_made() {
     small().save(&path).unwrap();
     assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
     std::fs::create_dir(folder.path().join("taken")).unwrap();
-    let message = refused(small().save(folder.path().join("taken")));
-    assert!(message.contains("room on the disk"), "{message}");
+    let error = small().save(folder.path().join("taken")).unwrap_err();
+    assert!(matches!(&error, Error::Io { path, .. } if path.ends_with("taken")), "{error}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing half-made is left");
 }
 
@@ -282,28 +283,29 @@ fn what_cannot_be_known_is_refused_in_words() {
 fn damaged_headers_are_refused_before_memory_is_taken() {
     let (_folder, path) = place();
     let load = || refused(Model::load(&path, Device::Cpu));
-    assert!(load().contains("Is the name right"));
+    let is_damaged = || matches!(Model::load(&path, Device::Cpu), Err(Error::BadFile { .. }));
+    assert!(matches!(Model::load(&path, Device::Cpu), Err(Error::Io { .. })));
     std::fs::write(&path, b"abc").unwrap();
     assert!(load().contains("3 bytes are too few"));
     std::fs::write(&path, u64::MAX.to_le_bytes()).unwrap();
     assert!(load().contains("a header of 18446744073709551615 bytes"));
     put(&path, "not json", b"");
-    assert!(load().contains("its header"));
+    assert!(is_damaged());
     put(&path, &"[".repeat(100_000), b"");
-    assert!(load().contains("its header"));
+    assert!(is_damaged());
     put(&path, &format!("{{\"a\":{}", "{\"a\":".repeat(100_000)), b"");
-    assert!(load().contains("its header"));
+    assert!(is_damaged());
     let tensor = |shape: &str, offsets: &str| {
         format!("\"a\":{{\"dtype\":\"F32\",\"shape\":{shape},\"data_offsets\":{offsets}}}")
     };
     put(&path, &format!("{{{},{}}}", tensor("[1]", "[0,4]"), tensor("[1]", "[0,4]")), &[0; 4]);
     assert!(load().contains("names \"a\" twice"), "{}", load());
     put(&path, &format!("{{{}}}", tensor("[4294967296,4294967296,4294967296]", "[0,4]")), &[0; 4]);
-    assert!(load().contains("does not go with its bytes"), "{}", load());
+    assert!(is_damaged());
     put(&path, &format!("{{{}}}", tensor("[1099511627776]", "[0,4398046511104]")), &[0; 4]);
     assert!(load().contains("4 bytes of numbers where 4398046511104"), "{}", load());
     put(&path, &format!("{{{}}}", tensor("[1]", "[4,8]")), &[0; 8]);
-    assert!(load().contains("overlap, or leave gaps"), "{}", load());
+    assert!(is_damaged());
 }
 
 #[test]

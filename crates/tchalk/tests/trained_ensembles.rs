@@ -8,11 +8,12 @@ mod refused;
 mod shapes;
 
 use alone::alone;
-use refused::refused;
+use refused::{assert_invalid, refused};
 use shapes::sets;
+use tchalk::Error;
 use tchalk::prelude::*;
-use tchalk::train::Note;
 use tchalk::train::{Callback, CallbackResult, Run};
+use tchalk::train::{Note, Shortened};
 
 /// A small network for pooled images, compiled with this learning rate.
 fn network(pool: usize, learning_rate: f64) -> Model {
@@ -118,8 +119,8 @@ fn snapshots_are_taken_at_low_learning_rates() {
         "{message}"
     );
     let how = Fit::new().epochs(4).schedule(Schedule::cosine());
-    assert!(refused(Ensemble::snapshots(&model, 2, &train, how)).contains("no schedule"));
-    assert!(refused(Ensemble::snapshots(&model, 0, &train, Fit::new())).contains("one cycle"));
+    assert_invalid(Ensemble::snapshots(&model, 2, &train, how), "Ensemble::snapshots", "");
+    assert_invalid(Ensemble::snapshots(&model, 0, &train, Fit::new()), "Ensemble::snapshots", "0");
 }
 
 #[test]
@@ -181,8 +182,9 @@ fn a_stack_fitted_on_training_examples_has_a_note() {
     {
         let flattered = flattered.unwrap();
         let notes = flattered.notes();
-        assert!(notes.len() == 2 && notes[1].contains("is not new to sequential #2"), "{notes:?}");
-        assert!(format!("{flattered:?}").contains("is not new"));
+        let leaks = |note: &Note| matches!(note, Note::FittedOnMembersExamples { member, .. } if member == "sequential #2");
+        assert!(notes.len() == 2 && leaks(&notes[1]), "{notes:?}");
+        assert!(format!("{flattered:?}").contains(&notes[1].to_string()));
     }
 }
 
@@ -196,10 +198,10 @@ fn an_interrupt_keeps_the_finished_members() {
     let kept = |ensemble: tchalk::Result<Ensemble>| {
         runtime::interrupt::clear();
         let ensemble = ensemble.unwrap();
-        let note = ensemble.notes().join("\n");
-        assert!(note.ends_with("members are finished and kept: interrupted"), "{note}");
+        let notes = ensemble.notes();
+        assert!(matches!(notes[..], [Note::UnfinishedMembers { reason: None, .. }]), "{notes:?}");
         assert_eq!(ensemble.predict(&test).unwrap().len(), 60);
-        assert!(format!("{ensemble:?}").contains(&note));
+        assert!(format!("{ensemble:?}").contains(&notes[0].to_string()));
         (ensemble.members().len(), ensemble.histories().len())
     };
     assert_eq!(kept(Ensemble::train(&models[0], 3, &train, stopping(3))), (2, 2));
@@ -207,9 +209,9 @@ fn an_interrupt_keeps_the_finished_members() {
     // Two folds and all examples make three trainings a member.
     assert_eq!(kept(Ensemble::stacked(&both, 2, &train, stopping(5))), (1, 1));
     for training in 1..=3 {
-        let message = refused(Ensemble::stacked(&both, 2, &train, stopping(training)));
+        let error = Ensemble::stacked(&both, 2, &train, stopping(training)).unwrap_err();
         runtime::interrupt::clear();
-        assert!(message.contains("before the first member was finished"), "{message}");
+        assert!(matches!(error, Error::Interrupted { .. }), "{error}");
     }
 }
 
@@ -219,7 +221,8 @@ fn the_members_share_a_budget() {
     let (train, _) = sets(2_000, 10);
     let how = Fit::new().epochs(10).budget(runtime::Budget::Ci);
     let ensemble = Ensemble::train(&network(8, 1e-3), 2, &train, how).unwrap();
-    assert_eq!(ensemble.notes(), ["budget ci: each of 2 trainings on 500 of 2,000 examples"]);
+    let to = Shortened::EachTraining { trainings: 2, examples: 500, all_examples: 2_000 };
+    assert_eq!(ensemble.notes(), [Note::Shortened { budget: runtime::Budget::Ci, to }]);
     assert_eq!(ensemble.histories()[1].len(), 2);
     assert_eq!(ensemble.evaluate(&train.first(501)).unwrap().notes().len(), 1);
 }
@@ -230,19 +233,16 @@ fn wrong_arguments_are_refused() {
     let (train, _) = sets(40, 10);
     let model = network(8, 1e-3);
     let fit = || Fit::new().epochs(1);
-    assert!(refused(Ensemble::train(&model, 0, &train, fit())).contains("at least one member"));
+    assert_invalid(Ensemble::train(&model, 0, &train, fit()), "Ensemble::train", "0");
     let message = refused(Ensemble::train(&model, 2, &train, fit().resume("there")));
     assert!(message.contains("got Fit::resume"), "{message}");
     let layers = Sequential::new().input_shape([3, 32, 32]).add(Flatten).add(Dense::new(10));
     let open = layers.add(Softmax).build(Device::Cpu).unwrap();
-    for message in [
-        refused(Ensemble::train(&open, 2, &train, fit())),
-        refused(Ensemble::snapshots(&open, 1, &train, fit())),
-        refused(Ensemble::stacked(&[&model, &open], 2, &train, fit())),
-    ] {
-        assert!(message.contains("a compiled model"), "{message}");
-    }
-    assert!(refused(Ensemble::stacked(&[], 2, &train, fit())).contains("at least one network"));
+    assert_invalid(Ensemble::train(&open, 2, &train, fit()), "Ensemble::train", "compiled");
+    assert_invalid(Ensemble::snapshots(&open, 1, &train, fit()), "Ensemble::snapshots", "compiled");
+    let both = [&model, &open];
+    assert_invalid(Ensemble::stacked(&both, 2, &train, fit()), "Ensemble::stacked", "compiled");
+    assert_invalid(Ensemble::stacked(&[], 2, &train, fit()), "Ensemble::stacked", "none");
     for folds in [0, 1, 41] {
         let message = refused(Ensemble::stacked(&[&model], folds, &train, fit()));
         assert!(message.contains("2 to 40 folds"), "{message}");
@@ -251,14 +251,10 @@ fn wrong_arguments_are_refused() {
     let images = unlabeled.images();
     let unlabeled = Split::new("nameless", images, Vec::new(), unlabeled.class_names()).unwrap();
     let unlabeled = unlabeled.to_tensors(Device::Cpu);
-    for message in [
-        refused(Ensemble::train(&model, 2, &unlabeled, fit())),
-        refused(Ensemble::stacked(&[&model], 2, &unlabeled, fit())),
-        refused(Ensemble::stacked_on(&[&model], &unlabeled)),
-    ] {
-        assert!(message.contains("a set with labels"), "{message}");
-    }
+    assert_invalid(Ensemble::train(&model, 2, &unlabeled, fit()), "Model::fit", "labels");
+    let one = [&model];
+    assert_invalid(Ensemble::stacked(&one, 2, &unlabeled, fit()), "Ensemble::stacked", "labels");
+    assert_invalid(Ensemble::stacked_on(&one, &unlabeled), "Ensemble::stacked_on", "labels");
     model.freeze();
-    let message = refused(Ensemble::train(&model, 2, &train, fit()));
-    assert!(message.contains("all are frozen"), "{message}");
+    assert_invalid(Ensemble::train(&model, 2, &train, fit()), "Model::fit", "frozen");
 }

@@ -5,7 +5,7 @@ use super::{Difference, McNemar};
 use crate::data::Split;
 use crate::error::{Error, Result};
 use crate::text::thousands;
-use crate::train::Predictions;
+use crate::train::{Note, Predictions};
 use ndarray::Array2;
 
 /// The answers of two or more networks for the same images.
@@ -23,7 +23,7 @@ pub struct Comparison {
     has_ensemble: bool,
     /// What the indices of images are called, and with what number they begin.
     pub(super) numbering: (&'static str, usize),
-    pub(super) notes: Vec<String>,
+    pub(super) notes: Vec<Note>,
 }
 
 /// Where the images are.
@@ -97,7 +97,7 @@ impl Comparison {
     }
 
     /// The same, whose last network is an ensemble of the others.
-    pub(crate) fn of_ensemble(self, notes: Vec<String>) -> Comparison {
+    pub(crate) fn of_ensemble(self, notes: Vec<Note>) -> Comparison {
         Comparison { has_ensemble: true, notes, ..self }
     }
 

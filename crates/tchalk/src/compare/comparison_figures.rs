@@ -14,7 +14,7 @@ impl Comparison {
     /// accuracies and fractions for more.
     pub fn table(&self) -> Table {
         let table = if self.names.len() == 2 { self.pair_table() } else { self.matrix_table() };
-        self.notes.iter().cloned().fold(table, Table::footer)
+        self.notes.iter().fold(table, |table, note| table.footer(note.to_string()))
     }
 
     fn pair_table(&self) -> Table {

@@ -51,7 +51,7 @@ pub struct Ensemble {
     /// The trainings of the members, where the ensemble has trained them.
     histories: Vec<History>,
     /// What a budget or an interrupt left out, and which examples were not new.
-    notes: Vec<String>,
+    notes: Vec<Note>,
     /// The fingerprint of the set that the weights were fitted on.
     fitted_on: Option<u64>,
 }
@@ -154,7 +154,7 @@ impl Ensemble {
 
     /// What a budget or an interrupt left out, and whether the weights were fitted on examples that a
     /// member was trained on. Empty if nothing.
-    pub fn notes(&self) -> Vec<String> {
+    pub fn notes(&self) -> Vec<Note> {
         self.notes.clone()
     }
 
@@ -203,14 +203,13 @@ impl Ensemble {
         let outputs = self.outputs(OP, set)?;
         let ensemble = self.predictions(&outputs);
         let notes = outputs.note.into_iter().chain(self.leakage_notes(&outputs.set));
-        let notes = notes.map(|note| note.to_string()).collect();
         let members = outputs.outputs.into_iter();
         let members: Vec<Predictions> =
             members.map(|rows| Predictions::new(rows, outputs.set.clone())).collect();
         let mut names = self.members();
         names.push("ensemble".into());
         let all: Vec<&Predictions> = members.iter().chain([&ensemble]).collect();
-        Ok(Comparison::of_predictions(OP, names, &all)?.of_ensemble(notes))
+        Ok(Comparison::of_predictions(OP, names, &all)?.of_ensemble(notes.collect()))
     }
 
     /// The outputs of all members in the form that the aggregation needs.
@@ -269,7 +268,7 @@ impl Show for Ensemble {
             [name, self.aggregation.format_weight(weight).unwrap_or_else(equal)]
         });
         let table = Table::new(["member", "weight"]).rows(rows).align_right(1);
-        let table = self.notes.iter().fold(table, |table, note| table.footer(note.clone()));
+        let table = self.notes.iter().fold(table, |table, note| table.footer(note.to_string()));
         table.content_or(format!("{self:?}"))
     }
 }

@@ -10,7 +10,7 @@ use crate::display::{Message, Show};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::runtime::seed::{rng, shuffle};
-use crate::train::{Fit, History, set_fingerprint};
+use crate::train::{Fit, History, Note, set_fingerprint};
 use ndarray::{Array2, Axis};
 use rand_chacha::ChaCha8Rng;
 use tch::Tensor;
@@ -106,12 +106,12 @@ impl Ensemble {
         let (outputs, labels) = self.labeled_outputs(op, held_out)?;
         self.aggregation = fit(&outputs.outputs, &labels);
         self.fitted_on = Some(set_fingerprint(&outputs.set));
-        self.notes.extend(outputs.note.map(|note| note.to_string()));
+        self.notes.extend(outputs.note);
         for member in &self.members {
-            for note in member.model().leakage_notes(&outputs.set) {
-                let name = member.name();
-                let note = format!("the set that {op} learned from is not new to {name}: {note}");
-                Message(note.clone()).show();
+            for leak in member.model().leakage_notes(&outputs.set) {
+                let (member, leak) = (member.name(), Box::new(leak));
+                let note = Note::FittedOnMembersExamples { member, leak };
+                Message(note.to_string()).show();
                 self.notes.push(note);
             }
         }

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::plot::Figure;
 use crate::runtime::interrupt;
-use crate::train::{Callback, CallbackResult, Fit, History, Run, Schedule, check_input};
+use crate::train::{Callback, CallbackResult, Fit, History, Note, Run, Schedule, check_input};
 
 /// Notes in the history which of several trainings it is.
 #[derive(Debug)]
@@ -49,11 +49,11 @@ pub(super) struct TrainedMembers {
     planned: usize,
     members: Vec<Member>,
     histories: Vec<History>,
-    notes: Vec<String>,
+    notes: Vec<Note>,
 }
 
 impl TrainedMembers {
-    pub(super) fn new(op: &'static str, planned: usize, notes: Vec<String>) -> TrainedMembers {
+    pub(super) fn new(op: &'static str, planned: usize, notes: Vec<Note>) -> TrainedMembers {
         TrainedMembers { op, planned, members: Vec::new(), histories: Vec::new(), notes }
     }
 
@@ -75,12 +75,11 @@ impl TrainedMembers {
                 return Err(Error::Interrupted { op });
             }
             Err(error) if finished == 0 => return Err(error),
-            Ok(None) | Err(Error::Interrupted { .. }) => "interrupted".to_owned(),
-            Err(error) => error.short_message(),
+            Ok(None) | Err(Error::Interrupted { .. }) => None,
+            Err(error) => Some(error.short_message()),
         };
-        let note =
-            format!("{finished} of {} members are finished and kept: {reason}", self.planned);
-        Message(note.clone()).show();
+        let note = Note::UnfinishedMembers { finished, planned: self.planned, reason };
+        Message(note.to_string()).show();
         self.notes.push(note);
         Ok(false)
     }
@@ -243,7 +242,7 @@ pub(super) fn prepare(
     set: &TensorSet,
     fit: &Fit,
     trainings: usize,
-) -> Result<(TensorSet, Option<String>)> {
+) -> Result<(TensorSet, Option<Note>)> {
     checked_members(op, models)?;
     fit.check_for_several(op)?;
     for model in models {
@@ -251,5 +250,5 @@ pub(super) fn prepare(
         model.check_compiled(op)?;
     }
     let (examples, note) = fit.examples_per_training(set.len(), trainings)?;
-    Ok((set.first(examples), note.map(|note| note.to_string())))
+    Ok((set.first(examples), note))
 }

@@ -49,7 +49,8 @@ fn check_validation(model: &Model, set: &TensorSet, validation: &TensorSet) -> R
     }
     let short = |names: &[String]| {
         let first: Vec<&str> = names.iter().take(4).map(String::as_str).collect();
-        format!("{} classes, {}, …", names.len(), first.join(", "))
+        let more = if names.len() > first.len() { ", …" } else { "" };
+        format!("{} classes, {}{more}", names.len(), first.join(", "))
     };
     let hint = "Both sets need the same classes, in the same order.";
     Err(Error::invalid(OP, short(&expected), short(&got), hint))

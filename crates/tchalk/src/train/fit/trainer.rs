@@ -181,7 +181,7 @@ impl Trainer {
             .call(&mut run, |callback, run| callback.on_train_begin(run))
             .map_err(|problem| {
                 let op = "Model::fit, before training";
-                Error::invalid(op, "callbacks that can begin", problem, "")
+                Error::invalid(op, "callbacks that can begin", problem.trim_end_matches('.'), "")
             })?;
         Ok(run)
     }

@@ -133,6 +133,22 @@ pub enum Note {
         /// What the callback said.
         reason: Option<String>,
     },
+    /// Not all members of an ensemble were trained.
+    UnfinishedMembers {
+        /// The members that were trained.
+        finished: usize,
+        /// The members that were asked for.
+        planned: usize,
+        /// The error of the next one; none where the reader interrupted.
+        reason: Option<String>,
+    },
+    /// An ensemble's weights were fitted to examples that a member was trained on.
+    FittedOnMembersExamples {
+        /// The name of the member.
+        member: String,
+        /// What is known about them.
+        leak: Box<Note>,
+    },
     /// A sentence of a callback.
     #[serde(untagged)]
     Other(String),
@@ -288,6 +304,14 @@ impl fmt::Display for Note {
             }
             Note::Stopped { at, reason: Some(reason) } => write!(f, "{at}: {reason}"),
             Note::Stopped { at, reason: None } => write!(f, "{at}; the weights are kept"),
+            Note::UnfinishedMembers { finished, planned, reason } => write!(
+                f,
+                "{finished} of {planned} members are finished and kept: {}",
+                reason.as_deref().unwrap_or("interrupted")
+            ),
+            Note::FittedOnMembersExamples { member, leak } => {
+                write!(f, "the set that the weights were fitted to is not new to {member}: {leak}")
+            }
             Note::Other(text) => f.write_str(text),
         }
     }
