@@ -6,7 +6,7 @@
 
 use crate::text::{HeadAndTail, escape_html};
 use std::fmt::Write as _;
-use std::io::{self, Write};
+use std::io::{self, BufRead, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A value as plain text and, optionally, as HTML.
@@ -189,8 +189,29 @@ fn ask(prompt: &str, request: &str) -> String {
     };
     let _ = out.flush();
     let mut line = String::new();
-    let _ = io::stdin().read_line(&mut line);
+    let _ = match kernel_input() {
+        Some(input) => io::BufReader::new(input).read_line(&mut line),
+        None => io::stdin().read_line(&mut line),
+    };
     line.trim_end_matches(['\r', '\n']).to_owned()
+}
+
+/// The environment variable by which the tchalk kernel names the descriptor that carries its answers.
+const KERNEL_INPUT: &str = "TCHALK_KERNEL_INPUT";
+
+/// Where the kernel answers. It sends one line for each question, so that a reader takes no more than that.
+#[cfg(unix)]
+fn kernel_input() -> Option<io::PipeReader> {
+    use std::os::fd::{BorrowedFd, RawFd};
+    let descriptor: RawFd = std::env::var(KERNEL_INPUT).ok()?.parse().ok()?;
+    // SAFETY: the cell process keeps this descriptor open as long as it lives.
+    let input = unsafe { BorrowedFd::borrow_raw(descriptor) };
+    Some(io::PipeReader::from(input.try_clone_to_owned().ok()?))
+}
+
+#[cfg(not(unix))]
+fn kernel_input() -> Option<io::PipeReader> {
+    None
 }
 
 /// The environment variable by which Evcxr marks the process that runs the cells.

@@ -10,6 +10,7 @@ use crate::engine::execute_error::ExecuteError;
 use crate::engine::last_expression::PreparedCell;
 use crate::engine::source_line;
 use crate::home::Home;
+use crate::output::cell_process::signal_group;
 use crate::output::failure_report::{CellFailure, FailureKind, FailureReport};
 use crate::output::{publisher::Publisher, stream::Stream};
 use crate::text::shortened;
@@ -134,8 +135,8 @@ impl Engine {
     pub fn restart(&mut self) -> Result<()> {
         // Evcxr's own `:restart` passes the old variables to the new process, which crashes. A process
         // that has ended is replaced, without variables.
-        if let Ok(mut process) = self.process().lock() {
-            process.kill()?;
+        if let Ok(process) = self.process().lock() {
+            signal_group(&process, libc::SIGKILL);
         }
         match self.context.execute("drop(());") {
             Ok(_) | Err(Error::SubprocessTerminated(_)) => {}

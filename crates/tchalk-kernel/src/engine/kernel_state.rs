@@ -2,6 +2,7 @@
 
 use crate::engine::compile_server::server::end_build;
 use crate::engine::interrupt::{InterruptAction, InterruptState};
+use crate::output::cell_process::signal_group;
 use crate::output::{publisher::Publisher, stream::Stream};
 use crate::protocol::history::History;
 use crate::protocol::message::Message;
@@ -86,7 +87,10 @@ impl KernelState {
     /// The cell's code begins to run; until it ends, interrupts have an effect.
     pub fn begin_running(&self) {
         // Clears the library's flag, which an interrupt of an earlier cell may have set.
-        self.signal(libc::SIGUSR1);
+        self.with_process(|process| {
+            // SAFETY: a signal to a child that was not waited for, so its id is its own.
+            unsafe { libc::kill(process.id() as i32, libc::SIGUSR1) };
+        });
         self.running.store(true, Ordering::SeqCst);
     }
 
@@ -110,7 +114,7 @@ impl KernelState {
                 self.kill_process();
             }
             InterruptAction::Signal => {
-                self.signal(libc::SIGINT);
+                self.with_process(|process| signal_group(process, libc::SIGINT));
                 if end_build() {
                     self.interrupts().build_ended = true;
                 }
@@ -140,17 +144,16 @@ impl KernelState {
         self.interrupts().is_interrupted()
     }
 
-    fn signal(&self, signal: i32) {
+    fn with_process(&self, act: impl FnOnce(&Child)) {
         let process = self.process.lock().expect("no thread panics while it holds this");
         if let Some(process) = &*process
             && let Ok(child) = process.lock()
         {
-            // SAFETY: sends a signal to a child that was not waited for, so its id is still its own.
-            unsafe { libc::kill(child.id() as i32, signal) };
+            act(&child);
         }
     }
 
     pub fn kill_process(&self) {
-        self.signal(libc::SIGKILL);
+        self.with_process(|process| signal_group(process, libc::SIGKILL));
     }
 }

@@ -73,8 +73,9 @@ impl CellOutput {
         }
     }
 
-    /// Begins the output of a new cell.
+    /// Begins the output of a new cell. What threads have written since the last one ended belongs there.
     pub fn begin(&mut self, parent: &Message) {
+        self.finish();
         *self = CellOutput {
             parent: parent.clone(),
             muted: false,
@@ -106,7 +107,10 @@ impl CellOutput {
         match marker {
             Marker::Done { cell } if stream == Stream::Out => self.done_out = cell,
             Marker::Done { cell } => self.done_err = cell,
-            Marker::Partial { text } => self.handle_text(stream, text.clone(), &text),
+            Marker::Text { text, stream: written_to } => {
+                self.handle_text(written_to.unwrap_or(stream), text.clone(), &text);
+            }
+            Marker::Begin => {}
             Marker::Report { location } => self.begin_report(location),
             Marker::Kept { name } => self.kept.push(name),
             Marker::Error => self.failure = Some(FailureKind::Error),

@@ -4,6 +4,7 @@
 //! writes `show` and `clear` markers. The runtime crate of cells and the cell process (see
 //! [`crate::output::relay`]) write the others.
 
+use crate::output::stream::Stream;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -31,11 +32,17 @@ pub enum Marker {
         #[serde(default)]
         wait: bool,
     },
-    /// Text that has no newline yet: a progress bar, a prompt.
-    Partial {
+    /// Text that is not a line of the stream: a progress bar that has no newline yet, or the output of a
+    /// thread while no cell runs.
+    Text {
         /// The text as it was written.
         text: String,
+        /// The stream to which it was written, if that is not the one that carries the marker.
+        #[serde(default)]
+        stream: Option<Stream>,
     },
+    /// A cell begins to run.
+    Begin,
     /// The next lines on standard error say why the cell may fail: a panic, or a `?` that met an error.
     Report {
         /// Where the `?` is: file, line and column.
@@ -59,6 +66,11 @@ pub enum Marker {
 }
 
 impl Marker {
+    /// Text of the stream that carries the marker.
+    pub fn text(text: String) -> Marker {
+        Marker::Text { text, stream: None }
+    }
+
     /// The marker in `line`, if it is one.
     pub fn parse(line: &str) -> Option<Marker> {
         serde_json::from_str(line.strip_prefix(PREFIX)?).ok()
@@ -77,9 +89,7 @@ mod tests {
 
     #[test]
     fn markers_are_parsed_and_other_lines_are_not() {
-        for marker in
-            [Marker::Error, Marker::Done { cell: 7 }, Marker::Partial { text: "50 %".into() }]
-        {
+        for marker in [Marker::Error, Marker::Done { cell: 7 }, Marker::text("50 %".into())] {
             assert_eq!(Marker::parse(&marker.line()), Some(marker));
         }
         let shown = format!("{PREFIX}{{\"kind\":\"show\",\"data\":{{\"text/plain\":\"x\"}}}}");

@@ -5,7 +5,8 @@
 //! both streams, and for text without a newline. It also marks where the report of a panic or of an
 //! error begins on standard error; text before that is ordinary output ([`failure_report`]). A cell
 //! process that aborts, exits or overflows its stack first waits until the thread has passed on what was
-//! written ([`cell_process`]).
+//! written ([`cell_process`]). Evcxr reads standard output only while a cell runs, so what threads print
+//! at other times travels on standard error; it is shown below the last cell.
 //!
 //! In the kernel, [`publisher`] turns the two streams into Jupyter's messages. Lines that the library's
 //! `display` prints with a marker become `display_data` and `update_display_data`, in order with the
@@ -13,6 +14,7 @@
 //! beginning and the end are shown, also of a single value or error message. Clearing the page resets
 //! the limit. A display is updated, and the page is cleared, at most ten times a second.
 
+mod cell_loop;
 mod cell_output;
 pub mod cell_process;
 pub mod failure_report;

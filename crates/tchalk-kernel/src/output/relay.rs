@@ -5,6 +5,7 @@
 //! output of two cells is never mixed up.
 
 use crate::output::marker::{self, Marker};
+use crate::output::stream::Stream;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -87,28 +88,31 @@ impl Relay {
 
     /// Passes on text that has no newline yet, up to byte `end` of the line.
     fn pass_partial(&mut self, end: usize) -> io::Result<()> {
-        let Some(waiting) = self.line.get(self.passed..end) else { return Ok(()) };
+        match self.take_partial(end) {
+            Some(text) => write_line(&mut self.to, &Marker::text(text).line()),
+            None => Ok(()),
+        }
+    }
+
+    /// The text up to byte `end` of the line that was not passed on before.
+    fn take_partial(&mut self, end: usize) -> Option<String> {
+        let waiting = self.line.get(self.passed..end)?;
         // A character may be incomplete: its first bytes are kept for later.
         let complete = match std::str::from_utf8(waiting) {
             Err(error) if error.error_len().is_none() => self.passed + error.valid_up_to(),
             _ => end,
         };
-        if complete > self.passed {
-            let text = String::from_utf8_lossy(&self.line[self.passed..complete]).into_owned();
-            write_line(&mut self.to, &Marker::Partial { text }.line())?;
-            self.passed = complete;
+        if complete <= self.passed {
+            return None;
         }
-        Ok(())
+        let text = String::from_utf8_lossy(&self.line[self.passed..complete]).into_owned();
+        self.passed = complete;
+        Some(text)
     }
 
-    /// Passes on a long line and keeps none of it: a cell may never write a newline.
-    fn pass_long(&mut self) -> io::Result<()> {
-        if self.line.len() <= MAX_LINE {
-            return Ok(());
-        }
-        self.pass_partial(text_length(&self.line))?;
+    /// Keeps none of the text that was passed on: a cell may never write a newline.
+    fn forget_passed(&mut self) {
         self.line.drain(..std::mem::take(&mut self.passed));
-        Ok(())
     }
 }
 
@@ -141,23 +145,23 @@ pub struct OutputRelay {
     err: Relay,
     /// The thread that runs the cells, by the number that a panic's report has for it.
     main_thread: u64,
-    /// Called when the first cell has run.
-    after_first_cell: fn(),
     cells: u64,
+    /// A cell is running. Evcxr reads standard output only then.
+    running: bool,
     /// Between the lines that begin and end a value's content.
     in_block: bool,
 }
 
 impl OutputRelay {
-    pub fn new(out: Relay, err: Relay, main_thread: u64, after_first_cell: fn()) -> OutputRelay {
-        OutputRelay { out, err, main_thread, after_first_cell, cells: 0, in_block: false }
+    pub fn new(out: Relay, err: Relay, main_thread: u64) -> OutputRelay {
+        OutputRelay { out, err, main_thread, cells: 0, running: false, in_block: false }
     }
 
     /// Passes on what the cells write until the process ends.
     pub fn run(mut self) -> io::Result<()> {
         while self.out.open {
             let Some([out_ready, err_ready]) = self.wait() else {
-                self.pass_partial_output()?;
+                self.pass_waiting_output()?;
                 self.err.pass_partial(self.err.line.len())?;
                 continue;
             };
@@ -168,13 +172,14 @@ impl OutputRelay {
                 for line in self.out.read()? {
                     self.pass_output(&line)?;
                 }
-                if !self.in_block {
-                    self.out.pass_long()?;
+                if self.out.line.len() > MAX_LINE && !self.in_block {
+                    self.pass_partial_output(text_length(&self.out.line))?;
+                    self.out.forget_passed();
                 }
             }
         }
         // The process ends, within a cell or after the last one.
-        self.pass_partial_output()?;
+        self.pass_waiting_output()?;
         self.pass_all_errors()
     }
 
@@ -194,14 +199,50 @@ impl OutputRelay {
         (count != 0).then(|| polls.map(|poll| poll.revents != 0))
     }
 
-    fn pass_partial_output(&mut self) -> io::Result<()> {
+    /// Passes on text that has no newline yet.
+    fn pass_waiting_output(&mut self) -> io::Result<()> {
         let line = &self.out.line;
         let end = kernel_part(line).unwrap_or(line.len());
-        if self.in_block { Ok(()) } else { self.out.pass_partial(end) }
+        if self.in_block { Ok(()) } else { self.pass_partial_output(end) }
+    }
+
+    fn pass_partial_output(&mut self, end: usize) -> io::Result<()> {
+        if self.running {
+            return self.out.pass_partial(end);
+        }
+        self.out.take_partial(end).map_or(Ok(()), |text| self.pass_aside(text))
+    }
+
+    /// Passes on what a thread has printed on standard output while no cell runs, when nobody reads there.
+    fn pass_aside(&mut self, text: String) -> io::Result<()> {
+        let marker = Marker::Text { text, stream: Some(Stream::Out) };
+        write_line(&mut self.err.to, &marker.line())
+    }
+
+    /// Passes on a line that was printed while no cell runs, unless it begins the next cell.
+    fn pass_idle_line(&mut self, line: &[u8]) -> io::Result<()> {
+        let (text, marker) = line.split_at(kernel_part(line).unwrap_or(line.len()));
+        let (text, marker) = (String::from_utf8_lossy(text), String::from_utf8_lossy(marker));
+        match Marker::parse(&marker) {
+            Some(Marker::Begin) => {
+                self.running = true;
+                if text.is_empty() { Ok(()) } else { self.pass_aside(text.into_owned()) }
+            }
+            Some(_) => {
+                if !text.is_empty() {
+                    self.pass_aside(text.into_owned())?;
+                }
+                write_line(&mut self.err.to, &marker)
+            }
+            None => self.pass_aside(format!("{text}{marker}\n")),
+        }
     }
 
     /// Passes on a line of standard output, with a marker before those by which Evcxr reports.
     fn pass_output(&mut self, line: &[u8]) -> io::Result<()> {
+        if !self.running {
+            return self.pass_idle_line(line);
+        }
         let line = if self.in_block { line } else { split_text(line, &mut self.out.to)? };
         match line {
             USER_ERROR => write_line(&mut self.out.to, &Marker::Error.line())?,
@@ -220,9 +261,7 @@ impl OutputRelay {
     /// Marks the end of a cell on both streams, after all that it wrote on standard error.
     fn finish_cell(&mut self) -> io::Result<()> {
         self.cells += 1;
-        if self.cells == 1 {
-            (self.after_first_cell)();
-        }
+        self.running = false;
         self.pass_all_errors()?;
         self.err.line.clear();
         self.err.passed = 0;
@@ -246,7 +285,11 @@ impl OutputRelay {
                 None => write_line(&mut self.err.to, &text)?,
             }
         }
-        self.err.pass_long()
+        if self.err.line.len() > MAX_LINE {
+            self.err.pass_partial(text_length(&self.err.line))?;
+            self.err.forget_passed();
+        }
+        Ok(())
     }
 
     /// Passes on all that was written on standard error.
@@ -267,7 +310,7 @@ fn split_text_at<'a>(line: &'a [u8], at: usize, to: &mut File) -> io::Result<&'a
     let (text, rest) = line.split_at(at);
     if !text.is_empty() {
         let text = String::from_utf8_lossy(text).into_owned();
-        write_line(to, &Marker::Partial { text }.line())?;
+        write_line(to, &Marker::text(text).line())?;
     }
     Ok(rest)
 }
@@ -303,9 +346,9 @@ mod tests {
         let (out, mut out_writer, mut out_reader) = relay();
         let (err, mut err_writer, mut err_reader) = relay();
         err_writer.write_all(stderr.as_bytes()).unwrap();
-        out_writer.write_all(stdout.as_bytes()).unwrap();
+        write!(out_writer, "{}\n{stdout}", Marker::Begin.line()).unwrap();
         drop((out_writer, err_writer));
-        OutputRelay::new(out, err, 12, || {}).run().unwrap();
+        OutputRelay::new(out, err, 12).run().unwrap();
         let (mut out, mut err) = (String::new(), String::new());
         out_reader.read_to_string(&mut out).unwrap();
         err_reader.read_to_string(&mut err).unwrap();
@@ -314,8 +357,9 @@ mod tests {
 
     #[test]
     fn the_end_of_a_cell_is_marked_on_both_streams_after_its_output() {
-        let cells = "EVCXR_EXECUTION_COMPLETE\none\nEVCXR_EXECUTION_COMPLETE\n";
-        let (out, err) = relayed(cells, "oops\n");
+        let begin = Marker::Begin.line();
+        let cells = format!("EVCXR_EXECUTION_COMPLETE\n{begin}\none\nEVCXR_EXECUTION_COMPLETE\n");
+        let (out, err) = relayed(&cells, "oops\n");
         let [first, second] = [1, 2].map(|cell| Marker::Done { cell }.line());
         assert_eq!(
             out,
@@ -325,9 +369,24 @@ mod tests {
     }
 
     #[test]
+    fn text_between_cells_travels_on_standard_error() {
+        let (begin, shown) = (Marker::Begin.line(), "\u{1}tchalk {\"kind\":\"clear\"}");
+        let (out, err) = relayed(
+            &format!("EVCXR_EXECUTION_COMPLETE\nearly\nhalf {shown}\n 50 %{begin}\nlate\n"),
+            "",
+        );
+        assert_eq!(out, "EVCXR_EXECUTION_COMPLETE\nlate\n");
+        let between =
+            |text: &str| Marker::Text { text: text.to_owned(), stream: Some(Stream::Out) }.line();
+        let done = Marker::Done { cell: 1 }.line();
+        let lines = [done, between("early\n"), between("half "), shown.into(), between(" 50 %")];
+        assert_eq!(err, lines.join("\n") + "\n");
+    }
+
+    #[test]
     fn text_without_a_newline_does_not_hide_the_end_of_a_cell() {
         let (out, _) = relayed("50 %EVCXR_EXECUTION_COMPLETE\n", "");
-        let partial = Marker::Partial { text: "50 %".into() }.line();
+        let partial = Marker::text("50 %".into()).line();
         assert!(out.starts_with(&format!("{partial}\n")), "{out:?}");
         assert!(out.ends_with("\nEVCXR_EXECUTION_COMPLETE\n"), "{out:?}");
     }
@@ -349,7 +408,7 @@ mod tests {
     #[test]
     fn a_report_is_marked_if_the_cell_itself_panics() {
         let report = format!("{}\n", Marker::Report { location: None }.line());
-        let before = format!("{}\n", Marker::Partial { text: "50 % ".into() }.line());
+        let before = format!("{}\n", Marker::text("50 % ".into()).line());
         let own = "thread 'main' (12) panicked at src/lib.rs:1:1:\nboom\n";
         assert_eq!(relayed("", own).1, format!("{report}{own}"));
         assert_eq!(relayed("", &format!("50 % {own}")).1, format!("{before}{report}{own}"));
@@ -369,7 +428,10 @@ mod tests {
         });
         while out.open {
             assert!(out.read().unwrap().is_empty());
-            out.pass_long().unwrap();
+            if out.line.len() > MAX_LINE {
+                out.pass_partial(text_length(&out.line)).unwrap();
+                out.forget_passed();
+            }
             assert!(out.line.len() <= MAX_LINE, "{} bytes are kept", out.line.len());
         }
         writer.join().unwrap().unwrap();
@@ -378,7 +440,7 @@ mod tests {
         let passed: usize = text
             .lines()
             .map(|line| match Marker::parse(line) {
-                Some(Marker::Partial { text }) => text.len(),
+                Some(Marker::Text { text, .. }) => text.len(),
                 other => panic!("{other:?}"),
             })
             .sum();
@@ -398,7 +460,7 @@ mod tests {
     #[test]
     fn text_without_a_newline_is_passed_on_at_the_end() {
         let (out, err) = relayed("half a line", "half an error");
-        assert_eq!(out, format!("{}\n", Marker::Partial { text: "half a line".into() }.line()));
-        assert_eq!(err, format!("{}\n", Marker::Partial { text: "half an error".into() }.line()));
+        assert_eq!(out, format!("{}\n", Marker::text("half a line".into()).line()));
+        assert_eq!(err, format!("{}\n", Marker::text("half an error".into()).line()));
     }
 }

@@ -1,7 +1,9 @@
 //! The two streams that a cell writes to.
 
+use serde::{Deserialize, Serialize};
+
 /// Standard output or standard error of the cell process.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Stream {
     Out,
     Err,

@@ -149,7 +149,7 @@ fn what_was_written_before_an_error_is_output() {
     // The two streams are not in step.
     write_line(&publisher, Stream::Out, &Marker::Error.line());
     write_line(&publisher, Stream::Err, "loading");
-    write_line(&publisher, Stream::Err, &Marker::Partial { text: "50 % ".into() }.line());
+    write_line(&publisher, Stream::Err, &Marker::text("50 % ".into()).line());
     let location = Some("src/lib.rs:7:9".to_owned());
     write_line(&publisher, Stream::Err, &Marker::Report { location }.line());
     write_line(&publisher, Stream::Err, "no such file");
