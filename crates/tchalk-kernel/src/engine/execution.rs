@@ -5,6 +5,7 @@ use crate::engine::execute_error::{ExecuteError, PROCESS_ENDED};
 use crate::engine::input_request::InputRequest;
 use crate::engine::kernel_state::KernelState;
 use crate::engine::magic::{self, Magic};
+use crate::engine::shell_command;
 use crate::engine::standard_input;
 use crate::output::stream::Stream;
 use crate::protocol::message::Message;
@@ -75,7 +76,11 @@ impl<'a> Execution<'a> {
     /// Runs magic and code; returns the payload of the reply.
     fn run_cell(&mut self) -> Result<Value, ExecuteError> {
         match magic::parse(self.request.code()) {
-            Magic::None(rust) => self.run_rust(rust, false),
+            Magic::None(code) => self.run_programs_and_rust(code),
+            Magic::Script(script) => {
+                self.run_programs(&[script])?;
+                Ok(json!([]))
+            }
             Magic::Time(rust) => self.run_rust(rust, true),
             Magic::Who => {
                 self.publish_result(json!({"text/plain": self.variables()}));
@@ -98,6 +103,27 @@ impl<'a> Execution<'a> {
                 "there is no {line}; this kernel knows %%time, %who, :clear and ?name"
             )),
         }
+    }
+
+    /// Runs the programs at the beginning of a cell, then its Rust code.
+    fn run_programs_and_rust(&mut self, code: &str) -> Result<Value, ExecuteError> {
+        let variables = self.engine.variables();
+        let is_variable = |word: &str| variables.iter().any(|(name, _)| name == word);
+        let (commands, rust) = shell_command::split(code, &is_variable);
+        if commands.is_empty() {
+            return self.run_rust(code, false);
+        }
+        self.run_programs(&commands)?;
+        if rust.is_empty() { Ok(json!([])) } else { self.run_rust(&rust, false) }
+    }
+
+    fn run_programs(&self, commands: &[&str]) -> Result<(), ExecuteError> {
+        for command in commands {
+            shell_command::run(command, self.kernel)
+                .map_err(|error| ExecuteError::new("Stopped", &format!("{error:#}")))?;
+        }
+        self.kernel.publisher.finish();
+        Ok(())
     }
 
     /// Runs the code after a magic, if the magic has succeeded and there is code.

@@ -7,7 +7,7 @@ use crate::output::{publisher::Publisher, stream::Stream};
 use crate::protocol::history::History;
 use crate::protocol::message::Message;
 use serde_json::json;
-use std::process::Child;
+use std::process::{Child, ExitStatus};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -16,6 +16,11 @@ use tokio::sync::mpsc::UnboundedSender;
 
 /// A cell that has not reacted to an interrupt for this long is reported on the page.
 const REACTION_TIME: Duration = Duration::from_secs(2);
+
+/// How often a program is asked whether it has ended.
+const PROGRAM_CHECK: Duration = Duration::from_millis(10);
+
+type Process = Arc<Mutex<Child>>;
 
 /// The state of a kernel, for any thread.
 #[derive(Clone)]
@@ -28,7 +33,9 @@ pub struct KernelState {
     /// Notified when the kernel is to end.
     pub shutdown: Arc<Notify>,
     running: Arc<AtomicBool>,
-    process: Arc<Mutex<Option<Arc<Mutex<Child>>>>>,
+    process: Arc<Mutex<Option<Process>>>,
+    /// The process above is a program that a cell has named, not the cell process.
+    is_program: Arc<AtomicBool>,
     interrupts: Arc<Mutex<InterruptState>>,
     history: Arc<Mutex<History>>,
 }
@@ -46,6 +53,7 @@ impl KernelState {
             shutdown: Arc::default(),
             running: Arc::default(),
             process: Arc::default(),
+            is_program: Arc::default(),
             interrupts: Arc::default(),
             history: Arc::default(),
         }
@@ -75,8 +83,13 @@ impl KernelState {
     }
 
     /// Sets the cell process, for signals.
-    pub fn set_process(&self, process: Arc<Mutex<Child>>) {
-        *self.process.lock().expect("no thread panics while it holds this") = Some(process);
+    pub fn set_process(&self, process: Process) {
+        self.replace_process(Some(process));
+    }
+
+    fn replace_process(&self, process: Option<Process>) -> Option<Process> {
+        let mut current = self.process.lock().expect("no thread panics while it holds this");
+        std::mem::replace(&mut *current, process)
     }
 
     /// A cell begins that cannot be interrupted yet: interrupts of earlier cells are discarded.
@@ -100,6 +113,25 @@ impl KernelState {
         self.interrupts().build_ended
     }
 
+    /// Waits until a program ends; interrupts are for it and not for the cell process.
+    pub fn run_program(&self, program: Child) -> std::io::Result<ExitStatus> {
+        let program = Arc::new(Mutex::new(program));
+        let cells = self.replace_process(Some(program.clone()));
+        self.is_program.store(true, Ordering::SeqCst);
+        self.running.store(true, Ordering::SeqCst);
+        let status = loop {
+            let status = program.lock().expect("no thread panics while it holds this").try_wait();
+            match status.transpose() {
+                Some(status) => break status,
+                None => std::thread::sleep(PROGRAM_CHECK),
+            }
+        };
+        self.running.store(false, Ordering::SeqCst);
+        self.is_program.store(false, Ordering::SeqCst);
+        self.replace_process(cells);
+        status
+    }
+
     /// Interrupts the running cell: the first time it is asked to end at its next step, later its process
     /// is killed.
     pub fn interrupt(&self) {
@@ -110,7 +142,9 @@ impl KernelState {
         match action {
             InterruptAction::Ignore => {}
             InterruptAction::KillProcess => {
-                self.write_stderr("Stopping the cell's process. Variables will be lost.\n");
+                if !self.is_program.load(Ordering::SeqCst) {
+                    self.write_stderr("Stopping the cell's process. Variables will be lost.\n");
+                }
                 self.kill_process();
             }
             InterruptAction::Signal => {
@@ -123,11 +157,15 @@ impl KernelState {
         }
     }
 
-    /// Tells the reader after a while that the cell has not ended yet.
+    /// Tells the reader after a while that the cell has not ended yet; a program is ended.
     async fn report_slow_reaction(self) {
         tokio::time::sleep(REACTION_TIME).await;
-        let is_overdue = self.interrupts().is_overdue(REACTION_TIME);
-        if is_overdue && self.running.load(Ordering::SeqCst) {
+        if !self.running.load(Ordering::SeqCst) || !self.interrupts().is_overdue(REACTION_TIME) {
+            return;
+        }
+        if self.is_program.load(Ordering::SeqCst) {
+            self.kill_process();
+        } else {
             self.write_stderr(
                 "The cell goes on to the end of its step. Press stop again to end its process: all \
                  variables will be lost.\n",

@@ -1,10 +1,12 @@
-//! Lines for the kernel, not for the compiler: `%%time`, `%who`, `:clear`, `?name`.
+//! Lines for the kernel, not for the compiler: `%%time`, `%%bash`, `%who`, `:clear`, `?name`.
 
 /// What a cell asks the kernel to do beside, or instead of, running its Rust code.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Magic<'a> {
     /// Rust code only.
     None(&'a str),
+    /// Run the shell's commands.
+    Script(&'a str),
     /// Run the code, and print how long it took.
     Time(&'a str),
     /// List the variables.
@@ -34,6 +36,7 @@ pub fn parse(code: &str) -> Magic<'_> {
         return Magic::Misplaced(line.trim_end());
     }
     match first.trim() {
+        "%%bash" | "%%sh" => Magic::Script(rest),
         "%%time" => Magic::Time(rest),
         "%who" | "%whos" if rest.trim().is_empty() => Magic::Who,
         ":clear" => Magic::Clear(rest),
@@ -68,6 +71,7 @@ mod tests {
     #[test]
     fn magics_are_distinguished_from_code() {
         assert_eq!(parse("%%time\nlet a = 1;"), Magic::Time("\nlet a = 1;"));
+        assert_eq!(parse("%%bash\nls"), Magic::Script("\nls"));
         assert_eq!(parse(" %who "), Magic::Who);
         assert_eq!(parse(":clear"), Magic::Clear(""));
         assert_eq!(parse(":clear\nlet a = 1;"), Magic::Clear("\nlet a = 1;"));

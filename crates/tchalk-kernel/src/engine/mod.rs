@@ -39,5 +39,6 @@ pub mod kernel_state;
 mod last_expression;
 mod magic;
 pub mod request_loop;
+mod shell_command;
 mod source_line;
 mod standard_input;

@@ -145,7 +145,7 @@ impl CellOutput {
     }
 
     /// Collects text; it is sent with the text that follows it on the same stream.
-    fn append(&mut self, stream: Stream, text: &str) {
+    pub fn append(&mut self, stream: Stream, text: &str) {
         if self.muted {
             return;
         }

@@ -53,6 +53,11 @@ impl Publisher {
         self.lock().write(stream, text);
     }
 
+    /// Writes text as if the cell had printed it.
+    pub fn append(&self, stream: Stream, text: &str) {
+        self.lock().append(stream, text);
+    }
+
     /// Assigns the output from now on to `parent`.
     pub fn begin(&self, parent: &Message) {
         self.lock().begin(parent);

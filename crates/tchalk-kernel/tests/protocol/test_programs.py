@@ -90,6 +90,66 @@ class Programs(unittest.TestCase):
                 break
 
 
+class Shell(unittest.TestCase):
+    """Lines that begin with an exclamation mark."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.notebook = Notebook()
+        cls.addClassCleanup(cls.notebook.close)
+        cls.notebook.run("let ready = false; let kept = 41; fn is_even(x: i32) -> bool { x % 2 == 0 }")
+
+    def test_programs_run(self):
+        for code, text in [
+            ("!echo one", "one\n"),
+            ("!echo one | tr o 0", "0ne\n"),
+            ("! printf 'a b'", "a b"),
+            ("!echo one\n!echo two", "one\ntwo\n"),
+            ("// first\n!echo one\nprintln!(\"{}\", kept + 1);", "one\n42\n"),
+            ("%%bash\nfor i in 1 2; do\n  echo $i\ndone", "1\n2\n"),
+            ("!cat", ""),
+            ("!printf ü", "ü"),
+        ]:
+            with self.subTest(code):
+                reply = self.notebook.run(code, timeout=30)
+                self.assertEqual((reply.status, reply.text()), ("ok", text))
+
+    def test_words_alone_run(self):
+        for word in ["ls", "pwd", "env", "date", "whoami"]:
+            with self.subTest(word):
+                reply = self.notebook.run(f"!{word}", timeout=30)
+                self.assertEqual(reply.status, "ok")
+                self.assertTrue(reply.text().strip())
+
+    def test_rust_that_begins_with_an_exclamation_mark_stays_rust(self):
+        for code in ["!ready", "!is_even(3)", "!(ready || false)", "!false", "!kept.is_negative()"]:
+            with self.subTest(code):
+                self.assertEqual(self.notebook.run(code).result(), ["true"])
+
+    def test_a_program_that_fails_says_how(self):
+        reply = self.notebook.run("!exit 3")
+        self.assertIn("3", reply.text("stderr"))
+        self.assertIn("no_such_program", self.notebook.run("!no_such_program").text("stderr"))
+
+    def test_stop_ends_a_program(self):
+        for code in ["!echo begun; sleep 600", "!echo begun; trap '' INT; sleep 600; sleep 600"]:
+            with self.subTest(code):
+                request = self.notebook.send(code)
+                while self.notebook.client.get_iopub_msg(timeout=60)["msg_type"] != "stream":
+                    pass
+                self.notebook.interrupt()
+                self.assertEqual(self.notebook.collect(request, timeout=30).content["ename"], "Stopped")
+                self.assertEqual(self.notebook.run("kept + 1").result(), ["42"])
+
+    def test_what_a_program_prints_is_limited_and_its_end_is_shown(self):
+        reply = self.notebook.run("!seq 1 500000", timeout=60)
+        self.assertLess(len(reply.text()), 400_000)
+        self.assertTrue(reply.text().endswith("\n500000\n"))
+
+    def test_a_program_that_goes_on_does_not_hold_the_cell(self):
+        self.assertEqual(self.notebook.run("!sleep 30 &", timeout=10).status, "ok")
+
+
 class EndOfThePrograms(unittest.TestCase):
     def child_of(self, notebook):
         code = 'let child = std::process::Command::new("sleep").arg("600").spawn()?; child.id()'
