@@ -4,6 +4,9 @@
 //! cell. `.show()` displays it from the middle of a cell. In a terminal or a test both print plain text.
 //! No other module knows the output protocol of the kernel.
 
+#[doc(hidden)]
+pub mod last_value;
+
 use crate::text::{HeadAndTail, escape_html};
 use std::fmt::Write as _;
 use std::io::{self, BufRead, Write};
@@ -69,24 +72,10 @@ pub trait Show {
         }
     }
 
-    /// Called by the kernel for the last expression of a cell.
+    /// Called by Evcxr's own kernel for the last expression of a cell.
     #[doc(hidden)]
     fn evcxr_display(&self) {
         emit_value(&self.content());
-    }
-}
-
-/// Gives the method of a cell's last value to every type with `Debug`. The kernel calls it on a reference
-/// to the value, so the method of [`Show`] comes first.
-#[doc(hidden)]
-pub trait ShowDebug {
-    /// Called by the kernel for the last expression of a cell.
-    fn evcxr_display(&self);
-}
-
-impl<T: std::fmt::Debug + ?Sized> ShowDebug for &T {
-    fn evcxr_display(&self) {
-        emit_debug(self);
     }
 }
 
@@ -260,25 +249,5 @@ mod tests {
              EVCXR_BEGIN_CONTENT text/html\n<b>2</b>\nEVCXR_END_CONTENT\n"
         );
         assert_eq!(written(&content, false), "two\n");
-    }
-
-    #[test]
-    fn a_cell_prefers_show_over_debug() {
-        struct Drawn;
-        impl std::fmt::Debug for Drawn {
-            fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                panic!("it has a better form")
-            }
-        }
-        impl Show for Drawn {
-            fn content(&self) -> Content {
-                Content::text("drawn")
-            }
-        }
-        // The kernel writes `(&(value)).evcxr_display()`; here the references have names.
-        let (drawn, number, numbers) = (&Drawn, &7, &vec![1.5, 2.0]);
-        drawn.evcxr_display();
-        number.evcxr_display();
-        numbers.evcxr_display();
     }
 }

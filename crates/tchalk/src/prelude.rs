@@ -16,8 +16,6 @@ pub use crate::data::{
     AspectRatio, Augmentation, CsvTable, Dataset, Image, ImageFolder, ImageStream, Split, TensorSet,
 };
 pub use crate::datasets;
-#[doc(hidden)]
-pub use crate::display::ShowDebug as _;
 pub use crate::display::{self, Show};
 pub use crate::ensemble::{Ensemble, TestTimeAugmentation};
 pub use crate::evaluate::{Calibration, ClassificationReport, ConfusionMatrix};

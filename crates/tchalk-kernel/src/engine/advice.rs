@@ -38,8 +38,7 @@ fn on_types_and_names(code: &str, message: &str) -> Option<&'static str> {
              that was moved in an earlier cell is gone, too. Run the cells above again."
         }
         "E0277" if message.contains("doesn't implement") && message.contains("Debug") => {
-            "The last line of a cell is shown with `{:?}`, and this type does not implement `Debug`. \
-             End the line with a semicolon, or put `#[derive(Debug)]` above the type."
+            "`{:?}` needs a type that implements `Debug`. Put `#[derive(Debug)]` above its definition."
         }
         "E0277" if message.contains("`?` operator") => {
             "`?` works on a `Result` or an `Option`; this is neither. Remove it."

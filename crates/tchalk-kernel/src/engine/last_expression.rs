@@ -1,17 +1,19 @@
 //! The last expression of a cell, whose value is shown.
 //!
 //! Evcxr compiles a cell whose last value has no display of its own twice: first with
-//! `(value).evcxr_display()`, then with `{:?}`. The library implements that method for every reference
-//! to a value with `Debug`, so Evcxr gets `&(value)`. One build is enough, and numbers whose type nothing
-//! else decides can be shown, too. A loop without a value gets a semicolon.
+//! `(value).evcxr_display()`, then with `{:?}`; it also gives up the first way where the value moves a
+//! variable. So the last expression becomes a statement that borrows the value and gives it to the library,
+//! which shows every value (`tchalk::display::last_value`), or reports an `Err` as `?` does. A loop without
+//! a value gets a semicolon.
 
 use crate::engine::cell_syntax::{self, range_in_cell};
 use ra_ap_syntax::ast;
 use std::ops::Range;
 
 /// The text around the borrowed value.
-const BEFORE: &str = "&(";
-const AFTER: &str = ")";
+const BEFORE: &str = "match &(";
+const AFTER: &str = ") { it => { use tchalk::display::last_value::*; let it = LastValue(it); \
+                     if !(&&&it).fails_cell() { (&&&&&it).show_last_value() } } };";
 
 /// A cell whose last expression is borrowed, or ended by a semicolon if it has no value.
 pub struct PreparedCell {
@@ -72,28 +74,28 @@ mod tests {
     #[test]
     fn only_the_last_expression_is_borrowed() {
         let cases = [
-            ("1 + 1", "&(1 + 1)"),
-            ("let a = 1; a // note", "let a = 1; &(a) // note"),
+            ("1 + 1", "@(1 + 1)"),
+            ("let a = 1; a // note", "let a = 1; @(a) // note"),
             ("let a = 1;", "let a = 1;"),
-            ("fn f() {}\nf()", "fn f() {}\n&(f())"),
-            ("model\n    .fit()?", "&(model\n    .fit()?)"),
+            ("fn f() {}\nf()", "fn f() {}\n@(f())"),
+            ("model\n    .fit()?", "@(model\n    .fit()?)"),
             ("for i in 0..3 { f(i); }", "for i in 0..3 { f(i); };"),
             ("while f() {} // note", "while f() {}; // note"),
             ("loop { break 1 }", "loop { break 1 }"),
             ("f(1", "f(1"),
             ("", ""),
-            ("struct Hidden; Hidden", "struct Hidden; &(Hidden)"),
+            ("struct Hidden; Hidden", "struct Hidden; @(Hidden)"),
         ];
         for (code, expected) in cases {
-            assert_eq!(PreparedCell::new(code).code, expected);
+            let prepared = PreparedCell::new(code).code.replace(BEFORE, "@(").replace(AFTER, ")");
+            assert_eq!(prepared, expected);
         }
     }
 
     #[test]
     fn columns_are_those_of_the_cell_as_written() {
         let cell = PreparedCell::new("let a = 1;\nlet é = 2; nothing + a");
-        assert_eq!(cell.code, "let a = 1;\nlet é = 2; &(nothing + a)");
-        assert_eq!(cell.column(2, 14), 12, "`nothing` begins after the bracket");
+        assert_eq!(cell.column(2, 20), 12, "`nothing` begins after the bracket");
         assert_eq!(cell.column(1, 5), 5);
         assert_eq!(cell.column(2, 5), 5);
     }

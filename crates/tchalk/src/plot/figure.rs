@@ -193,6 +193,13 @@ impl std::fmt::Debug for Figure {
     }
 }
 
+impl Show for Panel {
+    fn content(&self) -> Content {
+        let figure = Figure::grid(vec![self.clone()], 1).expect("one panel in one column");
+        figure.content()
+    }
+}
+
 impl Show for Figure {
     fn content(&self) -> Content {
         Content::html(format!("{self:?}"), self.to_html())

@@ -4,6 +4,7 @@ use super::color_scale::ColorScale;
 use super::encoded_image::{check_image, image_url, png_url};
 use super::figure::{Figure, Panel};
 use super::heat_panel::{EncodedTile, HeatPanel, Legend};
+use crate::display::{Content, Show};
 use crate::error::{Error, Result};
 use ndarray::{ArcArray, Array2, Ix3};
 
@@ -69,6 +70,15 @@ impl Tile {
         match self {
             Tile::Image(_, image) => Some(image),
             Tile::Map(map) => map.over.as_ref(),
+        }
+    }
+}
+
+impl Show for HeatGrid {
+    fn content(&self) -> Content {
+        match self.figure() {
+            Ok(figure) => figure.content(),
+            Err(error) => Content::text(error.to_string()),
         }
     }
 }

@@ -65,3 +65,16 @@ pub(crate) use heat_grid::MAX_MAP_SIDE;
 pub(crate) use matrix::MatrixPanel;
 pub(crate) use prediction_panel::PredictionPanel;
 pub(crate) use thumbnails::ThumbnailPanel;
+
+/// A panel is shown as a figure of its own.
+macro_rules! show_as_figure {
+    ($($panel:ty),*) => {$(
+        impl crate::display::Show for $panel {
+            fn content(&self) -> crate::display::Content {
+                Panel::from(self.clone()).content()
+            }
+        }
+    )*};
+}
+
+show_as_figure!(BarPanel, HistogramPanel, IntervalPanel, LinePanel, ScatterPanel);

@@ -5,6 +5,7 @@ pub mod instances {
     use super::{Failure, cell::VariableStore};
     use std::any::Any;
     use std::fmt::{Debug, Display};
+    use tchalk::display::last_value::*;
     use tchalk::prelude::*;
 
     fn keep<T: 'static>(store: &mut VariableStore) {
@@ -17,13 +18,19 @@ pub mod instances {
     fn keep_and_show<T: Show + 'static>(store: &mut VariableStore) {
         keep::<T>(store);
         let value = store.take_variable::<T>("");
-        (&value).evcxr_display();
+        let value = LastValue(&value);
+        if !(&&&value).fails_cell() {
+            (&&&&&value).show_last_value();
+        }
     }
 
     fn keep_and_print<T: Debug + 'static>(store: &mut VariableStore) {
         keep::<T>(store);
         let value = store.take_variable::<T>("");
-        (&value).evcxr_display();
+        let value = LastValue(&value);
+        if !(&&&value).fails_cell() {
+            (&&&&&value).show_last_value();
+        }
     }
 
     fn fail<T: Display + 'static>(store: &mut VariableStore) -> Failure {
