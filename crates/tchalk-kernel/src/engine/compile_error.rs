@@ -1,6 +1,6 @@
 //! A compile error of a cell, as text for the page.
 
-use crate::engine::last_expression::PreparedCell;
+use crate::engine::prepared_cell::PreparedCell;
 use evcxr::CompilationError;
 use std::fmt::Write;
 

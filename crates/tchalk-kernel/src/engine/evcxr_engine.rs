@@ -6,8 +6,9 @@
 use crate::engine::advice;
 use crate::engine::compile_server::environment::restored;
 use crate::engine::declared_variables;
+use crate::engine::definitions::{self, Definitions};
 use crate::engine::execute_error::ExecuteError;
-use crate::engine::last_expression::PreparedCell;
+use crate::engine::prepared_cell::PreparedCell;
 use crate::engine::source_line;
 use crate::home::Home;
 use crate::output::cell_process::signal_group;
@@ -19,7 +20,7 @@ use evcxr::{
     CommandContext, CompilationError, Error, EvalCallbacks, EvalContext, EvalContextOutputs,
 };
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -62,6 +63,7 @@ pub struct Engine {
     home: Home,
     /// Code that every new cell process runs first; may be empty.
     preparation: String,
+    definitions: Definitions,
 }
 
 impl Engine {
@@ -76,8 +78,13 @@ impl Engine {
         publisher.follow(Stream::Out, outputs.stdout);
         publisher.follow(Stream::Err, outputs.stderr);
         let context = CommandContext::with_eval_context(context);
-        let mut engine =
-            Engine { context, publisher, home: home.clone(), preparation: String::new() };
+        let mut engine = Engine {
+            context,
+            publisher,
+            home: home.clone(),
+            preparation: String::new(),
+            definitions: Definitions::default(),
+        };
         engine.load_library()?;
         Ok(engine)
     }
@@ -149,6 +156,7 @@ impl Engine {
     /// Removes all variables, functions and imports, but not the library.
     pub fn clear(&mut self) -> Result<()> {
         self.context.execute(":clear").map_err(to_anyhow)?;
+        self.definitions.clear();
         self.publisher.process_ended();
         self.load_library()?;
         self.initialize_process()
@@ -167,15 +175,33 @@ impl Engine {
         self.context.process_handle()
     }
 
-    /// Runs one cell.
-    pub fn run(&mut self, code: &str, ask: AskInput) -> Outcome {
+    /// Runs one cell, which has this number. Items of older cells that do not fit what it defines are
+    /// removed.
+    pub fn run(&mut self, code: &str, number: u64, ask: AskInput) -> Outcome {
         let mut callbacks =
             EvalCallbacks { input_reader: &|request| ask(request.prompt, request.is_password) };
-        let cell = PreparedCell::new(code);
         let before = self.types();
-        let result = self.context.execute_with_callbacks(&cell.code, &mut callbacks);
+        let mut end = self.definitions.removal_of_old(code);
+        let mut outdated = BTreeSet::new();
+        let (cell, result) = loop {
+            let cell = PreparedCell::new(code, &end);
+            let result = self.context.execute_with_callbacks(&cell.code, &mut callbacks);
+            let more = match &result {
+                Err(Error::CompilationErrors(errors)) => self.outdated_items(errors, code),
+                _ => BTreeSet::new(),
+            };
+            if more.is_subset(&outdated) {
+                break (cell, result);
+            }
+            end.extend(more.iter().map(|key| definitions::removal(key)));
+            outdated.extend(more);
+        };
         if let Err(Error::SubprocessTerminated(_)) = &result {
             self.publisher.process_ended();
+        }
+        if result.is_ok() {
+            self.report_outdated(&outdated);
+            self.definitions.record(code, number);
         }
         match (result, self.publisher.finish()) {
             (Err(error), _) => Outcome::Failed(self.evcxr_error(error, code, &cell)),
@@ -184,6 +210,40 @@ impl Engine {
             }
             (Ok(outputs), None) => Outcome::Done(value_of(outputs.content_by_mime_type)),
         }
+    }
+
+    /// The items of older cells that these errors are in; none if one is in the cell itself.
+    fn outdated_items(&self, errors: &[CompilationError], code: &str) -> BTreeSet<String> {
+        let Ok(source) = self.context.last_source() else { return BTreeSet::new() };
+        let mut found = BTreeSet::new();
+        for error in errors.iter().filter(|error| error.level() == "error") {
+            let items = self.definitions.older_at_lines(&source, &primary_lines(error), code);
+            if items.is_empty() {
+                return items;
+            }
+            found.extend(items);
+        }
+        found
+    }
+
+    /// Tells the reader which items were removed, and which cells define them again.
+    fn report_outdated(&mut self, keys: &BTreeSet<String>) {
+        let removed = self.definitions.remove(keys);
+        if removed.is_empty() {
+            return;
+        }
+        let mut cells: Vec<u64> = removed.iter().map(|(_, cell)| *cell).collect();
+        cells.sort_unstable();
+        cells.dedup();
+        let labels: Vec<String> = removed.iter().map(|(label, _)| format!("`{label}`")).collect();
+        let cells: Vec<String> = cells.iter().map(|cell| format!("[{cell}]")).collect();
+        let text = format!(
+            "{} of cell {} no longer fits what is defined here, and was removed. Change it if need be, and \
+             run it again.\n",
+            labels.join(", "),
+            cells.join(", ")
+        );
+        self.publisher.write(Stream::Err, &text);
     }
 
     /// A panic, or an error that reached a `?`, with the line of the cell in which it occurred and the
@@ -251,7 +311,16 @@ impl Engine {
 
     fn evcxr_error(&mut self, error: Error, code: &str, cell: &PreparedCell) -> ExecuteError {
         match error {
-            Error::CompilationErrors(errors) => ExecuteError::from_compiler(&errors, code, cell),
+            Error::CompilationErrors(errors) => {
+                let mut error = ExecuteError::from_compiler(&errors, code, cell);
+                if let Some((name, cell)) = self.definitions.removed_in(code) {
+                    error.set_advice(&format!(
+                        "`{name}` was removed, since it no longer fitted what other cells define. Run cell \
+                         [{cell}] again."
+                    ));
+                }
+                error
+            }
             Error::SubprocessTerminated(how) => {
                 let _ = self.initialize_process();
                 ExecuteError::process_ended(&how)
@@ -267,7 +336,8 @@ impl Engine {
     /// Completions for the word before `position`, a byte offset.
     pub fn completions(&mut self, code: &str, position: usize) -> Result<Completions> {
         let completions = self.context.completions(code, position)?;
-        let names = completions.completions.into_iter().map(|c| (c.code, c.kind)).collect();
+        let names = completions.completions.into_iter().map(|c| (c.code, c.kind));
+        let names = names.filter(|(name, _)| !name.starts_with(definitions::PREFIX)).collect();
         Ok(Completions { start: completions.start_offset, end: completions.end_offset, names })
     }
 
@@ -329,6 +399,13 @@ fn evcxr(mut command: Command) -> Result<(EvalContext, EvalContextOutputs)> {
         std::env::set_current_dir(folder)?;
     }
     started
+}
+
+/// The lines of the generated code at which an error is.
+fn primary_lines(error: &CompilationError) -> Vec<usize> {
+    let spans = error.json["spans"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let primary = spans.iter().filter(|span| span["is_primary"] == true);
+    primary.filter_map(|span| Some(span["line_start"].as_u64()? as usize)).collect()
 }
 
 /// A type without module paths: `Vec<f32>` for `alloc::vec::Vec<f32>`.

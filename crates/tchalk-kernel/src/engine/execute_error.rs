@@ -2,7 +2,7 @@
 
 use crate::engine::advice;
 use crate::engine::compile_error;
-use crate::engine::last_expression::PreparedCell;
+use crate::engine::prepared_cell::PreparedCell;
 use crate::text::shortened;
 use evcxr::CompilationError;
 use serde_json::{Value, json};
@@ -37,7 +37,10 @@ impl ExecuteError {
         code: &str,
         cell: &PreparedCell,
     ) -> ExecuteError {
-        let Some(first) = errors.first() else {
+        // Warnings, such as one on an unused macro of an older cell, are not why the cell fails.
+        let is_error = |error: &&CompilationError| error.level() != "warning";
+        let errors: Vec<&CompilationError> = errors.iter().filter(is_error).collect();
+        let Some(&first) = errors.first() else {
             return ExecuteError::new("CompileError", "the cell does not compile");
         };
         let headline = compile_error::headline(first);
@@ -53,6 +56,15 @@ impl ExecuteError {
             },
             traceback: lines.iter().flat_map(|text| text.lines().map(str::to_owned)).collect(),
         }
+    }
+
+    /// Puts a sentence before the compiler's message, in place of other advice.
+    pub fn set_advice(&mut self, advice: &str) {
+        let headline = self.value.lines().next().unwrap_or_default().to_owned();
+        let other = self.value.lines().skip(1).collect::<Vec<_>>();
+        self.traceback.retain(|line| !other.contains(&line.as_str()));
+        self.traceback.insert(0, advice.to_owned());
+        self.value = format!("{headline}\n{advice}");
     }
 
     /// An error message of Evcxr's own, with advice.

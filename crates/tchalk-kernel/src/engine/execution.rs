@@ -162,7 +162,8 @@ impl<'a> Execution<'a> {
             InputRequest { kernel: self.kernel, request: self.request, inputs: self.inputs };
         self.kernel.begin_running();
         let start = Instant::now();
-        let outcome = self.engine.run(rust, &|prompt, password| input.ask(prompt, password));
+        let outcome =
+            self.engine.run(rust, self.count, &|prompt, password| input.ask(prompt, password));
         let build_ended = self.kernel.end_running();
         if timed {
             let duration = text::duration(start.elapsed().as_secs_f64());

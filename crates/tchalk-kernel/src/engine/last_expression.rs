@@ -7,6 +7,7 @@
 //! a value gets a semicolon.
 
 use crate::engine::cell_syntax::{self, range_in_cell};
+use crate::engine::prepared_cell::Insertion;
 use ra_ap_syntax::ast;
 use std::ops::Range;
 
@@ -15,44 +16,14 @@ const BEFORE: &str = "match &(";
 const AFTER: &str = ") { it => { use tchalk::display::last_value::*; let it = LastValue(it); \
                      if !(&&&it).fails_cell() { (&&&&&it).show_last_value() } } };";
 
-/// A cell whose last expression is borrowed, or ended by a semicolon if it has no value.
-pub struct PreparedCell {
-    /// The code for Evcxr.
-    pub code: String,
-    /// The line and column, from 1, at which the value begins in the cell as it was written.
-    value_start: Option<(usize, usize)>,
-}
-
-impl PreparedCell {
-    /// The cell with its last expression borrowed; unchanged if it has none or cannot be parsed.
-    pub fn new(code: &str) -> PreparedCell {
-        let Some((range, has_value)) = last_expression(code) else {
-            return PreparedCell { code: code.to_owned(), value_start: None };
-        };
-        if !has_value {
-            return PreparedCell {
-                code: format!("{};{}", &code[..range.end], &code[range.end..]),
-                value_start: None,
-            };
+/// Borrows the last expression of a cell, or ends it by a semicolon if it has no value.
+pub fn insertions(code: &str) -> Vec<Insertion> {
+    match last_expression(code) {
+        Some((range, true)) => {
+            vec![Insertion::new(range.start, BEFORE), Insertion::new(range.end, AFTER)]
         }
-        let (before, value, after) =
-            (&code[..range.start], &code[range.clone()], &code[range.end..]);
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        PreparedCell {
-            code: format!("{before}{BEFORE}{value}{AFTER}{after}"),
-            value_start: Some((line, column)),
-        }
-    }
-
-    /// The column in the cell as it was written, of a column in the code for Evcxr.
-    pub fn column(&self, line: usize, column: usize) -> usize {
-        match self.value_start {
-            Some((at, from)) if line == at && column > from => {
-                column.saturating_sub(BEFORE.len()).max(from)
-            }
-            _ => column,
-        }
+        Some((range, false)) => vec![Insertion::new(range.end, ";")],
+        None => Vec::new(),
     }
 }
 
@@ -70,6 +41,7 @@ fn last_expression(code: &str) -> Option<(Range<usize>, bool)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::prepared_cell::PreparedCell;
 
     #[test]
     fn only_the_last_expression_is_borrowed() {
@@ -87,16 +59,9 @@ mod tests {
             ("struct Hidden; Hidden", "struct Hidden; @(Hidden)"),
         ];
         for (code, expected) in cases {
-            let prepared = PreparedCell::new(code).code.replace(BEFORE, "@(").replace(AFTER, ")");
+            let prepared = PreparedCell::new(code, "").code;
+            let prepared = prepared.replace(BEFORE, "@(").replace(AFTER, ")");
             assert_eq!(prepared, expected);
         }
-    }
-
-    #[test]
-    fn columns_are_those_of_the_cell_as_written() {
-        let cell = PreparedCell::new("let a = 1;\nlet é = 2; nothing + a");
-        assert_eq!(cell.column(2, 20), 12, "`nothing` begins after the bracket");
-        assert_eq!(cell.column(1, 5), 5);
-        assert_eq!(cell.column(2, 5), 5);
     }
 }

@@ -5,8 +5,13 @@
 //! completion is answered with no completions; a panic while a cell runs ends the kernel, so that Jupyter
 //! restarts it. A cell becomes an [`execution`]; [`evcxr_engine`] is Evcxr with the library loaded.
 //!
-//! *Results.* The library can show a reference to any value, so the last expression of a cell is
-//! borrowed ([`last_expression`]) and Evcxr builds the cell once, not twice.
+//! *Results.* The library shows a reference to any value, so the last expression of a cell is borrowed
+//! ([`last_expression`]), and Evcxr builds the cell once, not twice. A [`prepared_cell`] is a cell with such
+//! insertions.
+//!
+//! *Definitions* ([`definitions`]). Running a cell again replaces what it defined. Evcxr replaces items by
+//! name; an `impl` gets a name for this purpose, each method of its own. An item of an older cell that no
+//! longer compiles is removed, and the page names the cell to run again.
 //!
 //! *Errors.* One sentence of [`advice`] comes before the compiler's message for the mistakes that readers
 //! of notebooks make, and libtorch's exceptions are reduced to one sentence. Messages name the line of
@@ -28,6 +33,7 @@ mod cell_syntax;
 mod compile_error;
 pub mod compile_server;
 mod declared_variables;
+mod definitions;
 pub mod engine_thread;
 pub mod evcxr_engine;
 mod execute_error;
@@ -38,6 +44,7 @@ mod introspection;
 pub mod kernel_state;
 mod last_expression;
 mod magic;
+mod prepared_cell;
 pub mod request_loop;
 mod shell_command;
 mod source_line;
