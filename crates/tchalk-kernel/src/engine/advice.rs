@@ -1,9 +1,103 @@
 //! Advice above the compiler's message, for the mistakes that readers of notebooks make.
 
-/// Advice on a common compile error.
-pub fn on_compile_error(code: Option<&str>, message: &str) -> Option<&'static str> {
-    let code = code?;
-    on_ownership(code).or_else(|| on_types_and_names(code, message))
+use crate::engine::python_habits;
+use evcxr::CompilationError;
+
+/// Advice on a compile error of the cell `code`: the first that fits.
+pub fn on_compile_error(error: &CompilationError, code: &str) -> Option<&'static str> {
+    let labels: Vec<&str> = error.spanned_messages().iter().map(|it| it.label.as_str()).collect();
+    on_line(error, code)
+        .or_else(|| on_code(error.code()?, &error.message(), &labels.join("\n")))
+        .or_else(|| on_evcxr_error(&error.message()))
+}
+
+/// Advice on a line that is written as in Python: one with the error, or, where that has no line, any.
+fn on_line(error: &CompilationError, code: &str) -> Option<&'static str> {
+    let spans = error.spanned_messages().iter().filter(|it| it.is_primary);
+    let lines: Vec<usize> = spans.filter_map(|it| Some(it.span?.start_line)).collect();
+    let mut numbered = code.lines().zip(1..);
+    numbered.find_map(|(line, number)| {
+        let counts = lines.is_empty() || lines.contains(&number);
+        counts.then(|| python_habits::advice(line))?
+    })
+}
+
+/// Advice on an error with this code, message, and labels of lines.
+fn on_code(code: &str, message: &str, labels: &str) -> Option<&'static str> {
+    on_ownership(code)
+        .or_else(|| on_question_mark(code, message))
+        .or_else(|| on_mismatch(code, labels))
+        .or_else(|| on_types_and_names(code, message))
+}
+
+/// `?` where it does not fit.
+fn on_question_mark(code: &str, message: &str) -> Option<&'static str> {
+    if code != "E0277" || !message.contains('?') {
+        return None;
+    }
+    Some(if message.contains("values that implement `Try`") {
+        "`?` works on a `Result` or an `Option`; this is neither. Remove it."
+    } else if message.contains("`Result`s, not `Option`s") {
+        "This is an `Option`, and `?` is for a `Result` here. `.unwrap()` takes out the value; \
+         `.ok_or(\"there is none\")?` makes a `Result` of it."
+    } else if message.contains("`Option`s, not `Result`s") {
+        "This is a `Result`, and the function returns an `Option`. `.ok()?` makes an `Option` of it."
+    } else if message.contains("in a closure that returns") {
+        "`?` ends the closure, which returns no `Result`. Let it return one, with `Ok(…)` at its end, or use \
+         `.unwrap()`."
+    } else if message.contains("that returns") {
+        "`?` ends the function, which returns no `Result`. Let it return one: `-> tchalk::Result<…>`, with \
+         `Ok(…)` at its end."
+    } else if message.contains("couldn't convert the error") {
+        "The function returns a `Result` with another kind of error. `Box<dyn std::error::Error>` takes any."
+    } else {
+        return None;
+    })
+}
+
+/// Two types that differ, by what was expected and what was found.
+fn on_mismatch(code: &str, labels: &str) -> Option<&'static str> {
+    if code != "E0308" {
+        return None;
+    }
+    let line =
+        labels.lines().find(|line| line.contains("expected ") && line.contains(", found "))?;
+    let (expected, found) = line.split_once(", found ")?;
+    let expected = expected.rsplit_once("expected ")?.1.trim_matches('`');
+    let found = found.trim_matches('`');
+    let numbers = [
+        "f32",
+        "f64",
+        "usize",
+        "i32",
+        "i64",
+        "u8",
+        "u32",
+        "u64",
+        "integer",
+        "floating-point number",
+    ];
+    let is_number = |text: &str| numbers.contains(&text);
+    Some(
+        if expected.contains("TensorSet") && (found.contains("Split") || found.contains("Dataset"))
+        {
+            "A network takes tensors: `.to_tensors(device)` makes them of the images."
+        } else if found.starts_with("Result<") {
+            "This is a `Result`, a value or an error. Put `?` after the call that returns it."
+        } else if found.starts_with("Option<") {
+            "This is an `Option`, a value or none. `.unwrap()` takes out the value."
+        } else if expected.strip_prefix('&').is_some_and(|lent| lent == found) {
+            "The function only looks at the value: lend it with `&`."
+        } else if is_number(expected) && is_number(found) {
+            "The kinds of the numbers differ. Convert one, `x as f64`, or write it as the other kind: `2.0`."
+        } else if expected.contains("String") && found.contains("str") {
+            "`.to_string()` makes a `String` of a text."
+        } else if expected.contains("fn") && found.contains("closure") {
+            "The closure uses variables from outside, so it is no `fn`. Write a `fn` and pass the values."
+        } else {
+            return None;
+        },
+    )
 }
 
 fn on_ownership(code: &str) -> Option<&'static str> {
@@ -40,15 +134,12 @@ fn on_types_and_names(code: &str, message: &str) -> Option<&'static str> {
         "E0277" if message.contains("doesn't implement") && message.contains("Debug") => {
             "`{:?}` needs a type that implements `Debug`. Put `#[derive(Debug)]` above its definition."
         }
-        "E0277" if message.contains("`?` operator") => {
-            "`?` works on a `Result` or an `Option`; this is neither. Remove it."
+        "E0277" if message.contains("is not an iterator") => {
+            "`for` needs something to go through: `0..n`, `v.iter()`. The images of a set: \
+             `for i in 0..set.len() { let image = set.image(i); … }`."
         }
         "E0599" | "E0609" | "E0610" if message.contains("Result<") => {
             "This is a `Result`, a value or an error. Put `?` after the call that returns it."
-        }
-        "E0308" => {
-            "The types differ. If one of them is a `Result`, put `?` after its call; if a number, \
-             convert it: `x as f64`."
         }
         "E0282" | "E0283" => {
             "The type cannot be inferred from this line. Write it: `let x: Vec<f32> = …`, or \
@@ -58,6 +149,7 @@ fn on_types_and_names(code: &str, message: &str) -> Option<&'static str> {
             "The call may fail, and its result is not used. Put `?` after the call, or keep the \
              result with `let`."
         }
+        "unused_must_use" => "The value is computed and not used. Keep it: `let x = …;`.",
         "E0061" => "The call has more or fewer arguments than the function takes.",
         "E0432" => "There is no item of that name to `use`.",
         _ => return None,
@@ -118,19 +210,53 @@ mod tests {
     use super::*;
 
     #[test]
-    fn common_mistakes_have_advice() {
-        assert!(
-            on_compile_error(Some("E0382"), "borrow of moved value: `a`")
-                .unwrap()
-                .contains(".clone()")
-        );
-        let shown = on_compile_error(Some("E0277"), "`Secret` doesn't implement `Debug`").unwrap();
-        assert!(shown.contains("derive(Debug)"));
-        assert_eq!(
-            on_compile_error(Some("E0277"), "the trait bound `u8: Layer` is not satisfied"),
-            None
-        );
-        assert_eq!(on_compile_error(None, "expected one of"), None);
+    fn advice_fits_the_case() {
+        let try_in = "the `?` operator can only be used";
+        for (code, message, labels, word) in [
+            ("E0382", "borrow of moved value: `a`", "", Some(".clone()")),
+            ("E0277", "`Secret` doesn't implement `Debug`", "", Some("derive(Debug)")),
+            ("E0277", "the trait bound `u8: Layer` is not satisfied", "", None),
+            (
+                "E0277",
+                &format!("{try_in} on `Result`s, not `Option`s, in a closure"),
+                "",
+                Some("ok_or"),
+            ),
+            (
+                "E0277",
+                &format!("{try_in} on `Option`s, not `Result`s, in a function"),
+                "",
+                Some(".ok()?"),
+            ),
+            ("E0277", &format!("{try_in} in a closure that returns `Result`"), "", Some("closure")),
+            (
+                "E0277",
+                &format!("{try_in} in a function that returns `Result`"),
+                "",
+                Some("-> tchalk::Result"),
+            ),
+            ("E0277", "`&Split` is not an iterator", "", Some("0..set.len()")),
+            ("E0308", "mismatched types", "expected `&TensorSet`, found `TensorSet`", Some("`&`")),
+            (
+                "E0308",
+                "mismatched types",
+                "expected `&TensorSet`, found `&Split`",
+                Some("to_tensors"),
+            ),
+            ("E0308", "mismatched types", "expected `f64`, found integer", Some("as f64")),
+            (
+                "E0308",
+                "mismatched types",
+                "expected `Model`, found `Result<Model, Error>`",
+                Some("`?`"),
+            ),
+            ("E0308", "mismatched types", "expected `()`, found `Model`", None),
+            ("E0061", "this function takes 1 argument", "", Some("arguments")),
+        ] {
+            let told = on_code(code, message, labels);
+            assert_eq!(told.is_some(), word.is_some(), "{message} {labels}: {told:?}");
+            assert!(word.is_none_or(|word| told.unwrap().contains(word)), "{message}: {told:?}");
+        }
     }
 
     #[test]

@@ -12,8 +12,8 @@ const PLAIN: &str = "\u{1b}[0m";
 /// The headline: code and message.
 pub fn headline(error: &CompilationError) -> String {
     match error.code() {
-        Some(code) => format!("{} ({code})", error.message()),
-        None => error.message(),
+        Some(code) => format!("{} ({code})", without_machinery(&error.message())),
+        None => without_machinery(&error.message()),
     }
 }
 
@@ -27,16 +27,63 @@ pub fn report(error: &CompilationError, code: &str, cell: &PreparedCell) -> Stri
                 code,
                 (span.start_line, cell.column(span.start_line, span.start_column)),
                 (span.end_line, cell.column(span.end_line, span.end_column)),
-                &message.label,
+                &without_machinery(&message.label),
             ),
-            None if !message.label.is_empty() => note(&mut report, "note", &message.label),
+            None if !message.label.is_empty() => {
+                note(&mut report, "note", &without_machinery(&message.label))
+            }
             None => {}
         }
     }
-    for help in error.help() {
+    for help in helps(error, code, cell) {
         note(&mut report, "help", &help);
     }
     report
+}
+
+/// What the compiler suggests, with the line of the cell as it would be then.
+fn helps(error: &CompilationError, code: &str, cell: &PreparedCell) -> Vec<String> {
+    let children = error.json["children"].as_array().map(Vec::as_slice).unwrap_or_default();
+    // Evcxr finds a place in the cell for each child that has exactly one.
+    let mut places = error.help_spanned().iter();
+    let mut helps = Vec::new();
+    for child in children {
+        let spans = child["spans"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let place =
+            if let [span] = spans { places.next().map(|place| (span, place)) } else { None };
+        if child["level"] != "help" {
+            continue;
+        }
+        let message = child["message"].as_str().unwrap_or_default();
+        let corrected = place.and_then(|(span, place)| {
+            let (replacement, at) = (span["suggested_replacement"].as_str()?, place.span?);
+            let columns = [at.start_column, at.end_column].map(|it| cell.column(at.start_line, it));
+            let line =
+                code.lines().nth(at.start_line - 1).filter(|_| at.start_line == at.end_line)?;
+            Some(format!("{} | {}", at.start_line, replaced(line, columns, replacement)?))
+        });
+        helps.push(match corrected {
+            Some(line) => format!("{}:\n{line}", without_machinery(message)),
+            None => without_machinery(message),
+        });
+    }
+    helps
+}
+
+/// A line with other text between two columns, which count characters from 1; its first line.
+fn replaced(line: &str, [from, to]: [usize; 2], replacement: &str) -> Option<String> {
+    let letters: Vec<char> = line.chars().collect();
+    let (before, after) =
+        (letters.get(..from.checked_sub(1)?)?, letters.get(to.checked_sub(1)?..)?);
+    let text = before.iter().collect::<String>() + replacement + &after.iter().collect::<String>();
+    (!text.contains('\n')).then_some(text)
+}
+
+/// A message without names of the code that Evcxr generates around a cell.
+fn without_machinery(message: &str) -> String {
+    message
+        .replace("Result<(), EvcxrUserCodeError>", "Result")
+        .replace("EvcxrUserCodeError", "Error")
 }
 
 fn note(report: &mut String, kind: &str, text: &str) {
@@ -71,6 +118,14 @@ fn point_at(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_suggestion_becomes_a_line() {
+        assert_eq!(replaced("f(é, x)", [6, 6], "&"), Some("f(é, &x)".into()));
+        assert_eq!(replaced("let a = b", [9, 10], "c"), Some("let a = c".into()));
+        assert_eq!(replaced("a", [5, 6], "b"), None);
+        assert_eq!(replaced("a", [1, 1], "use x;\n"), None);
+    }
 
     #[test]
     fn carets_are_under_the_span_also_after_wide_letters() {

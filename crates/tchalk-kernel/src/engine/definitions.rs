@@ -261,13 +261,13 @@ mod tests {
     #[test]
     fn each_method_of_an_impl_becomes_one_of_its_own() {
         let code = "impl<T: Copy> P<T> {\n    fn a() {}\n\n    /// Doc.\n    fn b() {}\n}";
-        let prepared = PreparedCell::new(code, "").code;
+        let prepared = PreparedCell::new(code, "", 1).code;
         assert_eq!(prepared.matches(PREFIX).count(), 2);
         assert_eq!(prepared.matches("impl<T: Copy> P<T>").count(), 2);
         assert_eq!(prepared.lines().count(), code.lines().count(), "lines keep their numbers");
         let parsed = SourceFile::parse(&prepared, Edition::Edition2024);
         assert!(parsed.errors().is_empty(), "{prepared}");
-        let again = PreparedCell::new("impl<T: Copy> P<T> { fn b() { 1; } }", "").code;
+        let again = PreparedCell::new("impl<T: Copy> P<T> { fn b() { 1; } }", "", 1).code;
         let name = |text: &str| text.split(PREFIX).last().unwrap()[..16].to_owned();
         assert_eq!(name(&again), name(&prepared), "the same method has the same name");
     }
@@ -287,7 +287,7 @@ mod tests {
         let mut all = Definitions::default();
         let code = "fn uses() -> f64 {\n    area(1.0)\n}\nimpl P { fn a() {\n let x = 1;\n} }";
         all.record(code, 3);
-        let source = PreparedCell::new(code, "").code;
+        let source = PreparedCell::new(code, "", 1).code;
         assert_eq!(all.older_at_lines(&source, &[2], "").into_iter().collect::<Vec<_>>(), ["uses"]);
         let found = all.older_at_lines(&source, &[5], "");
         let redefined = all.older_at_lines(&source, &[2], "fn uses() {}");

@@ -184,7 +184,7 @@ impl Engine {
         let mut end = self.definitions.removal_of_old(code);
         let mut outdated = BTreeSet::new();
         let (cell, result) = loop {
-            let cell = PreparedCell::new(code, &end);
+            let cell = PreparedCell::new(code, &end, number);
             let result = self.context.execute_with_callbacks(&cell.code, &mut callbacks);
             let more = match &result {
                 Err(Error::CompilationErrors(errors)) => self.outdated_items(errors, code),

@@ -44,8 +44,7 @@ impl ExecuteError {
             return ExecuteError::new("CompileError", "the cell does not compile");
         };
         let headline = compile_error::headline(first);
-        let advice = advice::on_compile_error(first.code(), &first.message())
-            .or_else(|| advice::on_evcxr_error(&headline));
+        let advice = advice::on_compile_error(first, code);
         let reports = errors.iter().map(|error| compile_error::report(error, code, cell));
         let lines: Vec<String> = advice.map(str::to_owned).into_iter().chain(reports).collect();
         ExecuteError {
@@ -100,7 +99,8 @@ fn likely_cause(how: &str) -> &'static str {
         " If it was not interrupted, the computer's memory was probably full: use fewer images or a \
          smaller batch_size."
     } else if how.contains("SIGSEGV") {
-        " That is often a function that calls itself without end."
+        " That is often a function that calls itself without end, or an array that is too large: \
+         `vec![0.0; n]` has room for more."
     } else {
         ""
     }

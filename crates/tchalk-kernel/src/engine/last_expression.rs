@@ -8,7 +8,7 @@
 
 use crate::engine::cell_syntax::{self, range_in_cell};
 use crate::engine::prepared_cell::Insertion;
-use ra_ap_syntax::ast;
+use ra_ap_syntax::ast::{self, AstNode};
 use std::ops::Range;
 
 /// The text around the borrowed value.
@@ -31,7 +31,9 @@ pub fn insertions(code: &str) -> Vec<Insertion> {
 fn last_expression(code: &str) -> Option<(Range<usize>, bool)> {
     let cell = cell_syntax::parse(code).filter(|cell| !cell.has_errors)?;
     let expression = cell.statements.tail_expr()?;
-    if matches!(expression, ast::Expr::LoopExpr(_)) {
+    let declares = matches!(&expression, ast::Expr::MacroExpr(_))
+        && expression.syntax().text().to_string().starts_with("thread_local!");
+    if declares || matches!(expression, ast::Expr::LoopExpr(_)) {
         return None;
     }
     let has_value = !matches!(expression, ast::Expr::ForExpr(_) | ast::Expr::WhileExpr(_));
@@ -59,7 +61,7 @@ mod tests {
             ("struct Hidden; Hidden", "struct Hidden; @(Hidden)"),
         ];
         for (code, expected) in cases {
-            let prepared = PreparedCell::new(code, "").code;
+            let prepared = PreparedCell::new(code, "", 1).code;
             let prepared = prepared.replace(BEFORE, "@(").replace(AFTER, ")");
             assert_eq!(prepared, expected);
         }

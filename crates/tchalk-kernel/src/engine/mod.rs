@@ -11,10 +11,11 @@
 //!
 //! *Definitions* ([`definitions`]). Running a cell again replaces what it defined. Evcxr replaces items by
 //! name; an `impl` gets a name for this purpose, each method of its own. An item of an older cell that no
-//! longer compiles is removed, and the page names the cell to run again.
+//! longer compiles is removed, and the page names the cell to run again. A static keeps its value from cell to
+//! cell ([`statics`]).
 //!
 //! *Errors.* One sentence of [`advice`] comes before the compiler's message for the mistakes that readers
-//! of notebooks make, and libtorch's exceptions are reduced to one sentence. Messages name the line of
+//! of notebooks make, Python's way of writing among them ([`python_habits`]), and libtorch's exceptions are reduced to one sentence. Messages name the line of
 //! the cell ([`compile_error`], [`source_line`]). Variables that a failed cell redefines keep their old
 //! values where possible; otherwise the error names them ([`declared_variables`]).
 //!
@@ -45,7 +46,9 @@ pub mod kernel_state;
 mod last_expression;
 mod magic;
 mod prepared_cell;
+mod python_habits;
 pub mod request_loop;
 mod shell_command;
 mod source_line;
 mod standard_input;
+mod statics;

@@ -1,6 +1,6 @@
 //! A cell as Evcxr gets it: with text of the kernel's inserted, and every line at its number.
 
-use crate::engine::{definitions, last_expression};
+use crate::engine::{definitions, last_expression, statics};
 
 /// Text for Evcxr at a byte offset of the cell.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,9 +24,10 @@ pub struct PreparedCell {
 }
 
 impl PreparedCell {
-    /// The cell; unchanged where it cannot be parsed. `end` is Rust code that follows it.
-    pub fn new(code: &str, end: &str) -> PreparedCell {
+    /// Cell `number`; unchanged where it cannot be parsed. `end` is Rust code that follows it.
+    pub fn new(code: &str, end: &str, number: u64) -> PreparedCell {
         let mut insertions = definitions::insertions(code);
+        insertions.extend(statics::insertions(code, number));
         insertions.extend(last_expression::insertions(code));
         if !end.is_empty() {
             insertions.push(Insertion::new(code.len(), format!("\n{end}")));
@@ -69,7 +70,7 @@ mod tests {
 
     #[test]
     fn columns_are_those_of_the_cell_as_written() {
-        let cell = PreparedCell::new("let a = 1;\nlet é = 2; nothing + a", "");
+        let cell = PreparedCell::new("let a = 1;\nlet é = 2; nothing + a", "", 1);
         let line = cell.code.lines().nth(1).unwrap();
         let at = line[..line.find("nothing").unwrap()].chars().count() + 1;
         assert_eq!(cell.column(2, at), 12, "`nothing` begins after the bracket");
@@ -81,7 +82,7 @@ mod tests {
     #[test]
     fn several_insertions_of_a_line_add_up() {
         let code = "impl A { fn a() {} fn b() {} }";
-        let cell = PreparedCell::new(code, "");
+        let cell = PreparedCell::new(code, "", 1);
         for word in ["fn a", "fn b"] {
             let at = cell.code[..cell.code.find(word).unwrap()].chars().count() + 1;
             assert_eq!(cell.column(1, at), code.find(word).unwrap() + 1, "{word}");
@@ -91,7 +92,7 @@ mod tests {
     #[test]
     fn what_follows_has_a_line_of_its_own() {
         assert_eq!(
-            PreparedCell::new("let a = 1; // x", "const B: () = ();").code,
+            PreparedCell::new("let a = 1; // x", "const B: () = ();", 1).code,
             "let a = 1; // x\nconst B: () = ();"
         );
     }

@@ -97,6 +97,30 @@ class Definitions(unittest.TestCase):
         )
         self.assertEqual(self.run_all("five!() + Pair(1, 2).first()").result(), ["8"])
 
+    def test_a_static_goes_on_counting(self):
+        self.run_all(
+            "use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};",
+            "static COUNT: AtomicUsize = AtomicUsize::new(5);",
+            "fn count() -> usize { COUNT.fetch_add(1, SeqCst) + 1 }",
+            "count()",
+        )
+        self.assertEqual(self.run_all("count()").result(), ["7"])
+        self.assertEqual(self.run_all("COUNT.load(SeqCst)").result(), ["7"])
+        self.run_all("static LIST: std::sync::Mutex<Vec<i32>> = std::sync::Mutex::new(Vec::new());", "LIST.lock()?.push(1);")
+        self.assertEqual(self.run_all("LIST.lock()?.len()").result(), ["1"])
+        self.run_all("static COUNT: AtomicUsize = AtomicUsize::new(1);")
+        self.assertEqual(self.run_all("count()").result(), ["2"])
+
+    def test_a_thread_local_variable_keeps_its_value(self):
+        self.run_all(
+            "use std::cell::{Cell, RefCell};",
+            "thread_local! {\n    static SEEN: Cell<i32> = Cell::new(1);\n    static LIST: RefCell<Vec<i32>> = RefCell::new(vec![]);\n}",
+            "SEEN.set(SEEN.get() + 1); LIST.with_borrow_mut(|list| list.push(3));",
+        )
+        self.assertEqual(self.run_all("(SEEN.get(), LIST.with(|list| list.borrow().clone()))").result(), ["(2, [3])"])
+        self.run_all("thread_local! { static SEEN: Cell<i32> = Cell::new(7) }")
+        self.assertEqual(self.run_all("SEEN.with(|seen| seen.get())").result(), ["7"])
+
     def test_errors_are_those_of_the_cell(self):
         self.run_all("macro_rules! five { () => { 5 } }", "fn unused() {}")
         reply = self.notebook.run("let z: u32 = -1;")
