@@ -44,19 +44,22 @@ pub fn report(error: &CompilationError, code: &str, cell: &PreparedCell) -> Stri
 /// What the compiler suggests, with the line of the cell as it would be then.
 fn helps(error: &CompilationError, code: &str, cell: &PreparedCell) -> Vec<String> {
     let children = error.json["children"].as_array().map(Vec::as_slice).unwrap_or_default();
-    // Evcxr finds a place in the cell for each child that has exactly one.
-    let mut places = error.help_spanned().iter();
+    // Evcxr finds a position in the cell for each child that has exactly one.
+    let mut positions = error.help_spanned().iter();
     let mut helps = Vec::new();
     for child in children {
         let spans = child["spans"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let place =
-            if let [span] = spans { places.next().map(|place| (span, place)) } else { None };
+        let position = if let [span] = spans {
+            positions.next().map(|position| (span, position))
+        } else {
+            None
+        };
         if child["level"] != "help" {
             continue;
         }
         let message = child["message"].as_str().unwrap_or_default();
-        let corrected = place.and_then(|(span, place)| {
-            let (replacement, at) = (span["suggested_replacement"].as_str()?, place.span?);
+        let corrected = position.and_then(|(span, position)| {
+            let (replacement, at) = (span["suggested_replacement"].as_str()?, position.span?);
             let columns = [at.start_column, at.end_column].map(|it| cell.column(at.start_line, it));
             let line =
                 code.lines().nth(at.start_line - 1).filter(|_| at.start_line == at.end_line)?;

@@ -5,7 +5,7 @@
 //! the two together. An `impl` without a trait is divided, so that each method is replaced by itself.
 
 use crate::engine::cell_syntax::{self, range_in_cell};
-use crate::engine::prepared_cell::Insertion;
+use crate::engine::insertion::Insertion;
 use crate::text::hex;
 use ra_ap_syntax::ast::{self, AstNode, HasModuleItem, HasName};
 use ra_ap_syntax::{Edition, SourceFile};

@@ -100,7 +100,7 @@ impl<'a> Execution<'a> {
             }
             Magic::Misplaced(line) => rejected(&format!("{line} must be a cell's first line")),
             Magic::Unknown(line) => rejected(&format!(
-                "there is no {line}; this kernel knows %%time, %who, :clear and ?name"
+                "there is no {line}; this kernel knows %%time, %%bash, %who, :clear, ?name and !program"
             )),
         }
     }
@@ -154,7 +154,7 @@ impl<'a> Execution<'a> {
     fn run_rust(&mut self, rust: &str, timed: bool) -> Result<Value, ExecuteError> {
         if standard_input::is_read_by(rust) {
             return rejected(
-                "a notebook has no standard input: stdin() would wait forever. \
+                "a notebook has no standard input: stdin() reads nothing. \
                  Ask the reader with display::input(\"Your name? \")",
             );
         }

@@ -7,7 +7,7 @@
 //! a value gets a semicolon.
 
 use crate::engine::cell_syntax::{self, range_in_cell};
-use crate::engine::prepared_cell::Insertion;
+use crate::engine::insertion::Insertion;
 use ra_ap_syntax::ast::{self, AstNode};
 use std::ops::Range;
 

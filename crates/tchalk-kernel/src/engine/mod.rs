@@ -25,9 +25,9 @@
 //! process, and a new one replaces it. When a cell begins, `SIGUSR1` clears the flag. While a cell is
 //! compiled, an interrupt ends the build instead, and no variable is lost.
 //!
-//! *Magics* ([`magic`]): `%%time`, `%who`, `:clear`, `:restart`, `?name`. After `:clear` and `:restart`
-//! the library is loaded again. Evcxr talks to the cell process over its standard input, so a cell that
-//! reads it is rejected ([`standard_input`]).
+//! *Magics* ([`magic`]): `%%time`, `%%bash`, `%who`, `:clear`, `:restart`, `?name`, and programs after a `!`
+//! ([`shell_command`]). After `:clear` and `:restart` the library is loaded again. A cell that reads standard
+//! input is rejected ([`standard_input`]).
 
 mod advice;
 mod cell_syntax;
@@ -40,6 +40,7 @@ pub mod evcxr_engine;
 mod execute_error;
 mod execution;
 mod input_request;
+mod insertion;
 mod interrupt;
 mod introspection;
 pub mod kernel_state;

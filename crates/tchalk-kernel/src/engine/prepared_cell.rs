@@ -1,19 +1,7 @@
 //! A cell as Evcxr gets it: with text of the kernel's inserted, and every line at its number.
 
+use crate::engine::insertion::Insertion;
 use crate::engine::{definitions, last_expression, statics};
-
-/// Text for Evcxr at a byte offset of the cell.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Insertion {
-    pub offset: usize,
-    pub text: String,
-}
-
-impl Insertion {
-    pub fn new(offset: usize, text: impl Into<String>) -> Insertion {
-        Insertion { offset, text: text.into() }
-    }
-}
 
 /// A cell with its insertions.
 pub struct PreparedCell {

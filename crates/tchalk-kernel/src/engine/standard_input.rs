@@ -1,4 +1,4 @@
-//! Finds cells that read the standard input, over which the kernel talks to the cell process.
+//! Finds cells that read the standard input, which is empty in a notebook.
 
 use ra_ap_syntax::{Edition, SourceFile};
 

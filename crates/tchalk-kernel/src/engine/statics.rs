@@ -5,7 +5,7 @@
 //! The name contains the number of the cell: a cell that defines the static again begins again.
 
 use crate::engine::cell_syntax::{self, range_in_cell};
-use crate::engine::prepared_cell::Insertion;
+use crate::engine::insertion::Insertion;
 use ra_ap_syntax::ast::{self, AstNode, HasModuleItem, HasName};
 use ra_ap_syntax::{Edition, SourceFile};
 

@@ -304,6 +304,17 @@ impl fmt::Display for Note {
             }
             Note::Stopped { at, reason: Some(reason) } => write!(f, "{at}: {reason}"),
             Note::Stopped { at, reason: None } => write!(f, "{at}; the weights are kept"),
+            Note::UnfinishedMembers { .. } | Note::FittedOnMembersExamples { .. } => {
+                self.fmt_ensemble(f)
+            }
+            Note::Other(text) => f.write_str(text),
+        }
+    }
+}
+
+impl Note {
+    fn fmt_ensemble(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Note::UnfinishedMembers { finished, planned, reason } => write!(
                 f,
                 "{finished} of {planned} members are finished and kept: {}",
@@ -312,12 +323,10 @@ impl fmt::Display for Note {
             Note::FittedOnMembersExamples { member, leak } => {
                 write!(f, "the set that the weights were fitted to is not new to {member}: {leak}")
             }
-            Note::Other(text) => f.write_str(text),
+            _ => Ok(()),
         }
     }
-}
 
-impl Note {
     fn fmt_leakage(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Note::Leak { validation, leaked, examples } => {
