@@ -1,5 +1,6 @@
 //! The output of the running cell: what is published at once, and what is held back for a moment.
 
+use crate::output::carriage_return;
 use crate::output::failure_report::{CellFailure, FailureKind, FailureReport};
 use crate::output::marker::Marker;
 use crate::output::output_limit::OutputLimit;
@@ -149,7 +150,12 @@ impl CellOutput {
         if self.muted {
             return;
         }
-        let (text, limit_reached) = self.limit.admit(stream, text);
+        let text = carriage_return::folded(text);
+        if carriage_return::replaces(&text) && !self.limit.is_reached() {
+            self.collect(stream, &text);
+            return;
+        }
+        let (text, limit_reached) = self.limit.admit(stream, &text);
         if !text.is_empty() {
             if self.unsent.1.len() > PIECE {
                 self.send_text();

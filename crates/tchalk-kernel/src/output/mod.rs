@@ -11,9 +11,10 @@
 //! In the kernel, [`publisher`] turns the two streams into Jupyter's messages. Lines that the library's
 //! `display` prints with a marker become `display_data` and `update_display_data`, in order with the
 //! text. Output is limited ([`output_limit`]): text is sent in pieces, and of too much text only the
-//! beginning and the end are shown, also of a single value or error message. Clearing the page resets
-//! the limit. A display is updated, and the page is cleared, at most ten times a second.
+//! beginning and the end are shown, also of a single value or error message. Of a progress bar only the last
+//! state counts ([`carriage_return`]). Clearing the page resets the limit. A display is updated, and the page is cleared, at most ten times a second.
 
+mod carriage_return;
 mod cell_loop;
 mod cell_output;
 pub mod cell_process;

@@ -33,6 +33,11 @@ impl OutputLimit {
         (text, reached)
     }
 
+    /// Whether no more of the text may be shown before the end.
+    pub fn is_reached(&self) -> bool {
+        !self.end.is_empty()
+    }
+
     /// Keeps the end of a text that is too long, and counts what is omitted.
     fn keep_end(&mut self, stream: Stream, text: &str) {
         let (omitted, kept) =

@@ -69,6 +69,14 @@ class Programs(unittest.TestCase):
         self.assertEqual(self.notebook.collect(request).status, "ok")
         self.assertEqual(self.output_of(request, 10, 4), "".join(f"tick {tick}\n" for tick in range(4)))
 
+    def test_a_progress_bar_keeps_its_last_state_and_is_no_long_text(self):
+        code = """for step in 0..=200_000 { print!("\\r{step:6} of 200000 {}", "#".repeat(30)); }
+        println!(); println!("done");"""
+        text = self.notebook.run(code).text()
+        self.assertIn("200000 of 200000", text)
+        self.assertTrue(text.endswith("done\n"))
+        self.assertLess(len(text), 100_000)
+
     def test_a_thread_is_not_held_up_by_what_it_prints(self):
         with tempfile.TemporaryDirectory() as folder:
             done = pathlib.Path(folder) / "done"

