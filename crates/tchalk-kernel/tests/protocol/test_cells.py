@@ -147,7 +147,7 @@ class Mistakes(unittest.TestCase):
             ("{ let mut v = vec![1]; let r = &v; v.push(2); r.len() }", "E0502", "is borrowed"),
             ("let s = { let t = String::new(); t.as_str().len(); &t };", "", "reference"),
             ("no_such_name + 1", "E0425", "no such name"),
-            ("struct Hidden; Hidden", "E0277", "derive(Debug)"),
+            ('struct Hidden; format!("{:?}", Hidden)', "E0277", "derive(Debug)"),
             ("let n = datasets::shapes().train.len();", "E0609", "`?`"),
             ("let it = vec![1].into_iter().map(|x| x + 1);", "", ".collect()"),
             ("let all = vec![1].into_iter().collect();", "", "Write it"),
@@ -293,7 +293,7 @@ class Magic(unittest.TestCase):
         self.assertEqual(notebook.run("kept").result(), ["3"])
 
     def test_an_unknown_magic_names_the_known_ones(self):
-        self.assertIn("%%time, %who", notebook.run("%matplotlib inline").content["evalue"])
+        self.assertIn("%%time, %%bash, %who", notebook.run("%matplotlib inline").content["evalue"])
 
     def test_a_question_mark_shows_the_documentation(self):
         (page,) = notebook.run("?datasets::shapes").content["payload"]
