@@ -15,9 +15,10 @@
 //! cell ([`statics`]).
 //!
 //! *Errors.* One sentence of [`advice`] comes before the compiler's message for the mistakes that readers
-//! of notebooks make, Python's way of writing among them ([`python_habits`]), and libtorch's exceptions are reduced to one sentence. Messages name the line of
-//! the cell ([`compile_error`], [`source_line`]). Variables that a failed cell redefines keep their old
-//! values where possible; otherwise the error names them ([`declared_variables`]).
+//! of notebooks make, Python's way of writing among them ([`python_habits`]). libtorch's exceptions are
+//! reduced to one sentence. Messages name the line of the cell ([`compile_error`], [`source_line`]).
+//! Variables that a failed cell redefines keep their old values where possible; otherwise the error names
+//! them ([`declared_variables`]).
 //!
 //! *Interrupts* ([`interrupt`]). The first one sends `SIGINT`, for which the library installs a handler
 //! that sets a flag; `fit` and other long functions return at their next step. Cells queued behind are

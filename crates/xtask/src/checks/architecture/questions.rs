@@ -10,7 +10,15 @@ use std::path::Path;
 const HEADING: &str = "## Twenty questions";
 /// How many questions there are.
 const COUNT: usize = 20;
-const DOCUMENTS: [&str; 2] = ["ARCHITECTURE.md", "CONTRIBUTING.md"];
+const DOCUMENTS: [&str; 7] = [
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "README.md",
+    "docs/docker.md",
+    "docs/evidence.md",
+    "docs/gpu.md",
+    "docs/instructors.md",
+];
 /// The folders in which they are.
 const FOLDERS: [&str; 7] = ["benches", "cloud", "crates", "docker", "docs", "notebooks", "python"];
 const ENDINGS: [&str; 6] = [".rs", ".py", ".md", ".ipynb", ".sh", ".js"];
