@@ -23,14 +23,58 @@ enum Cause {
     NotSubmitted,
 }
 
+impl Cause {
+    /// What happened.
+    fn problem(self) -> &'static str {
+        match self {
+            Cause::Unreachable => "Kaggle cannot be reached",
+            Cause::Credentials => "Kaggle does not accept the credentials (401)",
+            Cause::DailyLimit => "today's submissions are used up",
+            Cause::Rules => "Kaggle refuses (403): the competition's rules are not accepted yet",
+            Cause::TooManyRequests => "Kaggle is asked too often (429)",
+            Cause::KaggleFailed => "something is wrong at Kaggle",
+            Cause::NotFound => "Kaggle does not find the competition digit-recognizer (404)",
+            Cause::NotSubmitted => "the file did not arrive at Kaggle",
+        }
+    }
+
+    /// What to do.
+    fn hint(self) -> String {
+        match self {
+            Cause::Unreachable => {
+                "Connect to the network, or set HTTPS_PROXY where the way out is a \
+                                   proxy. Everything else in the notebook works without."
+                    .into()
+            }
+            Cause::Credentials => format!(
+                "The key is wrong or has been replaced: make a new token at {SETTINGS_PAGE} and put it \
+                 where the old one was. (A token needs a client of version 1.8 or newer, and that needs \
+                 Python 3.11: pip install --upgrade kaggle.)"
+            ),
+            Cause::DailyLimit => {
+                format!("Yours until now: {RESULTS_PAGE}. The day begins at midnight UTC.")
+            }
+            Cause::Rules => format!(
+                "Open {RULES_PAGE} while you are logged in, and press \"I Understand and Accept\" (or \
+                 Join Competition). New accounts must also confirm their telephone number in their \
+                 settings."
+            ),
+            Cause::TooManyRequests => "Wait a few minutes.".into(),
+            Cause::KaggleFailed => "Try again later; the file is kept.".into(),
+            Cause::NotFound => {
+                "An old client may ask at an old address: pip install --upgrade kaggle".into()
+            }
+            Cause::NotSubmitted => "Try again; the file is kept.".into(),
+        }
+    }
+}
+
 /// A refusal: the words in the client's output by which it is known, in small letters.
 struct Refusal {
     cause: Cause,
     /// The code with which Kaggle's server answers.
     code: Option<u16>,
     words: &'static [&'static str],
-    problem: &'static str,
-    hint: fn() -> String,
 }
 
 /// The refusals in the order in which they are looked for.
@@ -49,12 +93,6 @@ const REFUSALS: &[Refusal] = &[
             "connectionerror",
             "connecttimeout",
         ],
-        problem: "Kaggle cannot be reached",
-        hint: || {
-            "Connect to the network, or set HTTPS_PROXY where the way out is a proxy. Everything \
-             else in the notebook works without."
-                .into()
-        },
     },
     Refusal {
         cause: Cause::Credentials,
@@ -66,21 +104,11 @@ const REFUSALS: &[Refusal] = &[
             // A client before 1.8, which knows no tokens, says this where there is nothing else.
             "could not find kaggle.json",
         ],
-        problem: "Kaggle does not accept the credentials (401)",
-        hint: || {
-            format!(
-                "The key is wrong or has been replaced: make a new token at {SETTINGS_PAGE} and put \
-                 it where the old one was. (A token needs a client of version 1.8 or newer, and that \
-                 needs Python 3.11: pip install --upgrade kaggle.)"
-            )
-        },
     },
     Refusal {
         cause: Cause::DailyLimit,
         code: None,
         words: &["submission limit", "daily limit", "maximum number of submissions"],
-        problem: "today's submissions are used up",
-        hint: || format!("Yours until now: {RESULTS_PAGE}. The day begins at midnight UTC."),
     },
     Refusal {
         cause: Cause::Rules,
@@ -93,43 +121,15 @@ const REFUSALS: &[Refusal] = &[
             "accept the competition",
             "permission 'competitions.participate' was denied",
         ],
-        problem: "Kaggle refuses (403): the competition's rules are not accepted yet",
-        hint: || {
-            format!(
-                "Open {RULES_PAGE} while you are logged in, and press \"I Understand and Accept\" \
-                 (or Join Competition). New accounts must also confirm their telephone number in \
-                 their settings."
-            )
-        },
     },
     Refusal {
         cause: Cause::TooManyRequests,
         code: Some(429),
         words: &["too many requests", "rate limit"],
-        problem: "Kaggle is asked too often (429)",
-        hint: || "Wait a few minutes.".into(),
     },
-    Refusal {
-        cause: Cause::KaggleFailed,
-        code: None,
-        words: &["problem on kaggle's side"],
-        problem: "something is wrong at Kaggle",
-        hint: || "Try again later; the file is kept.".into(),
-    },
-    Refusal {
-        cause: Cause::NotFound,
-        code: Some(404),
-        words: &["not found"],
-        problem: "Kaggle does not find the competition digit-recognizer (404)",
-        hint: || "An old client may ask at an old address: pip install --upgrade kaggle".into(),
-    },
-    Refusal {
-        cause: Cause::NotSubmitted,
-        code: None,
-        words: &["could not submit"],
-        problem: "the file did not arrive at Kaggle",
-        hint: || "Try again; the file is kept.".into(),
-    },
+    Refusal { cause: Cause::KaggleFailed, code: None, words: &["problem on kaggle's side"] },
+    Refusal { cause: Cause::NotFound, code: Some(404), words: &["not found"] },
+    Refusal { cause: Cause::NotSubmitted, code: None, words: &["could not submit"] },
 ];
 
 /// Whether the text, in small letters, holds a server's code as old and new clients write it.
@@ -171,8 +171,8 @@ fn problem_and_hint(output: &Output) -> (String, String) {
         let problem = format!("Kaggle's client was silent for {silent} and was ended");
         return (problem, "Is the network slow or cut off? Try again later.".into());
     }
-    if let Some(refusal) = refusal(&output.text()) {
-        return (refusal.problem.into(), (refusal.hint)());
+    if let Some(cause) = cause(&output.text()) {
+        return (cause.problem().into(), cause.hint());
     }
     let problem = match output.exit {
         Exit::Status(status) if !status.success() => format!("Kaggle's client failed ({status})"),
@@ -181,13 +181,14 @@ fn problem_and_hint(output: &Output) -> (String, String) {
     (problem, "Its own words are below.".into())
 }
 
-/// The refusal that a client's output is about.
-fn refusal(output: &str) -> Option<&'static Refusal> {
+/// The cause that a client's output is about.
+fn cause(output: &str) -> Option<Cause> {
     let text = output.to_lowercase();
-    REFUSALS.iter().find(|refusal| {
+    let is_known = |refusal: &&Refusal| {
         let code = refusal.code.is_some_and(|code| has_code(&text, code));
         code || refusal.words.iter().any(|words| text.contains(words))
-    })
+    };
+    REFUSALS.iter().find(is_known).map(|refusal| refusal.cause)
 }
 
 /// The end of what it printed.
@@ -219,8 +220,8 @@ mod tests {
             ("404 Client Error: Not Found", Cause::NotFound),
             ("Could not submit to competition", Cause::NotSubmitted),
         ] {
-            assert_eq!(refusal(output).map(|refusal| refusal.cause), Some(cause), "{output}");
+            assert_eq!(super::cause(output), Some(cause), "{output}");
         }
-        assert!(refusal("Segmentation fault").is_none());
+        assert_eq!(super::cause("Segmentation fault"), None);
     }
 }
