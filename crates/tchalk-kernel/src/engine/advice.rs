@@ -1,6 +1,6 @@
 //! Advice above the compiler's message, for the mistakes that readers of notebooks make.
 
-use crate::engine::python_habits;
+use crate::engine::{dependencies, python_habits};
 use evcxr::CompilationError;
 
 /// Advice on a compile error of the cell `code`: the first that fits.
@@ -158,7 +158,10 @@ fn on_types_and_names(code: &str, message: &str) -> Option<&'static str> {
 
 /// Advice on an error of Evcxr's own, which has no code.
 pub fn on_evcxr_error(message: &str) -> Option<&'static str> {
-    if message.contains("Couldn't automatically determine type") || message.contains("impl ") {
+    if let Some(advice) = dependencies::advice(message) {
+        Some(advice)
+    } else if message.contains("Couldn't automatically determine type") || message.contains("impl ")
+    {
         Some(
             "A notebook needs to know the type of every variable that later cells can use. Write it: \
              `let x: Vec<f32> = …`. Turn an iterator into a list with `.collect()`, and write a \

@@ -212,6 +212,27 @@ impl Engine {
         }
     }
 
+    /// Runs a cell whose `:dep` lines need a registry: with the network, if that is allowed.
+    pub fn run_with_network(&mut self, code: &str, number: u64, ask: AskInput) -> Outcome {
+        if let Err(error) = self.set_offline(false) {
+            return Outcome::Failed(ExecuteError::new("Error", &format!("{error:#}")));
+        }
+        let outcome = self.run(code, number, ask);
+        // The next build writes the configuration again.
+        let _ = self.context.execute(":offline 1");
+        outcome
+    }
+
+    /// cargo reads the setting from a file, which Evcxr writes only before a build.
+    fn set_offline(&mut self, offline: bool) -> Result<()> {
+        let value = if offline { ":offline 1" } else { ":offline 0" };
+        self.context.execute(value).map_err(to_anyhow)?;
+        let session = std::env::var_os("EVCXR_TMPDIR").context("EVCXR_TMPDIR is not set")?;
+        let file = Path::new(&session).join(".cargo/config.toml");
+        std::fs::write(&file, format!("[net]\noffline = {offline}\n"))
+            .with_context(|| format!("cannot write {}", file.display()))
+    }
+
     /// The items of older cells that these errors are in; none if one is in the cell itself.
     fn outdated_items(&self, errors: &[CompilationError], code: &str) -> BTreeSet<String> {
         let Ok(source) = self.context.last_source() else { return BTreeSet::new() };

@@ -1,5 +1,6 @@
 //! The execution of one cell.
 
+use crate::engine::dependencies::{self, Dependencies};
 use crate::engine::evcxr_engine::{Engine, Outcome};
 use crate::engine::execute_error::{ExecuteError, PROCESS_ENDED};
 use crate::engine::input_request::InputRequest;
@@ -158,12 +159,31 @@ impl<'a> Execution<'a> {
                  Ask the reader with display::input(\"Your name? \")",
             );
         }
+        let fetching = match dependencies::of_cell(rust) {
+            Dependencies::Misplaced(line) => {
+                return rejected(&format!("`{line}` belongs above the Rust code of a cell"));
+            }
+            Dependencies::Remote(lines) if dependencies::network_is_allowed() => {
+                let lines = lines.join(", ");
+                let text = format!("fetching and building {lines}: this may take minutes\n");
+                self.kernel.write_stderr(&text);
+                true
+            }
+            _ => false,
+        };
         let input =
             InputRequest { kernel: self.kernel, request: self.request, inputs: self.inputs };
         self.kernel.begin_running();
         let start = Instant::now();
-        let outcome =
-            self.engine.run(rust, self.count, &|prompt, password| input.ask(prompt, password));
+        let ask = |prompt, password| input.ask(prompt, password);
+        let outcome = match fetching {
+            true => self.engine.run_with_network(rust, self.count, &ask),
+            false => self.engine.run(rust, self.count, &ask),
+        };
+        if fetching {
+            let duration = text::duration(start.elapsed().as_secs_f64());
+            self.kernel.write_stderr(&format!("{duration} for `:dep`\n"));
+        }
         let build_ended = self.kernel.end_running();
         if timed {
             let duration = text::duration(start.elapsed().as_secs_f64());

@@ -27,7 +27,7 @@
 //! compiled, an interrupt ends the build instead, and no variable is lost.
 //!
 //! *Magics* ([`magic`]): `%%time`, `%%bash`, `%who`, `:clear`, `:restart`, `?name`, and programs after a `!`
-//! ([`shell_command`]). After `:clear` and `:restart` the library is loaded again. A cell that reads standard
+//! ([`shell_command`]). `:dep` lines may use the network ([`dependencies`]). After `:clear` and `:restart` the library is loaded again. A cell that reads standard
 //! input is rejected ([`standard_input`]).
 
 mod advice;
@@ -36,6 +36,7 @@ mod compile_error;
 pub mod compile_server;
 mod declared_variables;
 mod definitions;
+mod dependencies;
 pub mod engine_thread;
 pub mod evcxr_engine;
 mod execute_error;
