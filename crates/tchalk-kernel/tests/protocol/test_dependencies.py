@@ -27,13 +27,15 @@ class Dependencies(unittest.TestCase):
         self.assertIn("above", reply.content["evalue"])
 
     def test_a_crate_in_a_folder_is_added_above_code(self):
-        with tempfile.TemporaryDirectory() as folder:
-            crate = pathlib.Path(folder) / "mine"
-            (crate / "src").mkdir(parents=True)
-            (crate / "Cargo.toml").write_text('[package]\nname = "mine"\nversion = "0.1.0"\nedition = "2024"\n')
-            (crate / "src/lib.rs").write_text("pub fn double(x: i32) -> i32 { 2 * x }")
-            reply = self.notebook.run(f':dep mine = {{ path = "{crate}" }}\nmine::double(21)', timeout=300)
-            self.assertEqual(reply.result(), ["42"], reply.content)
+        folder = tempfile.TemporaryDirectory()
+        # Later cells need it, too.
+        self.addClassCleanup(folder.cleanup)
+        crate = pathlib.Path(folder.name) / "mine"
+        (crate / "src").mkdir(parents=True)
+        (crate / "Cargo.toml").write_text('[package]\nname = "mine"\nversion = "0.1.0"\nedition = "2024"\n')
+        (crate / "src/lib.rs").write_text("pub fn double(x: i32) -> i32 { 2 * x }")
+        reply = self.notebook.run(f':dep mine = {{ path = "{crate}" }}\nmine::double(21)', timeout=300)
+        self.assertEqual(reply.result(), ["42"], reply.content)
         self.assertEqual(self.notebook.run("kept + 1").result(), ["42"])
 
 
