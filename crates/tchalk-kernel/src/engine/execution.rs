@@ -159,18 +159,7 @@ impl<'a> Execution<'a> {
                  Ask the reader with display::input(\"Your name? \")",
             );
         }
-        let fetching = match dependencies::of_cell(rust) {
-            Dependencies::Misplaced(line) => {
-                return rejected(&format!("`{line}` belongs above the Rust code of a cell"));
-            }
-            Dependencies::Remote(lines) if dependencies::network_is_allowed() => {
-                let lines = lines.join(", ");
-                let text = format!("fetching and building {lines}: this may take minutes\n");
-                self.kernel.write_stderr(&text);
-                true
-            }
-            _ => false,
-        };
+        let fetching = self.needs_network(rust)?;
         let input =
             InputRequest { kernel: self.kernel, request: self.request, inputs: self.inputs };
         self.kernel.begin_running();
@@ -203,6 +192,23 @@ impl<'a> Execution<'a> {
                 ))
             }
             Outcome::Failed(error) => Err(error),
+        }
+    }
+
+    /// Whether the cell has `:dep` lines that may fetch crates.
+    fn needs_network(&self, rust: &str) -> Result<bool, ExecuteError> {
+        match dependencies::of_cell(rust) {
+            Dependencies::Misplaced(line) => {
+                let message = format!("`{line}` belongs above the Rust code of a cell");
+                Err(ExecuteError::new("Error", &message))
+            }
+            Dependencies::Remote(lines) if dependencies::network_is_allowed() => {
+                let lines = lines.join(", ");
+                let text = format!("fetching and building {lines}: this may take minutes\n");
+                self.kernel.write_stderr(&text);
+                Ok(true)
+            }
+            _ => Ok(false),
         }
     }
 
