@@ -1,5 +1,6 @@
 //! A compile error of a cell, as text for the page.
 
+use crate::engine::delimiters::Unmatched;
 use crate::engine::prepared_cell::PreparedCell;
 use evcxr::CompilationError;
 use std::fmt::Write;
@@ -38,6 +39,14 @@ pub fn report(error: &CompilationError, code: &str, cell: &PreparedCell) -> Stri
     for help in helps(error, code, cell) {
         note(&mut report, "help", &help);
     }
+    report
+}
+
+/// A bracket that does not match, with its line.
+pub fn unmatched_report(unmatched: &Unmatched, code: &str) -> String {
+    let Unmatched { line, column, message } = unmatched;
+    let mut report = format!("{RED}{BOLD}error{PLAIN}{BOLD}: {message}{PLAIN}");
+    point_at(&mut report, code, (*line, *column), (*line, column + 1), "");
     report
 }
 

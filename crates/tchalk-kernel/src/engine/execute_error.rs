@@ -2,6 +2,7 @@
 
 use crate::engine::advice;
 use crate::engine::compile_error;
+use crate::engine::delimiters::Unmatched;
 use crate::engine::prepared_cell::PreparedCell;
 use crate::text::shortened;
 use evcxr::CompilationError;
@@ -54,6 +55,16 @@ impl ExecuteError {
                 None => headline,
             },
             traceback: lines.iter().flat_map(|text| text.lines().map(str::to_owned)).collect(),
+        }
+    }
+
+    /// A bracket that does not match.
+    pub fn unmatched(unmatched: &Unmatched, code: &str) -> ExecuteError {
+        let report = compile_error::unmatched_report(unmatched, code);
+        ExecuteError {
+            name: "CompileError".into(),
+            value: unmatched.message.clone(),
+            traceback: report.lines().map(str::to_owned).collect(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The execution of one cell.
 
+use crate::engine::delimiters;
 use crate::engine::dependencies::{self, Dependencies};
 use crate::engine::evcxr_engine::{Engine, Outcome};
 use crate::engine::execute_error::{ExecuteError, PROCESS_ENDED};
@@ -158,6 +159,9 @@ impl<'a> Execution<'a> {
                 "a notebook has no standard input: stdin() reads nothing. \
                  Ask the reader with display::input(\"Your name? \")",
             );
+        }
+        if let Some(unmatched) = delimiters::unmatched(rust) {
+            return Err(ExecuteError::unmatched(&unmatched, rust));
         }
         let fetching = self.needs_network(rust)?;
         let input =

@@ -16,7 +16,8 @@
 //!
 //! *Errors.* One sentence of [`advice`] comes before the compiler's message for the mistakes that readers
 //! of notebooks make, Python's way of writing among them ([`python_habits`]). libtorch's exceptions are
-//! reduced to one sentence. Messages name the line of the cell ([`compile_error`], [`source_line`]).
+//! reduced to one sentence. A bracket that does not match is reported before the compiler sees it
+//! ([`delimiters`]). Messages name the line of the cell ([`compile_error`], [`source_line`]).
 //! Variables that a failed cell redefines keep their old values where possible; otherwise the error names
 //! them ([`declared_variables`]).
 //!
@@ -36,6 +37,7 @@ mod compile_error;
 pub mod compile_server;
 mod declared_variables;
 mod definitions;
+mod delimiters;
 mod dependencies;
 pub mod engine_thread;
 pub mod evcxr_engine;

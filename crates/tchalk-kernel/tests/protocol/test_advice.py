@@ -68,6 +68,19 @@ class Advice(unittest.TestCase):
         text = self.failure("let n = vec![1, 2].lenn();")
         self.assertIn("1 | let n = vec![1, 2].len();", text)
 
+    def test_a_bracket_is_shown_where_it_was_typed(self):
+        for code, line, word in [
+            ("let a = 1;\nmodel.fit(", "2 | model.fit(", "not closed"),
+            ("let v = vec![1, 2;\nv", "1 | let v", "not closed"),
+            ("f(1]", "1 | f(1]", "closed by"),
+            ("let a = 1; }", "1 | let a = 1; }", "closes nothing"),
+        ]:
+            with self.subTest(code):
+                text = self.failure(code)
+                self.assertIn(line, text)
+                self.assertIn(word, text)
+                self.assertNotRegex(text, MACHINERY)
+
     def test_nothing_is_said_of_correct_rust(self):
         for code in ["let x = 5; x", "println!(\"this and that\")", "let is_none = None::<i32>.is_none(); is_none"]:
             self.assertEqual(self.notebook.run(code).status, "ok")

@@ -138,6 +138,7 @@ class Values(unittest.TestCase):
                 reply = self.notebook.run(code)
                 self.assertEqual((reply.status, reply.content.get("ename")), ("error", "Error"))
                 self.assertIn(words, reply.content["evalue"])
+                self.assertIn("in line 1 of this cell", "".join(reply.content["traceback"]))
                 self.assertEqual(self.notebook.run("set.len()").result(), ["30"])
 
     def test_an_err_ends_run_all(self):

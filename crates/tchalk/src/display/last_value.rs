@@ -13,13 +13,8 @@ pub struct LastValue<'a, T: ?Sized>(pub &'a T);
 
 /// Reports an `Err` as the error of the cell, as `?` does.
 #[track_caller]
-fn report(error: &dyn Display) -> bool {
-    report_text(&error.to_string())
-}
-
-#[track_caller]
 #[inline(never)]
-fn report_text(error: &str) -> bool {
+fn report(error: &str) -> bool {
     let location = Location::caller().to_string();
     let marker = serde_json::json!({"kind": "report", "location": location});
     eprintln!("\u{1}tchalk {marker}\n{error}");
@@ -36,7 +31,11 @@ pub trait FailedWithMessage {
 impl<T, E: Display> FailedWithMessage for &&LastValue<'_, Result<T, E>> {
     #[track_caller]
     fn fails_cell(&self) -> bool {
-        self.0.as_ref().is_err_and(|error| report(error))
+        // No closure: the caller's location is that of the cell.
+        match self.0 {
+            Ok(_) => false,
+            Err(error) => report(&error.to_string()),
+        }
     }
 }
 
@@ -49,7 +48,10 @@ pub trait FailedWithDebug {
 impl<T, E: Debug> FailedWithDebug for &LastValue<'_, Result<T, E>> {
     #[track_caller]
     fn fails_cell(&self) -> bool {
-        self.0.as_ref().is_err_and(|error| report_text(&format!("{error:?}")))
+        match self.0 {
+            Ok(_) => false,
+            Err(error) => report(&format!("{error:?}")),
+        }
     }
 }
 
