@@ -63,7 +63,7 @@ class Mistakes(unittest.TestCase):
             "std::fs::read(\"/nowhere\")?",
             "panic!(\"on purpose\")",
             "words.iter().map(|word| word.missing()).count()",
-            "struct Plain;\nPlain",
+            "struct Plain;\nformat!(\"{:?}\", Plain)",
         ]
         for mistake in mistakes:
             ours, cargos = notebook.run(mistake), plain.run(mistake)
